@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* tally sync and tally pair: a line for each link and collection. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "output.h"
+#include "signals.h"
+
+/* One call of tally_sync or tally_pair. */
+struct syncing
+{
+  struct cli *cli;
+  size_t reports;
+  bool failed;               /* a report has said so already */
+  struct tally_error before; /* collections often fail for one reason */
+};
+
+static void
+print_json (const struct tally_report *report)
+{
+  struct object object;
+
+  object_open (&object);
+  object_text (&object, "link", report->link);
+  object_text (&object, "collection", report->collection);
+  object_text (&object, "strategy", report->strategy);
+  object_number (&object, "pulled", report->pulled);
+  object_number (&object, "pushed", report->pushed);
+  object_number (&object, "merged", report->merged);
+  object_number (&object, "conflicts", report->conflicts);
+  object_number (&object, "deleted", report->deleted);
+  object_number (&object, "round_trips", report->round_trips);
+  object_number (&object, "bytes_sent", report->bytes_sent);
+  object_number (&object, "bytes_received", report->bytes_received);
+  object_name (&object, "seconds");
+  printf ("%.3f", report->seconds > 0 ? report->seconds : 0.0);
+  if (report->status) {
+    object_name (&object, "error");
+    object_open (&object);
+    object_text (&object, "status", status_word (report->status));
+    object_text (&object, "text", report->error);
+    putchar ('}');
+  }
+  object_close ();
+}
+
+static void
+print_line (const struct tally_report *report)
+{
+  out_plain (stdout, report->link ? report->link : "-");
+  putchar (' ');
+  out_plain (stdout, report->collection ? report->collection : "-");
+  printf (": %" PRIu64 " pulled, %" PRIu64 " pushed, %" PRIu64 " merged, "
+          "%" PRIu64 " deleted, %" PRIu64 " conflicts; ",
+          report->pulled, report->pushed, report->merged, report->deleted,
+          report->conflicts);
+  if (report->status)
+    fputs ("failed, ", stdout);
+  printf ("%" PRIu64 " round trips, %" PRIu64 " bytes out, %" PRIu64 " in, "
+          "%.1f s\n", report->round_trips, report->bytes_sent,
+          report->bytes_received, report->seconds > 0 ? report->seconds : 0.0);
+}
+
+static void
+say_failed (struct syncing *syncing, const struct tally_report *report)
+{
+  struct tally_error *before = &syncing->before;
+  const char *text = report->error ? report->error : "";
+
+  if (syncing->failed && strncmp (before->text, text,
+                                  sizeof before->text - 1) == 0) {
+    cli_exit_status (syncing->cli, report->status);
+    return;
+  }
+  syncing->failed = true;
+  snprintf (before->text, sizeof before->text, "%s", text);
+  cli_fail (syncing->cli, report->status, text);
+}
+
+static int
+on_report (void *ctx, const struct tally_report *report)
+{
+  struct syncing *syncing = ctx;
+
+  syncing->reports++;
+  progress_clear (&syncing->cli->progress);
+  if (syncing->cli->json)
+    print_json (report);
+  else if (report->collection)
+    print_line (report);
+  fflush (stdout);
+  if (report->conflicts)
+    cli_talk (syncing->cli, "tally: %s: %" PRIu64 " conflicts in %s, settled "
+              "for the newer value", report->link ? report->link : "-",
+              report->conflicts, report->collection ? report->collection
+                                                    : "-");
+  if (report->status)
+    say_failed (syncing, report);
+  return !out_works ();
+}
+
+/* What has not been said yet about a call that is over.  A link that failed
+ * before its first report still has its line. */
+static void
+finish (struct syncing *syncing, const char *link, int status,
+        const struct tally_error *err)
+{
+  struct tally_report report = { .size = sizeof report };
+
+  if (status && syncing->failed)
+    cli_exit_status (syncing->cli, status);
+  if (status == TALLY_OK || syncing->failed)
+    return;
+  if (syncing->cli->json && syncing->reports == 0 && status != TALLY_USAGE) {
+    report.link = link;
+    report.status = status;
+    report.error = err->text;
+    print_json (&report);
+  }
+  cli_fail_err (syncing->cli, status, err);
+}
+
+/* False: usage. */
+static bool
+fill_options (struct cli *cli, struct tally_sync_options *options,
+              int direction)
+{
+  static const char *const words[] = { "both", "push", "pull" };
+  const char *word = cli->args->value[OPTION_DIRECTION];
+  struct nearest nearest = { .word = word };
+  int i;
+
+  options->collections = cli->args->value[OPTION_COLLECTIONS];
+  options->direction = direction;
+  if (!word)
+    return true;
+  for (i = 0; i < 3; i++) {
+    if (strcmp (word, words[i]) == 0) {
+      options->direction = i == 0 ? TALLY_BOTH : i == 1 ? TALLY_PUSH
+                                                        : TALLY_PULL;
+      return true;
+    }
+    nearest_offer (&nearest, words[i]);
+  }
+  if (nearest.best)
+    cli_failf (cli, TALLY_USAGE, "--direction: unknown \"%s\"; did you mean "
+               "\"%s\"?", word, nearest.best);
+  else
+    cli_failf (cli, TALLY_USAGE, "--direction: unknown \"%s\"; one of both, "
+               "push, pull", word);
+  return false;
+}
+
+static void
+sync_link (struct cli *cli, const char *link,
+           const struct tally_sync_options *options)
+{
+  struct syncing syncing = { .cli = cli };
+  struct tally_error err = { .status = 0 };
+  int status;
+
+  status = tally_sync (cli->tally, link, options, on_report, &syncing, &err);
+  finish (&syncing, link, status, &err);
+}
+
+void
+command_sync (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  struct tally_sync_options options = { .size = sizeof options };
+  struct names names = { .n = 0 };
+  struct tally_error err = { .status = 0 };
+  size_t i;
+  int status;
+
+  if (!fill_options (cli, &options, TALLY_AS_CONFIGURED))
+    return;
+  for (i = 0; i < args->n && !signals_caught () && out_works (); i++)
+    sync_link (cli, args->operands[i], &options);
+  if (args->n)
+    return;
+
+  status = tally_links (cli->tally, names_add, &names, &err);
+  if (status)
+    cli_fail_err (cli, status, &err);
+  else if (names.failed)
+    cli_fail (cli, TALLY_FAILED, "sync: out of memory");
+  else if (names.n == 0)
+    cli_failf (cli, TALLY_CONFIG, "%s: has no [sync] section",
+               tally_config_path (cli->tally));
+  for (i = 0; i < names.n && !signals_caught () && out_works (); i++)
+    sync_link (cli, names.items[i], &options);
+  names_free (&names);
+}
+
+void
+command_pair (struct cli *cli)
+{
+  const char **operands = cli->args->operands;
+  struct tally_sync_options options = { .size = sizeof options };
+  struct syncing syncing = { .cli = cli };
+  struct tally_error err = { .status = 0 };
+  char link[256];
+  int status;
+
+  if (!fill_options (cli, &options, TALLY_BOTH))
+    return;
+  snprintf (link, sizeof link, "%s %s", operands[0], operands[1]);
+  status = tally_pair (cli->tally, operands[0], operands[1], &options,
+                       on_report, &syncing, &err);
+  finish (&syncing, link, status, &err);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* tally put and tally rm: what is written, and what became of it. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "input.h"
+#include "output.h"
+
+struct writing
+{
+  struct cli *cli;
+  uint64_t count[TALLY_MISSING + 1]; /* by outcome */
+};
+
+static const char *
+outcome_word (int outcome)
+{
+  static const char *const words[] = {
+    "unknown", "inserted", "updated", "unchanged", "deleted", "missing"
+  };
+
+  return words[outcome > 0 && outcome <= TALLY_MISSING ? outcome : 0];
+}
+
+static int
+on_written (void *ctx, const struct tally_written *written)
+{
+  struct writing *writing = ctx;
+  struct object object;
+
+  if (written->outcome > 0 && written->outcome <= TALLY_MISSING)
+    writing->count[written->outcome]++;
+  if (writing->cli->json) {
+    object_open (&object);
+    object_text (&object, "collection", written->collection);
+    object_text (&object, "_id", written->id);
+    object_text (&object, "rev",
+                 written->rev && *written->rev ? written->rev : NULL);
+    object_text (&object, "outcome", outcome_word (written->outcome));
+    object_close ();
+  } else if (written->generated_id) {
+    out_plain (stdout, written->id);
+    putchar ('\n');
+  }
+  return !out_works ();
+}
+
+static void
+talk_put (const struct writing *writing)
+{
+  const uint64_t *count = writing->count;
+
+  cli_talk (writing->cli,
+            "%" PRIu64 " inserted, %" PRIu64 " updated, %" PRIu64 " unchanged",
+            count[TALLY_INSERTED], count[TALLY_UPDATED],
+            count[TALLY_UNCHANGED]);
+}
+
+static void
+talk_rm (const struct writing *writing)
+{
+  cli_talk (writing->cli, "%" PRIu64 " deleted, %" PRIu64 " missing",
+            writing->count[TALLY_DELETED], writing->count[TALLY_MISSING]);
+}
+
+static bool
+any (const struct writing *writing)
+{
+  size_t i;
+
+  for (i = 0; i <= TALLY_MISSING; i++)
+    if (writing->count[i])
+      return true;
+  return false;
+}
+
+void
+command_put (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  struct tally_put_options options = { .size = sizeof options };
+  struct writing writing = { .cli = cli };
+  struct tally_error err = { .status = 0 };
+  struct tally_replica *replica;
+  size_t size = 0;
+  char *json;
+  int status;
+
+  options.replace = args->value[OPTION_REPLACE] != NULL;
+  options.rev = args->value[OPTION_REV];
+  options.at = args->value[OPTION_AT];
+  options.id_field = args->value[OPTION_ID];
+  /* First the input: a file that is not there must not make a store. */
+  json = input_read (cli, args->n > 2 ? args->operands[2] : NULL, &size);
+  if (!json)
+    return;
+  replica = cli_open (cli, args->operands[0], TALLY_OPEN_CREATE);
+  if (replica) {
+    status = tally_put (replica, args->operands[1], json, size, &options,
+                        on_written, &writing, &err);
+    if (status == TALLY_OK || any (&writing))
+      talk_put (&writing);
+    if (status)
+      cli_fail_err (cli, status, &err);
+    tally_replica_close (replica);
+  }
+  free (json);
+}
+
+void
+command_rm (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  const char *query = args->value[OPTION_QUERY];
+  struct writing writing = { .cli = cli };
+  struct tally_error err = { .status = 0 };
+  struct tally_replica *replica;
+  int status;
+
+  if (query ? args->n > 2 : args->n == 2) {
+    cli_usage (cli, query ? "takes ids or --query, not both"
+                          : "needs an ID, or --query");
+    return;
+  }
+  replica = cli_open (cli, args->operands[0], 0);
+  if (!replica)
+    return;
+  if (query)
+    status = tally_remove_found (replica, args->operands[1], query,
+                                 on_written, &writing, &err);
+  else
+    status = tally_remove (replica, args->operands[1], args->operands + 2,
+                           args->n - 2, on_written, &writing, &err);
+  if (status == TALLY_OK || any (&writing))
+    talk_rm (&writing);
+  if (status)
+    cli_fail_err (cli, status, &err);
+  tally_replica_close (replica);
+}

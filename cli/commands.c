@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Every command and option of the program, in the order of --help. */
+
+#include <string.h>
+
+#include "commands.h"
+
+#define ANY ((size_t) -1)
+#define END { .name = NULL }
+
+/* Rows that several commands have. */
+#define DIRECTION_ROW \
+  { OPTION_DIRECTION, 0, "direction", "D", \
+    "both, push (only send) or pull (only fetch)" }
+#define COLLECTIONS_ROW \
+  { OPTION_COLLECTIONS, 0, "collections", "A,B", "only these collections" }
+#define TOKEN_FILE_ROW \
+  { OPTION_TOKEN_FILE, 0, "token-file", "F", \
+    "token for a server given on the command line" }
+
+const struct option_row global_options[] = {
+  { OPTION_CONFIG, 'c', "config", "F", "read this ini" },
+  { OPTION_JSON, 0, "json", NULL, "print one JSON object a line" },
+  { OPTION_QUIET, 'q', "quiet", NULL, "print results and errors only" },
+  { OPTION_VERBOSE, 'v', "verbose", NULL, "say what is being done" },
+  { OPTION_HELP, 0, "help", NULL, "show this help" },
+  { OPTION_VERSION, 0, "version", NULL, "show the version" },
+  END
+};
+
+static const struct option_row no_options[] = { END };
+
+static const struct option_row put_options[] = {
+  { OPTION_REPLACE, 0, "replace", NULL,
+    "assign every field, not only those that differ" },
+  { OPTION_REV, 0, "rev", "R", "only if the document still has this rev" },
+  { OPTION_AT, 0, "at", "MEMBER", "take the array under this member" },
+  { OPTION_ID, 0, "id", "FIELD", "copy this field to _id" },
+  END
+};
+
+static const struct option_row rm_options[] = {
+  { OPTION_QUERY, 0, "query", "Q", "delete the documents that match" },
+  END
+};
+
+static const struct option_row find_options[] = {
+  { OPTION_SORT, 0, "sort", "F,-G", "by F rising, then by G falling" },
+  { OPTION_LIMIT, 0, "limit", "N", "at most N documents" },
+  { OPTION_SKIP, 0, "skip", "N", "leave out the first N" },
+  { OPTION_FIELDS, 0, "fields", "F,G", "only these fields, and _id" },
+  { OPTION_COUNT, 0, "count", NULL, "print how many there are" },
+  END
+};
+
+static const struct option_row sync_options[] = {
+  DIRECTION_ROW, COLLECTIONS_ROW, TOKEN_FILE_ROW, END
+};
+
+static const struct option_row serve_options[] = {
+  { OPTION_LISTEN, 0, "listen", "ADDR", "serve STORE here, ADDR:PORT" },
+  { OPTION_TOKENS, 0, "tokens", "F", "who may come in, with --listen" },
+  TOKEN_FILE_ROW,
+  END
+};
+
+static const struct option_row verify_options[] = { TOKEN_FILE_ROW, END };
+
+const struct command commands[] = {
+  { "init", "[FILE]", no_options, "write a commented ini, never over a file",
+    0, 1, COMMAND_BARE, command_init },
+  { "drivers", "[NAME|PATH.so]", no_options,
+    "show what there is, from where, with its options",
+    0, 1, 0, command_drivers },
+  { "check", "", no_options, "try the ini, every store and every transport",
+    0, 0, COMMAND_NEEDS_INI, command_check },
+  { "put", "STORE COLLECTION [FILE]", put_options,
+    "put an object, an array or NDJSON", 2, 3, 0, command_put },
+  { "get", "STORE COLLECTION ID...", no_options, "print documents",
+    3, ANY, 0, command_get },
+  { "rm", "STORE COLLECTION ID...|--query Q", rm_options,
+    "delete documents", 2, ANY, 0, command_rm },
+  { "find", "STORE COLLECTION [QUERY]", find_options,
+    "print the documents that match", 2, 3, 0, command_find_documents },
+  { "export", "STORE [COLLECTION]", no_options, "print every document",
+    1, 2, 0, command_export },
+  { "sync", "[LINK...]", sync_options, "sync links of the ini, or all",
+    0, ANY, COMMAND_NEEDS_INI, command_sync },
+  { "pair", "A B", sync_options, "sync two endpoints, no ini needed",
+    2, 2, 0, command_pair },
+  { "serve", "[NAME...] | STORE --listen ADDR", serve_options,
+    "let others sync with a store", 0, ANY, 0, command_serve },
+  { "status", "[LINK|STORE]", no_options,
+    "show what waits, and what there is", 0, 1, 0, command_status },
+  { "verify", "A B", verify_options, "compare two endpoints",
+    2, 2, 0, command_verify },
+  { .name = NULL }
+};
+
+const struct command *
+command_find (const char *name)
+{
+  const struct command *c;
+
+  for (c = commands; c->name; c++)
+    if (strcmp (c->name, name) == 0)
+      return c;
+  return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the answers share. */
+
+#ifndef TALLY_ANSWER_INTERNAL_H
+#define TALLY_ANSWER_INTERNAL_H
+
+#include "answer.h"
+#include "pair.h"
+#include "wire.h"
+
+struct asked
+{
+  struct replica *replica;
+  const char *device;
+  const char *account;
+  unsigned char self[REPLICA_ID_SIZE];   /* as this account sees us */
+  unsigned char sender[REPLICA_ID_SIZE]; /* as we know it */
+  struct buf *reply;
+};
+
+/* The collection as the store knows it; TALLY_INVALID or TALLY_DENIED when it
+ * is none that syncs. */
+int asked_collection (const struct asked *asked, struct tally_slice name,
+                      char out[COLLECTION_TEXT_MAX], struct tally_error *err);
+
+int answer_put (struct asked *asked, const struct wire_put *put,
+                struct tally_error *err);
+
+#endif /* TALLY_ANSWER_INTERNAL_H */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes documents that are pushed.  A document is taken if what is stored is
+ * what the pusher built on, or if the pushed state knows every stamp of the
+ * stored one; otherwise it is refused with the stored revision and nothing is
+ * lost: the pusher fetches, merges and comes again. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer-internal.h"
+#include "doclist.h"
+#include "error.h"
+#include "idmap.h"
+#include "peer.h"
+#include "state.h"
+
+/* Rounds against other writers before the pusher hears of them. */
+#define ROUNDS_MAX 16
+
+static const unsigned char absent_rev[TALLY_REV_SIZE];
+
+struct taker
+{
+  struct asked *asked;
+  const struct wire_put *put;
+  const char *collection;
+  struct wire_stored stored; /* the reply */
+  unsigned char (*revs)[TALLY_REV_SIZE];
+  uint64_t *seqs; /* of what was written; 0: not */
+
+  size_t *todo;
+  size_t n_todo;
+  struct doclist found;
+  struct tally_entry *entries;
+  struct tally_outcome *outcomes;
+  unsigned char (*expected)[TALLY_REV_SIZE];
+};
+
+static void
+settle (struct taker *taker, size_t i, int status, const unsigned char *rev)
+{
+  taker->stored.statuses[i] = status;
+  if (!rev)
+    return;
+  memcpy (taker->revs[i], rev, TALLY_REV_SIZE);
+  taker->stored.revs[i] = slice_make (taker->revs[i], TALLY_REV_SIZE);
+}
+
+/* ---- what may be taken -------------------------------------------------- */
+
+static int
+knows_stored (const struct tally_doc *pushed, const struct tally_doc *stored,
+              bool *knows, struct tally_error *err)
+{
+  struct state mine, theirs;
+  int status = state_decode (&mine, stored->flags & TALLY_DOC_DELETED,
+                             stored->meta, stored->body, err);
+
+  if (status != TALLY_OK)
+    return status;
+  status = state_decode (&theirs, pushed->flags & TALLY_DOC_DELETED,
+                         pushed->meta, pushed->body, err);
+  if (status == TALLY_OK)
+    *knows = state_knows_all (&theirs, &mine, NULL);
+  state_free (&theirs);
+  state_free (&mine);
+  return status;
+}
+
+/* Puts the document on this round's batch, or settles it. */
+static int
+judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
+            size_t *n, struct tally_error *err)
+{
+  const struct tally_doc *doc = &taker->put->docs[i];
+  struct tally_slice base = taker->put->bases[i];
+  struct tally_entry *entry = &taker->entries[*n];
+  bool take = !stored;
+  int status = TALLY_OK;
+
+  if (stored && memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0)
+    {
+      settle (taker, i, TALLY_OK, NULL);
+      return TALLY_OK;
+    }
+  if (stored && base.size == TALLY_REV_SIZE)
+    take = memcmp (stored->rev, base.data, TALLY_REV_SIZE) == 0;
+  if (!take && !(taker->put->flags & WIRE_PUT_STRICT))
+    status = knows_stored (doc, stored, &take, err);
+  if (status != TALLY_OK)
+    return status;
+  if (!take)
+    {
+      settle (taker, i, TALLY_CONFLICT, stored->rev);
+      return TALLY_OK;
+    }
+  memcpy (taker->expected[*n], stored ? stored->rev : absent_rev,
+          TALLY_REV_SIZE);
+  memset (entry, 0, sizeof *entry);
+  entry->collection = taker->collection;
+  entry->expected = taker->expected[*n];
+  entry->doc = *doc;
+  taker->todo[(*n)++] = i;
+  return TALLY_OK;
+}
+
+/* ---- rounds ------------------------------------------------------------- */
+
+static int
+find_stored (struct taker *taker, struct tally_error *err)
+{
+  struct tally_slice *ids = calloc (taker->n_todo + 1, sizeof *ids);
+  int status;
+
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < taker->n_todo; i++)
+    ids[i] = taker->put->docs[taker->todo[i]].id;
+  doclist_clear (&taker->found);
+  status = replica_get (taker->asked->replica, taker->collection, ids,
+                        taker->n_todo, TALLY_GET_META, doclist_emit,
+                        &taker->found, err);
+  if (status == TALLY_OK && taker->found.failed)
+    status = error_nomem (err);
+  free (ids);
+  return status;
+}
+
+static int
+write_round (struct taker *taker, size_t n, struct tally_error *err)
+{
+  int status = replica_put (taker->asked->replica, taker->entries, n, 0,
+                            taker->outcomes, err);
+
+  taker->n_todo = 0;
+  for (size_t k = 0; k < n && status == TALLY_OK; k++)
+    {
+      size_t i = taker->todo[k];
+
+      if (taker->outcomes[k].status == TALLY_OK)
+        {
+          struct stamp newest;
+
+          memcpy (newest.bytes, taker->put->docs[i].rev, STAMP_SIZE);
+          replica_seen (taker->asked->replica, &newest);
+          taker->seqs[i] = taker->outcomes[k].seq;
+          settle (taker, i, TALLY_OK, taker->put->docs[i].rev);
+        }
+      else
+        taker->todo[taker->n_todo++] = i;
+    }
+  return status;
+}
+
+static int
+run_rounds (struct taker *taker, struct tally_error *err)
+{
+  for (unsigned round = 0; taker->n_todo > 0; round++)
+    {
+      size_t at = 0, n = 0, count = taker->n_todo;
+      int status = find_stored (taker, err);
+
+      for (size_t k = 0; k < count && status == TALLY_OK; k++)
+        {
+          size_t i = taker->todo[k];
+          const struct tally_doc *stored = doclist_next_if (
+              &taker->found, &at, taker->put->docs[i].id);
+
+          if (round == ROUNDS_MAX)
+            settle (taker, i, TALLY_CONFLICT,
+                    stored ? stored->rev : absent_rev);
+          else
+            status = judge_push (taker, i, stored, &n, err);
+        }
+      if (status == TALLY_OK)
+        status = write_round (taker, n, err);
+      if (status != TALLY_OK)
+        return status;
+    }
+  return TALLY_OK;
+}
+
+/* ---- the client's cursor ------------------------------------------------ */
+
+struct advance
+{
+  const uint64_t *seqs; /* sorted */
+  size_t n;
+  uint64_t last;
+  bool foreign;
+};
+
+static int
+by_seq (const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+  return (x > y) - (x < y);
+}
+
+static int
+advance_over (void *ctx, const struct tally_doc *doc)
+{
+  struct advance *advance = ctx;
+
+  advance->foreign = !bsearch (&doc->seq, advance->seqs, advance->n,
+                               sizeof doc->seq, by_seq);
+  if (!advance->foreign)
+    advance->last = doc->seq;
+  return advance->foreign;
+}
+
+/* The pusher need not hear of its own documents again: its cursor moves over
+ * them as long as nobody else's come between. */
+static int
+advance_cursor (struct taker *taker, struct tally_error *err)
+{
+  struct advance advance
+    = { taker->seqs, taker->put->n, taker->put->cursor, false };
+  uint64_t head;
+  int status;
+
+  taker->stored.cursor = taker->put->cursor;
+  if (!(taker->put->flags & WIRE_PUT_CURSOR))
+    return TALLY_OK;
+  qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, by_seq);
+  status = replica_changes (taker->asked->replica, taker->collection,
+                            taker->put->cursor, advance_over, &advance, &head,
+                            err);
+  if (status == TALLY_OK)
+    taker->stored.cursor = advance.foreign ? advance.last : head;
+  return status;
+}
+
+/* ---- put ---------------------------------------------------------------- */
+
+static bool
+taker_init (struct taker *taker, size_t n)
+{
+  n++;
+  taker->stored.statuses = calloc (n, sizeof *taker->stored.statuses);
+  taker->stored.revs = calloc (n, sizeof *taker->stored.revs);
+  taker->revs = calloc (n, sizeof *taker->revs);
+  taker->seqs = calloc (n, sizeof *taker->seqs);
+  taker->todo = calloc (n, sizeof *taker->todo);
+  taker->entries = calloc (n, sizeof *taker->entries);
+  taker->outcomes = calloc (n, sizeof *taker->outcomes);
+  taker->expected = calloc (n, sizeof *taker->expected);
+  return taker->stored.statuses && taker->stored.revs && taker->revs
+         && taker->seqs && taker->todo && taker->entries && taker->outcomes
+         && taker->expected;
+}
+
+static void
+taker_free (struct taker *taker)
+{
+  doclist_free (&taker->found);
+  free (taker->expected);
+  free (taker->outcomes);
+  free (taker->entries);
+  free (taker->todo);
+  free (taker->seqs);
+  free (taker->revs);
+  free (taker->stored.revs);
+  free (taker->stored.statuses);
+}
+
+/* Sets aside what breaks a rule: it does not keep the others back. */
+static int
+check_docs (struct taker *taker, struct tally_error *err)
+{
+  struct idmap ids = IDMAP_INIT;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++)
+    {
+      struct tally_error why;
+      size_t first;
+
+      if (!idmap_add (&ids, taker->put->docs[i].id, i, &first))
+        status = error_nomem (err);
+      else if (first != i)
+        status = error_set (err, TALLY_INVALID, "a document was pushed twice "
+                            "at once");
+      else if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
+        taker->todo[taker->n_todo++] = i;
+      else
+        settle (taker, i, why.status, NULL);
+    }
+  idmap_free (&ids);
+  return status;
+}
+
+static int
+check_registered (struct asked *asked, struct tally_error *err)
+{
+  struct pair pair;
+  int status
+    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+
+  if (status == TALLY_OK && !pair.exists)
+    status = error_set (err, TALLY_AGAIN, "no hello came before");
+  pair_free (&pair);
+  return status;
+}
+
+int
+answer_put (struct asked *asked, const struct wire_put *put,
+            struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_STORED };
+  struct taker taker = { .asked = asked, .put = put };
+  char collection[COLLECTION_TEXT_MAX];
+  int status = asked_collection (asked, put->collection, collection, err);
+
+  if (status == TALLY_OK)
+    status = check_registered (asked, err);
+  if (status != TALLY_OK)
+    return status;
+  taker.collection = collection;
+  if (!taker_init (&taker, put->n))
+    status = error_nomem (err);
+  if (status == TALLY_OK)
+    status = check_docs (&taker, err);
+  if (status == TALLY_OK)
+    status = run_rounds (&taker, err);
+  if (status == TALLY_OK)
+    status = advance_cursor (&taker, err);
+  if (status == TALLY_OK)
+    {
+      taker.stored.n = put->n;
+      reply.as.stored = taker.stored;
+      wire_encode (asked->reply, &reply);
+    }
+  taker_free (&taker);
+  return status;
+}

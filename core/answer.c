@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers hello, meta, get and rotate; put is in answer-put.c. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "answer-internal.h"
+#include "doclist.h"
+#include "document.h"
+#include "error.h"
+
+/* A hello is worth a durable write this often. */
+#define CONTACT_MS (10 * 60 * 1000)
+
+/* ---- accounts ----------------------------------------------------------- */
+
+static bool
+is_default (const char *account)
+{
+  return strcmp (account, ACCOUNT_DEFAULT) == 0;
+}
+
+int
+asked_collection (const struct asked *asked, struct tally_slice name,
+                  char out[COLLECTION_TEXT_MAX], struct tally_error *err)
+{
+  const char *account = asked->account;
+  char plain[COLLECTION_NAME_MAX + 2];
+  int status;
+
+  if (name.size > COLLECTION_NAME_MAX || memchr (name.data, 0, name.size))
+    return error_set (err, TALLY_INVALID, "the name of a collection is too "
+                      "long");
+  memcpy (plain, name.data, name.size);
+  plain[name.size] = '\0';
+  status = collection_check (plain, err);
+  if (status != TALLY_OK)
+    return status;
+  if (collection_is_local (plain))
+    return error_set (err, TALLY_DENIED, "collection \"%s\": is local and "
+                      "never syncs", plain);
+  snprintf (out, COLLECTION_TEXT_MAX, "%s%s%s",
+            is_default (account) ? "" : account,
+            is_default (account) ? "" : ":", plain);
+  return TALLY_OK;
+}
+
+/* Each account meets another replica, so that one client with two accounts
+ * has two pairs. */
+static void
+scoped_id (unsigned char out[REPLICA_ID_SIZE],
+           const unsigned char id[REPLICA_ID_SIZE], const char *account)
+{
+  crypto_generichash_state hash;
+
+  memcpy (out, id, REPLICA_ID_SIZE);
+  if (is_default (account))
+    return;
+  crypto_generichash_init (&hash, id, REPLICA_ID_SIZE, REPLICA_ID_SIZE);
+  crypto_generichash_update (&hash, (const unsigned char *) account,
+                             strlen (account));
+  crypto_generichash_final (&hash, out, REPLICA_ID_SIZE);
+}
+
+/* ---- hello -------------------------------------------------------------- */
+
+static enum wire_verdict
+judge (const struct pair *pair, const struct wire_hello *hello,
+       const unsigned char self[REPLICA_ID_SIZE])
+{
+  bool named = hello->expects.size == REPLICA_ID_SIZE
+               && memcmp (hello->expects.data, self, REPLICA_ID_SIZE) == 0;
+
+  if (!named)
+    return pair->exists && pair->current.set ? WIRE_PAIR_UNNAMED
+                                             : WIRE_PAIR_NEW;
+  if (pair_token_is (&pair->current, hello->current))
+    return WIRE_PAIR_CURRENT;
+  if (pair_token_is (&pair->current, hello->pending))
+    return WIRE_PAIR_PENDING;
+  if (!pair->current.set && hello->current.size == 0)
+    return WIRE_PAIR_NEW;
+  return WIRE_PAIR_BROKEN;
+}
+
+/* A broken pair is forgotten: the client comes back under another name. */
+static int
+keep_contact (struct asked *asked, struct pair *pair,
+              enum wire_verdict verdict, struct tally_error *err)
+{
+  uint64_t now = replica_wall_ms (asked->replica);
+
+  if (verdict == WIRE_PAIR_BROKEN)
+    {
+      int status = identity_renew (asked->replica, false, err);
+
+      return status == TALLY_OK ? pair_forget (pair, asked->replica, err)
+                                : status;
+    }
+  if (pair->exists && pair->contact_ms <= now
+      && now - pair->contact_ms < CONTACT_MS)
+    return TALLY_OK;
+  pair->contact_ms = now;
+  return pair_save (pair, asked->replica, err);
+}
+
+struct names
+{
+  struct tally_slice *items;
+  size_t n;
+  struct arena arena;
+  const char *prefix; /* ACCOUNT: or "" */
+  bool failed;
+};
+
+static int
+collect_name (void *ctx, const char *name)
+{
+  struct names *names = ctx;
+  size_t skip = strlen (names->prefix);
+  struct tally_slice *items;
+  char *copy;
+
+  if (strncmp (name, names->prefix, skip) != 0)
+    return 0;
+  name += skip;
+  if (strchr (name, ':') || collection_is_local (name))
+    return 0;
+  items = realloc (names->items, (names->n + 1) * sizeof *items);
+  if (items)
+    names->items = items;
+  copy = arena_add (&names->arena, name, strlen (name));
+  names->failed = !items || !copy;
+  if (!names->failed)
+    names->items[names->n++] = slice_make (copy, strlen (name));
+  return names->failed;
+}
+
+static int
+collect_names (struct asked *asked, struct names *names,
+               struct tally_error *err)
+{
+  char prefix[COLLECTION_TEXT_MAX] = "";
+  int status;
+
+  if (!is_default (asked->account))
+    snprintf (prefix, sizeof prefix, "%s:", asked->account);
+  names->prefix = prefix;
+  status = replica_collections (asked->replica, collect_name, names, err);
+  names->prefix = NULL;
+  if (status == TALLY_OK && names->failed)
+    status = error_nomem (err);
+  return status;
+}
+
+static int
+answer_hello (struct asked *asked, const struct wire_hello *hello,
+              struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_WELCOME };
+  struct wire_welcome *welcome = &reply.as.welcome;
+  struct names names = { 0 };
+  struct pair pair;
+  enum wire_verdict verdict;
+  int status
+    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+
+  if (status != TALLY_OK)
+    return status;
+  verdict = judge (&pair, hello, asked->self);
+  if (!(hello->flags & WIRE_HELLO_LOOK))
+    status = keep_contact (asked, &pair, verdict, err);
+  if (status == TALLY_OK)
+    status = collect_names (asked, &names, err);
+  if (status == TALLY_OK && verdict == WIRE_PAIR_BROKEN)
+    status = replica_clients (asked->replica, &welcome->clients,
+                              &welcome->n_clients, err);
+  if (status == TALLY_OK)
+    {
+      welcome->verdict = verdict;
+      welcome->wall_ms = replica_wall_ms (asked->replica);
+      welcome->device = slice_text (asked->device);
+      welcome->collections = names.items;
+      welcome->n_collections = names.n;
+      wire_encode (asked->reply, &reply);
+    }
+  free (welcome->clients);
+  free (names.items);
+  arena_free (&names.arena);
+  pair_free (&pair);
+  return status;
+}
+
+/* ---- meta --------------------------------------------------------------- */
+
+struct window
+{
+  struct doclist headers;
+  size_t limit;
+  bool more;
+};
+
+static int
+collect_header (void *ctx, const struct tally_doc *doc)
+{
+  struct window *window = ctx;
+  struct tally_doc header = *doc;
+
+  if (window->headers.count == window->limit)
+    {
+      window->more = true;
+      return 1;
+    }
+  header.meta = header.body = slice_make (NULL, 0);
+  return !doclist_add (&window->headers, &header);
+}
+
+/* The client's cursor is what it has of ours, durably. */
+static int
+keep_acknowledgement (struct asked *asked, const char *collection,
+                      uint64_t cursor, struct tally_error *err)
+{
+  struct pair pair;
+  struct pair_cursor *had;
+  int status
+    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+
+  if (status != TALLY_OK)
+    return status;
+  had = pair_cursor (&pair, collection);
+  if (pair.exists && pair.current.set && (!had || had->local < cursor))
+    {
+      pair.contact_ms = replica_wall_ms (asked->replica);
+      status = pair_set_cursor (&pair, collection, cursor, "")
+                 ? pair_save (&pair, asked->replica, err)
+                 : error_nomem (err);
+      /* Another hello of this client was faster: the next one tells. */
+      if (status == TALLY_AGAIN)
+        status = TALLY_OK;
+    }
+  pair_free (&pair);
+  return status;
+}
+
+static int
+answer_meta (struct asked *asked, const struct wire_meta *meta,
+             struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_HEADERS };
+  struct window window = { .limit = WIRE_HEADERS_MAX };
+  char collection[COLLECTION_TEXT_MAX];
+  uint64_t head = 0;
+  int status = asked_collection (asked, meta->collection, collection, err);
+
+  if (meta->limit > 0 && meta->limit < window.limit)
+    window.limit = (size_t) meta->limit;
+  if (status == TALLY_OK && meta->since > 0)
+    status = keep_acknowledgement (asked, collection, meta->since, err);
+  if (status == TALLY_OK)
+    status = replica_changes (asked->replica, collection, meta->since,
+                              collect_header, &window, &head, err);
+  if (status == TALLY_OK && window.headers.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK)
+    {
+      struct wire_headers *headers = &reply.as.headers;
+
+      headers->docs = window.headers.docs;
+      headers->n = window.headers.count;
+      headers->more = window.more;
+      headers->next
+        = window.more ? headers->docs[headers->n - 1].seq : head;
+      wire_encode (asked->reply, &reply);
+    }
+  doclist_free (&window.headers);
+  return status;
+}
+
+/* ---- get ---------------------------------------------------------------- */
+
+struct taken
+{
+  struct doclist docs;
+  bool full;
+};
+
+static int
+collect_doc (void *ctx, const struct tally_doc *doc)
+{
+  struct taken *taken = ctx;
+  size_t size = doc->body.size + doc->meta.size;
+
+  if (taken->docs.count > 0 && taken->docs.bytes + size > WIRE_BYTES_MAX)
+    {
+      taken->full = true;
+      return 1;
+    }
+  return !doclist_add (&taken->docs, doc);
+}
+
+/* Every id up to the last document that fitted is answered, and the ids
+ * behind it that are not there are asked again at no great cost. */
+static size_t
+count_answered (const struct wire_get *get, const struct taken *taken)
+{
+  size_t at = 0, answered = 0;
+
+  if (!taken->full)
+    return get->n;
+  for (size_t i = 0; i < get->n; i++)
+    if (doclist_next_if (&taken->docs, &at, get->ids[i]))
+      answered = i + 1;
+  return answered;
+}
+
+static int
+answer_get (struct asked *asked, const struct wire_get *get,
+            struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_DOCS };
+  struct taken taken = { 0 };
+  char collection[COLLECTION_TEXT_MAX];
+  int status = asked_collection (asked, get->collection, collection, err);
+
+  if (status == TALLY_OK)
+    status = replica_get (asked->replica, collection, get->ids, get->n,
+                          TALLY_GET_BODY, collect_doc, &taken, err);
+  if (status == TALLY_OK && taken.docs.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK)
+    {
+      reply.as.docs.docs = taken.docs.docs;
+      reply.as.docs.n = taken.docs.count;
+      reply.as.docs.answered = count_answered (get, &taken);
+      wire_encode (asked->reply, &reply);
+    }
+  doclist_free (&taken.docs);
+  return status;
+}
+
+/* ---- rotate ------------------------------------------------------------- */
+
+static int
+answer_rotate (struct asked *asked, const struct wire_rotate *rotate,
+               struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_ROTATED };
+  struct pair pair;
+  int status
+    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+
+  if (status != TALLY_OK)
+    return status;
+  /* The transport may have delivered this twice. */
+  if (!pair_token_is (&pair.current, rotate->next))
+    {
+      bool same = pair.current.set
+                    ? pair_token_is (&pair.current, rotate->expected)
+                    : rotate->expected.size == 0;
+
+      if (!pair.exists || !same)
+        status = error_set (err, TALLY_AGAIN, "another sync with this peer "
+                            "is running");
+      else
+        {
+          memcpy (pair.current.bytes, rotate->next.data, WIRE_TOKEN_SIZE);
+          pair.current.set = true;
+          pair.contact_ms = replica_wall_ms (asked->replica);
+          status = pair_save (&pair, asked->replica, err);
+        }
+    }
+  if (status == TALLY_OK)
+    wire_encode (asked->reply, &reply);
+  pair_free (&pair);
+  return status;
+}
+
+/* ---- frames ------------------------------------------------------------- */
+
+static int
+answer_message (struct asked *asked, const struct wire_message *message,
+                struct tally_error *err)
+{
+  switch (message->type)
+    {
+    case WIRE_HELLO:
+      return answer_hello (asked, &message->as.hello, err);
+    case WIRE_META:
+      return answer_meta (asked, &message->as.meta, err);
+    case WIRE_GET:
+      return answer_get (asked, &message->as.get, err);
+    case WIRE_PUT:
+      return answer_put (asked, &message->as.put, err);
+    case WIRE_ROTATE:
+      return answer_rotate (asked, &message->as.rotate, err);
+    default:
+      return error_set (err, TALLY_INVALID, "a reply where a request should "
+                        "be");
+    }
+}
+
+static void
+add_failure (struct buf *reply, const struct tally_error *why)
+{
+  struct wire_message message = { .type = WIRE_FAILURE };
+
+  message.as.failure.status = why->status;
+  message.as.failure.text = slice_text (why->text);
+  wire_encode (reply, &message);
+}
+
+/* The first message that fails ends the frame: what follows was built on
+ * it. */
+static void
+answer_messages (struct asked *asked, struct tally_slice rest)
+{
+  struct tally_error why = { 0 };
+  struct wire_message message;
+  int status;
+
+  for (;;)
+    {
+      size_t before = asked->reply->size;
+
+      status = wire_decode (&message, &rest, &why);
+      if (status == TALLY_NOTFOUND)
+        return;
+      if (status == TALLY_OK)
+        {
+          status = answer_message (asked, &message, &why);
+          wire_message_free (&message);
+        }
+      if (status == TALLY_OK)
+        continue;
+      asked->reply->size = before;
+      add_failure (asked->reply, &why);
+      return;
+    }
+}
+
+int
+answer_frame (const struct answer *answer, const char *account,
+              struct tally_slice frame, struct buf *reply,
+              struct tally_error *err)
+{
+  struct asked asked
+    = { .replica = answer->replica, .device = answer->device,
+        .account = account, .reply = reply };
+  struct tally_error why = { 0 };
+  unsigned char sender[REPLICA_ID_SIZE];
+  struct tally_slice rest;
+  int status;
+
+  replica_id (answer->replica, asked.self);
+  scoped_id (asked.self, asked.self, account);
+  buf_clear (reply);
+  wire_start (reply, asked.self);
+  status = wire_open (&rest, sender, frame, &why);
+  if (status == TALLY_OK)
+    {
+      scoped_id (asked.sender, sender, account);
+      answer_messages (&asked, rest);
+    }
+  else
+    add_failure (reply, &why);
+  return reply->failed ? error_nomem (err) : TALLY_OK;
+}

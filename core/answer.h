@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The side that is asked: one request frame in, one reply frame out, against
+ * a replica.  It keeps nothing between frames but what is in the store's
+ * notes, so any number of threads may answer at once. */
+
+#ifndef TALLY_ANSWER_H
+#define TALLY_ANSWER_H
+
+#include "replica.h"
+
+#define ACCOUNT_DEFAULT "default"
+
+struct answer
+{
+  struct replica *replica;
+  const char *device;
+};
+
+/* Fills `reply` with a whole frame, also when the request is bad.  What an
+ * account sees is its own; its name fits in front of a collection's.  An error
+ * means that there is no reply. */
+int answer_frame (const struct answer *answer, const char *account,
+                  struct tally_slice frame, struct buf *reply,
+                  struct tally_error *err);
+
+#endif /* TALLY_ANSWER_H */

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* put, get, remove and collections of tally.h. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "context.h"
+#include "doclist.h"
+#include "document.h"
+#include "idmap.h"
+#include "json.h"
+#include "public.h"
+#include "rev.h"
+#include "write.h"
+
+/* ---- input -------------------------------------------------------------- */
+
+/* All documents of one put, checked and canonical. */
+struct input
+{
+  struct doclist docs; /* id and body; flag 1: the id was made */
+  const char *id_field;
+  size_t line;
+};
+
+static int
+add_document (struct input *input, struct tally_slice text,
+              struct tally_error *err)
+{
+  struct buf body = BUF_INIT, id = BUF_INIT;
+  struct tally_doc doc = { 0 };
+  bool made;
+  int status
+    = document_read (&body, &id, &made, text, input->id_field, err);
+
+  if (status == TALLY_OK)
+    {
+      doc.id = buf_slice (&id);
+      doc.body = buf_slice (&body);
+      doc.flags = made;
+      if (!doclist_add (&input->docs, &doc))
+        status = error_nomem (err);
+    }
+  else if (status == TALLY_INVALID)
+    error_set (err, status, "document %zu: %s", input->docs.count + 1,
+               err->text);
+  buf_free (&id);
+  buf_free (&body);
+  return status;
+}
+
+static size_t
+skip_space (struct tally_slice text, size_t at)
+{
+  while (at < text.size && memchr (" \t\r\n", text.data[at], 4))
+    at++;
+  return at;
+}
+
+/* The elements are split off one by one: around them an array is no level of
+ * a document's depth. */
+static int
+add_array (struct input *input, struct tally_slice array,
+           struct tally_error *err)
+{
+  struct tally_slice element;
+  size_t at = skip_space (array, 1);
+  int status = TALLY_OK;
+
+  if (at < array.size && array.data[at] == ']')
+    return TALLY_OK;
+  while (status == TALLY_OK)
+    {
+      status = json_split (array.data, array.size, &at, &element, err);
+      if (status == TALLY_OK)
+        status = add_document (input, element, err);
+      at = skip_space (array, at);
+      if (status != TALLY_OK || at == array.size || array.data[at] == ']')
+        return status;
+      if (array.data[at++] != ',')
+        status = error_set (err, TALLY_INVALID, "document %zu: no comma "
+                            "behind it", input->docs.count);
+    }
+  return status;
+}
+
+static int
+add_member (struct input *input, struct tally_slice text, const char *at,
+            struct tally_error *err)
+{
+  struct buf canonical = BUF_INIT, key = BUF_INIT;
+  struct tally_slice value;
+  int status = json_canonical (&canonical, text.data, text.size, err);
+
+  json_encode_string (&key, slice_text (at));
+  if (status == TALLY_OK && (key.failed || canonical.failed))
+    status = error_nomem (err);
+  if (status != TALLY_OK)
+    goto out;
+  if (json_type (buf_slice (&canonical)) != JSON_OBJECT
+      || !json_find_member (buf_slice (&canonical),
+                            slice_make (key.data + 1, key.size - 2), &value))
+    status = error_set (err, TALLY_INVALID, "%s: no such member", at);
+  else if (json_type (value) != JSON_ARRAY)
+    status = error_set (err, TALLY_INVALID, "%s: is not an array", at);
+  else
+    status = add_array (input, value, err);
+out:
+  buf_free (&key);
+  buf_free (&canonical);
+  return status;
+}
+
+static int
+read_input (struct input *input, const char *json, size_t size,
+            const char *at, struct tally_error *err)
+{
+  struct tally_slice value;
+  size_t offset = 0;
+  bool first = true;
+  int status;
+
+  for (;; first = false)
+    {
+      status = json_split (json, size, &offset, &value, err);
+      if (status == TALLY_NOTFOUND)
+        return TALLY_OK;
+      if (status != TALLY_OK)
+        return error_set (err, status, "document %zu: %s",
+                          input->docs.count + 1, err->text);
+      if (at)
+        status = add_member (input, value, at, err);
+      else if (first && value.data[0] == '[')
+        status = add_array (input, value, err);
+      else
+        status = add_document (input, value, err);
+      if (status != TALLY_OK)
+        return status;
+    }
+}
+
+/* ---- put ---------------------------------------------------------------- */
+
+struct putting
+{
+  struct replica *replica;
+  const char *collection;
+  const struct tally_put_options *options;
+  unsigned char rev[TALLY_REV_SIZE];
+  bool has_rev;
+  tally_written_fn *emit;
+  void *ctx;
+
+  struct write_item items[WRITE_BATCH];
+  struct write_result results[WRITE_BATCH];
+  size_t made[WRITE_BATCH];
+  size_t n;
+  struct idmap ids;
+  bool stop;
+};
+
+static int
+emit_written (struct putting *putting, const struct write_item *item,
+              const struct write_result *result, bool made,
+              struct tally_error *err)
+{
+  struct tally_written written = { .size = sizeof written };
+  char rev[TALLY_REV_TEXT], id[TALLY_ID_MAX + 1];
+
+  memcpy (id, item->id.data, item->id.size);
+  id[item->id.size] = '\0';
+  if (result->status == TALLY_CONFLICT)
+    return error_set (err, TALLY_CONFLICT, "%s: moved since it was read", id);
+  rev_to_text (rev, result->rev);
+  written.collection = putting->collection;
+  written.id = id;
+  written.rev = result->outcome == TALLY_MISSING ? "" : rev;
+  written.outcome = result->outcome;
+  written.generated_id = made;
+  if (putting->emit && !putting->stop)
+    putting->stop = putting->emit (putting->ctx, &written);
+  return TALLY_OK;
+}
+
+static int
+flush (struct putting *putting, struct tally_error *err)
+{
+  int status
+    = write_batch (putting->replica, putting->collection, putting->items,
+                   putting->n, putting->results, err);
+
+  for (size_t i = 0; i < putting->n && status == TALLY_OK; i++)
+    status = emit_written (putting, &putting->items[i], &putting->results[i],
+                           putting->made[i], err);
+  putting->n = 0;
+  idmap_clear (&putting->ids);
+  return status;
+}
+
+/* An id that comes again is written after the one before. */
+static int
+add_item (struct putting *putting, const struct write_item *item, bool made,
+          struct tally_error *err)
+{
+  size_t at;
+  int status = TALLY_OK;
+
+  if (putting->n == WRITE_BATCH
+      || idmap_find (&putting->ids, item->id) != IDMAP_NONE)
+    status = flush (putting, err);
+  if (status != TALLY_OK)
+    return status;
+  at = putting->n++;
+  putting->items[at] = *item;
+  putting->made[at] = made;
+  return idmap_add (&putting->ids, item->id, at, NULL) ? TALLY_OK
+                                                       : error_nomem (err);
+}
+
+static int
+put_documents (struct putting *putting, const struct doclist *docs,
+               struct tally_error *err)
+{
+  size_t bytes = 0;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < docs->count && status == TALLY_OK && !putting->stop;
+       i++)
+    {
+      const struct tally_doc *doc = &docs->docs[i];
+      struct write_item item = { doc->id, doc->body, putting->options->replace,
+                                 putting->has_rev ? putting->rev : NULL };
+
+      if (bytes + doc->body.size > WRITE_BATCH_BYTES)
+        {
+          status = flush (putting, err);
+          bytes = 0;
+        }
+      bytes += doc->body.size;
+      if (status == TALLY_OK)
+        status = add_item (putting, &item, doc->flags, err);
+    }
+  if (status == TALLY_OK)
+    status = flush (putting, err);
+  return status;
+}
+
+int
+tally_put (struct tally_replica *replica, const char *collection,
+           const char *json, size_t json_size,
+           const struct tally_put_options *given, tally_written_fn *emit,
+           void *ctx, struct tally_error *err)
+{
+  struct tally_put_options options = { 0 };
+  struct input input = { 0 };
+  struct putting *putting = calloc (1, sizeof *putting);
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  if (!putting)
+    return error_nomem (err);
+  public_copy (&options, sizeof options, given, given ? given->size : 0);
+  putting->collection = collection;
+  putting->options = &options;
+  putting->emit = emit;
+  putting->ctx = ctx;
+  input.id_field = options.id_field;
+  status = collection_check (collection, err);
+  if (status == TALLY_OK && options.rev)
+    {
+      putting->has_rev = true;
+      if (!rev_from_text (putting->rev, options.rev))
+        status = error_set (err, TALLY_INVALID, "%.60s: is no revision",
+                            options.rev);
+    }
+  if (status == TALLY_OK)
+    status = read_input (&input, json, json_size, options.at, err);
+  if (status == TALLY_OK && options.rev && input.docs.count != 1)
+    status = error_set (err, TALLY_USAGE, "a revision goes with one document, "
+                        "not %zu", input.docs.count);
+  if (status == TALLY_OK)
+    status = context_replica (&putting->replica, replica, err);
+  if (status == TALLY_OK)
+    status = put_documents (putting, &input.docs, err);
+  doclist_free (&input.docs);
+  idmap_free (&putting->ids);
+  free (putting);
+  return status;
+}
+
+/* ---- remove ------------------------------------------------------------- */
+
+static int
+check_ids (const char *collection, const char *const *ids, size_t n,
+           struct tally_error *err)
+{
+  int status = collection_check (collection, err);
+
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status = document_check_id (slice_text (ids[i]), err);
+  return status;
+}
+
+int
+tally_remove (struct tally_replica *replica, const char *collection,
+              const char *const *ids, size_t n, tally_written_fn *emit,
+              void *ctx, struct tally_error *err)
+{
+  struct tally_put_options options = { 0 };
+  struct putting *putting = calloc (1, sizeof *putting);
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  if (!putting)
+    return error_nomem (err);
+  putting->collection = collection;
+  putting->options = &options;
+  putting->emit = emit;
+  putting->ctx = ctx;
+  status = check_ids (collection, ids, n, err);
+  if (status == TALLY_OK)
+    status = context_replica (&putting->replica, replica, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    {
+      struct write_item item = { .id = slice_text (ids[i]) };
+
+      status = add_item (putting, &item, false, err);
+    }
+  if (status == TALLY_OK)
+    status = flush (putting, err);
+  idmap_free (&putting->ids);
+  free (putting);
+  return status;
+}
+
+/* ---- get ---------------------------------------------------------------- */
+
+struct getting
+{
+  const char *collection;
+  tally_document_fn *emit;
+  void *ctx;
+  bool stop;
+};
+
+static int
+emit_document (struct getting *getting, const struct tally_doc *doc)
+{
+  struct tally_document document = { .size = sizeof document };
+  char rev[TALLY_REV_TEXT], id[TALLY_ID_MAX + 1];
+
+  if (doc->flags & TALLY_DOC_DELETED)
+    return 0;
+  memcpy (id, doc->id.data, doc->id.size);
+  id[doc->id.size] = '\0';
+  rev_to_text (rev, doc->rev);
+  document.collection = getting->collection;
+  document.id = id;
+  document.rev = rev;
+  document.json = doc->body.data;
+  document.json_size = doc->body.size;
+  getting->stop = getting->emit (getting->ctx, &document);
+  return getting->stop;
+}
+
+/* Copied first, so that the application may use the store meanwhile. */
+static int
+get_batch (struct getting *getting, struct replica *replica,
+           const struct tally_slice *ids, size_t n, struct tally_error *err)
+{
+  struct doclist docs = DOCLIST_INIT;
+  int status = replica_get (replica, getting->collection, ids, n,
+                            TALLY_GET_BODY, doclist_emit, &docs, err);
+
+  if (status == TALLY_OK && docs.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; i < docs.count && status == TALLY_OK && !getting->stop;
+       i++)
+    emit_document (getting, &docs.docs[i]);
+  doclist_free (&docs);
+  return status;
+}
+
+#define GET_BATCH 256
+
+int
+tally_get (struct tally_replica *handle, const char *collection,
+           const char *const *ids, size_t n, tally_document_fn *emit,
+           void *ctx, struct tally_error *err)
+{
+  struct getting getting = { collection, emit, ctx, false };
+  struct tally_slice slices[GET_BATCH];
+  struct replica *replica;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  status = check_ids (collection, ids, n, err);
+  if (status == TALLY_OK)
+    status = context_replica (&replica, handle, err);
+  for (size_t at = 0; at < n && status == TALLY_OK && !getting.stop;)
+    {
+      size_t batch = n - at < GET_BATCH ? n - at : GET_BATCH;
+
+      for (size_t i = 0; i < batch; i++)
+        slices[i] = slice_text (ids[at + i]);
+      status = get_batch (&getting, replica, slices, batch, err);
+      at += batch;
+    }
+  return status;
+}
+
+/* ---- collections -------------------------------------------------------- */
+
+struct listing
+{
+  tally_emit_name *emit;
+  void *ctx;
+};
+
+static int
+emit_syncing (void *ctx, const char *name)
+{
+  struct listing *listing = ctx;
+
+  if (collection_is_local (name) || strchr (name, ':'))
+    return 0;
+  return listing->emit (listing->ctx, name);
+}
+
+int
+tally_collections (struct tally_replica *handle, tally_emit_name *emit,
+                   void *ctx, struct tally_error *err)
+{
+  struct listing listing = { emit, ctx };
+  struct replica *replica;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  status = context_replica (&replica, handle, err);
+  if (status == TALLY_OK)
+    status = replica_collections (replica, emit_syncing, &listing, err);
+  return status;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* Hello.  A pair is broken when the far side's token is neither our current
+ * nor our pending one: one of the two was restored, rolled back or copied.
+ * Both then forget the checkpoint and write under fresh client ids, we take a
+ * new replica id, and everything is compared. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "document.h"
+#include "engine-connect.h"
+#include "error.h"
+
+/* ---- lists -------------------------------------------------------------- */
+
+bool
+idlist_add (struct idlist *list, struct tally_slice id)
+{
+  char *copy;
+
+  if (list->count == list->capacity)
+    {
+      size_t capacity = list->capacity ? list->capacity * 2 : 64;
+      struct tally_slice *ids = realloc (list->ids, capacity * sizeof *ids);
+
+      if (!ids)
+        return false;
+      list->ids = ids;
+      list->capacity = capacity;
+    }
+  copy = arena_add (&list->arena, id.data, id.size);
+  if (!copy)
+    return false;
+  list->ids[list->count++] = slice_make (copy, id.size);
+  return true;
+}
+
+void
+idlist_free (struct idlist *list)
+{
+  free (list->ids);
+  arena_free (&list->arena);
+  memset (list, 0, sizeof *list);
+}
+
+void
+namelist_free (struct namelist *list)
+{
+  for (size_t i = 0; i < list->count; i++)
+    free (list->names[i]);
+  free (list->names);
+  memset (list, 0, sizeof *list);
+}
+
+/* Keeps name order, each name once. */
+static bool
+namelist_add (struct namelist *list, const char *name)
+{
+  char **names;
+  size_t at = 0;
+
+  while (at < list->count && strcmp (list->names[at], name) < 0)
+    at++;
+  if (at < list->count && strcmp (list->names[at], name) == 0)
+    return true;
+  names = realloc (list->names, (list->count + 1) * sizeof *names);
+  if (!names)
+    return false;
+  list->names = names;
+  memmove (names + at + 1, names + at, (list->count - at) * sizeof *names);
+  names[at] = strdup (name);
+  list->count++;
+  return names[at] != NULL;
+}
+
+/* ---- routes ------------------------------------------------------------- */
+
+#define ROUTE_KEY (6 + 32 + 1)
+
+static void
+route_key (const char *channel_name, char key[ROUTE_KEY])
+{
+  unsigned char hash[16];
+
+  crypto_generichash (hash, sizeof hash, (const unsigned char *) channel_name,
+                      strlen (channel_name), NULL, 0);
+  memcpy (key, "route/", 6);
+  sodium_bin2hex (key + 6, ROUTE_KEY - 6, hash, sizeof hash);
+}
+
+int
+engine_route (struct replica *replica, const char *channel_name,
+              unsigned char far[REPLICA_ID_SIZE], bool *found,
+              struct tally_error *err)
+{
+  char key[ROUTE_KEY];
+  struct buf value = BUF_INIT;
+  int status;
+
+  route_key (channel_name, key);
+  status = replica_note_get (replica, key, &value, found, err);
+  if (status == TALLY_OK && *found)
+    *found = replica_id_from_text (far, buf_slice (&value));
+  buf_free (&value);
+  return status;
+}
+
+static int
+save_route (struct run *run, struct tally_error *err)
+{
+  char key[ROUTE_KEY], text[REPLICA_ID_TEXT];
+  struct tally_slice value;
+
+  route_key (run->link->channel->name, key);
+  replica_id_text (run->peer.far, text);
+  value = slice_text (text);
+  return replica_note_put (run->replica, key, NULL, &value, err);
+}
+
+/* ---- hello -------------------------------------------------------------- */
+
+/* One hello; with `named` it tells whom it expects and with which token. */
+static int
+hello (struct run *run, bool named, struct tally_error *err)
+{
+  struct wire_hello message = { 0 };
+
+  message.device = slice_text (run->link->device ? run->link->device : "");
+  if (named)
+    {
+      message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
+      message.current = pair_token_slice (&run->pair.current);
+      message.pending = pair_token_slice (&run->pair.pending);
+    }
+  peer_welcome_free (&run->welcome);
+  return peer_hello (&run->peer, &message, &run->welcome, err);
+}
+
+static int
+load_pair (struct run *run, const unsigned char far[REPLICA_ID_SIZE],
+           struct tally_error *err)
+{
+  pair_free (&run->pair);
+  return pair_load (&run->pair, run->replica, PAIR_CLIENT, far, err);
+}
+
+/* The first hello names the far side of the last run over this channel; when
+ * somebody else answers, a second one names who did. */
+static int
+introduce (struct run *run, bool *routed, struct tally_error *err)
+{
+  unsigned char far[REPLICA_ID_SIZE];
+  int status = engine_route (run->replica, run->link->channel->name, far,
+                             routed, err);
+
+  if (status == TALLY_OK && *routed)
+    status = load_pair (run, far, err);
+  if (status == TALLY_OK)
+    status = hello (run, *routed, err);
+  if (status != TALLY_OK)
+    return status;
+  *routed = *routed && memcmp (far, run->peer.far, sizeof far) == 0;
+  if (*routed)
+    return TALLY_OK;
+  status = load_pair (run, run->peer.far, err);
+  if (status == TALLY_OK
+      && (run->pair.exists || run->welcome.verdict == WIRE_PAIR_UNNAMED))
+    status = hello (run, true, err);
+  return status;
+}
+
+/* Every id that either side wrote under may have been used twice. */
+static int
+keep_own_clients (struct run *run, struct tally_error *err)
+{
+  uint32_t *ours = NULL;
+  size_t n;
+  int status = replica_clients (run->replica, &ours, &n, err);
+
+  if (status == TALLY_OK)
+    {
+      run->own_clients = malloc ((n + run->welcome.n_clients + 1)
+                                 * sizeof *run->own_clients);
+      if (!run->own_clients)
+        status = error_nomem (err);
+    }
+  if (status == TALLY_OK)
+    {
+      memcpy (run->own_clients, ours, n * sizeof *ours);
+      if (run->welcome.n_clients > 0)
+        memcpy (run->own_clients + n, run->welcome.clients,
+                run->welcome.n_clients * sizeof *ours);
+      run->own.clients = run->own_clients;
+      run->own.n = n + run->welcome.n_clients;
+      run->strict = true;
+    }
+  free (ours);
+  return status;
+}
+
+static int
+mend (struct run *run, struct tally_error *err)
+{
+  const struct tally_host *host = run->replica->host;
+  int status = keep_own_clients (run, err);
+
+  if (host && host->log)
+    host->log (host->ctx, 2, "a store was copied, restored or rolled back "
+                             "since the last sync: everything is compared");
+  if (status == TALLY_OK && run->pair.exists)
+    status = pair_forget (&run->pair, run->replica, err);
+  if (status == TALLY_OK)
+    status = identity_renew (run->replica, true, err);
+  if (status == TALLY_OK)
+    status = load_pair (run, run->peer.far, err);
+  if (status == TALLY_OK)
+    status = hello (run, true, err);
+  if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
+    status = error_set (err, TALLY_AGAIN, "%s: another copy of this store "
+                        "is syncing", run->link->channel->name);
+  return status;
+}
+
+int
+run_connect (struct run *run, struct tally_error *err)
+{
+  bool routed;
+  int status
+    = peer_open (&run->peer, run->link->channel, run->replica, err);
+
+  if (status == TALLY_OK)
+    status = introduce (run, &routed, err);
+  if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
+    status = mend (run, err);
+  if (status != TALLY_OK)
+    return status;
+  if (run->welcome.verdict == WIRE_PAIR_PENDING)
+    {
+      run->pair.current = run->pair.pending;
+      run->pair.pending.set = false;
+    }
+  return routed ? TALLY_OK : save_route (run, err);
+}
+
+void
+run_disconnect (struct run *run)
+{
+  peer_welcome_free (&run->welcome);
+  peer_close (&run->peer);
+  pair_free (&run->pair);
+  free (run->own_clients);
+}
+
+int
+run_complaint (struct sync *sync, struct tally_error *err)
+{
+  if (!sync->run->peer.folder)
+    return TALLY_OK;
+  return folder_complaint (sync->run->peer.folder, sync->collection, err);
+}
+
+/* ---- collections -------------------------------------------------------- */
+
+struct collecting
+{
+  struct namelist *list;
+  bool failed;
+};
+
+static int
+collect_local (void *ctx, const char *name)
+{
+  struct collecting *collecting = ctx;
+
+  /* ACCOUNT:NAME belongs to those who reach this store over a server. */
+  if (!collection_is_local (name) && !strchr (name, ':')
+      && !namelist_add (collecting->list, name))
+    collecting->failed = true;
+  return collecting->failed;
+}
+
+int
+run_collections (struct run *run, struct namelist *list,
+                 struct tally_error *err)
+{
+  struct collecting collecting = { list, false };
+  int status;
+
+  if (run->link->collections)
+    {
+      for (size_t i = 0; run->link->collections[i]; i++)
+        if (!namelist_add (list, run->link->collections[i]))
+          return error_nomem (err);
+      return TALLY_OK;
+    }
+  status
+    = replica_collections (run->replica, collect_local, &collecting, err);
+  for (size_t i = 0; i < run->welcome.n_collections && status == TALLY_OK;
+       i++)
+    if (!namelist_add (list, run->welcome.collections[i]))
+      status = error_nomem (err);
+  if (status == TALLY_OK && collecting.failed)
+    status = error_nomem (err);
+  return status;
+}

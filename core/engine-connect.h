@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning of a run: who is there, do we know each other, and which
+ * collections there are. */
+
+#ifndef TALLY_ENGINE_CONNECT_H
+#define TALLY_ENGINE_CONNECT_H
+
+#include "engine-internal.h"
+
+struct namelist
+{
+  char **names;
+  size_t count;
+};
+
+void namelist_free (struct namelist *list);
+
+/* Says hello until both sides agree on what they know of each other; fills
+ * the run's peer, pair and welcome. */
+int run_connect (struct run *run, struct tally_error *err);
+void run_disconnect (struct run *run);
+
+/* The collections to sync, in name order: those that the link names, or all
+ * that either side has. */
+int run_collections (struct run *run, struct namelist *list,
+                     struct tally_error *err);
+
+/* What in a folder could not be read this time. */
+int run_complaint (struct sync *sync, struct tally_error *err);
+
+#endif /* TALLY_ENGINE_CONNECT_H */

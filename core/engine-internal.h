@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A run and its collections, shared by the engine's files. */
+
+#ifndef TALLY_ENGINE_INTERNAL_H
+#define TALLY_ENGINE_INTERNAL_H
+
+#include "engine.h"
+#include "pair.h"
+#include "peer.h"
+#include "plan.h"
+#include "seqset.h"
+#include "state.h"
+
+/* Local changes looked at in one go. */
+#define ENGINE_WINDOW 4096
+
+/* One run of a link. */
+struct run
+{
+  const struct engine_link *link;
+  struct replica *replica;
+  struct peer peer;
+  struct pair pair;
+  struct peer_welcome welcome;
+  bool rotated; /* the pair has this run's token */
+
+  /* The pair was broken: every client id of either side, whose stamps count
+   * as known only where they stand. */
+  bool strict;
+  struct strict own;
+  uint32_t *own_clients;
+};
+
+/* One collection of a run. */
+struct sync
+{
+  struct run *run;
+  const char *collection;
+  struct tally_report report;
+  double started;
+
+  /* Where the last run left off; 0 and "": nowhere. */
+  uint64_t local_cursor;
+  bool full; /* no checkpoint */
+  bool pushes, pulls;
+
+  /* Where this run is. */
+  struct buf far_cursor; /* text with its NUL */
+  bool remote_done;
+  uint64_t local_position;
+  bool local_done;
+
+  /* The window. */
+  struct doclist remote, local, changed;
+  struct plan plan;
+
+  /* Local seqs that the far side is known to have. */
+  struct seqset settled;
+  /* The first local seq that it could not be given; 0: none. */
+  uint64_t stuck;
+  /* The first document that was set aside, and why. */
+  struct tally_error bad;
+
+  uint64_t done, total; /* documents, for progress */
+};
+
+/* ids of documents that both sides may have changed. */
+struct idlist
+{
+  struct tally_slice *ids;
+  size_t count, capacity;
+  struct arena arena;
+};
+
+bool idlist_add (struct idlist *list, struct tally_slice id);
+void idlist_free (struct idlist *list);
+
+static inline bool
+sync_cancelled (const struct sync *sync)
+{
+  const struct tally_host *host = sync->run->replica->host;
+
+  return host && host->cancelled && host->cancelled (host->ctx);
+}
+
+/* Gives the pair a fresh token before the first thing of a run moves. */
+int run_rotate (struct run *run, struct tally_error *err);
+
+/* Tells the application. */
+void sync_progress (struct sync *sync);
+
+/* Notes that a document moved. */
+void sync_count (struct sync *sync, uint64_t *counter, bool deleted);
+
+/* Notes why a document was set aside, and that the far side lacks it (seq 0:
+ * it is theirs). */
+void sync_set_aside (struct sync *sync, uint64_t seq,
+                     const struct tally_error *why);
+
+/* engine-push.c, engine-pull.c: a window's items; what turns out to have
+ * changed on both sides goes to the list. */
+int push_remote (struct sync *sync, struct idlist *both,
+                 struct tally_error *err);
+int pull_local (struct sync *sync, struct idlist *both,
+                struct tally_error *err);
+
+/* engine-merge.c: fetches, merges, stores and pushes until both sides have
+ * the same. */
+int merge_both (struct sync *sync, struct idlist *both,
+                struct tally_error *err);
+
+#endif /* TALLY_ENGINE_INTERNAL_H */

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents that both sides changed: fetch theirs by id, merge, store the
+ * result on the revision that was merged here and push it on the one that was
+ * merged there.  Whoever was edited meanwhile comes round again.  It never
+ * waits for the change feed to show a document: that can deadlock. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-internal.h"
+#include "error.h"
+#include "merge.h"
+
+/* After so many rounds the next run goes on. */
+#define ROUNDS_MAX 16
+
+static const unsigned char absent_rev[TALLY_REV_SIZE];
+
+/* One document that is being brought together. */
+struct joined
+{
+  struct tally_slice id;
+  const struct tally_doc *ours;   /* NULL: not here */
+  const struct tally_doc *theirs; /* NULL: not there */
+  const struct tally_doc *result; /* ours, theirs, or made */
+  bool made;
+  uint64_t seq;                   /* of the result, once it is here */
+  size_t conflicts;
+  bool again;
+};
+
+struct joiner
+{
+  struct sync *sync;
+  struct doclist theirs, ours, made;
+  struct joined *joined;
+  size_t n;
+  struct idlist *again;
+};
+
+/* ---- merge -------------------------------------------------------------- */
+
+static int
+count_loser (void *ctx, const struct loser *loser)
+{
+  struct joined *joined = ctx;
+
+  (void) loser;
+  joined->conflicts++;
+  return TALLY_OK;
+}
+
+static int
+decode (const struct joiner *joiner, struct state *state,
+        const struct tally_doc *doc, struct tally_error *err)
+{
+  int status = state_decode (state, doc->flags & TALLY_DOC_DELETED,
+                             doc->meta, doc->body, err);
+
+  if (status == TALLY_OK)
+    return TALLY_OK;
+  return error_set (err, status, "%s: document \"%.*s\": %s",
+                    joiner->sync->run->replica->name, (int) doc->id.size,
+                    doc->id.data, err->text);
+}
+
+/* Keeps the merged document, or finds that it is one of the two. */
+static int
+keep_result (struct joiner *joiner, struct joined *joined,
+             const struct state *merged, struct tally_error *err)
+{
+  struct tally_doc doc = { .id = joined->id };
+  struct buf meta = BUF_INIT;
+
+  state_rev (merged, joined->id, doc.rev);
+  if (memcmp (doc.rev, joined->ours->rev, TALLY_REV_SIZE) == 0)
+    joined->result = joined->ours;
+  else if (memcmp (doc.rev, joined->theirs->rev, TALLY_REV_SIZE) == 0)
+    joined->result = joined->theirs;
+  if (joined->result)
+    return TALLY_OK;
+  state_encode (merged, &meta);
+  doc.flags = merged->deleted ? TALLY_DOC_DELETED : 0;
+  doc.meta = buf_slice (&meta);
+  doc.body = merged->body;
+  joined->made = !meta.failed && doclist_add (&joiner->made, &doc);
+  buf_free (&meta);
+  return joined->made ? TALLY_OK : error_nomem (err);
+}
+
+static int
+merge_one (struct joiner *joiner, struct joined *joined,
+           struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  struct state ours = { 0 }, theirs = { 0 }, merged = { 0 };
+  struct buf body = BUF_INIT;
+  struct merge_rules rules = { .loser = count_loser, .ctx = joined };
+  int status;
+
+  rules.strict = sync->run->strict ? &sync->run->own : NULL;
+  /* Unchanged since the cursor of an unbroken pair: they have it all. */
+  rules.a_known = !peer_is_passive (&sync->run->peer)
+                  && joined->ours->seq <= sync->local_cursor;
+  status = decode (joiner, &ours, joined->ours, err);
+  if (status == TALLY_OK)
+    status = decode (joiner, &theirs, joined->theirs, err);
+  if (status == TALLY_OK)
+    status = merge_states (&merged, &body, &ours, &theirs, &rules, err);
+  if (status == TALLY_OK)
+    status = keep_result (joiner, joined, &merged, err);
+  state_free (&merged);
+  state_free (&theirs);
+  state_free (&ours);
+  buf_free (&body);
+  return status;
+}
+
+/* `made` moves as it grows: results in it are found when it is whole. */
+static int
+merge_all (struct joiner *joiner, struct tally_error *err)
+{
+  size_t at = 0;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    {
+      struct joined *joined = &joiner->joined[i];
+
+      if (!joined->ours || !joined->theirs)
+        joined->result = joined->ours ? joined->ours : joined->theirs;
+      else
+        status = merge_one (joiner, joined, err);
+    }
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    if (joiner->joined[i].made)
+      joiner->joined[i].result = &joiner->made.docs[at++];
+  return status;
+}
+
+/* ---- store -------------------------------------------------------------- */
+
+static void
+stored (struct joiner *joiner, struct joined *joined,
+        const struct tally_outcome *outcome)
+{
+  struct stamp newest;
+
+  if (outcome->status != TALLY_OK)
+    {
+      joined->again = true;
+      return;
+    }
+  memcpy (newest.bytes, joined->result->rev, STAMP_SIZE);
+  replica_seen (joiner->sync->run->replica, &newest);
+  joined->seq = outcome->seq;
+}
+
+/* In a link that only pushes, nothing changes here. */
+static int
+store_results (struct joiner *joiner, struct tally_error *err)
+{
+  struct tally_entry *entries = calloc (joiner->n + 1, sizeof *entries);
+  struct tally_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
+  struct joined **of = calloc (joiner->n + 1, sizeof *of);
+  size_t n = 0;
+  int status = TALLY_OK;
+
+  if (!entries || !outcomes || !of)
+    status = error_nomem (err);
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    {
+      struct joined *joined = &joiner->joined[i];
+
+      if (joined->ours)
+        joined->seq = joined->ours->seq;
+      if (!joined->result || joined->result == joined->ours
+          || !joiner->sync->pulls)
+        continue;
+      entries[n].collection = joiner->sync->collection;
+      entries[n].expected = joined->ours ? joined->ours->rev : absent_rev;
+      entries[n].doc = *joined->result;
+      of[n++] = joined;
+    }
+  if (status == TALLY_OK)
+    status = replica_put (joiner->sync->run->replica, entries, n, 0, outcomes,
+                          err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    stored (joiner, of[i], &outcomes[i]);
+  free (of);
+  free (outcomes);
+  free (entries);
+  return status;
+}
+
+/* ---- push --------------------------------------------------------------- */
+
+/* Counts a document once both sides have it. */
+static int
+joined_up (struct joiner *joiner, struct joined *joined,
+           struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  bool deleted = joined->result->flags & TALLY_DOC_DELETED;
+
+  sync->report.conflicts += joined->conflicts;
+  if (joined->result == joined->theirs && joined->result == joined->ours)
+    return TALLY_OK;
+  if (joined->result == joined->theirs)
+    sync_count (sync, &sync->report.pulled, deleted);
+  else if (joined->result == joined->ours)
+    sync_count (sync, &sync->report.pushed, deleted);
+  else
+    sync_count (sync, &sync->report.merged, false);
+  if (joined->seq > 0 && !seqset_add (&sync->settled, joined->seq))
+    return error_nomem (err);
+  return TALLY_OK;
+}
+
+static bool
+must_push (const struct joiner *joiner, const struct joined *joined)
+{
+  return joined->result && joined->result != joined->theirs && !joined->again
+         && joiner->sync->pushes
+         && !peer_is_passive (&joiner->sync->run->peer);
+}
+
+static int
+pushed (struct joiner *joiner, struct joined *joined,
+        const struct peer_outcome *outcome, struct tally_error *err)
+{
+  struct tally_error why;
+
+  if (outcome->status == TALLY_OK)
+    return joined_up (joiner, joined, err);
+  if (outcome->status == TALLY_CONFLICT)
+    {
+      joined->again = true;
+      return TALLY_OK;
+    }
+  error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
+             joiner->sync->run->link->channel->name, (int) joined->id.size,
+             joined->id.data);
+  sync_set_aside (joiner->sync, joined->seq, &why);
+  return TALLY_OK;
+}
+
+static int
+push_results (struct joiner *joiner, struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  struct tally_doc *docs = calloc (joiner->n + 1, sizeof *docs);
+  struct tally_slice *bases = calloc (joiner->n + 1, sizeof *bases);
+  struct peer_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
+  struct joined **of = calloc (joiner->n + 1, sizeof *of);
+  size_t n = 0;
+  int status = TALLY_OK;
+
+  if (!docs || !bases || !outcomes || !of)
+    status = error_nomem (err);
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    {
+      struct joined *joined = &joiner->joined[i];
+
+      if (!must_push (joiner, joined))
+        continue;
+      docs[n] = *joined->result;
+      if (joined->theirs)
+        bases[n] = slice_make (joined->theirs->rev, TALLY_REV_SIZE);
+      of[n++] = joined;
+    }
+  if (status == TALLY_OK && n > 0)
+    status = peer_put (&sync->run->peer, sync->collection,
+                       sync->run->strict ? WIRE_PUT_STRICT : 0, docs, bases,
+                       n, sync->remote_done ? &sync->far_cursor : NULL,
+                       outcomes, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status = pushed (joiner, of[i], &outcomes[i], err);
+  free (of);
+  free (outcomes);
+  free (bases);
+  free (docs);
+  return status;
+}
+
+/* What needs no push is done once it is here.  A merge that a folder does not
+ * have yet is left for the changes to show: it is not settled. */
+static int
+finish_others (struct joiner *joiner, struct tally_error *err)
+{
+  bool passive = peer_is_passive (&joiner->sync->run->peer);
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    {
+      struct joined *joined = &joiner->joined[i];
+
+      if (joined->again)
+        {
+          if (!idlist_add (joiner->again, joined->id))
+            status = error_nomem (err);
+          continue;
+        }
+      if (!joined->result || must_push (joiner, joined))
+        continue;
+      if (joined->result == joined->theirs)
+        status = joined_up (joiner, joined, err);
+      else if (joined->made)
+        {
+          joiner->sync->report.conflicts += joined->conflicts;
+          sync_count (joiner->sync, &joiner->sync->report.merged, false);
+        }
+      else if (passive)
+        joiner->sync->report.conflicts += joined->conflicts;
+    }
+  return status;
+}
+
+/* ---- rounds ------------------------------------------------------------- */
+
+/* Joins the ids whose documents came in one reply. */
+static int
+join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
+            struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  size_t at_ours = 0, at_theirs = 0;
+  int status;
+
+  doclist_clear (&joiner->ours);
+  doclist_clear (&joiner->made);
+  joiner->n = n;
+  joiner->joined = calloc (n + 1, sizeof *joiner->joined);
+  if (!joiner->joined)
+    return error_nomem (err);
+  status = replica_get (sync->run->replica, sync->collection, ids, n,
+                        TALLY_GET_BODY, doclist_emit, &joiner->ours, err);
+  if (status == TALLY_OK && joiner->ours.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    {
+      joiner->joined[i].id = ids[i];
+      joiner->joined[i].ours
+        = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
+      joiner->joined[i].theirs
+        = doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
+    }
+  if (status == TALLY_OK)
+    status = merge_all (joiner, err);
+  if (status == TALLY_OK)
+    status = store_results (joiner, err);
+  if (status == TALLY_OK)
+    status = push_results (joiner, err);
+  if (status == TALLY_OK)
+    status = finish_others (joiner, err);
+  free (joiner->joined);
+  joiner->joined = NULL;
+  sync_progress (sync);
+  return status;
+}
+
+static int
+join_all (struct joiner *joiner, const struct idlist *both,
+          struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  size_t at = 0, answered;
+  int status = TALLY_OK;
+
+  while (at < both->count && status == TALLY_OK)
+    {
+      if (sync_cancelled (sync))
+        return error_set (err, TALLY_CANCELLED, "cancelled");
+      status = peer_get (&sync->run->peer, sync->collection, both->ids + at,
+                         both->count - at, &answered, &joiner->theirs,
+                         &sync->bad, err);
+      if (status == TALLY_OK)
+        status = join_batch (joiner, both->ids + at, answered, err);
+      at += answered;
+    }
+  return status;
+}
+
+/* Out of rounds: the documents keep their place before the cursor. */
+static void
+give_up (struct sync *sync, const struct idlist *both)
+{
+  struct tally_error why;
+
+  error_set (&why, TALLY_AGAIN, "%s: document \"%.*s\" keeps changing",
+             sync->run->link->channel->name, (int) both->ids[0].size,
+             both->ids[0].data);
+  sync_set_aside (sync, 1, &why);
+}
+
+int
+merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
+{
+  struct idlist current = *both, next = { 0 };
+  int status = TALLY_OK;
+
+  memset (both, 0, sizeof *both);
+  if (current.count > 0)
+    status = run_rotate (sync->run, err);
+  for (unsigned round = 0; current.count > 0 && status == TALLY_OK; round++)
+    {
+      struct joiner joiner = { .sync = sync, .again = &next };
+
+      if (round == ROUNDS_MAX)
+        {
+          give_up (sync, &current);
+          break;
+        }
+      status = join_all (&joiner, &current, err);
+      doclist_free (&joiner.theirs);
+      doclist_free (&joiner.ours);
+      doclist_free (&joiner.made);
+      idlist_free (&current);
+      current = next;
+      memset (&next, 0, sizeof next);
+    }
+  idlist_free (&next);
+  idlist_free (&current);
+  return status;
+}

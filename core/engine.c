@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/* A run, step by step: ensure_indexes, retrieve_remote_meta, compile_changes,
+ * push_remote, pull_local, finalize.  A collection goes through the middle
+ * four once for each window of headers, so that memory stays bounded. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "document.h"
+#include "engine-internal.h"
+#include "engine-connect.h"
+#include "error.h"
+#include "timesource.h"
+
+/* ---- telling ------------------------------------------------------------ */
+
+static void
+tell (struct sync *sync, int type)
+{
+  const struct engine_link *link = sync->run->link;
+  struct tally_event event = { .size = sizeof event, .type = type };
+
+  if (!link->event)
+    return;
+  event.link = link->name;
+  event.collection = sync->collection;
+  event.done = sync->done;
+  event.total = sync->total > sync->done ? sync->total : sync->done;
+  if (type == TALLY_EVENT_SYNC_END)
+    event.report = &sync->report;
+  link->event (link->event_ctx, &event);
+}
+
+void
+sync_progress (struct sync *sync)
+{
+  tell (sync, TALLY_EVENT_PROGRESS);
+}
+
+void
+sync_count (struct sync *sync, uint64_t *counter, bool deleted)
+{
+  ++*counter;
+  sync->report.deleted += deleted;
+  sync->done++;
+}
+
+void
+sync_set_aside (struct sync *sync, uint64_t seq,
+                const struct tally_error *why)
+{
+  if (sync->bad.status == TALLY_OK)
+    sync->bad = *why;
+  if (seq > 0 && (sync->stuck == 0 || seq < sync->stuck))
+    sync->stuck = seq;
+}
+
+/* ---- the steps ---------------------------------------------------------- */
+
+int
+run_rotate (struct run *run, struct tally_error *err)
+{
+  int status;
+
+  if (run->rotated || peer_is_passive (&run->peer))
+    return TALLY_OK;
+  pair_draw_token (&run->pair.pending);
+  status = pair_save (&run->pair, run->replica, err);
+  if (status != TALLY_OK)
+    return status;
+  peer_queue_rotation (&run->peer, pair_token_slice (&run->pair.current),
+                       pair_token_slice (&run->pair.pending));
+  run->rotated = true;
+  return TALLY_OK;
+}
+
+/* The stores are open and the identity is known since they were opened; the
+ * pair's note says where the last run left off. */
+static int
+ensure_indexes (struct sync *sync, struct tally_error *err)
+{
+  struct run *run = sync->run;
+  struct pair_cursor *cursor = pair_cursor (&run->pair, sync->collection);
+  const char *far = cursor ? cursor->far : "";
+
+  sync->full = !cursor;
+  sync->local_cursor = cursor ? cursor->local : 0;
+  if (run->peer.folder
+      && folder_is_behind (run->peer.folder, sync->collection))
+    sync->local_cursor = 0;
+  sync->local_position = sync->local_cursor;
+  buf_add (&sync->far_cursor, far, strlen (far) + 1);
+  sync->pushes = run->link->direction != TALLY_PULL;
+  sync->pulls = run->link->direction != TALLY_PUSH;
+  sync->remote_done = !sync->pulls;
+  sync->local_done = !sync->pushes;
+  sync->report.strategy = sync->full ? "full" : "changes";
+  return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;
+}
+
+static int
+retrieve_remote_meta (struct sync *sync, struct tally_error *err)
+{
+  struct buf next = BUF_INIT;
+  bool more = false;
+  int status;
+
+  doclist_clear (&sync->remote);
+  if (sync->remote_done)
+    return TALLY_OK;
+  status = peer_meta (&sync->run->peer, sync->collection,
+                      sync->far_cursor.data, &sync->remote, &next, &more,
+                      err);
+  if (status == TALLY_OK)
+    {
+      buf_free (&sync->far_cursor);
+      sync->far_cursor = next;
+      sync->remote_done = !more;
+      return TALLY_OK;
+    }
+  buf_free (&next);
+  return status;
+}
+
+struct changed
+{
+  struct sync *sync;
+  uint64_t last;
+  bool full;
+};
+
+static int
+collect_changed (void *ctx, const struct tally_doc *doc)
+{
+  struct changed *changed = ctx;
+  struct sync *sync = changed->sync;
+  struct tally_doc header = *doc;
+
+  if (sync->changed.count == ENGINE_WINDOW)
+    {
+      changed->full = true;
+      return 1;
+    }
+  changed->last = doc->seq;
+  if (seqset_has (&sync->settled, doc->seq))
+    return 0;
+  header.meta = header.body = slice_make (NULL, 0);
+  return !doclist_add (&sync->changed, &header);
+}
+
+/* Local changes are looked at once all of theirs are known: what both sides
+ * changed is then never pushed in vain. */
+static int
+read_changed (struct sync *sync, struct tally_error *err)
+{
+  struct changed changed = { sync, 0, false };
+  uint64_t head = 0;
+  int status;
+
+  doclist_clear (&sync->changed);
+  if (sync->local_done || !sync->remote_done)
+    return TALLY_OK;
+  status = replica_changes (sync->run->replica, sync->collection,
+                            sync->local_position, collect_changed, &changed,
+                            &head, err);
+  if (status == TALLY_OK && sync->changed.failed)
+    status = error_nomem (err);
+  if (status != TALLY_OK)
+    return status;
+  sync->local_done = !changed.full;
+  sync->local_position = changed.full ? changed.last : head;
+  return TALLY_OK;
+}
+
+static int
+read_local (struct sync *sync, struct tally_error *err)
+{
+  size_t n = sync->remote.count;
+  struct tally_slice *ids = calloc (n + 1, sizeof *ids);
+  int status;
+
+  doclist_clear (&sync->local);
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < n; i++)
+    ids[i] = sync->remote.docs[i].id;
+  status = replica_get (sync->run->replica, sync->collection, ids, n, 0,
+                        doclist_emit, &sync->local, err);
+  if (status == TALLY_OK && sync->local.failed)
+    status = error_nomem (err);
+  free (ids);
+  return status;
+}
+
+static int
+compile_changes (struct sync *sync, struct tally_error *err)
+{
+  struct plan_rules rules
+    = { sync->local_cursor, peer_is_passive (&sync->run->peer) };
+  int status = read_local (sync, err);
+
+  if (status == TALLY_OK)
+    status = read_changed (sync, err);
+  if (status == TALLY_OK
+      && !plan_compile (&sync->plan, &sync->remote, &sync->local,
+                        &sync->changed, &rules))
+    status = error_nomem (err);
+  for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++)
+    {
+      const struct plan_item *item = &sync->plan.items[i];
+
+      if (item->action != PLAN_EQUAL)
+        sync->total++;
+      else if (!seqset_add (&sync->settled, item->local_seq))
+        status = error_nomem (err);
+    }
+  return status;
+}
+
+struct settle
+{
+  const struct sync *sync;
+  uint64_t last;
+  bool other;
+};
+
+static int
+skip_settled (void *ctx, const struct tally_doc *doc)
+{
+  struct settle *settle = ctx;
+
+  settle->other = !seqset_has (&settle->sync->settled, doc->seq);
+  if (!settle->other)
+    settle->last = doc->seq;
+  return settle->other;
+}
+
+/* Everything here up to this seq is there, too.  A change that was made while
+ * this run went on is not, and neither is what was set aside. */
+static int
+find_local_cursor (struct sync *sync, uint64_t *cursor,
+                   struct tally_error *err)
+{
+  struct settle settle = { sync, sync->local_position, false };
+  uint64_t head;
+  int status;
+
+  *cursor = sync->local_cursor;
+  if (!sync->pushes)
+    return TALLY_OK;
+  if (sync->stuck > 0)
+    {
+      if (sync->stuck - 1 > *cursor)
+        *cursor = sync->stuck - 1;
+      return TALLY_OK;
+    }
+  status = replica_changes (sync->run->replica, sync->collection,
+                            sync->local_position, skip_settled, &settle,
+                            &head, err);
+  if (status == TALLY_OK)
+    *cursor = settle.other ? settle.last : head;
+  return status;
+}
+
+static int
+save_cursors (struct sync *sync, uint64_t local, const char *far,
+              struct tally_error *err)
+{
+  struct run *run = sync->run;
+  int status = run_rotate (run, err);
+
+  if (status == TALLY_OK)
+    status = peer_flush (&run->peer, err);
+  if (status != TALLY_OK)
+    return status;
+  if (run->pair.pending.set)
+    {
+      run->pair.current = run->pair.pending;
+      run->pair.pending.set = false;
+    }
+  run->pair.contact_ms = replica_wall_ms (run->replica);
+  if (!pair_set_cursor (&run->pair, sync->collection, local, far))
+    return error_nomem (err);
+  return pair_save (&run->pair, run->replica, err);
+}
+
+/* Both cursors become one note, once all that they claim is durable on both
+ * sides.  Where nothing moved, nothing is written. */
+static int
+finalize (struct sync *sync, struct tally_error *err)
+{
+  struct run *run = sync->run;
+  struct pair_cursor *had = pair_cursor (&run->pair, sync->collection);
+  const char *far = sync->far_cursor.data;
+  uint64_t local;
+  int status = peer_commit (&run->peer, sync->collection, err);
+
+  if (status == TALLY_OK)
+    status = find_local_cursor (sync, &local, err);
+  if (status != TALLY_OK)
+    return status;
+  /* What could not be taken is asked for again. */
+  if (sync->bad.status != TALLY_OK || !sync->pulls)
+    far = had ? had->far : "";
+  if (had ? had->local == local && strcmp (had->far, far) == 0
+          : local == 0 && (!far[0] || strcmp (far, "0") == 0))
+    return TALLY_OK;
+  return save_cursors (sync, local, far, err);
+}
+
+/* ---- a collection ------------------------------------------------------- */
+
+static int
+sync_windows (struct sync *sync, struct tally_error *err)
+{
+  struct idlist both = { 0 };
+  int status = ensure_indexes (sync, err);
+
+  if (status != TALLY_OK)
+    return status;
+  do
+    {
+      if (sync_cancelled (sync))
+        status = error_set (err, TALLY_CANCELLED, "cancelled");
+      if (status == TALLY_OK)
+        status = retrieve_remote_meta (sync, err);
+      if (status == TALLY_OK)
+        status = compile_changes (sync, err);
+      if (status == TALLY_OK)
+        status = push_remote (sync, &both, err);
+      if (status == TALLY_OK)
+        status = pull_local (sync, &both, err);
+      if (status == TALLY_OK)
+        status = merge_both (sync, &both, err);
+      idlist_free (&both);
+    }
+  while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
+  if (status == TALLY_OK)
+    status = finalize (sync, err);
+  if (status == TALLY_OK && sync->bad.status != TALLY_OK)
+    {
+      *err = sync->bad;
+      status = err->status;
+    }
+  if (status == TALLY_OK && run_complaint (sync, err) != TALLY_OK)
+    status = err->status;
+  return status;
+}
+
+static void
+sync_free (struct sync *sync)
+{
+  buf_free (&sync->far_cursor);
+  doclist_free (&sync->remote);
+  doclist_free (&sync->local);
+  doclist_free (&sync->changed);
+  plan_free (&sync->plan);
+  seqset_free (&sync->settled);
+}
+
+/* A run's hello falls to its first collection. */
+static void
+fill_report (struct sync *sync, int status, const struct tally_error *why)
+{
+  struct peer *peer = &sync->run->peer;
+  struct tally_report *report = &sync->report;
+
+  report->size = sizeof *report;
+  report->link = sync->run->link->name;
+  report->collection = sync->collection;
+  report->round_trips = peer_is_passive (peer) ? 0 : peer->round_trips;
+  report->bytes_sent = peer->traffic.sent;
+  report->bytes_received = peer->traffic.received;
+  report->seconds = monotonic_seconds () - sync->started;
+  report->status = status;
+  report->error = status == TALLY_OK ? NULL : why->text;
+  peer->round_trips = 0;
+  memset (&peer->traffic, 0, sizeof peer->traffic);
+}
+
+static int
+sync_collection (struct run *run, const char *collection, double started,
+                 tally_report_fn *emit, void *ctx, bool *stop,
+                 struct tally_error *err)
+{
+  struct sync sync = { .run = run, .collection = collection };
+  int status;
+
+  sync.started = started;
+  tell (&sync, TALLY_EVENT_SYNC_START);
+  status = sync_windows (&sync, err);
+  fill_report (&sync, status, err);
+  tell (&sync, TALLY_EVENT_SYNC_END);
+  *stop = emit && emit (ctx, &sync.report);
+  sync_free (&sync);
+  return status;
+}
+
+/* ---- a run -------------------------------------------------------------- */
+
+static int
+report_unreached (struct run *run, double started, tally_report_fn *emit,
+                  void *ctx, struct tally_error *err)
+{
+  struct sync sync = { .run = run, .started = started };
+  int status = err->status;
+
+  fill_report (&sync, status, err);
+  sync.report.strategy = "changes";
+  if (emit)
+    emit (ctx, &sync.report);
+  return status;
+}
+
+/* After these nothing more will come through. */
+static bool
+ends_run (int status)
+{
+  return status == TALLY_AGAIN || status == TALLY_CANCELLED
+         || status == TALLY_DENIED;
+}
+
+int
+engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
+             struct tally_error *err)
+{
+  struct run run = { .link = link, .replica = link->replica };
+  double started = monotonic_seconds ();
+  struct namelist names = { 0 };
+  struct tally_error why = { 0 };
+  bool stop = false;
+  int status = run_connect (&run, err);
+
+  if (status == TALLY_OK)
+    status = run_collections (&run, &names, err);
+  if (status != TALLY_OK)
+    {
+      status = report_unreached (&run, started, emit, ctx, err);
+      goto out;
+    }
+  for (size_t i = 0; i < names.count && !stop; i++)
+    {
+      int failed = sync_collection (&run, names.names[i], started, emit, ctx,
+                                    &stop, &why);
+
+      if (failed != TALLY_OK && status == TALLY_OK)
+        {
+          status = failed;
+          *err = why;
+        }
+      if (ends_run (failed))
+        break;
+      started = monotonic_seconds ();
+    }
+out:
+  namelist_free (&names);
+  run_disconnect (&run);
+  return status;
+}

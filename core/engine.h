@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The sync engine: brings a local replica and a far side to the same state,
+ * collection by collection, whatever they are stored in and however they are
+ * reached. */
+
+#ifndef TALLY_ENGINE_H
+#define TALLY_ENGINE_H
+
+#include <tally/tally.h>
+
+#include "channel.h"
+#include "replica.h"
+
+struct engine_link
+{
+  const char *name; /* of the link, for reports */
+  struct replica *replica;
+  struct channel *channel;
+  const char *const *collections; /* ends with NULL; NULL: all */
+  int direction;                  /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
+  const char *device;
+  tally_event_fn *event; /* or NULL */
+  void *event_ctx;
+};
+
+/* One run.  Reports each collection in name order; what failed stands in its
+ * report, and the first failure is returned.  report->collection NULL: the
+ * far side was never reached. */
+int engine_sync (const struct engine_link *link, tally_report_fn *emit,
+                 void *ctx, struct tally_error *err);
+
+/* The far side that a channel led to when it was last synced; *found false:
+ * never. */
+int engine_route (struct replica *replica, const char *channel_name,
+                  unsigned char far[REPLICA_ID_SIZE], bool *found,
+                  struct tally_error *err);
+
+#endif /* TALLY_ENGINE_H */

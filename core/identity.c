@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/* Who a store is and what time it has.  The identity note holds the replica
+ * id, every client id that the store wrote under, and the place where the
+ * last was drawn: machine, boot and file.  A store that wakes up in another
+ * place may be a copy, so it draws a fresh client id and two copies never
+ * write under one name.  The clock note is a time that no stamp has reached
+ * yet: a process reserves a span of it, durably and before it gives the first
+ * stamp of it, so neither a crash nor a second process gives one twice. */
+
+#include <config.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "error.h"
+#include "json.h"
+#include "notejson.h"
+#include "replica.h"
+
+#define IDENTITY_NOTE "identity"
+#define CLOCK_NOTE "clock"
+#define CLOCK_SPAN_MS 250
+/* A document that was written faster than time goes waits beyond this. */
+#define AHEAD_MS 60000
+/* More would not fit in one hello; the oldest are long unused. */
+#define CLIENTS_MAX 4096
+
+/* ---- the place ---------------------------------------------------------- */
+
+static void
+hash_file (crypto_generichash_state *hash, const char *path)
+{
+  unsigned char text[256];
+  ssize_t size = 0;
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+
+  if (fd >= 0)
+    {
+      size = read (fd, text, sizeof text);
+      close (fd);
+    }
+  if (size > 0)
+    crypto_generichash_update (hash, text, (unsigned long long) size);
+  crypto_generichash_update (hash, (const unsigned char *) "", 1);
+}
+
+/* NULL: out of memory, or a store in memory, which is new each time. */
+static char *
+find_place (const char *path)
+{
+  crypto_generichash_state hash;
+  unsigned char digest[16];
+  struct stat st;
+  char file[64];
+  char *place = malloc (2 * sizeof digest + 1);
+
+  if (!place)
+    return NULL;
+  crypto_generichash_init (&hash, NULL, 0, sizeof digest);
+  hash_file (&hash, "/etc/machine-id");
+  hash_file (&hash, "/proc/sys/kernel/random/boot_id");
+  if (path && stat (path, &st) == 0)
+    {
+      snprintf (file, sizeof file, "%llu/%llu/",
+                (unsigned long long) st.st_dev,
+                (unsigned long long) st.st_ino);
+      crypto_generichash_update (&hash, (const unsigned char *) file,
+                                 strlen (file));
+      crypto_generichash_update (&hash, (const unsigned char *) path,
+                                 strlen (path));
+    }
+  else
+    {
+      unsigned char once[16];
+
+      randombytes_buf (once, sizeof once);
+      crypto_generichash_update (&hash, once, sizeof once);
+    }
+  crypto_generichash_final (&hash, digest, sizeof digest);
+  sodium_bin2hex (place, 2 * sizeof digest + 1, digest, sizeof digest);
+  return place;
+}
+
+/* ---- the note ----------------------------------------------------------- */
+
+static void
+write_identity (const struct replica *replica, struct buf *out)
+{
+  char id[REPLICA_ID_TEXT];
+
+  replica_id_text (replica->id, id);
+  buf_add_text (out, "{\"clients\":[");
+  for (size_t i = 0; i < replica->n_clients; i++)
+    buf_addf (out, "%s%lu", i ? "," : "",
+              (unsigned long) replica->clients[i]);
+  buf_add_text (out, "],\"place\":");
+  json_encode_string (out, slice_text (replica->place));
+  buf_addf (out, ",\"replica\":\"%s\"}", id);
+}
+
+static int
+read_clients (struct replica *replica, struct tally_slice list,
+              struct tally_error *err)
+{
+  struct tally_slice element;
+  uint64_t client;
+
+  replica->n_clients = 0;
+  while (json_next_element (&list, &element))
+    {
+      uint32_t *more;
+
+      if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
+        return TALLY_CORRUPT;
+      more = realloc (replica->clients,
+                      (replica->n_clients + 1) * sizeof *more);
+      if (!more)
+        return error_nomem (err);
+      replica->clients = more;
+      more[replica->n_clients++] = (uint32_t) client;
+    }
+  return replica->n_clients > 0 ? TALLY_OK : TALLY_CORRUPT;
+}
+
+/* Fills everything but place; *same says whether it was drawn here. */
+static int
+read_identity (struct replica *replica, struct tally_slice note, bool *same,
+               struct tally_error *err)
+{
+  struct tally_slice id, clients, place;
+  int status = TALLY_CORRUPT;
+
+  if (json_is_canonical (note.data, note.size)
+      && json_find_member (note, slice_text ("replica"), &id)
+      && json_find_member (note, slice_text ("clients"), &clients)
+      && json_find_member (note, slice_text ("place"), &place)
+      && id.size == REPLICA_ID_TEXT + 1
+      && replica_id_from_text (replica->id,
+                               slice_make (id.data + 1, id.size - 2)))
+    status = read_clients (replica, clients, err);
+  if (status == TALLY_CORRUPT)
+    return error_set (err, status, "%s: its identity note is damaged",
+                      replica->name);
+  if (status != TALLY_OK)
+    return status;
+  *same = place.size == strlen (replica->place) + 2
+          && memcmp (place.data + 1, replica->place, place.size - 2) == 0;
+  replica->clock.client = replica->clients[replica->n_clients - 1];
+  return TALLY_OK;
+}
+
+static int
+draw_client (struct replica *replica, struct tally_error *err)
+{
+  size_t keep = replica->n_clients;
+  uint32_t *clients;
+
+  if (keep >= CLIENTS_MAX)
+    {
+      memmove (replica->clients, replica->clients + 1,
+               (CLIENTS_MAX - 1) * sizeof *replica->clients);
+      keep = CLIENTS_MAX - 1;
+    }
+  clients = realloc (replica->clients, (keep + 1) * sizeof *clients);
+  if (!clients)
+    return error_nomem (err);
+  replica->clients = clients;
+  replica->n_clients = keep + 1;
+  clients[keep] = randombytes_random () & HLC_CLIENT_MAX;
+  replica->clock.client = clients[keep];
+  return TALLY_OK;
+}
+
+/* Saves what draw_client and a new replica id made.  TALLY_CONFLICT: another
+ * process was first. */
+static int
+save_identity (struct replica *replica, const struct tally_slice *before,
+               struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  struct tally_slice value;
+  int status;
+
+  write_identity (replica, &note);
+  value = buf_slice (&note);
+  status = note.failed ? error_nomem (err)
+                       : replica_note_put (replica, IDENTITY_NOTE, before,
+                                           &value, err);
+  buf_free (&note);
+  return status;
+}
+
+static int
+wake_once (struct replica *replica, struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  struct tally_slice before;
+  bool found, same = false;
+  int status
+      = replica_note_get (replica, IDENTITY_NOTE, &note, &found, err);
+
+  if (status == TALLY_OK && found)
+    status = read_identity (replica, buf_slice (&note), &same, err);
+  if (status != TALLY_OK || same || (replica->flags & TALLY_OPEN_READONLY))
+    goto out;
+  before = found ? buf_slice (&note) : slice_make (NULL, 0);
+  if (!found)
+    randombytes_buf (replica->id, sizeof replica->id);
+  status = draw_client (replica, err);
+  if (status == TALLY_OK)
+    status = save_identity (replica, &before, err);
+out:
+  buf_free (&note);
+  return status;
+}
+
+int
+identity_wake (struct replica *replica, const struct replica_setup *setup,
+               struct tally_error *err)
+{
+  int status;
+
+  replica->place
+      = setup->place ? strdup (setup->place) : find_place (setup->path);
+  if (!replica->place)
+    return error_nomem (err);
+  replica->clock.counter = -1;
+  do
+    status = wake_once (replica, err);
+  while (status == TALLY_CONFLICT);
+  return status;
+}
+
+int
+identity_renew (struct replica *replica, bool new_replica_id,
+                struct tally_error *err)
+{
+  int status;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  if (new_replica_id)
+    randombytes_buf (replica->id, sizeof replica->id);
+  status = draw_client (replica, err);
+  if (status == TALLY_OK)
+    status = save_identity (replica, NULL, err);
+  pthread_mutex_unlock (&replica->identity_lock);
+  return status;
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+void
+replica_id (struct replica *replica, unsigned char id[REPLICA_ID_SIZE])
+{
+  pthread_mutex_lock (&replica->identity_lock);
+  memcpy (id, replica->id, REPLICA_ID_SIZE);
+  pthread_mutex_unlock (&replica->identity_lock);
+}
+
+void
+replica_id_text (const unsigned char id[REPLICA_ID_SIZE],
+                 char out[REPLICA_ID_TEXT])
+{
+  sodium_bin2hex (out, REPLICA_ID_TEXT, id, REPLICA_ID_SIZE);
+}
+
+bool
+replica_id_from_text (unsigned char id[REPLICA_ID_SIZE],
+                      struct tally_slice text)
+{
+  size_t size;
+  const char *end;
+
+  return text.size == REPLICA_ID_TEXT - 1
+         && sodium_hex2bin (id, REPLICA_ID_SIZE, text.data, text.size, NULL,
+                            &size, &end) == 0
+         && size == REPLICA_ID_SIZE && end == text.data + text.size;
+}
+
+int
+replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
+                 struct tally_error *err)
+{
+  pthread_mutex_lock (&replica->identity_lock);
+  *n = replica->n_clients;
+  *clients = malloc ((*n + 1) * sizeof **clients);
+  if (*clients && *n > 0)
+    memcpy (*clients, replica->clients, *n * sizeof **clients);
+  pthread_mutex_unlock (&replica->identity_lock);
+  return *clients ? TALLY_OK : error_nomem (err);
+}
+
+/* ---- the clock ---------------------------------------------------------- */
+
+/* Moves the clock to a span of time that nobody else gives stamps from. */
+static int
+reserve_span (struct replica *replica, uint64_t from_ms,
+              struct tally_error *err)
+{
+  struct buf note = BUF_INIT, next = BUF_INIT;
+  struct tally_slice before, after;
+  uint64_t until = 0;
+  bool found;
+  int status;
+
+  do
+    {
+      status = replica_note_get (replica, CLOCK_NOTE, &note, &found, err);
+      if (status != TALLY_OK)
+        break;
+      if (found && !note_number (buf_slice (&note), &until))
+        {
+          status = error_set (err, TALLY_CORRUPT,
+                              "%s: its clock note is damaged", replica->name);
+          break;
+        }
+      if (from_ms <= until)
+        from_ms = until + 1;
+      buf_clear (&next);
+      buf_addf (&next, "%llu",
+                (unsigned long long) from_ms + CLOCK_SPAN_MS);
+      before = found ? buf_slice (&note) : slice_make (NULL, 0);
+      after = buf_slice (&next);
+      status = next.failed ? error_nomem (err)
+                           : replica_note_put (replica, CLOCK_NOTE, &before,
+                                               &after, err);
+    }
+  while (status == TALLY_CONFLICT);
+  if (status == TALLY_OK)
+    {
+      if (replica->clock.ms < from_ms)
+        {
+          replica->clock.ms = from_ms;
+          replica->clock.counter = -1;
+        }
+      replica->clock_until_ms = from_ms + CLOCK_SPAN_MS;
+    }
+  buf_free (&next);
+  buf_free (&note);
+  return status;
+}
+
+static int
+clock_next (struct replica *replica, uint64_t wall, struct stamp *out,
+            struct tally_error *err)
+{
+  uint64_t next = wall > replica->clock.ms ? wall : replica->clock.ms;
+
+  /* One more for a counter that is full. */
+  if (next + 1 > replica->clock_until_ms)
+    {
+      int status = reserve_span (replica, next, err);
+
+      if (status != TALLY_OK)
+        return status;
+    }
+  if (!hlc_next (&replica->clock, wall, out))
+    return error_set (err, TALLY_FAILED, "%s: its clock is beyond the year "
+                      "2109", replica->name);
+  return TALLY_OK;
+}
+
+/* At least one millisecond past the document's newest, so that clients that
+ * see milliseconds only see it rise.  The bump is the document's own and does
+ * not move the clock. */
+static int
+bump (struct replica *replica, uint64_t wall, const struct stamp *newest,
+      struct stamp *stamp, struct tally_error *err)
+{
+  uint64_t ms = stamp_ms (newest);
+  uint32_t counter = stamp_counter (newest);
+  bool made;
+
+  if (stamp_ms (stamp) > ms)
+    return TALLY_OK;
+  if (ms > wall + replica->max_skew_ms && counter < HLC_COUNTER_MAX)
+    made = stamp_make (stamp, ms, counter + 1, replica->clock.client);
+  else
+    made = stamp_make (stamp, ms + 1, 0, replica->clock.client);
+  if (made)
+    return TALLY_OK;
+  return error_set (err, TALLY_FAILED, "%s: a document's clock is beyond the "
+                    "year 2109", replica->name);
+}
+
+int
+replica_stamp (struct replica *replica, const struct stamp *newest,
+               struct stamp *out, struct tally_error *err)
+{
+  uint64_t wall = replica_wall_ms (replica);
+  int status;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  status = clock_next (replica, wall, out, err);
+  if (status == TALLY_OK && newest)
+    status = bump (replica, wall, newest, out, err);
+  pthread_mutex_unlock (&replica->identity_lock);
+  /* As fast as time goes, it gets no further ahead. */
+  if (status == TALLY_OK && newest && stamp_ms (out) > wall + AHEAD_MS
+      && stamp_ms (out) <= wall + replica->max_skew_ms)
+    replica->time.sleep_ms (replica->time.ctx, 1);
+  return status;
+}
+
+void
+replica_seen (struct replica *replica, const struct stamp *stamp)
+{
+  uint64_t wall = replica_wall_ms (replica);
+
+  if (stamp_ms (stamp) > wall + replica->max_skew_ms)
+    return;
+  pthread_mutex_lock (&replica->identity_lock);
+  hlc_seen (&replica->clock, wall, stamp);
+  pthread_mutex_unlock (&replica->identity_lock);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* sync, pair and links of tally.h: joins two endpoints and runs the engine. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "document.h"
+#include "engine.h"
+#include "link.h"
+#include "local.h"
+#include "public.h"
+
+/* ---- collections -------------------------------------------------------- */
+
+void
+collections_free (char **names)
+{
+  for (size_t i = 0; names && names[i]; i++)
+    free (names[i]);
+  free (names);
+}
+
+static int
+check_syncing (const char *name, struct tally_error *err)
+{
+  int status = collection_check (name, err);
+
+  if (status == TALLY_OK && collection_is_local (name))
+    status = error_set (err, TALLY_INVALID, "collection \"%s\": is local and "
+                        "never syncs", name);
+  return status;
+}
+
+int
+collections_parse (char ***out, const char *text, struct tally_error *err)
+{
+  size_t n = 0, room;
+  char **names;
+  int status = TALLY_OK;
+
+  *out = NULL;
+  if (!text || strcmp (text, "*") == 0)
+    return TALLY_OK;
+  room = strlen (text) / 2 + 3;
+  names = calloc (room, sizeof *names);
+  if (!names)
+    return error_nomem (err);
+  while (status == TALLY_OK)
+    {
+      size_t size = strcspn (text, ", ");
+
+      if (size > 0)
+        {
+          names[n] = strndup (text, size);
+          status = names[n] ? check_syncing (names[n], err)
+                            : error_nomem (err);
+          n++;
+        }
+      text += size;
+      if (!*text)
+        break;
+      text++;
+    }
+  if (status == TALLY_OK && n == 0)
+    status = error_set (err, TALLY_INVALID, "collections: none is named");
+  if (status == TALLY_OK)
+    *out = names;
+  else
+    collections_free (names);
+  return status;
+}
+
+/* ---- joining ------------------------------------------------------------ */
+
+static int
+open_ours (struct joint *joint, const struct endpoint *a, bool create,
+           struct tally_error *err)
+{
+  int status = context_open_replica (&joint->ours, joint->tally, a,
+                                     create ? TALLY_OPEN_CREATE : 0, err);
+
+  if (status == TALLY_OK)
+    status = context_replica (&joint->replica, joint->ours, err);
+  return status;
+}
+
+static int
+open_theirs (struct joint *joint, const struct endpoint *b, bool create,
+             struct tally_error *err)
+{
+  struct replica *replica;
+  int status = context_open_replica (&joint->theirs, joint->tally, b,
+                                     create ? TALLY_OPEN_CREATE : 0, err);
+
+  if (status == TALLY_OK)
+    status = context_replica (&replica, joint->theirs, err);
+  if (status != TALLY_OK)
+    return status;
+  joint->answer.replica = replica;
+  joint->answer.device = joint->tally->config->device;
+  return local_channel_open (&joint->channel, &joint->answer, b->key, err);
+}
+
+/* Two stores: whichever is there first decides that the other may be made. */
+static int
+join_stores (struct joint *joint, const struct endpoint *a,
+             const struct endpoint *b, bool look, struct tally_error *err)
+{
+  int status;
+
+  if (strcmp (a->key, b->key) == 0 && strchr (a->key, ':')[1])
+    return error_set (err, TALLY_USAGE, "%s: is named twice", a->name);
+  status = open_ours (joint, a, false, err);
+  if (status == TALLY_OK)
+    return open_theirs (joint, b, !look, err);
+  if (status != TALLY_NOTFOUND || look)
+    return status;
+  status = open_theirs (joint, b, false, err);
+  if (status == TALLY_OK)
+    status = open_ours (joint, a, true, err);
+  return status;
+}
+
+static int
+join_transport (struct joint *joint, const struct endpoint *a,
+                const struct endpoint *b, bool look, struct tally_error *err)
+{
+  int status
+      = context_open_channel (&joint->channel, joint->tally, b,
+                              look ? 0 : TALLY_OPEN_CREATE, err);
+
+  if (status == TALLY_OK)
+    status = open_ours (joint, a, !look, err);
+  return status;
+}
+
+int
+joint_open (struct joint *joint, struct tally *tally, const char *a_text,
+            const char *b_text, bool look, struct tally_error *err)
+{
+  struct endpoint a = { 0 }, b = { 0 };
+  int status;
+
+  memset (joint, 0, sizeof *joint);
+  joint->tally = tally;
+  status = endpoint_resolve (&a, tally, a_text, err);
+  if (status == TALLY_OK)
+    status = endpoint_resolve (&b, tally, b_text, err);
+  if (status == TALLY_OK && !endpoint_is_store (&a))
+    status = error_set (err, TALLY_USAGE, "%s: is a transport; the first of a "
+                        "pair is a store", a_text);
+  if (status == TALLY_OK)
+    status = endpoint_is_store (&b)
+                 ? join_stores (joint, &a, &b, look, err)
+                 : join_transport (joint, &a, &b, look, err);
+  endpoint_free (&b);
+  endpoint_free (&a);
+  if (status != TALLY_OK)
+    joint_close (joint);
+  return status;
+}
+
+void
+joint_close (struct joint *joint)
+{
+  if (joint->theirs)
+    channel_close (joint->channel);
+  else
+    context_close_channel (joint->tally, joint->channel);
+  tally_replica_close (joint->theirs);
+  tally_replica_close (joint->ours);
+  memset (joint, 0, sizeof *joint);
+}
+
+/* ---- running ------------------------------------------------------------ */
+
+static int
+no_joint (const char *name, tally_report_fn *emit, void *ctx,
+          const struct tally_error *err)
+{
+  struct tally_report report = { .size = sizeof report };
+
+  report.link = name;
+  report.strategy = "changes";
+  report.status = err->status;
+  report.error = err->text;
+  if (emit && err->status != TALLY_USAGE && err->status != TALLY_CONFIG)
+    emit (ctx, &report);
+  return err->status;
+}
+
+static void
+keep_result (struct joint *joint, const char *name,
+             const struct tally_error *err)
+{
+  char key[256];
+  struct buf note = BUF_INIT;
+  struct tally_slice value;
+  struct tally_error ignored;
+
+  if (snprintf (key, sizeof key, "link/%s", name) >= (int) sizeof key)
+    return;
+  buf_addf (&note, "%llu %s",
+            (unsigned long long) replica_wall_ms (joint->replica), err->text);
+  value = buf_slice (&note);
+  if (!note.failed)
+    replica_note_put (joint->replica, key, NULL, &value, &ignored);
+  buf_free (&note);
+}
+
+struct run_as
+{
+  const char *name;
+  const char *const *collections;
+  int direction;
+  bool keeps; /* the result, for status */
+};
+
+static int
+run_joint (struct tally *tally, const char *a, const char *b,
+           const struct run_as *as, tally_report_fn *emit, void *ctx,
+           struct tally_error *err)
+{
+  struct engine_link link = { 0 };
+  struct joint joint;
+  int status = joint_open (&joint, tally, a, b, false, err);
+
+  if (status != TALLY_OK)
+    return no_joint (as->name, emit, ctx, err);
+  link.name = as->name;
+  link.replica = joint.replica;
+  link.channel = joint.channel;
+  link.collections = as->collections;
+  link.direction = as->direction;
+  link.device = tally->config->device;
+  link.event = tally->event;
+  link.event_ctx = tally->ctx;
+  error_clear (err);
+  status = engine_sync (&link, emit, ctx, err);
+  if (as->keeps)
+    keep_result (&joint, as->name, err);
+  joint_close (&joint);
+  return status;
+}
+
+int
+tally_sync (struct tally *tally, const char *name,
+            const struct tally_sync_options *given, tally_report_fn *emit,
+            void *ctx, struct tally_error *err)
+{
+  const struct config_link *link = config_link (tally->config, name);
+  struct tally_sync_options options = { .direction = TALLY_AS_CONFIGURED };
+  struct run_as as = { .name = name, .keeps = true };
+  char **collections = NULL;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  public_copy (&options, sizeof options, given, given ? given->size : 0);
+  if (!link)
+    {
+      const char *near = config_nearest (tally->config, name);
+
+      return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
+                        near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+    }
+  status = collections_parse (&collections, options.collections, err);
+  if (status != TALLY_OK)
+    return status;
+  as.collections = options.collections ? (const char *const *) collections
+                                       : link->collections;
+  as.direction = options.direction == TALLY_AS_CONFIGURED
+                     ? (int) link->direction
+                     : options.direction;
+  status = run_joint (tally, link->store->name, link->transport->name, &as,
+                      emit, ctx, err);
+  collections_free (collections);
+  return status;
+}
+
+int
+tally_pair (struct tally *tally, const char *a, const char *b,
+            const struct tally_sync_options *given, tally_report_fn *emit,
+            void *ctx, struct tally_error *err)
+{
+  struct tally_sync_options options = { 0 };
+  struct run_as as = { 0 };
+  char **collections = NULL;
+  struct buf name = BUF_INIT;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  public_copy (&options, sizeof options, given, given ? given->size : 0);
+  status = collections_parse (&collections, options.collections, err);
+  if (status != TALLY_OK)
+    return status;
+  buf_addf (&name, "%s %s", a, b);
+  buf_add_byte (&name, '\0');
+  as.name = name.data;
+  as.collections = (const char *const *) collections;
+  as.direction = options.direction == TALLY_AS_CONFIGURED ? TALLY_BOTH
+                                                          : options.direction;
+  status = name.failed ? error_nomem (err)
+                       : run_joint (tally, a, b, &as, emit, ctx, err);
+  buf_free (&name);
+  collections_free (collections);
+  return status;
+}
+
+int
+tally_links (struct tally *tally, tally_emit_name *emit, void *ctx,
+             struct tally_error *err)
+{
+  (void) err;
+  for (size_t i = 0; i < tally->config->n_links; i++)
+    if (emit (ctx, tally->config->links[i].name))
+      break;
+  return TALLY_OK;
+}

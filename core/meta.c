@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of a state's meta, its checks, and the revision made from them:
+ * format byte, whole stamp, overrides, seen; counts and lengths are LEB128 in
+ * their shortest form, so that equal states have equal bytes. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "error.h"
+#include "json.h"
+#include "state.h"
+
+#define META_FORMAT 1
+
+/* ---- writing ----------------------------------------------------------- */
+
+static void
+add_count (struct buf *out, size_t count)
+{
+  while (count > 0x7f)
+    {
+      buf_add_byte (out, (unsigned char) (count & 0x7f) | 0x80);
+      count >>= 7;
+    }
+  buf_add_byte (out, (unsigned char) count);
+}
+
+static void
+add_standing (struct buf *out, const struct state *state)
+{
+  buf_add_byte (out, META_FORMAT);
+  buf_add (out, state->whole.bytes, STAMP_SIZE);
+  add_count (out, state->n_overrides);
+  for (size_t i = 0; i < state->n_overrides; i++)
+    {
+      add_count (out, state->overrides[i].field.size);
+      buf_add_slice (out, state->overrides[i].field);
+      buf_add (out, state->overrides[i].stamp.bytes, STAMP_SIZE);
+    }
+}
+
+void
+state_encode (const struct state *state, struct buf *meta)
+{
+  add_standing (meta, state);
+  add_count (meta, state->n_seen);
+  for (size_t i = 0; i < state->n_seen; i++)
+    buf_add (meta, state->seen[i].bytes, STAMP_SIZE);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static bool
+take (struct tally_slice *in, void *out, size_t size)
+{
+  if (in->size < size)
+    return false;
+  memcpy (out, in->data, size);
+  in->data += size;
+  in->size -= size;
+  return true;
+}
+
+/* At most four bytes: nothing here is longer than a document. */
+static bool
+take_count (struct tally_slice *in, size_t *count)
+{
+  unsigned char byte;
+  size_t value = 0;
+
+  for (unsigned shift = 0; shift < 28; shift += 7)
+    {
+      if (!take (in, &byte, 1))
+        return false;
+      value |= (size_t) (byte & 0x7f) << shift;
+      if (!(byte & 0x80))
+        {
+          *count = value;
+          return byte != 0 || shift == 0;
+        }
+    }
+  return false;
+}
+
+static bool
+take_override (struct tally_slice *in, struct override *out)
+{
+  size_t size;
+
+  if (!take_count (in, &size) || in->size < size)
+    return false;
+  out->field = slice_make (in->data, size);
+  in->data += size;
+  in->size -= size;
+  return take (in, out->stamp.bytes, STAMP_SIZE);
+}
+
+static int
+read_overrides (struct state *out, struct tally_slice *in)
+{
+  size_t n;
+
+  /* Each takes at least 13 bytes, so a wild count is no wild allocation. */
+  if (!take_count (in, &n) || n > in->size / (STAMP_SIZE + 1))
+    return TALLY_CORRUPT;
+  if (n == 0)
+    return TALLY_OK;
+  out->overrides = malloc (n * sizeof *out->overrides);
+  if (!out->overrides)
+    return TALLY_FAILED;
+  for (size_t i = 0; i < n; i++)
+    {
+      struct override *o = &out->overrides[i];
+
+      if (!take_override (in, o) || stamp_cmp (&o->stamp, &out->whole) <= 0)
+        return TALLY_CORRUPT;
+      if (i > 0 && json_key_cmp (o[-1].field, o->field) >= 0)
+        return TALLY_CORRUPT;
+      out->n_overrides++;
+    }
+  return TALLY_OK;
+}
+
+static int
+read_seen (struct state *out, struct tally_slice *in)
+{
+  size_t n;
+
+  if (!take_count (in, &n) || n > STATE_SEEN_MAX || in->size != n * STAMP_SIZE)
+    return TALLY_CORRUPT;
+  if (n == 0)
+    return TALLY_OK;
+  out->seen = malloc (n * sizeof *out->seen);
+  if (!out->seen)
+    return TALLY_FAILED;
+  for (size_t i = 0; i < n; i++)
+    {
+      take (in, out->seen[i].bytes, STAMP_SIZE);
+      if (i > 0
+          && stamp_client (&out->seen[i - 1]) >= stamp_client (&out->seen[i]))
+        return TALLY_CORRUPT;
+      out->n_seen++;
+    }
+  return TALLY_OK;
+}
+
+int
+state_decode (struct state *out, bool deleted, struct tally_slice meta,
+              struct tally_slice body, struct tally_error *err)
+{
+  unsigned char format;
+  int status;
+
+  memset (out, 0, sizeof *out);
+  out->deleted = deleted;
+  out->body = body;
+  if (!take (&meta, &format, 1) || format != META_FORMAT
+      || !take (&meta, out->whole.bytes, STAMP_SIZE))
+    status = TALLY_CORRUPT;
+  else
+    status = read_overrides (out, &meta);
+  if (status == TALLY_OK)
+    status = read_seen (out, &meta);
+  if (status == TALLY_OK)
+    return TALLY_OK;
+  state_free (out);
+  if (status == TALLY_FAILED)
+    return error_nomem (err);
+  return error_set (err, status, "its metadata is damaged");
+}
+
+/* ---- checking ---------------------------------------------------------- */
+
+static bool
+seen_is_needed (const struct state *state)
+{
+  for (size_t i = 0; i < state->n_seen; i++)
+    {
+      const struct stamp *seen = &state->seen[i];
+      uint32_t client = stamp_client (seen);
+
+      if (stamp_client (&state->whole) == client
+          && stamp_cmp (&state->whole, seen) >= 0)
+        return false;
+      for (size_t j = 0; j < state->n_overrides; j++)
+        if (stamp_client (&state->overrides[j].stamp) == client
+            && stamp_cmp (&state->overrides[j].stamp, seen) >= 0)
+          return false;
+    }
+  return true;
+}
+
+static bool
+has_id (struct tally_slice body, struct tally_slice id)
+{
+  struct tally_slice value;
+  struct buf decoded = BUF_INIT;
+  bool same;
+
+  if (!json_find_member (body, slice_text ("_id"), &value))
+    return false;
+  /* Most ids need no escape, and then the text is the id in quotes. */
+  if (value.size == id.size + 2 && value.data[0] == '"'
+      && memcmp (value.data + 1, id.data, id.size) == 0
+      && !memchr (id.data, '\\', id.size))
+    return true;
+  same = json_decode_string (&decoded, value)
+         && slice_equal (buf_slice (&decoded), id);
+  buf_free (&decoded);
+  return same;
+}
+
+/* Every member of a tombstone's body is an override. */
+static bool
+only_hidden (const struct state *state)
+{
+  struct tally_slice rest = state->body, id;
+  struct json_member member;
+  size_t members = 0;
+
+  if (json_find_member (rest, slice_text ("_id"), &id))
+    return false;
+  while (json_next_member (&rest, &member))
+    {
+      if (!state_override (state, member.key))
+        return false;
+      members++;
+    }
+  return members > 0;
+}
+
+int
+state_check (const struct state *state, struct tally_slice id,
+             struct tally_error *err)
+{
+  struct tally_slice body = state->body;
+  const char *wrong = NULL;
+
+  if (body.size > TALLY_DOCUMENT_MAX)
+    wrong = "is larger than 16 MiB";
+  else if (!(state->deleted && body.size == 0)
+           && (body.size < 2 || body.data[0] != '{'
+               || !json_is_canonical (body.data, body.size)))
+    wrong = "is not a canonical JSON object";
+  else if (!state->deleted && !has_id (body, id))
+    wrong = "has another _id in it";
+  else if (state->deleted && body.size > 0 && !only_hidden (state))
+    wrong = "is deleted, but has a body";
+  else if (state_override (state, slice_text ("_id")))
+    wrong = "has a field write to its _id";
+  else if (!seen_is_needed (state))
+    wrong = "names stamps as seen that stand in it";
+  if (!wrong)
+    return TALLY_OK;
+  return error_set (err, TALLY_INVALID, "document \"%.*s\": %s",
+                    (int) id.size, id.data, wrong);
+}
+
+/* ---- revision ---------------------------------------------------------- */
+
+static void
+hash_sized (crypto_generichash_state *hash, const void *data, size_t size)
+{
+  unsigned char length[4] = { (unsigned char) (size >> 24),
+                              (unsigned char) (size >> 16),
+                              (unsigned char) (size >> 8),
+                              (unsigned char) size };
+
+  crypto_generichash_update (hash, length, sizeof length);
+  if (size > 0)
+    crypto_generichash_update (hash, data, size);
+}
+
+void
+state_rev (const struct state *state, struct tally_slice id,
+           unsigned char rev[TALLY_REV_SIZE])
+{
+  struct stamp newest = state_newest (state);
+  unsigned char deleted = state->deleted;
+  crypto_generichash_state hash;
+
+  memcpy (rev, newest.bytes, STAMP_SIZE);
+  crypto_generichash_init (&hash, NULL, 0, TALLY_REV_SIZE - STAMP_SIZE);
+  hash_sized (&hash, id.data, id.size);
+  crypto_generichash_update (&hash, &deleted, 1);
+  crypto_generichash_update (&hash, state->whole.bytes, STAMP_SIZE);
+  for (size_t i = 0; i < state->n_overrides; i++)
+    {
+      hash_sized (&hash, state->overrides[i].field.data,
+                  state->overrides[i].field.size);
+      crypto_generichash_update (&hash, state->overrides[i].stamp.bytes,
+                                 STAMP_SIZE);
+    }
+  /* Fields end here: no length of a field begins with this byte. */
+  crypto_generichash_update (&hash, (const unsigned char *) "\xff", 1);
+  hash_sized (&hash, state->body.data, state->body.size);
+  crypto_generichash_final (&hash, rev + STAMP_SIZE,
+                            TALLY_REV_SIZE - STAMP_SIZE);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Pair notes as canonical JSON:
+ * {"contact":ms,"current":"hex","cursors":{"NAME":[local,"far"]},
+ * "pending":"hex"}. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "error.h"
+#include "json.h"
+#include "notejson.h"
+#include "pair.h"
+
+#define KEY_SIZE (8 + REPLICA_ID_TEXT)
+
+static void
+make_key (const struct pair *pair, char key[KEY_SIZE])
+{
+  memcpy (key, pair->role == PAIR_CLIENT ? "pair/" : "peer/", 5);
+  replica_id_text (pair->far, key + 5);
+}
+
+/* ---- tokens ------------------------------------------------------------- */
+
+void
+pair_draw_token (struct pair_token *token)
+{
+  randombytes_buf (token->bytes, sizeof token->bytes);
+  token->set = true;
+}
+
+struct tally_slice
+pair_token_slice (const struct pair_token *token)
+{
+  return slice_make (token->bytes, token->set ? WIRE_TOKEN_SIZE : 0);
+}
+
+bool
+pair_token_is (const struct pair_token *token, struct tally_slice bytes)
+{
+  return token->set && bytes.size == WIRE_TOKEN_SIZE
+         && sodium_memcmp (token->bytes, bytes.data, WIRE_TOKEN_SIZE) == 0;
+}
+
+/* ---- cursors ------------------------------------------------------------ */
+
+struct pair_cursor *
+pair_cursor (struct pair *pair, const char *collection)
+{
+  for (size_t i = 0; i < pair->n_cursors; i++)
+    if (strcmp (pair->cursors[i].collection, collection) == 0)
+      return &pair->cursors[i];
+  return NULL;
+}
+
+static struct pair_cursor *
+add_cursor (struct pair *pair, const char *collection)
+{
+  struct pair_cursor *cursors = realloc (
+      pair->cursors, (pair->n_cursors + 1) * sizeof *cursors);
+  size_t at = 0;
+
+  if (!cursors)
+    return NULL;
+  pair->cursors = cursors;
+  /* In name order, as the note's members are. */
+  while (at < pair->n_cursors
+         && strcmp (cursors[at].collection, collection) < 0)
+    at++;
+  memmove (cursors + at + 1, cursors + at,
+           (pair->n_cursors - at) * sizeof *cursors);
+  memset (&cursors[at], 0, sizeof *cursors);
+  cursors[at].collection = strdup (collection);
+  cursors[at].far = strdup ("");
+  pair->n_cursors++;
+  if (cursors[at].collection && cursors[at].far)
+    return &cursors[at];
+  free (cursors[at].collection);
+  free (cursors[at].far);
+  pair->n_cursors--;
+  memmove (cursors + at, cursors + at + 1,
+           (pair->n_cursors - at) * sizeof *cursors);
+  return NULL;
+}
+
+bool
+pair_set_cursor (struct pair *pair, const char *collection, uint64_t local,
+                 const char *far)
+{
+  struct pair_cursor *cursor = pair_cursor (pair, collection);
+  char *copy = strdup (far);
+
+  if (copy && !cursor)
+    cursor = add_cursor (pair, collection);
+  if (!copy || !cursor)
+    {
+      free (copy);
+      return false;
+    }
+  free (cursor->far);
+  cursor->far = copy;
+  cursor->local = local;
+  return true;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+static char *
+text_of (struct tally_slice value)
+{
+  struct buf text = BUF_INIT;
+
+  json_decode_string (&text, value);
+  buf_add_byte (&text, '\0');
+  if (!text.failed)
+    return text.data;
+  buf_free (&text);
+  return NULL;
+}
+
+static bool
+read_token (struct pair_token *token, struct tally_slice note,
+            const char *name)
+{
+  struct tally_slice value;
+
+  token->set = json_find_member (note, slice_text (name), &value);
+  if (!token->set)
+    return true;
+  return value.size == REPLICA_ID_TEXT + 1
+         && replica_id_from_text (token->bytes, slice_make (value.data + 1,
+                                                            value.size - 2));
+}
+
+static bool
+read_cursor (struct pair *pair, const struct json_member *member)
+{
+  struct tally_slice rest = member->value, local, far;
+  char name[COLLECTION_TEXT_MAX];
+  uint64_t seq;
+  char *text;
+  bool good;
+
+  if (member->key.size >= sizeof name || !json_next_element (&rest, &local)
+      || !json_next_element (&rest, &far) || !note_number (local, &seq)
+      || json_type (far) != JSON_STRING)
+    return false;
+  memcpy (name, member->key.data, member->key.size);
+  name[member->key.size] = '\0';
+  text = text_of (far);
+  good = text && pair_set_cursor (pair, name, seq, text);
+  free (text);
+  return good;
+}
+
+static bool
+read_note (struct pair *pair, struct tally_slice note)
+{
+  struct tally_slice contact, cursors;
+  struct json_member member;
+
+  if (!json_is_canonical (note.data, note.size)
+      || !read_token (&pair->current, note, "current")
+      || !read_token (&pair->pending, note, "pending")
+      || !json_find_member (note, slice_text ("contact"), &contact)
+      || !note_number (contact, &pair->contact_ms)
+      || !json_find_member (note, slice_text ("cursors"), &cursors))
+    return false;
+  while (json_next_member (&cursors, &member))
+    if (!read_cursor (pair, &member))
+      return false;
+  return true;
+}
+
+int
+pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
+           const unsigned char far[REPLICA_ID_SIZE], struct tally_error *err)
+{
+  char key[KEY_SIZE];
+  int status;
+
+  memset (pair, 0, sizeof *pair);
+  pair->role = role;
+  memcpy (pair->far, far, REPLICA_ID_SIZE);
+  make_key (pair, key);
+  status = replica_note_get (replica, key, &pair->saved, &pair->exists, err);
+  if (status == TALLY_OK && pair->exists
+      && !read_note (pair, buf_slice (&pair->saved)))
+    status = error_set (err, TALLY_CORRUPT, "%s: its note %s is damaged",
+                        replica->name, key);
+  if (status != TALLY_OK)
+    pair_free (pair);
+  return status;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static void
+write_token (struct buf *out, const char *name,
+             const struct pair_token *token)
+{
+  char hex[REPLICA_ID_TEXT];
+
+  if (!token->set)
+    return;
+  replica_id_text (token->bytes, hex);
+  buf_addf (out, ",\"%s\":\"%s\"", name, hex);
+}
+
+static void
+write_note (const struct pair *pair, struct buf *out)
+{
+  buf_addf (out, "{\"contact\":%llu", (unsigned long long) pair->contact_ms);
+  write_token (out, "current", &pair->current);
+  buf_add_text (out, ",\"cursors\":{");
+  for (size_t i = 0; i < pair->n_cursors; i++)
+    {
+      const struct pair_cursor *cursor = &pair->cursors[i];
+
+      buf_addf (out, "%s\"%s\":[%llu,", i ? "," : "", cursor->collection,
+                (unsigned long long) cursor->local);
+      json_encode_string (out, slice_text (cursor->far));
+      buf_add_byte (out, ']');
+    }
+  buf_add_byte (out, '}');
+  write_token (out, "pending", &pair->pending);
+  buf_add_byte (out, '}');
+}
+
+int
+pair_save (struct pair *pair, struct replica *replica,
+           struct tally_error *err)
+{
+  char key[KEY_SIZE];
+  struct buf note = BUF_INIT;
+  struct tally_slice before, after;
+  int status;
+
+  make_key (pair, key);
+  write_note (pair, &note);
+  before = pair->exists ? buf_slice (&pair->saved) : slice_make (NULL, 0);
+  after = buf_slice (&note);
+  status = note.failed ? error_nomem (err)
+                       : replica_note_put (replica, key, &before, &after,
+                                           err);
+  if (status == TALLY_OK)
+    {
+      buf_free (&pair->saved);
+      pair->saved = note;
+      pair->exists = true;
+      return TALLY_OK;
+    }
+  buf_free (&note);
+  if (status == TALLY_CONFLICT)
+    status = error_set (err, TALLY_AGAIN,
+                        "%s: another sync with the same peer is running",
+                        replica->name);
+  return status;
+}
+
+int
+pair_forget (struct pair *pair, struct replica *replica,
+             struct tally_error *err)
+{
+  char key[KEY_SIZE];
+
+  make_key (pair, key);
+  return replica_note_put (replica, key, NULL, NULL, err);
+}
+
+void
+pair_free (struct pair *pair)
+{
+  for (size_t i = 0; i < pair->n_cursors; i++)
+    {
+      free (pair->cursors[i].collection);
+      free (pair->cursors[i].far);
+    }
+  free (pair->cursors);
+  buf_free (&pair->saved);
+  memset (pair, 0, sizeof *pair);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What a store remembers of another one, as a note.  The side that starts
+ * runs keeps "pair/ID": tokens and, for each collection, up to where either
+ * side is known to the other.  The side that answers keeps "peer/ID": the
+ * token, and what of ours the other has acknowledged.  The token changes
+ * before anything moves, so that a side that was rolled back, or copied, no
+ * longer has the right one. */
+
+#ifndef TALLY_PAIR_H
+#define TALLY_PAIR_H
+
+#include "replica.h"
+#include "wire.h"
+
+enum pair_role
+{
+  PAIR_CLIENT,
+  PAIR_SERVER
+};
+
+struct pair_token
+{
+  bool set;
+  unsigned char bytes[WIRE_TOKEN_SIZE];
+};
+
+/* far is opaque text of the far side; empty: from the start. */
+struct pair_cursor
+{
+  char *collection;
+  uint64_t local;
+  char *far;
+};
+
+struct pair
+{
+  enum pair_role role;
+  unsigned char far[REPLICA_ID_SIZE];
+  struct pair_token current, pending;
+  uint64_t contact_ms; /* of the last run, or hello */
+  struct pair_cursor *cursors;
+  size_t n_cursors;
+  bool exists;      /* there is a note */
+  struct buf saved; /* its bytes, for compare-and-set */
+};
+
+/* Reads the note; without one the pair is empty. */
+int pair_load (struct pair *pair, struct replica *replica,
+               enum pair_role role, const unsigned char far[REPLICA_ID_SIZE],
+               struct tally_error *err);
+
+/* Writes it, durably.  TALLY_AGAIN: another run of this pair came between. */
+int pair_save (struct pair *pair, struct replica *replica,
+               struct tally_error *err);
+
+/* Removes the note. */
+int pair_forget (struct pair *pair, struct replica *replica,
+                 struct tally_error *err);
+
+void pair_free (struct pair *pair);
+
+/* NULL when there is none for the collection. */
+struct pair_cursor *pair_cursor (struct pair *pair, const char *collection);
+
+/* Sets a cursor in memory; far is copied.  False: out of memory. */
+bool pair_set_cursor (struct pair *pair, const char *collection,
+                      uint64_t local, const char *far);
+
+void pair_draw_token (struct pair_token *token);
+struct tally_slice pair_token_slice (const struct pair_token *token);
+bool pair_token_is (const struct pair_token *token, struct tally_slice bytes);
+
+#endif /* TALLY_PAIR_H */

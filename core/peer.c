@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* One request out, one reply in, and what may be believed of it. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "document.h"
+#include "notejson.h"
+#include "peer.h"
+#include "state.h"
+
+int
+peer_open (struct peer *peer, struct channel *channel,
+           struct replica *replica, struct tally_error *err)
+{
+  (void) err;
+  memset (peer, 0, sizeof *peer);
+  peer->channel = channel;
+  peer->replica = replica;
+  return TALLY_OK;
+}
+
+void
+peer_close (struct peer *peer)
+{
+  folder_close (peer->folder);
+  buf_free (&peer->request);
+  buf_free (&peer->reply);
+  memset (peer, 0, sizeof *peer);
+}
+
+/* ---- exchange ----------------------------------------------------------- */
+
+static int
+strange (const struct peer *peer, struct tally_error *err)
+{
+  return error_set (err, TALLY_INVALID, "%s: answered something else than "
+                    "was asked", peer->channel->name);
+}
+
+/* An error that the far side reports is about it, unless it says whom. */
+static int
+far_failure (const struct peer *peer, const struct wire_failure *failure,
+             struct tally_error *err)
+{
+  return error_set (err, failure->status, "%s: %.*s", peer->channel->name,
+                    (int) failure->text.size, failure->text.data);
+}
+
+static void
+make_request (struct peer *peer, const struct wire_message *message)
+{
+  unsigned char self[REPLICA_ID_SIZE];
+
+  replica_id (peer->replica, self);
+  buf_clear (&peer->request);
+  wire_start (&peer->request, self);
+  if (peer->rotates)
+    {
+      struct wire_message rotate = { .type = WIRE_ROTATE };
+
+      rotate.as.rotate.expected = slice_make (
+          peer->rotate_from, peer->rotate_from_set ? WIRE_TOKEN_SIZE : 0);
+      rotate.as.rotate.next = slice_make (peer->rotate_to, WIRE_TOKEN_SIZE);
+      wire_encode (&peer->request, &rotate);
+    }
+  if (message)
+    wire_encode (&peer->request, message);
+}
+
+static int
+open_reply (struct peer *peer, struct tally_slice *rest,
+            struct tally_error *err)
+{
+  unsigned char far[REPLICA_ID_SIZE];
+  int status = wire_open (rest, far, buf_slice (&peer->reply), err);
+
+  if (status != TALLY_OK)
+    return error_set (err, status, "%s: %s", peer->channel->name, err->text);
+  if (peer->has_far && memcmp (far, peer->far, sizeof far) != 0)
+    return error_set (err, TALLY_AGAIN, "%s: became another replica while it "
+                      "was synced", peer->channel->name);
+  memcpy (peer->far, far, sizeof far);
+  peer->has_far = true;
+  return TALLY_OK;
+}
+
+static int
+next_reply (struct peer *peer, struct tally_slice *rest, enum wire_type type,
+            struct wire_message *reply, struct tally_error *err)
+{
+  int status = wire_decode (reply, rest, err);
+
+  if (status == TALLY_NOTFOUND)
+    return strange (peer, err);
+  if (status != TALLY_OK)
+    return error_set (err, status, "%s: %s", peer->channel->name, err->text);
+  if (reply->type == type)
+    return TALLY_OK;
+  if (reply->type == WIRE_FAILURE)
+    return far_failure (peer, &reply->as.failure, err);
+  wire_message_free (reply);
+  return strange (peer, err);
+}
+
+/* The reply has its slices in peer->reply: good until the next call. */
+static int
+call (struct peer *peer, const struct wire_message *message,
+      struct wire_message *reply, struct tally_error *err)
+{
+  struct tally_slice rest;
+  int status;
+
+  make_request (peer, message);
+  if (peer->request.failed)
+    return error_nomem (err);
+  peer->round_trips++;
+  status = channel_exchange (peer->channel, buf_slice (&peer->request),
+                             &peer->reply, &peer->traffic, err);
+  if (status == TALLY_OK)
+    status = open_reply (peer, &rest, err);
+  if (status == TALLY_OK && peer->rotates)
+    {
+      status = next_reply (peer, &rest, WIRE_ROTATED, reply, err);
+      if (status == TALLY_OK)
+        peer->rotates = false;
+    }
+  if (status == TALLY_OK && message)
+    status = next_reply (peer, &rest,
+                         (enum wire_type) (message->type + 16), reply, err);
+  return status;
+}
+
+void
+peer_queue_rotation (struct peer *peer, struct tally_slice from,
+                     struct tally_slice to)
+{
+  peer->rotates = true;
+  peer->rotate_from_set = from.size == WIRE_TOKEN_SIZE;
+  if (peer->rotate_from_set)
+    memcpy (peer->rotate_from, from.data, WIRE_TOKEN_SIZE);
+  memcpy (peer->rotate_to, to.data, WIRE_TOKEN_SIZE);
+}
+
+int
+peer_flush (struct peer *peer, struct tally_error *err)
+{
+  struct wire_message reply = { 0 };
+
+  if (!peer->rotates || peer->folder)
+    return TALLY_OK;
+  return call (peer, NULL, &reply, err);
+}
+
+/* ---- hello -------------------------------------------------------------- */
+
+static char *
+copy_text (struct tally_slice text)
+{
+  char *copy = malloc (text.size + 1);
+
+  if (!copy)
+    return NULL;
+  if (text.size > 0)
+    memcpy (copy, text.data, text.size);
+  copy[text.size] = '\0';
+  return copy;
+}
+
+static bool
+add_collection (struct peer_welcome *welcome, struct tally_slice name)
+{
+  char *copy = copy_text (name);
+  struct tally_error ignored;
+
+  if (!copy)
+    return false;
+  /* A name that we would not store is not ours to sync. */
+  if (collection_check (copy, &ignored) != TALLY_OK
+      || collection_is_local (copy))
+    free (copy);
+  else
+    welcome->collections[welcome->n_collections++] = copy;
+  return true;
+}
+
+static int
+take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
+              struct tally_error *err)
+{
+  out->verdict = (enum wire_verdict) welcome->verdict;
+  out->collections
+    = calloc (welcome->n_collections + 1, sizeof *out->collections);
+  if (!out->collections)
+    return error_nomem (err);
+  for (size_t i = 0; i < welcome->n_collections; i++)
+    if (!add_collection (out, welcome->collections[i]))
+      return error_nomem (err);
+  out->clients = welcome->clients;
+  out->n_clients = welcome->n_clients;
+  welcome->clients = NULL;
+  return TALLY_OK;
+}
+
+static int
+hello_folder (struct peer *peer, const struct wire_hello *hello,
+              struct peer_welcome *out, struct tally_error *err)
+{
+  const char *const *names;
+  size_t n;
+  int status = TALLY_OK;
+
+  folder_close (peer->folder);
+  peer->folder = NULL;
+  status = folder_open (&peer->folder, peer->channel, peer->replica,
+                        hello->flags & WIRE_HELLO_LOOK, peer->far, err);
+  if (status != TALLY_OK)
+    return status;
+  peer->has_far = true;
+  n = folder_collections (peer->folder, &names);
+  out->collections = calloc (n + 1, sizeof *out->collections);
+  if (!out->collections)
+    return error_nomem (err);
+  for (size_t i = 0; i < n; i++)
+    if (!add_collection (out, slice_text (names[i])))
+      return error_nomem (err);
+  out->verdict = folder_is_ahead (peer->folder) ? WIRE_PAIR_BROKEN
+                                                : WIRE_PAIR_CURRENT;
+  return TALLY_OK;
+}
+
+int
+peer_hello (struct peer *peer, const struct wire_hello *hello,
+            struct peer_welcome *out, struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_HELLO }, reply = { 0 };
+  uint64_t before = replica_wall_ms (peer->replica), after;
+  int status;
+
+  memset (out, 0, sizeof *out);
+  if (channel_is_folder (peer->channel))
+    status = hello_folder (peer, hello, out, err);
+  else
+    {
+      message.as.hello = *hello;
+      message.as.hello.wall_ms = before;
+      status = call (peer, &message, &reply, err);
+      after = replica_wall_ms (peer->replica);
+      if (status == TALLY_OK)
+        {
+          out->skew_ms = (int64_t) reply.as.welcome.wall_ms
+                         - (int64_t) (before + (after - before) / 2);
+          status = take_welcome (out, &reply.as.welcome, err);
+        }
+      wire_message_free (&reply);
+    }
+  if (status != TALLY_OK)
+    peer_welcome_free (out);
+  return status;
+}
+
+void
+peer_welcome_free (struct peer_welcome *welcome)
+{
+  for (size_t i = 0; i < welcome->n_collections; i++)
+    free (welcome->collections[i]);
+  free (welcome->collections);
+  free (welcome->clients);
+  memset (welcome, 0, sizeof *welcome);
+}
+
+/* ---- documents ---------------------------------------------------------- */
+
+static void
+set_cursor (struct buf *cursor, uint64_t value)
+{
+  buf_clear (cursor);
+  buf_addf (cursor, "%llu", (unsigned long long) value);
+  buf_add_byte (cursor, '\0');
+}
+
+static int
+read_cursor (const struct peer *peer, const char *text, uint64_t *value,
+             struct tally_error *err)
+{
+  *value = 0;
+  if (text[0] == '\0' || note_number (slice_text (text), value))
+    return TALLY_OK;
+  return error_set (err, TALLY_CORRUPT, "%s: the checkpoint for %s is "
+                    "damaged", peer->replica->name, peer->channel->name);
+}
+
+int
+peer_meta (struct peer *peer, const char *collection, const char *since,
+           struct doclist *headers, struct buf *next, bool *more,
+           struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_META }, reply = { 0 };
+  int status;
+
+  doclist_clear (headers);
+  if (peer->folder)
+    return folder_meta (peer->folder, collection, since, headers, next, more,
+                        err);
+  message.as.meta.collection = slice_text (collection);
+  message.as.meta.limit = WIRE_HEADERS_MAX;
+  status = read_cursor (peer, since, &message.as.meta.since, err);
+  if (status == TALLY_OK)
+    status = call (peer, &message, &reply, err);
+  if (status != TALLY_OK)
+    return status;
+  for (size_t i = 0; i < reply.as.headers.n; i++)
+    doclist_add (headers, &reply.as.headers.docs[i]);
+  set_cursor (next, reply.as.headers.next);
+  *more = reply.as.headers.more;
+  if (headers->failed || next->failed)
+    status = error_nomem (err);
+  else if (*more && reply.as.headers.next <= message.as.meta.since)
+    status = strange (peer, err);
+  wire_message_free (&reply);
+  return status;
+}
+
+int
+peer_check_doc (struct tally_doc *doc, struct tally_error *err)
+{
+  struct state state;
+  int status = state_decode (&state, doc->flags & TALLY_DOC_DELETED,
+                             doc->meta, doc->body, err);
+
+  if (status != TALLY_OK)
+    return error_set (err, status == TALLY_CORRUPT ? TALLY_INVALID : status,
+                      "document \"%.*s\": %s", (int) doc->id.size,
+                      doc->id.data, err->text);
+  status = state_check (&state, doc->id, err);
+  if (status == TALLY_OK)
+    state_rev (&state, doc->id, doc->rev);
+  state_free (&state);
+  return status;
+}
+
+/* What is answered is a subset of what was asked, in its order. */
+static int
+take_docs (struct peer *peer, struct wire_docs *in,
+           const struct tally_slice *ids, struct doclist *docs,
+           struct tally_error *bad, struct tally_error *err)
+{
+  size_t at = 0;
+
+  for (size_t i = 0; i < in->n; i++)
+    {
+      struct tally_error why = { 0 };
+
+      while (at < in->answered && !slice_equal (ids[at], in->docs[i].id))
+        at++;
+      if (at++ >= in->answered)
+        return strange (peer, err);
+      if (peer_check_doc (&in->docs[i], &why) == TALLY_OK)
+        doclist_add (docs, &in->docs[i]);
+      else if (bad->status == TALLY_OK)
+        error_set (bad, why.status, "%s: %s", peer->channel->name, why.text);
+    }
+  return docs->failed ? error_nomem (err) : TALLY_OK;
+}
+
+int
+peer_get (struct peer *peer, const char *collection,
+          const struct tally_slice *ids, size_t n, size_t *answered,
+          struct doclist *docs, struct tally_error *bad,
+          struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_GET }, reply = { 0 };
+  int status;
+
+  doclist_clear (docs);
+  *answered = n;
+  if (n == 0)
+    return TALLY_OK;
+  if (peer->folder)
+    return folder_get (peer->folder, ids, n, docs, err);
+  message.as.get.collection = slice_text (collection);
+  message.as.get.ids = (struct tally_slice *) ids;
+  message.as.get.n = n < WIRE_HEADERS_MAX ? n : WIRE_HEADERS_MAX;
+  status = call (peer, &message, &reply, err);
+  if (status != TALLY_OK)
+    return status;
+  *answered = (size_t) reply.as.docs.answered;
+  if (*answered == 0 || *answered > message.as.get.n)
+    status = strange (peer, err);
+  else
+    status = take_docs (peer, &reply.as.docs, ids, docs, bad, err);
+  wire_message_free (&reply);
+  return status;
+}
+
+int
+peer_put (struct peer *peer, const char *collection, unsigned flags,
+          const struct tally_doc *docs, const struct tally_slice *bases,
+          size_t n, struct buf *cursor, struct peer_outcome *outcomes,
+          struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_PUT }, reply = { 0 };
+  struct wire_stored *stored = &reply.as.stored;
+  int status;
+
+  memset (outcomes, 0, n * sizeof *outcomes);
+  if (peer->folder)
+    {
+      for (size_t i = 0; i < n; i++)
+        outcomes[i].has_rev = true;
+      return folder_put (peer->folder, collection, docs, n, err);
+    }
+  message.as.put.collection = slice_text (collection);
+  message.as.put.flags = flags;
+  message.as.put.docs = (struct tally_doc *) docs;
+  message.as.put.bases = (struct tally_slice *) bases;
+  message.as.put.n = n;
+  status = TALLY_OK;
+  if (cursor)
+    {
+      message.as.put.flags |= WIRE_PUT_CURSOR;
+      status
+        = read_cursor (peer, cursor->data, &message.as.put.cursor, err);
+    }
+  if (status == TALLY_OK)
+    status = call (peer, &message, &reply, err);
+  if (status != TALLY_OK)
+    return status;
+  if (stored->n != n)
+    status = strange (peer, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    {
+      outcomes[i].status = stored->statuses[i];
+      outcomes[i].has_rev = stored->revs[i].size == TALLY_REV_SIZE;
+      if (outcomes[i].has_rev)
+        memcpy (outcomes[i].rev, stored->revs[i].data, TALLY_REV_SIZE);
+    }
+  if (status == TALLY_OK && cursor
+      && stored->cursor > message.as.put.cursor)
+    set_cursor (cursor, stored->cursor);
+  wire_message_free (&reply);
+  return status;
+}
+
+int
+peer_commit (struct peer *peer, const char *collection,
+             struct tally_error *err)
+{
+  if (!peer->folder)
+    return TALLY_OK;
+  return folder_commit (peer->folder, collection, err);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The far side of a link as typed calls, over a channel or a folder.  What
+ * comes from it has been checked: documents decode, hold every rule, and
+ * carry the revision that was computed here. */
+
+#ifndef TALLY_PEER_H
+#define TALLY_PEER_H
+
+#include "channel.h"
+#include "doclist.h"
+#include "folder.h"
+#include "replica.h"
+#include "wire.h"
+
+struct peer
+{
+  struct channel *channel;
+  struct folder *folder; /* NULL: somebody answers */
+  struct replica *replica;
+  unsigned char far[REPLICA_ID_SIZE];
+  bool has_far;
+
+  uint64_t round_trips;
+  struct tally_traffic traffic;
+
+  /* Goes ahead of the next message, in the same exchange. */
+  bool rotates;
+  unsigned char rotate_from[WIRE_TOKEN_SIZE], rotate_to[WIRE_TOKEN_SIZE];
+  bool rotate_from_set;
+
+  struct buf request, reply;
+};
+
+struct peer_welcome
+{
+  enum wire_verdict verdict;
+  int64_t skew_ms;    /* the far clock less ours, half the way back taken off */
+  char **collections; /* n names that sync */
+  size_t n_collections;
+  uint32_t *clients;
+  size_t n_clients;
+};
+
+/* Reaches nobody yet. */
+int peer_open (struct peer *peer, struct channel *channel,
+               struct replica *replica, struct tally_error *err);
+void peer_close (struct peer *peer);
+
+/* hello names tokens and expectations; its wall_ms is filled here.  Sets
+ * peer->far. */
+int peer_hello (struct peer *peer, const struct wire_hello *hello,
+                struct peer_welcome *welcome, struct tally_error *err);
+void peer_welcome_free (struct peer_welcome *welcome);
+
+/* Queues the change of tokens; `from` may be unset. */
+void peer_queue_rotation (struct peer *peer, struct tally_slice from,
+                          struct tally_slice to);
+
+/* Sends what is queued, if anything is. */
+int peer_flush (struct peer *peer, struct tally_error *err);
+
+/* Headers that changed since the cursor (empty: from the start), a window at
+ * a time.  *next is the cursor behind them. */
+int peer_meta (struct peer *peer, const char *collection, const char *since,
+               struct doclist *headers, struct buf *next, bool *more,
+               struct tally_error *err);
+
+/* Documents by id, those that exist, in the order asked; *answered says how
+ * many of the ids are done: ask again for the others.  A document that breaks
+ * a rule is left out and told of in *bad. */
+int peer_get (struct peer *peer, const char *collection,
+              const struct tally_slice *ids, size_t n, size_t *answered,
+              struct doclist *docs, struct tally_error *bad,
+              struct tally_error *err);
+
+struct peer_outcome
+{
+  int status;   /* see wire_stored */
+  bool has_rev;
+  unsigned char rev[TALLY_REV_SIZE];
+};
+
+/* Offers documents; bases (may be NULL) are revs or empty.  *cursor (text with
+ * its NUL; NULL: no matter) is moved past these puts if nothing else came
+ * between. */
+int peer_put (struct peer *peer, const char *collection, unsigned flags,
+              const struct tally_doc *docs, const struct tally_slice *bases,
+              size_t n, struct buf *cursor, struct peer_outcome *outcomes,
+              struct tally_error *err);
+
+/* Makes durable what was put (a folder publishes its segment now). */
+int peer_commit (struct peer *peer, const char *collection,
+                 struct tally_error *err);
+
+/* True when nobody there merges or refuses. */
+static inline bool
+peer_is_passive (const struct peer *peer)
+{
+  return peer->folder != NULL;
+}
+
+/* Decodes and checks a document from elsewhere, and fills its rev. */
+int peer_check_doc (struct tally_doc *doc, struct tally_error *err);
+
+#endif /* TALLY_PEER_H */

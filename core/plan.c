@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Each header becomes one item of the plan. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "idmap.h"
+#include "plan.h"
+
+static struct plan_item *
+add_item (struct plan *plan, enum plan_action action,
+          const struct tally_doc *header, const struct tally_doc *local)
+{
+  struct plan_item *item;
+
+  if (plan->count == plan->capacity)
+    {
+      size_t capacity = plan->capacity ? plan->capacity * 2 : 64;
+      struct plan_item *items
+        = realloc (plan->items, capacity * sizeof *items);
+
+      if (!items)
+        return NULL;
+      plan->items = items;
+      plan->capacity = capacity;
+    }
+  item = &plan->items[plan->count++];
+  memset (item, 0, sizeof *item);
+  item->action = action;
+  item->id = header->id;
+  item->deleted = header->flags & TALLY_DOC_DELETED;
+  if (local)
+    {
+      item->local_seq = local->seq;
+      memcpy (item->local_rev, local->rev, TALLY_REV_SIZE);
+    }
+  return item;
+}
+
+static enum plan_action
+judge (const struct tally_doc *remote, const struct tally_doc *local,
+       const struct plan_rules *rules)
+{
+  if (!local)
+    return PLAN_PULL;
+  if (memcmp (local->rev, remote->rev, TALLY_REV_SIZE) == 0)
+    return PLAN_EQUAL;
+  if (!rules->passive && local->seq <= rules->local_cursor)
+    return PLAN_PULL;
+  return PLAN_MERGE;
+}
+
+bool
+plan_compile (struct plan *plan, const struct doclist *remote,
+              const struct doclist *local, const struct doclist *changed,
+              const struct plan_rules *rules)
+{
+  struct idmap ids = IDMAP_INIT;
+  size_t at = 0;
+  bool good = true;
+
+  plan->count = 0;
+  for (size_t i = 0; i < remote->count && good; i++)
+    {
+      const struct tally_doc *theirs = &remote->docs[i];
+      const struct tally_doc *ours = doclist_next_if (local, &at, theirs->id);
+
+      good = idmap_add (&ids, theirs->id, i, NULL)
+             && add_item (plan, judge (theirs, ours, rules), theirs, ours);
+    }
+  for (size_t i = 0; i < changed->count && good; i++)
+    if (idmap_find (&ids, changed->docs[i].id) == IDMAP_NONE)
+      good = add_item (plan, PLAN_PUSH, &changed->docs[i], &changed->docs[i]);
+  idmap_free (&ids);
+  return good;
+}
+
+size_t
+plan_count (const struct plan *plan, enum plan_action action)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < plan->count; i++)
+    n += plan->items[i].action == action;
+  return n;
+}
+
+void
+plan_free (struct plan *plan)
+{
+  free (plan->items);
+  memset (plan, 0, sizeof *plan);
+}

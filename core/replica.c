@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* The one checked door to every store: all calls of store ops are here. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "replica.h"
+
+#define COLLECTIONS_NOTE "collections"
+
+static void
+enter (struct replica *replica)
+{
+  if (replica->lock)
+    pthread_mutex_lock (replica->lock);
+}
+
+static void
+leave (struct replica *replica)
+{
+  if (replica->lock)
+    pthread_mutex_unlock (replica->lock);
+}
+
+/* A driver's mistakes must not pass for success. */
+static int
+checked (const struct replica *replica, int status, struct tally_error *err)
+{
+  if (status == TALLY_OK)
+    return TALLY_OK;
+  if (status > 0 || status < TALLY_CANCELLED)
+    return error_set (err, TALLY_FAILED, "%s: its driver gave the unknown "
+                      "status %d", replica->name, status);
+  if (err && (err->status != status || !err->text[0]))
+    return error_set (err, status, "%s: its driver gave no reason",
+                      replica->name);
+  return status;
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+static int
+open_handle (struct replica *replica, const struct replica_setup *setup,
+             struct tally_error *err)
+{
+  int status;
+
+  enter (replica);
+  status = replica->ops->open (&replica->handle, setup->host, setup->values,
+                               setup->flags, err);
+  leave (replica);
+  status = checked (replica, status, err);
+  if (status != TALLY_OK)
+    replica->handle = NULL;
+  return status;
+}
+
+int
+replica_open (struct replica **out, const struct replica_setup *setup,
+              struct tally_error *err)
+{
+  struct replica *replica = calloc (1, sizeof *replica);
+  int status;
+
+  *out = NULL;
+  if (!replica)
+    return error_nomem (err);
+  pthread_mutex_init (&replica->own_lock, NULL);
+  pthread_mutex_init (&replica->identity_lock, NULL);
+  replica->ops = setup->driver->store;
+  if (replica->ops->threads == TALLY_THREADS_ONE)
+    replica->lock = setup->driver->lock;
+  else if (replica->ops->threads != TALLY_THREADS_ANY)
+    replica->lock = &replica->own_lock;
+  replica->flags = setup->flags;
+  replica->host = setup->host;
+  replica->time = setup->time ? *setup->time : system_time;
+  replica->max_skew_ms = setup->max_skew_ms;
+  replica->name = strdup (setup->name);
+  if (!replica->name)
+    status = error_nomem (err);
+  else
+    status = open_handle (replica, setup, err);
+  if (status == TALLY_OK)
+    status = identity_wake (replica, setup, err);
+  if (status != TALLY_OK)
+    {
+      replica_close (replica);
+      return status;
+    }
+  *out = replica;
+  return TALLY_OK;
+}
+
+void
+replica_close (struct replica *replica)
+{
+  if (!replica)
+    return;
+  if (replica->handle)
+    {
+      enter (replica);
+      replica->ops->close (replica->handle);
+      leave (replica);
+    }
+  buf_free (&replica->collections);
+  free (replica->clients);
+  free (replica->place);
+  free (replica->name);
+  pthread_mutex_destroy (&replica->identity_lock);
+  pthread_mutex_destroy (&replica->own_lock);
+  free (replica);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+int
+replica_get (struct replica *replica, const char *collection,
+             const struct tally_slice *ids, size_t n, unsigned flags,
+             tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  int status;
+
+  if (n == 0)
+    return TALLY_OK;
+  enter (replica);
+  status = replica->ops->get (replica->handle, collection, ids, n, flags,
+                              emit, ctx, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+int
+replica_changes (struct replica *replica, const char *collection,
+                 uint64_t since, tally_emit_doc *emit, void *ctx,
+                 uint64_t *head, struct tally_error *err)
+{
+  int status;
+
+  enter (replica);
+  status = replica->ops->changes (replica->handle, collection, since, emit,
+                                  ctx, head, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+/* ---- collections -------------------------------------------------------- */
+
+static bool
+listed (const struct buf *names, const char *name)
+{
+  for (size_t at = 0; at < names->size; at += strlen (names->data + at) + 1)
+    if (strcmp (names->data + at, name) == 0)
+      return true;
+  return false;
+}
+
+/* Whether the bytes are names with a NUL after each. */
+static bool
+well_formed (const struct buf *names)
+{
+  return names->size == 0 || names->data[names->size - 1] == '\0';
+}
+
+/* Adds the name to the note before its first document is written: a name
+ * without documents does no harm, documents without a name would. */
+static int
+list_collection (struct replica *replica, const char *name,
+                 struct tally_error *err)
+{
+  int status = TALLY_OK;
+  bool known;
+
+  if (replica->ops->collections || strcmp (name, NOTES_COLLECTION) == 0)
+    return TALLY_OK;
+  pthread_mutex_lock (&replica->identity_lock);
+  known = listed (&replica->collections, name);
+  while (!known && status == TALLY_OK)
+    {
+      struct tally_slice before, after;
+      struct buf *names = &replica->collections;
+
+      status = replica_note_get (replica, COLLECTIONS_NOTE, names, &known,
+                                 err);
+      if (status != TALLY_OK)
+        break;
+      before = known ? buf_slice (names) : slice_make (NULL, 0);
+      if (!well_formed (names))
+        status = error_set (err, TALLY_CORRUPT, "%s: its list of collections "
+                            "is damaged", replica->name);
+      known = status == TALLY_OK && listed (names, name);
+      if (known || status != TALLY_OK)
+        break;
+      if (buf_reserve (names, strlen (name) + 1) && before.data)
+        before = buf_slice (names);
+      buf_add (names, name, strlen (name) + 1);
+      after = buf_slice (names);
+      status = names->failed ? error_nomem (err)
+                             : replica_note_put (replica, COLLECTIONS_NOTE,
+                                                 &before, &after, err);
+      known = status == TALLY_OK;
+      if (status == TALLY_CONFLICT)
+        status = TALLY_OK;
+    }
+  if (status != TALLY_OK)
+    buf_clear (&replica->collections);
+  pthread_mutex_unlock (&replica->identity_lock);
+  return status;
+}
+
+static int
+by_name (const void *a, const void *b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+static int
+emit_listed (const struct buf *names, tally_emit_name *emit, void *ctx,
+             struct tally_error *err)
+{
+  size_t n = 0, at;
+  const char **sorted = calloc (names->size + 1, sizeof *sorted);
+
+  if (!sorted)
+    return error_nomem (err);
+  for (at = 0; at < names->size; at += strlen (names->data + at) + 1)
+    sorted[n++] = names->data + at;
+  qsort (sorted, n, sizeof *sorted, by_name);
+  for (size_t i = 0; i < n; i++)
+    if (emit (ctx, sorted[i]))
+      break;
+  free (sorted);
+  return TALLY_OK;
+}
+
+int
+replica_collections (struct replica *replica, tally_emit_name *emit,
+                     void *ctx, struct tally_error *err)
+{
+  struct buf names = BUF_INIT;
+  bool found;
+  int status;
+
+  if (replica->ops->collections)
+    {
+      enter (replica);
+      status = replica->ops->collections (replica->handle, emit, ctx, err);
+      leave (replica);
+      return checked (replica, status, err);
+    }
+  status = replica_note_get (replica, COLLECTIONS_NOTE, &names, &found, err);
+  if (status == TALLY_OK && !well_formed (&names))
+    status = error_set (err, TALLY_CORRUPT, "%s: its list of collections is "
+                        "damaged", replica->name);
+  if (status == TALLY_OK)
+    status = emit_listed (&names, emit, ctx, err);
+  buf_free (&names);
+  return status;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* How many of the entries one call may take. */
+static size_t
+batch_size (const struct replica *replica, const struct tally_entry *entries,
+            size_t n)
+{
+  size_t most = TALLY_BATCH_ENTRIES, bytes = 0, i;
+
+  if (replica->ops->max_entries > 0 && replica->ops->max_entries < most)
+    most = replica->ops->max_entries;
+  for (i = 0; i < n && i < most; i++)
+    {
+      bytes += entries[i].doc.body.size + entries[i].doc.meta.size;
+      if (bytes > TALLY_BATCH_BYTES && i > 0)
+        break;
+    }
+  return i;
+}
+
+static int
+list_collections_of (struct replica *replica,
+                     const struct tally_entry *entries, size_t n,
+                     struct tally_error *err)
+{
+  for (size_t i = 0; i < n; i++)
+    if (i == 0
+        || strcmp (entries[i].collection, entries[i - 1].collection) != 0)
+      {
+        int status = list_collection (replica, entries[i].collection, err);
+
+        if (status != TALLY_OK)
+          return status;
+      }
+  return TALLY_OK;
+}
+
+int
+replica_put (struct replica *replica, const struct tally_entry *entries,
+             size_t n, unsigned flags, struct tally_outcome *outcomes,
+             struct tally_error *err)
+{
+  int status = list_collections_of (replica, entries, n, err);
+  size_t done = 0;
+
+  while (status == TALLY_OK && done < n)
+    {
+      size_t batch = flags & TALLY_PUT_ALL
+                         ? n
+                         : batch_size (replica, entries + done, n - done);
+
+      enter (replica);
+      status = replica->ops->put (replica->handle, entries + done, batch,
+                                  flags, outcomes + done, err);
+      leave (replica);
+      status = checked (replica, status, err);
+      done += batch;
+    }
+  return status;
+}
+
+/* ---- notes -------------------------------------------------------------- */
+
+struct note_copy
+{
+  struct buf *value;
+  bool found;
+};
+
+static int
+copy_note (void *ctx, const void *data, size_t size)
+{
+  struct note_copy *copy = ctx;
+
+  buf_clear (copy->value);
+  buf_add (copy->value, data, size);
+  copy->found = true;
+  return 1;
+}
+
+int
+replica_note_get (struct replica *replica, const char *key,
+                  struct buf *value, bool *found, struct tally_error *err)
+{
+  struct note_copy copy = { value, false };
+  int status;
+
+  buf_clear (value);
+  if (replica->ops->note_get)
+    {
+      enter (replica);
+      status = replica->ops->note_get (replica->handle, key, copy_note, &copy,
+                                       err);
+      leave (replica);
+      status = checked (replica, status, err);
+    }
+  else
+    status = notes_fallback_get (replica, key, copy_note, &copy, err);
+  *found = copy.found;
+  if (status == TALLY_OK && value->failed)
+    status = error_nomem (err);
+  return status;
+}
+
+int
+replica_note_put (struct replica *replica, const char *key,
+                  const struct tally_slice *expected,
+                  const struct tally_slice *value, struct tally_error *err)
+{
+  int status;
+
+  if (!replica->ops->note_put)
+    return notes_fallback_put (replica, key, expected, value, err);
+  enter (replica);
+  status
+    = replica->ops->note_put (replica->handle, key, expected, value, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+int
+replica_note_list (struct replica *replica, const char *prefix,
+                   tally_emit_name *emit, void *ctx, struct tally_error *err)
+{
+  int status;
+
+  if (!replica->ops->note_list)
+    return notes_fallback_list (replica, prefix, emit, ctx, err);
+  enter (replica);
+  status
+    = replica->ops->note_list (replica->handle, prefix, emit, ctx, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+uint64_t
+replica_wall_ms (const struct replica *replica)
+{
+  return replica->time.wall_ms (replica->time.ctx);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* A replica: an open store as typed calls, with the locks that its driver
+ * asks for and the limits that the driver interface promises it.  The only
+ * file that calls store ops is replica.c; notes, identity and writes are
+ * built on it. */
+
+#ifndef TALLY_REPLICA_H
+#define TALLY_REPLICA_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <tally/driver.h>
+
+#include "buf.h"
+#include "hlc.h"
+#include "registry.h"
+#include "timesource.h"
+
+#define REPLICA_ID_SIZE 16
+#define REPLICA_ID_TEXT (2 * REPLICA_ID_SIZE + 1)
+
+/* A collection as a store knows it, with its NUL: ACCOUNT:NAME on a server,
+ * NAME alone elsewhere. */
+#define COLLECTION_TEXT_MAX 256
+
+struct replica_setup
+{
+  const struct driver *driver;
+  const struct tally_value *values;
+  unsigned flags;       /* TALLY_OPEN_* */
+  const char *name;     /* for messages */
+  const char *path;     /* where it is stored, or NULL: nowhere */
+  const char *place;    /* what names this machine, run and file; NULL: find
+                           out from path */
+  const struct tally_host *host;   /* lives as long as the replica */
+  const struct time_source *time;  /* NULL: the system's */
+  uint64_t max_skew_ms;
+};
+
+struct replica
+{
+  const struct tally_store *ops;
+  void *handle;
+  pthread_mutex_t *lock; /* held in every call of an op; NULL: not needed */
+  pthread_mutex_t own_lock;
+  unsigned flags;
+  char *name;
+  const struct tally_host *host;
+  struct time_source time;
+  uint64_t max_skew_ms;
+
+  /* Guards all below. */
+  pthread_mutex_t identity_lock;
+  unsigned char id[REPLICA_ID_SIZE];
+  uint32_t *clients; /* every client id this store wrote under */
+  size_t n_clients;
+  char *place;
+  struct hlc clock;
+  uint64_t clock_until_ms; /* stamps up to here are ours to give */
+  struct buf collections;  /* the fallback's list, as names with NULs */
+};
+
+/* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY
+ * nothing is written, and a store that never had an identity has none. */
+int replica_open (struct replica **out, const struct replica_setup *setup,
+                  struct tally_error *err);
+void replica_close (struct replica *replica);
+
+/* ---- documents: see the slots of the same name in driver.h -------------- */
+
+int replica_get (struct replica *replica, const char *collection,
+                 const struct tally_slice *ids, size_t n, unsigned flags,
+                 tally_emit_doc *emit, void *ctx, struct tally_error *err);
+
+/* Also splits what is more than one call may take. */
+int replica_put (struct replica *replica, const struct tally_entry *entries,
+                 size_t n, unsigned flags, struct tally_outcome *outcomes,
+                 struct tally_error *err);
+
+int replica_changes (struct replica *replica, const char *collection,
+                     uint64_t since, tally_emit_doc *emit, void *ctx,
+                     uint64_t *head, struct tally_error *err);
+
+/* Every collection, also local ones, in bytewise order. */
+int replica_collections (struct replica *replica, tally_emit_name *emit,
+                         void *ctx, struct tally_error *err);
+
+/* ---- notes -------------------------------------------------------------- */
+
+/* Fills `value`; *found false: there is none. */
+int replica_note_get (struct replica *replica, const char *key,
+                      struct buf *value, bool *found,
+                      struct tally_error *err);
+
+/* As note_put in driver.h. */
+int replica_note_put (struct replica *replica, const char *key,
+                      const struct tally_slice *expected,
+                      const struct tally_slice *value,
+                      struct tally_error *err);
+
+int replica_note_list (struct replica *replica, const char *prefix,
+                       tally_emit_name *emit, void *ctx,
+                       struct tally_error *err);
+
+/* The reserved collection of a store without note slots. */
+#define NOTES_COLLECTION "_notes"
+
+/* Notes in NOTES_COLLECTION (notes.c). */
+int notes_fallback_get (struct replica *replica, const char *key,
+                        tally_emit_bytes *emit, void *ctx,
+                        struct tally_error *err);
+int notes_fallback_put (struct replica *replica, const char *key,
+                        const struct tally_slice *expected,
+                        const struct tally_slice *value,
+                        struct tally_error *err);
+int notes_fallback_list (struct replica *replica, const char *prefix,
+                         tally_emit_name *emit, void *ctx,
+                         struct tally_error *err);
+
+/* ---- who and when (identity.c) ------------------------------------------ */
+
+/* Reads or makes the replica id, client and clock; draws a fresh client when
+ * the store woke up somewhere else. */
+int identity_wake (struct replica *replica, const struct replica_setup *setup,
+                   struct tally_error *err);
+
+/* Draws a fresh client id and, when asked, a new replica id: this store is
+ * not the one that its peers knew. */
+int identity_renew (struct replica *replica, bool new_replica_id,
+                    struct tally_error *err);
+
+void replica_id (struct replica *replica, unsigned char id[REPLICA_ID_SIZE]);
+void replica_id_text (const unsigned char id[REPLICA_ID_SIZE],
+                      char out[REPLICA_ID_TEXT]);
+bool replica_id_from_text (unsigned char id[REPLICA_ID_SIZE],
+                           struct tally_slice text);
+
+/* A copy of every client id of this store; free it. */
+int replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
+                     struct tally_error *err);
+
+/* A stamp for a local write to a document whose newest stamp is `newest`
+ * (NULL: none).  Waits a moment on a document that runs ahead of the clock. */
+int replica_stamp (struct replica *replica, const struct stamp *newest,
+                   struct stamp *out, struct tally_error *err);
+
+/* Moves the clock past a stamp from elsewhere, unless it is beyond max_skew
+ * of the wall. */
+void replica_seen (struct replica *replica, const struct stamp *stamp);
+
+uint64_t replica_wall_ms (const struct replica *replica);
+
+#endif /* TALLY_REPLICA_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A set of seqs as sorted intervals.  A run's own writes take neighbouring
+ * seqs, so that even a million of them are a few intervals. */
+
+#ifndef TALLY_SEQSET_H
+#define TALLY_SEQSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct seqset
+{
+  struct seq_interval
+  {
+    uint64_t first, last;
+  } *intervals;
+  size_t count, capacity;
+};
+
+#define SEQSET_INIT {0}
+
+/* False: out of memory. */
+bool seqset_add (struct seqset *set, uint64_t seq);
+bool seqset_has (const struct seqset *set, uint64_t seq);
+void seqset_free (struct seqset *set);
+
+#endif /* TALLY_SEQSET_H */

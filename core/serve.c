@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* serve of tally.h: one thread for each server, which waits in its transport;
+ * requests are routed, let in, and answered. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accounts.h"
+#include "answer.h"
+#include "context.h"
+#include "public.h"
+#include "wire.h"
+
+struct server
+{
+  struct tally *tally;
+  const char *name;
+  struct tally_replica *handle;
+  struct answer answer;
+  struct accounts *accounts;
+  bool has_tokens;
+  struct channel *channel;
+  const struct tally_serve_options *options;
+  pthread_t thread;
+  bool started;
+  int status;
+  struct tally_error error;
+};
+
+/* ---- requests ----------------------------------------------------------- */
+
+typedef void reply_fn (void *call, const struct tally_response *response);
+
+static void
+refuse (reply_fn *reply, void *call, unsigned code, const char *why)
+{
+  struct tally_response response = { .size = sizeof response };
+
+  response.code = code;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = slice_text (why);
+  reply (call, &response);
+}
+
+static void
+answer_wire (struct server *server, const struct tally_request *request,
+             const char *account, reply_fn *reply, void *call)
+{
+  struct tally_response response = { .size = sizeof response };
+  struct tally_error why = { 0 };
+  struct buf frame = BUF_INIT;
+
+  if (answer_frame (&server->answer, account, request->body, &frame, &why)
+      == TALLY_OK)
+    {
+      response.code = 200;
+      response.content_type = WIRE_CONTENT_TYPE;
+      response.body = buf_slice (&frame);
+      reply (call, &response);
+    }
+  else
+    refuse (reply, call, 500, why.text);
+  buf_free (&frame);
+}
+
+/* A page in a browser must not reach a hub on its user's machine: no request
+ * of ours comes from a page. */
+static void
+on_request (void *ctx, const struct tally_request *request, reply_fn *reply,
+            void *call)
+{
+  struct server *server = ctx;
+  char account[ACCOUNT_NAME_MAX + 1];
+
+  if (!request->path || strcmp (request->path, WIRE_PATH) != 0)
+    refuse (reply, call, 404, "nothing here\n");
+  else if (!request->verb || strcmp (request->verb, "POST") != 0)
+    refuse (reply, call, 405, "only POST\n");
+  else if (request->origin)
+    refuse (reply, call, 403, "not for web pages\n");
+  else if (!accounts_find (server->accounts, request->credential, account))
+    {
+      context_log (server->tally, 2, "%s: %s: refused, wrong or no token",
+                   server->name, request->peer ? request->peer : "somebody");
+      refuse (reply, call, 401, "wrong or no token\n");
+    }
+  else if (!request->content_type
+           || strcmp (request->content_type, WIRE_CONTENT_TYPE) != 0)
+    refuse (reply, call, 415, "not a tally message\n");
+  else
+    answer_wire (server, request, account, reply, call);
+}
+
+/* ---- one server --------------------------------------------------------- */
+
+static bool
+is_local_url (const char *url)
+{
+  const char *host = strstr (url, "://");
+
+  host = host ? host + 3 : url;
+  return !strstr (url, "://") || strncmp (host, "127.", 4) == 0
+         || strncmp (host, "[::1]", 5) == 0
+         || strncmp (host, "localhost", 9) == 0;
+}
+
+static void
+on_ready (void *ctx, const char *url)
+{
+  struct server *server = ctx;
+
+  if (!server->has_tokens && !is_local_url (url))
+    context_log (server->tally, 1, "%s: serves %s without tokens: whoever "
+                 "reaches it may read and write", server->name, url);
+  if (server->options->ready)
+    server->options->ready (server->options->ctx, server->name, url);
+}
+
+static void *
+serve_thread (void *ctx)
+{
+  struct server *server = ctx;
+  struct tally_service service = { .size = sizeof service };
+
+  service.ctx = server;
+  service.ready = on_ready;
+  service.request = on_request;
+  server->status = channel_serve (server->channel, &service, &server->error);
+  if (server->status != TALLY_OK)
+    {
+      /* Wakes the thread that waits: the others must stop, too. */
+      ssize_t written = write (server->tally->cancel_pipe[1], "", 1);
+
+      (void) written;
+    }
+  return NULL;
+}
+
+static int
+open_accounts (struct server *server, const char *tokens, bool open,
+               struct tally_error *err)
+{
+  server->has_tokens = tokens || open;
+  if (open)
+    context_log (server->tally, 1, "%s: accounts are open: any token is let "
+                 "in as an account of its own", server->name);
+  return accounts_load (&server->accounts, tokens, open, err);
+}
+
+static int
+open_server (struct server *server, const struct endpoint *store,
+             const struct endpoint *transport, struct tally_error *err)
+{
+  struct replica *replica;
+  int status = context_open_replica (&server->handle, server->tally, store,
+                                     TALLY_OPEN_CREATE, err);
+
+  if (status == TALLY_OK)
+    status = context_replica (&replica, server->handle, err);
+  if (status != TALLY_OK)
+    return status;
+  server->answer.replica = replica;
+  server->answer.device = server->tally->config->device;
+  return context_open_channel (&server->channel, server->tally, transport, 0,
+                               err);
+}
+
+static int
+prepare_section (struct server *server, const char *name,
+                 struct tally_error *err)
+{
+  const struct config_server *section
+    = config_server (server->tally->config, name);
+  struct endpoint store = { 0 }, transport = { 0 };
+  int status;
+
+  if (!section)
+    return error_set (err, TALLY_CONFIG, "%s: no such [serve] section", name);
+  server->name = section->name;
+  status = open_accounts (server, section->tokens, section->open, err);
+  if (status == TALLY_OK)
+    status = endpoint_resolve (&store, server->tally, section->store->name,
+                               err);
+  if (status == TALLY_OK)
+    status = endpoint_resolve (&transport, server->tally,
+                               section->transport->name, err);
+  if (status == TALLY_OK)
+    status = open_server (server, &store, &transport, err);
+  endpoint_free (&transport);
+  endpoint_free (&store);
+  return status;
+}
+
+/* serve STORE --listen ADDR: the transport is the one driver that can listen
+ * at an address. */
+static int
+prepare_adhoc (struct server *server,
+               const struct tally_serve_options *options,
+               struct tally_error *err)
+{
+  struct endpoint store = { 0 }, transport = { 0 };
+  int status;
+
+  server->name = options->store;
+  status = open_accounts (server, options->tokens, false, err);
+  if (status == TALLY_OK)
+    status = endpoint_resolve (&store, server->tally, options->store, err);
+  if (status == TALLY_OK)
+    status = endpoint_listen (&transport, server->tally, options->listen,
+                              err);
+  if (status == TALLY_OK)
+    status = open_server (server, &store, &transport, err);
+  endpoint_free (&transport);
+  endpoint_free (&store);
+  return status;
+}
+
+static void
+close_server (struct server *server)
+{
+  context_close_channel (server->tally, server->channel);
+  tally_replica_close (server->handle);
+  accounts_free (server->accounts);
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+static void
+wait_for_cancel (struct tally *tally)
+{
+  char byte;
+  ssize_t got;
+
+  do
+    got = read (tally->cancel_pipe[0], &byte, 1);
+  while (got < 0 && errno == EINTR);
+}
+
+static int
+run_servers (struct server *servers, size_t n, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    {
+      int failed = pthread_create (&servers[i].thread, NULL, serve_thread,
+                                   &servers[i]);
+
+      servers[i].started = failed == 0;
+      if (failed)
+        status = error_set (err, TALLY_FAILED, "%s: %s", servers[i].name,
+                            strerror (failed));
+    }
+  if (status == TALLY_OK)
+    wait_for_cancel (servers[0].tally);
+  for (size_t i = 0; i < n; i++)
+    if (servers[i].started)
+      {
+        channel_stop (servers[i].channel);
+        pthread_join (servers[i].thread, NULL);
+        if (servers[i].status != TALLY_OK && status == TALLY_OK)
+          {
+            status = servers[i].status;
+            *err = servers[i].error;
+          }
+      }
+  return status;
+}
+
+int
+tally_serve (struct tally *tally, const char *const *names, size_t n,
+             const struct tally_serve_options *given,
+             struct tally_error *err)
+{
+  struct tally_serve_options options = { 0 };
+  size_t count;
+  struct server *servers;
+  int status = TALLY_OK;
+
+  err = PUBLIC_ERROR (err);
+  public_copy (&options, sizeof options, given, given ? given->size : 0);
+  count = options.store ? 1 : n > 0 ? n : tally->config->n_servers;
+  if (count == 0)
+    return error_set (err, TALLY_CONFIG, "%s: there is no [serve] section",
+                      tally->config->path ? tally->config->path : "no ini");
+  servers = calloc (count, sizeof *servers);
+  if (!servers)
+    return error_nomem (err);
+  for (size_t i = 0; i < count && status == TALLY_OK; i++)
+    {
+      servers[i].tally = tally;
+      servers[i].options = &options;
+      if (options.store)
+        status = prepare_adhoc (&servers[i], &options, err);
+      else
+        status = prepare_section (
+            &servers[i], n > 0 ? names[i] : tally->config->servers[i].name,
+            err);
+    }
+  if (status == TALLY_OK)
+    status = run_servers (servers, count, err);
+  for (size_t i = 0; i < count; i++)
+    if (servers[i].tally)
+      close_server (&servers[i]);
+  free (servers);
+  return status;
+}

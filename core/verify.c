@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* verify of tally.h: every header of the far side against ours, a window at a
+ * time.  A tombstone counts as absent: one side may have forgotten it. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "doclist.h"
+#include "document.h"
+#include "link.h"
+#include "peer.h"
+#include "public.h"
+
+struct verify
+{
+  struct joint joint;
+  struct peer peer;
+  struct tally_difference difference;
+};
+
+static int
+count_alive (void *ctx, const struct tally_doc *doc)
+{
+  uint64_t *alive = ctx;
+
+  *alive += !(doc->flags & TALLY_DOC_DELETED);
+  return 0;
+}
+
+static int
+read_ours (struct verify *verify, const struct doclist *theirs,
+           struct doclist *ours, struct tally_error *err)
+{
+  struct tally_slice *ids = calloc (theirs->count + 1, sizeof *ids);
+  int status;
+
+  doclist_clear (ours);
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < theirs->count; i++)
+    ids[i] = theirs->docs[i].id;
+  status = replica_get (verify->joint.replica, verify->difference.collection,
+                        ids, theirs->count, 0, doclist_emit, ours, err);
+  if (status == TALLY_OK && ours->failed)
+    status = error_nomem (err);
+  free (ids);
+  return status;
+}
+
+/* *met counts our live documents that theirs were held against. */
+static void
+compare_window (struct tally_difference *difference,
+                const struct doclist *theirs, const struct doclist *ours,
+                uint64_t *met)
+{
+  size_t at = 0;
+
+  for (size_t i = 0; i < theirs->count; i++)
+    {
+      const struct tally_doc *b = &theirs->docs[i];
+      const struct tally_doc *a = doclist_next_if (ours, &at, b->id);
+      bool alive_a = a && !(a->flags & TALLY_DOC_DELETED);
+      bool alive_b = !(b->flags & TALLY_DOC_DELETED);
+
+      difference->documents_b += alive_b;
+      if (alive_b && !alive_a)
+        difference->only_b++;
+      if (alive_a && alive_b)
+        {
+          ++*met;
+          difference->different
+              += memcmp (a->rev, b->rev, TALLY_REV_SIZE) != 0;
+        }
+    }
+}
+
+static int
+verify_collection (struct verify *verify, const char *collection,
+                   struct tally_error *err)
+{
+  struct tally_difference *difference = &verify->difference;
+  struct doclist theirs = DOCLIST_INIT, ours = DOCLIST_INIT;
+  struct buf cursor = BUF_INIT, next = BUF_INIT;
+  uint64_t met = 0, head;
+  bool more = true;
+  int status;
+
+  memset (difference, 0, sizeof *difference);
+  difference->size = sizeof *difference;
+  difference->collection = collection;
+  buf_add_byte (&cursor, '\0');
+  status = cursor.failed ? error_nomem (err) : TALLY_OK;
+  while (status == TALLY_OK && more)
+    {
+      status = peer_meta (&verify->peer, collection, cursor.data, &theirs,
+                          &next, &more, err);
+      if (status == TALLY_OK)
+        status = read_ours (verify, &theirs, &ours, err);
+      if (status == TALLY_OK)
+        compare_window (difference, &theirs, &ours, &met);
+      buf_free (&cursor);
+      cursor = next;
+      memset (&next, 0, sizeof next);
+    }
+  if (status == TALLY_OK)
+    status = replica_changes (verify->joint.replica, collection, 0,
+                              count_alive, &difference->documents_a, &head,
+                              err);
+  difference->only_a = difference->documents_a - met;
+  difference->equal = difference->only_a + difference->only_b
+                          + difference->different
+                      == 0;
+  buf_free (&cursor);
+  doclist_free (&ours);
+  doclist_free (&theirs);
+  return status;
+}
+
+/* ---- collections -------------------------------------------------------- */
+
+struct names
+{
+  char **names;
+  size_t count;
+  bool failed;
+};
+
+static int
+add_name (void *ctx, const char *name)
+{
+  struct names *list = ctx;
+  char **names;
+
+  if (collection_is_local (name) || strchr (name, ':'))
+    return 0;
+  for (size_t i = 0; i < list->count; i++)
+    if (strcmp (list->names[i], name) == 0)
+      return 0;
+  names = realloc (list->names, (list->count + 1) * sizeof *names);
+  list->failed = !names;
+  if (!names)
+    return 1;
+  list->names = names;
+  names[list->count] = strdup (name);
+  list->failed = !names[list->count];
+  list->count += !list->failed;
+  return list->failed;
+}
+
+static int
+by_name (const void *a, const void *b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+static int
+collect_names (struct verify *verify, const struct peer_welcome *welcome,
+               struct names *names, struct tally_error *err)
+{
+  int status = replica_collections (verify->joint.replica, add_name, names,
+                                    err);
+
+  for (size_t i = 0; i < welcome->n_collections && status == TALLY_OK; i++)
+    add_name (names, welcome->collections[i]);
+  if (status == TALLY_OK && names->failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK && names->count > 0)
+    qsort (names->names, names->count, sizeof *names->names, by_name);
+  return status;
+}
+
+static int
+verify_all (struct verify *verify,
+            int (*emit) (void *ctx, const struct tally_difference *),
+            void *ctx, struct tally_error *err)
+{
+  struct wire_hello hello = { .flags = WIRE_HELLO_LOOK };
+  struct peer_welcome welcome = { 0 };
+  struct names names = { 0 };
+  int status = peer_open (&verify->peer, verify->joint.channel,
+                          verify->joint.replica, err);
+
+  hello.device = slice_text (verify->joint.tally->config->device);
+  if (status == TALLY_OK)
+    status = peer_hello (&verify->peer, &hello, &welcome, err);
+  if (status == TALLY_OK)
+    status = collect_names (verify, &welcome, &names, err);
+  for (size_t i = 0; i < names.count && status == TALLY_OK; i++)
+    {
+      status = verify_collection (verify, names.names[i], err);
+      if (status == TALLY_OK && emit (ctx, &verify->difference))
+        break;
+    }
+  for (size_t i = 0; i < names.count; i++)
+    free (names.names[i]);
+  free (names.names);
+  peer_welcome_free (&welcome);
+  peer_close (&verify->peer);
+  return status;
+}
+
+int
+tally_verify (struct tally *tally, const char *a, const char *b,
+              int (*emit) (void *ctx, const struct tally_difference *),
+              void *ctx, struct tally_error *err)
+{
+  struct verify verify = { 0 };
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  status = joint_open (&verify.joint, tally, a, b, true, err);
+  if (status != TALLY_OK)
+    return status;
+  if (channel_is_folder (verify.joint.channel))
+    status = error_set (err, TALLY_UNSUPPORTED, "%s: a folder cannot be "
+                        "verified, nobody answers there", b);
+  else
+    status = verify_all (&verify, emit, ctx, err);
+  joint_close (&verify.joint);
+  return status;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages as bytes and back.  A frame is a CBOR sequence (RFC 8742): the
+ * protocol version, the sender's replica id, then messages, each an array that
+ * begins with its type; a reply frame answers them one by one in order.
+ * Encoding is RFC 8949 core deterministic: definite lengths, shortest heads;
+ * anything else is refused.  Pure. */
+
+#ifndef TALLY_WIRE_H
+#define TALLY_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tally/driver.h>
+
+#include "buf.h"
+#include "replica.h"
+
+#define WIRE_VERSION 1
+#define WIRE_PATH "/tally/v1"
+#define WIRE_CONTENT_TYPE "application/cbor-seq"
+#define WIRE_TOKEN_SIZE 16
+
+/* What one message may carry. */
+#define WIRE_HEADERS_MAX 16384
+#define WIRE_DOCS_MAX 16384
+#define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
+
+enum wire_type
+{
+  WIRE_FAILURE = 0, /* answers anything */
+  WIRE_HELLO = 1,
+  WIRE_META = 2,
+  WIRE_GET = 3,
+  WIRE_PUT = 4,
+  WIRE_ROTATE = 5,
+  WIRE_WELCOME = 17, /* answers hello, and so on: 16 above */
+  WIRE_HEADERS = 18,
+  WIRE_DOCS = 19,
+  WIRE_STORED = 20,
+  WIRE_ROTATED = 21
+};
+
+enum
+{
+  WIRE_HELLO_LOOK = 1 /* register nothing, change nothing */
+};
+
+enum
+{
+  WIRE_PUT_STRICT = 1, /* only on the rev that is named, whatever is known */
+  WIRE_PUT_CURSOR = 2  /* move the cursor past these puts */
+};
+
+/* What the far side makes of a hello. */
+enum wire_verdict
+{
+  WIRE_PAIR_NEW = 0,     /* no checkpoint on either side */
+  WIRE_PAIR_CURRENT = 1, /* the far token is the client's current one */
+  WIRE_PAIR_PENDING = 2, /* it is the pending one: the client promotes it */
+  WIRE_PAIR_BROKEN = 3,  /* one side is not what it was */
+  WIRE_PAIR_UNNAMED = 4  /* the client did not say whom it expects: again */
+};
+
+/* Tokens and ids may be empty: none.  Slices are into the frame's bytes when
+ * decoded, arrays are malloced. */
+struct wire_hello
+{
+  uint64_t flags;
+  uint64_t wall_ms;
+  struct tally_slice device;
+  struct tally_slice expects; /* the far side's replica id, if known */
+  struct tally_slice current;
+  struct tally_slice pending;
+};
+
+struct wire_welcome
+{
+  uint64_t verdict;
+  uint64_t wall_ms;
+  struct tally_slice device;
+  struct tally_slice *collections;
+  size_t n_collections;
+  uint32_t *clients; /* with WIRE_PAIR_BROKEN: every id it wrote under */
+  size_t n_clients;
+};
+
+struct wire_meta
+{
+  struct tally_slice collection;
+  uint64_t since;
+  uint64_t limit; /* headers at most */
+};
+
+/* id, rev and flags of each. */
+struct wire_headers
+{
+  uint64_t next; /* the cursor behind these */
+  bool more;
+  struct tally_doc *docs;
+  size_t n;
+};
+
+struct wire_get
+{
+  struct tally_slice collection;
+  struct tally_slice *ids;
+  size_t n;
+};
+
+/* id, flags, meta and body of each; the first `answered` ids of the get are
+ * done, ask again for the others. */
+struct wire_docs
+{
+  uint64_t answered;
+  struct tally_doc *docs;
+  size_t n;
+};
+
+/* bases[i]: the rev that docs[i] was built on, or empty. */
+struct wire_put
+{
+  struct tally_slice collection;
+  uint64_t flags;
+  uint64_t cursor; /* the client's; see WIRE_PUT_CURSOR */
+  struct tally_doc *docs;
+  struct tally_slice *bases;
+  size_t n;
+};
+
+/* statuses[i]: TALLY_OK, stored, with its rev, or without one there already;
+ * TALLY_CONFLICT, with the rev that is there; others refuse the document. */
+struct wire_stored
+{
+  uint64_t cursor;
+  int *statuses;
+  struct tally_slice *revs;
+  size_t n;
+};
+
+struct wire_rotate
+{
+  struct tally_slice expected;
+  struct tally_slice next;
+};
+
+struct wire_failure
+{
+  int status;
+  struct tally_slice text;
+};
+
+struct wire_message
+{
+  enum wire_type type;
+  union
+  {
+    struct wire_hello hello;
+    struct wire_welcome welcome;
+    struct wire_meta meta;
+    struct wire_headers headers;
+    struct wire_get get;
+    struct wire_docs docs;
+    struct wire_put put;
+    struct wire_stored stored;
+    struct wire_rotate rotate;
+    struct wire_failure failure;
+  } as;
+};
+
+/* Begins a frame. */
+void wire_start (struct buf *out, const unsigned char sender[REPLICA_ID_SIZE]);
+
+/* Appends a message. */
+void wire_encode (struct buf *out, const struct wire_message *message);
+
+/* Reads a frame's beginning; *rest is what follows.  TALLY_UNSUPPORTED: a
+ * version that this library does not speak; TALLY_INVALID: no frame. */
+int wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
+               struct tally_slice frame, struct tally_error *err);
+
+/* Reads the next message off *rest.  TALLY_NOTFOUND: there is no more (err is
+ * left alone); TALLY_INVALID: it breaks a rule.  Free it. */
+int wire_decode (struct wire_message *message, struct tally_slice *rest,
+                 struct tally_error *err);
+
+/* Frees the arrays that wire_decode made. */
+void wire_message_free (struct wire_message *message);
+
+#endif /* TALLY_WIRE_H */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Compare-and-retry rounds over a batch of local writes. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <tally/tally.h>
+
+#include "doclist.h"
+#include "edit.h"
+#include "error.h"
+#include "write.h"
+
+/* Each lost round is somebody else's success; who loses so many is starved. */
+#define ROUNDS_MAX 1000
+
+static const unsigned char absent_rev[TALLY_REV_SIZE];
+
+struct writer
+{
+  struct replica *replica;
+  const char *collection;
+  const struct write_item *items;
+  struct write_result *results;
+
+  size_t *todo; /* items of this round */
+  size_t n_todo;
+  struct doclist stored;
+  struct tally_entry *entries;
+  struct tally_outcome *outcomes;
+  size_t *entry_item; /* which item an entry belongs to */
+  size_t n_entries;
+  struct buf *metas; /* of the entries */
+};
+
+static void
+set_result (struct writer *writer, size_t item, int outcome,
+            const unsigned char *rev)
+{
+  struct write_result *result = &writer->results[item];
+
+  result->status = TALLY_OK;
+  result->outcome = outcome;
+  memcpy (result->rev, rev, TALLY_REV_SIZE);
+}
+
+static void
+add_entry (struct writer *writer, size_t item, const struct state *state,
+           const struct tally_doc *stored)
+{
+  size_t at = writer->n_entries++;
+  struct tally_entry *entry = &writer->entries[at];
+  const struct write_item *write = &writer->items[item];
+
+  memset (entry, 0, sizeof *entry);
+  entry->collection = writer->collection;
+  entry->expected = stored ? stored->rev : absent_rev;
+  entry->doc.id = write->id;
+  entry->doc.flags = state->deleted ? TALLY_DOC_DELETED : 0;
+  buf_clear (&writer->metas[at]);
+  state_encode (state, &writer->metas[at]);
+  entry->doc.meta = buf_slice (&writer->metas[at]);
+  entry->doc.body = state->body;
+  state_rev (state, write->id, entry->doc.rev);
+  writer->entry_item[at] = item;
+}
+
+static bool
+is_expected (const struct write_item *item, const struct tally_doc *stored)
+{
+  if (!item->expected)
+    return true;
+  return memcmp (item->expected, stored ? stored->rev : absent_rev,
+                 TALLY_REV_SIZE)
+         == 0;
+}
+
+/* Decides one item against what is stored (NULL: nothing). */
+static int
+decide (struct writer *writer, size_t at, const struct tally_doc *stored,
+        struct tally_error *err)
+{
+  const struct write_item *item = &writer->items[at];
+  struct state old = { 0 }, new = { 0 };
+  struct stamp newest, stamp;
+  bool alive = stored && !(stored->flags & TALLY_DOC_DELETED);
+  bool changed = true;
+  int status = TALLY_OK;
+
+  if (!is_expected (item, stored))
+    {
+      writer->results[at].status = TALLY_CONFLICT;
+      memcpy (writer->results[at].rev, stored ? stored->rev : absent_rev,
+              TALLY_REV_SIZE);
+      return TALLY_OK;
+    }
+  if (!item->body.data && !alive)
+    {
+      set_result (writer, at, TALLY_MISSING, absent_rev);
+      return TALLY_OK;
+    }
+  if (stored)
+    {
+      status = state_decode (&old, !alive, stored->meta, stored->body, err);
+      if (status != TALLY_OK)
+        return error_set (err, status, "%s: document \"%.*s\": %s",
+                          writer->replica->name, (int) item->id.size,
+                          item->id.data, err->text);
+      newest = state_newest (&old);
+    }
+  status
+      = replica_stamp (writer->replica, stored ? &newest : NULL, &stamp, err);
+  if (status == TALLY_OK && item->body.data)
+    status = edit_put (&new, &changed, stored ? &old : NULL, item->body,
+                       item->replace, &stamp, err);
+  else if (status == TALLY_OK)
+    status = edit_delete (&new, &old, &stamp, err);
+  if (status == TALLY_OK && changed)
+    add_entry (writer, at, &new, stored);
+  else if (status == TALLY_OK)
+    set_result (writer, at, TALLY_UNCHANGED, stored->rev);
+  if (status == TALLY_OK && changed)
+    writer->results[at].outcome = !item->body.data ? TALLY_DELETED
+                                  : alive          ? TALLY_UPDATED
+                                                   : TALLY_INSERTED;
+  state_free (&new);
+  state_free (&old);
+  return status;
+}
+
+static int
+read_stored (struct writer *writer, struct tally_error *err)
+{
+  struct tally_slice *ids = calloc (writer->n_todo, sizeof *ids);
+  int status;
+
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < writer->n_todo; i++)
+    ids[i] = writer->items[writer->todo[i]].id;
+  doclist_clear (&writer->stored);
+  status = replica_get (writer->replica, writer->collection, ids,
+                        writer->n_todo, TALLY_GET_BODY, doclist_emit,
+                        &writer->stored, err);
+  if (status == TALLY_OK && writer->stored.failed)
+    status = error_nomem (err);
+  free (ids);
+  return status;
+}
+
+static int
+decide_all (struct writer *writer, struct tally_error *err)
+{
+  size_t at = 0;
+  int status = TALLY_OK;
+
+  writer->n_entries = 0;
+  for (size_t i = 0; i < writer->n_todo && status == TALLY_OK; i++)
+    {
+      size_t item = writer->todo[i];
+      const struct tally_doc *stored = doclist_next_if (
+          &writer->stored, &at, writer->items[item].id);
+
+      status = decide (writer, item, stored, err);
+    }
+  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++)
+    if (writer->metas[i].failed)
+      status = error_nomem (err);
+  return status;
+}
+
+/* Leaves in todo what another writer was faster at. */
+static int
+put_all (struct writer *writer, struct tally_error *err)
+{
+  int status = replica_put (writer->replica, writer->entries,
+                            writer->n_entries, 0, writer->outcomes, err);
+
+  writer->n_todo = 0;
+  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++)
+    {
+      size_t item = writer->entry_item[i];
+
+      if (writer->outcomes[i].status == TALLY_OK)
+        set_result (writer, item, writer->results[item].outcome,
+                    writer->entries[i].doc.rev);
+      else if (writer->outcomes[i].status == TALLY_CONFLICT)
+        writer->todo[writer->n_todo++] = item;
+      else
+        status = error_set (err, TALLY_FAILED, "%s: its driver gave an "
+                            "outcome with the unknown status %d",
+                            writer->replica->name,
+                            writer->outcomes[i].status);
+    }
+  return status;
+}
+
+static int
+run_rounds (struct writer *writer, struct tally_error *err)
+{
+  int status = TALLY_OK;
+  unsigned round;
+
+  for (round = 0; writer->n_todo > 0 && round < ROUNDS_MAX; round++)
+    {
+      status = read_stored (writer, err);
+      if (status == TALLY_OK)
+        status = decide_all (writer, err);
+      if (status == TALLY_OK)
+        status = put_all (writer, err);
+      if (status != TALLY_OK)
+        return status;
+    }
+  if (writer->n_todo > 0)
+    return error_set (err, TALLY_AGAIN, "%s: too many writers at once",
+                      writer->replica->name);
+  return status;
+}
+
+int
+write_batch (struct replica *replica, const char *collection,
+             const struct write_item *items, size_t n,
+             struct write_result *results, struct tally_error *err)
+{
+  struct writer writer
+    = { .replica = replica, .collection = collection, .items = items,
+        .results = results, .n_todo = n };
+  int status;
+
+  if (n == 0)
+    return TALLY_OK;
+  memset (results, 0, n * sizeof *results);
+  writer.todo = calloc (n, sizeof *writer.todo);
+  writer.entries = calloc (n, sizeof *writer.entries);
+  writer.outcomes = calloc (n, sizeof *writer.outcomes);
+  writer.entry_item = calloc (n, sizeof *writer.entry_item);
+  writer.metas = calloc (n, sizeof *writer.metas);
+  if (!writer.todo || !writer.entries || !writer.outcomes
+      || !writer.entry_item || !writer.metas)
+    status = error_nomem (err);
+  else
+    {
+      for (size_t i = 0; i < n; i++)
+        writer.todo[i] = i;
+      status = run_rounds (&writer, err);
+    }
+  for (size_t i = 0; writer.metas && i < n; i++)
+    buf_free (&writer.metas[i]);
+  free (writer.metas);
+  free (writer.entry_item);
+  free (writer.outcomes);
+  free (writer.entries);
+  free (writer.todo);
+  doclist_free (&writer.stored);
+  return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Local writes: read what is stored, make the new state, put it if nobody
+ * was faster, else again. */
+
+#ifndef TALLY_WRITE_H
+#define TALLY_WRITE_H
+
+#include "replica.h"
+
+/* More at once would hold too many bodies in memory. */
+#define WRITE_BATCH 1000
+#define WRITE_BATCH_BYTES ((size_t) 2 << 20)
+
+struct write_item
+{
+  struct tally_slice id;
+  struct tally_slice body; /* canonical; data NULL: delete */
+  bool replace;            /* assign every field */
+  /* Only if this is stored, else TALLY_CONFLICT in the result; NULL: any. */
+  const unsigned char *expected;
+};
+
+struct write_result
+{
+  int status;  /* TALLY_OK or TALLY_CONFLICT */
+  int outcome; /* enum tally_outcome_type */
+  unsigned char rev[TALLY_REV_SIZE];
+};
+
+/* Writes items with different ids, each on its own; durable on return. */
+int write_batch (struct replica *replica, const char *collection,
+                 const struct write_item *items, size_t n,
+                 struct write_result *results, struct tally_error *err);
+
+#endif /* TALLY_WRITE_H */

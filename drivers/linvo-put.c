@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* One put is one LevelDB batch.  The entries are looked up in the order of
+ * their keys, which finds an id that comes twice and reads neighbours
+ * together, and written in the order given, as their seqs must be. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "linvo-db.h"
+#include "linvo-put.h"
+
+/* An entry and what is stored under its id now. */
+struct item
+{
+  const struct tally_entry *entry;
+  uint32_t number; /* of its collection; 0: none yet */
+  bool forget;
+  bool found;
+  bool conflict;
+  uint64_t seq;
+  unsigned char rev[TALLY_REV_SIZE];
+};
+
+struct batch
+{
+  struct linvo *s;
+  struct item *items;   /* as given */
+  struct item **sorted; /* by collection and id */
+  size_t n;
+  size_t conflicts;     /* items that expect something else */
+  size_t writes;        /* items that change something */
+  struct linvo_head head;
+  leveldb_writebatch_t *records;
+  char *value; /* room to put a document's value together */
+  size_t room;
+};
+
+static const unsigned char nothing[TALLY_REV_SIZE];
+
+/* ---- checking ---------------------------------------------------------- */
+
+static int
+compare_items (const void *a, const void *b)
+{
+  const struct tally_entry *x = (*(struct item *const *) a)->entry;
+  const struct tally_entry *y = (*(struct item *const *) b)->entry;
+  size_t size;
+  int r = strcmp (x->collection, y->collection);
+
+  if (r != 0)
+    return r;
+  size = x->doc.id.size < y->doc.id.size ? x->doc.id.size : y->doc.id.size;
+  r = memcmp (x->doc.id.data, y->doc.id.data, size);
+  if (r != 0)
+    return r;
+  return x->doc.id.size < y->doc.id.size ? -1 : x->doc.id.size > size;
+}
+
+static int
+check_entry (const struct batch *b, const struct tally_entry *entry,
+             struct tally_error *err)
+{
+  const char *path = b->s->folder.path;
+
+  if (!entry->collection || strlen (entry->collection) > LINVO_NAME_MAX)
+    return linvo_fail (err, TALLY_INVALID, path, "bad collection name");
+  if (entry->doc.id.size == 0 || entry->doc.id.size > TALLY_ID_MAX)
+    return linvo_fail (err, TALLY_INVALID, path,
+                       "an id has 1 to %d bytes", TALLY_ID_MAX);
+  if ((entry->flags & TALLY_ENTRY_FORGET) && !entry->expected)
+    return linvo_fail (err, TALLY_INVALID, path,
+                       "forgetting takes an expected rev");
+  return TALLY_OK;
+}
+
+/* Sorts the items and refuses an id that is there twice. */
+static int
+sort_items (struct batch *b, const struct tally_entry *entries,
+            struct tally_error *err)
+{
+  size_t i;
+  int r;
+
+  for (i = 0; i < b->n; i++)
+    {
+      r = check_entry (b, &entries[i], err);
+      if (r != TALLY_OK)
+        return r;
+      b->items[i].entry = &entries[i];
+      b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
+      b->sorted[i] = &b->items[i];
+    }
+  qsort (b->sorted, b->n, sizeof *b->sorted, compare_items);
+  for (i = 1; i < b->n; i++)
+    {
+      if (compare_items (&b->sorted[i - 1], &b->sorted[i]) == 0)
+        return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
+                           "an id is in the batch twice");
+    }
+  return TALLY_OK;
+}
+
+/* Whether what is stored is what the entry expects. */
+static bool
+as_expected (const struct item *item)
+{
+  const unsigned char *expected = item->entry->expected;
+
+  if (!expected)
+    return true;
+  return memcmp (expected, item->found ? item->rev : nothing,
+                 TALLY_REV_SIZE) == 0;
+}
+
+static bool
+changes_something (const struct item *item)
+{
+  return !item->conflict && (item->found || !item->forget);
+}
+
+static int
+look_up (struct batch *b, struct item *item, struct tally_error *err)
+{
+  struct linvo_found found;
+  int r = linvo_find (b->s, b->s->read, item->number, &item->entry->doc.id,
+                      &found, err);
+
+  if (r == TALLY_OK)
+    {
+      item->found = found.found;
+      item->seq = found.doc.seq;
+      memcpy (item->rev, found.doc.rev, TALLY_REV_SIZE);
+      item->conflict = !as_expected (item);
+      b->conflicts += item->conflict;
+      b->writes += changes_something (item);
+    }
+  linvo_found_done (&found);
+  return r;
+}
+
+static int
+look_up_all (struct batch *b, struct tally_error *err)
+{
+  const char *collection = NULL;
+  uint32_t number = 0;
+  size_t i;
+  int r;
+
+  for (i = 0; i < b->n; i++)
+    {
+      struct item *item = b->sorted[i];
+
+      if (!collection || strcmp (collection, item->entry->collection) != 0)
+        {
+          collection = item->entry->collection;
+          r = linvo_read_number (b->s, b->s->read, collection, &number, err);
+          if (r != TALLY_OK)
+            return r;
+        }
+      item->number = number;
+      r = look_up (b, item, err);
+      if (r != TALLY_OK)
+        return r;
+    }
+  return TALLY_OK;
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static void
+add (struct batch *b, const struct linvo_key *key, const char *value,
+     size_t size)
+{
+  leveldb_writebatch_put (b->records, key->data, key->size, value, size);
+}
+
+static void
+drop (struct batch *b, const struct linvo_key *key)
+{
+  leveldb_writebatch_delete (b->records, key->data, key->size);
+}
+
+/* Numbers the collections that this batch is the first to write to. */
+static int
+number_collections (struct batch *b, struct tally_error *err)
+{
+  const char *collection = NULL;
+  size_t i;
+
+  for (i = 0; i < b->n; i++)
+    {
+      struct item *item = b->sorted[i];
+      char value[LINVO_NUMBER_SIZE];
+      struct linvo_key key;
+
+      if (item->number != 0 || !changes_something (item))
+        continue;
+      if (!collection || strcmp (collection, item->entry->collection) != 0)
+        {
+          if (b->head.numbers == UINT32_MAX)
+            return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
+                               "too many collections");
+          b->head.numbers++;
+          collection = item->entry->collection;
+          linvo_key_text (&key, LINVO_NAME, collection, strlen (collection));
+          add (b, &key, value, linvo_encode_number (value, b->head.numbers));
+        }
+      item->number = b->head.numbers;
+    }
+  return TALLY_OK;
+}
+
+static int
+make_room (struct batch *b, const struct tally_doc *doc,
+           struct tally_error *err)
+{
+  size_t room;
+  char *value;
+
+  if (doc->meta.size > SIZE_MAX / 4 || doc->body.size > SIZE_MAX / 4)
+    return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
+                       "a document is too large");
+  room = LINVO_DOC_HEAD_MAX + doc->meta.size + doc->body.size;
+  if (room <= b->room)
+    return TALLY_OK;
+  value = realloc (b->value, room);
+  if (!value)
+    return linvo_fail_memory (b->s, err);
+  b->value = value;
+  b->room = room;
+  return TALLY_OK;
+}
+
+static int
+write_doc (struct batch *b, const struct item *item, struct tally_error *err)
+{
+  const struct tally_doc *doc = &item->entry->doc;
+  struct linvo_key key;
+  size_t n;
+  int r;
+
+  r = make_room (b, doc, err);
+  if (r != TALLY_OK)
+    return r;
+  n = linvo_encode_doc_head (b->value, b->head.seq, doc->meta.size);
+  if (doc->meta.size > 0)
+    memcpy (b->value + n, doc->meta.data, doc->meta.size);
+  n += doc->meta.size;
+  if (doc->body.size > 0)
+    memcpy (b->value + n, doc->body.data, doc->body.size);
+  n += doc->body.size;
+  linvo_key_doc (&key, item->number, &doc->id);
+  add (b, &key, b->value, n);
+  return TALLY_OK;
+}
+
+static void
+write_orders (struct batch *b, const struct item *item)
+{
+  const struct tally_doc *doc = &item->entry->doc;
+  char value[LINVO_SEQ_MAX];
+  struct linvo_key key;
+
+  linvo_key_seq (&key, item->number, b->head.seq);
+  add (b, &key, value, linvo_encode_seq (value, doc));
+  linvo_key_stamp (&key, item->number, doc->rev, &doc->id);
+  add (b, &key, value, linvo_encode_stamp (value, doc));
+}
+
+/* Takes the old document out of both orders. */
+static void
+drop_orders (struct batch *b, const struct item *item)
+{
+  struct linvo_key key;
+
+  linvo_key_seq (&key, item->number, item->seq);
+  drop (b, &key);
+  linvo_key_stamp (&key, item->number, item->rev, &item->entry->doc.id);
+  drop (b, &key);
+}
+
+/* Afterwards seq and rev of a document that stays are those now stored. */
+static int
+write_item (struct batch *b, struct item *item, struct tally_error *err)
+{
+  struct linvo_key key;
+  int r;
+
+  if (item->found)
+    drop_orders (b, item);
+  if (item->forget)
+    {
+      linvo_key_doc (&key, item->number, &item->entry->doc.id);
+      drop (b, &key);
+      return TALLY_OK;
+    }
+
+  b->head.seq++;
+  r = write_doc (b, item, err);
+  if (r != TALLY_OK)
+    return r;
+  write_orders (b, item);
+  item->seq = b->head.seq;
+  memcpy (item->rev, item->entry->doc.rev, sizeof item->rev);
+  return TALLY_OK;
+}
+
+static int
+write_all (struct batch *b, struct tally_error *err)
+{
+  size_t i;
+  int r;
+
+  b->records = leveldb_writebatch_create ();
+  r = number_collections (b, err);
+  for (i = 0; r == TALLY_OK && i < b->n; i++)
+    {
+      if (changes_something (&b->items[i]))
+        r = write_item (b, &b->items[i], err);
+    }
+  if (r == TALLY_OK)
+    r = linvo_commit (b->s, b->records, &b->head, err);
+  leveldb_writebatch_destroy (b->records);
+  return r;
+}
+
+/* ---- the slot ---------------------------------------------------------- */
+
+static void
+report (const struct batch *b, bool written, struct tally_outcome *outcomes)
+{
+  size_t i;
+
+  memset (outcomes, 0, b->n * sizeof *outcomes);
+  for (i = 0; i < b->n; i++)
+    {
+      const struct item *item = &b->items[i];
+
+      outcomes[i].status = item->conflict ? TALLY_CONFLICT : TALLY_OK;
+      if (!item->conflict && (!written || item->forget))
+        continue;
+      outcomes[i].seq = item->seq;
+      memcpy (outcomes[i].rev, item->rev, TALLY_REV_SIZE);
+    }
+}
+
+/* With the store entered for writing. */
+static int
+put_batch (struct batch *b, unsigned flags, struct tally_outcome *outcomes,
+           struct tally_error *err)
+{
+  bool write;
+  int r;
+
+  b->head = b->s->head;
+  r = look_up_all (b, err);
+  if (r != TALLY_OK)
+    return r;
+  write = !((flags & TALLY_PUT_ALL) && b->conflicts > 0);
+  if (write && b->writes > 0)
+    r = write_all (b, err);
+  if (r == TALLY_OK)
+    report (b, write, outcomes);
+  return r;
+}
+
+int
+linvo_put (void *handle, const struct tally_entry *entries, size_t n,
+           unsigned flags, struct tally_outcome *outcomes,
+           struct tally_error *err)
+{
+  struct linvo *s = handle;
+  struct batch b = { .s = s, .n = n };
+  int r;
+
+  if (n == 0)
+    return TALLY_OK;
+  b.items = calloc (n, sizeof *b.items);
+  b.sorted = calloc (n, sizeof *b.sorted);
+  if (!b.items || !b.sorted)
+    {
+      r = linvo_fail_memory (s, err);
+      goto out;
+    }
+
+  r = sort_items (&b, entries, err);
+  if (r != TALLY_OK)
+    goto out;
+  r = linvo_begin_write (s, err);
+  if (r != TALLY_OK)
+    goto out;
+  r = put_batch (&b, flags, outcomes, err);
+  linvo_end_write (s);
+
+out:
+  free (b.value);
+  free (b.sorted);
+  free (b.items);
+  return r;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading single records and ranges.  Whatever comes back is checked for its
+ * form before it is believed, also when LevelDB's checksums held. */
+
+#include <string.h>
+
+#include "linvo-db.h"
+
+int
+linvo_read (struct linvo *s, const leveldb_readoptions_t *how,
+            const struct linvo_key *key, char **value, size_t *size,
+            struct tally_error *err)
+{
+  char *text = NULL;
+
+  *value = leveldb_get (s->db, how, key->data, key->size, size, &text);
+  if (text)
+    return linvo_fail_leveldb (s, text, err);
+  return TALLY_OK;
+}
+
+int
+linvo_read_number (struct linvo *s, const leveldb_readoptions_t *how,
+                   const char *collection, uint32_t *number,
+                   struct tally_error *err)
+{
+  size_t size = strlen (collection);
+  struct tally_slice value;
+  struct linvo_key key;
+  char *text;
+  int r;
+
+  *number = 0;
+  if (size > LINVO_NAME_MAX)
+    return TALLY_OK;
+  linvo_key_text (&key, LINVO_NAME, collection, size);
+  r = linvo_read (s, how, &key, &text, &value.size, err);
+  if (r != TALLY_OK || !text)
+    return r;
+  value.data = text;
+  if (!linvo_decode_number (&value, number))
+    r = linvo_fail_corrupt (s, "the record of a collection is damaged", err);
+  leveldb_free (text);
+  return r;
+}
+
+int
+linvo_read_head (struct linvo *s, const leveldb_readoptions_t *how,
+                 struct linvo_head *head, struct tally_error *err)
+{
+  struct tally_slice value;
+  struct linvo_key key;
+  char *text;
+  int r;
+
+  memset (head, 0, sizeof *head);
+  linvo_key_text (&key, LINVO_HEAD, NULL, 0);
+  r = linvo_read (s, how, &key, &text, &value.size, err);
+  if (r != TALLY_OK || !text)
+    return r;
+  value.data = text;
+  if (!linvo_decode_head (&value, head))
+    r = linvo_fail_corrupt (s, "its head record is damaged", err);
+  leveldb_free (text);
+  return r;
+}
+
+int
+linvo_find (struct linvo *s, const leveldb_readoptions_t *how,
+            uint32_t number, const struct tally_slice *id,
+            struct linvo_found *found, struct tally_error *err)
+{
+  struct tally_slice value, header;
+  struct linvo_key key;
+  int r;
+
+  memset (found, 0, sizeof *found);
+  if (number == 0 || id->size == 0 || id->size > TALLY_ID_MAX)
+    return TALLY_OK;
+  linvo_key_doc (&key, number, id);
+  r = linvo_read (s, how, &key, &found->value, &value.size, err);
+  if (r != TALLY_OK || !found->value)
+    return r;
+  value.data = found->value;
+  if (!linvo_decode_doc (&value, &found->doc))
+    return linvo_fail_corrupt (s, "a document's record is damaged", err);
+
+  linvo_key_seq (&key, number, found->doc.seq);
+  r = linvo_read (s, how, &key, &found->header, &header.size, err);
+  if (r != TALLY_OK)
+    return r;
+  header.data = found->header;
+  if (!found->header || !linvo_decode_seq (&header, &found->doc)
+      || found->doc.id.size != id->size
+      || memcmp (found->doc.id.data, id->data, id->size) != 0)
+    return linvo_fail_corrupt (s, "a document and its header disagree", err);
+  found->found = true;
+  return TALLY_OK;
+}
+
+void
+linvo_found_done (struct linvo_found *found)
+{
+  leveldb_free (found->header);
+  leveldb_free (found->value);
+}
+
+leveldb_iterator_t *
+linvo_scan (struct linvo *s, const struct linvo_view *view,
+            const struct linvo_key *from)
+{
+  leveldb_iterator_t *it = leveldb_create_iterator (s->db, view->range);
+
+  leveldb_iter_seek (it, from->data, from->size);
+  return it;
+}
+
+bool
+linvo_scan_within (const leveldb_iterator_t *it,
+                   const struct linvo_key *prefix, size_t size,
+                   struct tally_slice *key)
+{
+  if (!leveldb_iter_valid (it))
+    return false;
+  key->data = leveldb_iter_key (it, &key->size);
+  return linvo_key_within (key, prefix, size);
+}
+
+int
+linvo_scan_end (struct linvo *s, leveldb_iterator_t *it,
+                struct tally_error *err)
+{
+  char *text = NULL;
+
+  leveldb_iter_get_error (it, &text);
+  leveldb_iter_destroy (it);
+  return text ? linvo_fail_leveldb (s, text, err) : TALLY_OK;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the sqlite store share: the database file with its
+ * layout, locks and errors; its statements and rows; put. */
+
+#ifndef TALLY_SQLITE_FILE_H
+#define TALLY_SQLITE_FILE_H
+
+#include <stdbool.h>
+
+#include <sqlite3.h>
+
+#include <tally/driver.h>
+
+#define HASH_SIZE (TALLY_REV_SIZE - TALLY_STAMP_SIZE)
+
+/* Prepared once per handle. */
+enum sqlite_statement
+{
+  SQL_READ,  /* begins a snapshot */
+  SQL_WRITE, /* begins a transaction; waits for other writers */
+  SQL_COMMIT,
+  SQL_ROLLBACK,
+  SQL_COLLECTION_FIND, /* name -> key */
+  SQL_COLLECTION_ADD,  /* name */
+  SQL_COLLECTION_LIST, /* -> name */
+  SQL_HEAD,            /* -> greatest seq ever given */
+  SQL_HEAD_SET,        /* seq */
+  SQL_FIND,            /* key, id, get flags -> a row, meta, body */
+  SQL_CHANGES,         /* key, since -> a row, id */
+  SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body */
+  SQL_UPDATE,          /* the same, and the seq it has */
+  SQL_DELETE,          /* the seq it has */
+  SQL_NOTE_FIND,       /* key -> value */
+  SQL_NOTE_SET,        /* key, value */
+  SQL_NOTE_REMOVE,     /* key */
+  SQL_NOTE_LIST,       /* from -> key */
+  SQL_STATEMENTS
+};
+
+struct sqlite_store
+{
+  sqlite3 *db;
+  sqlite3_stmt *statements[SQL_STATEMENTS];
+  const struct tally_host *host;
+  char *path;
+  int64_t lock_timeout_ms;
+  int64_t locked_since_ms; /* when the wait under way began */
+};
+
+/* ---- sqlite-file.c ---- */
+
+/* Opens the file, makes or checks its layout, prepares the statements.  On
+ * failure the store is to be closed all the same. */
+int sqlite_file_open (struct sqlite_store *s, unsigned flags,
+                      struct tally_error *err);
+void sqlite_file_close (struct sqlite_store *s);
+
+/* Fills *err and returns the status. */
+int sqlite_fail (const struct sqlite_store *s, struct tally_error *err,
+                 int status, const char *reason);
+
+/* The same for what SQLite has just returned. */
+int sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
+                      int code);
+
+/* ---- sqlite-rows.c ---- */
+
+/* Returns SQLITE_ROW or SQLITE_DONE, both above zero, or a status. */
+int sqlite_step (const struct sqlite_store *s, enum sqlite_statement which,
+                 struct tally_error *err);
+
+/* Ends the statement's run and lets go of what was bound. */
+void sqlite_reset (const struct sqlite_store *s, enum sqlite_statement which);
+
+/* Steps a statement that gives no row, and resets it. */
+int sqlite_run (const struct sqlite_store *s, enum sqlite_statement which,
+                struct tally_error *err);
+
+/* Ends a transaction without a trace, if there is one. */
+void sqlite_rollback (const struct sqlite_store *s);
+
+/* What is bound must live until the reset. */
+void sqlite_bind_bytes (const struct sqlite_store *s,
+                        enum sqlite_statement which, int index,
+                        const void *data, size_t size);
+void sqlite_bind_number (const struct sqlite_store *s,
+                         enum sqlite_statement which, int index,
+                         int64_t number);
+void sqlite_bind_text (const struct sqlite_store *s,
+                       enum sqlite_statement which, int index,
+                       const char *text);
+
+/* Reads the four columns that every document's row starts with. */
+int sqlite_header (const struct sqlite_store *s, enum sqlite_statement which,
+                   struct tally_doc *doc, struct tally_error *err);
+
+/* Lives until the next step or the reset. */
+int sqlite_slice (const struct sqlite_store *s, enum sqlite_statement which,
+                  int column, struct tally_slice *slice,
+                  struct tally_error *err);
+
+/* *key is 0 when there is no such collection. */
+int sqlite_collection (const struct sqlite_store *s, const char *name,
+                       int64_t *key, struct tally_error *err);
+
+/* The greatest seq ever given. */
+int sqlite_head (const struct sqlite_store *s, int64_t *head,
+                 struct tally_error *err);
+
+/* ---- sqlite-put.c ---- */
+
+int sqlite_put (void *handle, const struct tally_entry *entries, size_t n,
+                unsigned flags, struct tally_outcome *outcomes,
+                struct tally_error *err);
+
+#endif /* TALLY_SQLITE_FILE_H */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* A batch of writes as one transaction. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlite-file.h"
+
+/* A put under way. */
+struct sqlite_batch
+{
+  const struct sqlite_store *s;
+  const struct tally_entry *entries;
+  struct tally_outcome *outcomes;
+  size_t n;
+  const struct tally_entry **order; /* sorted by collection and id */
+  const char *collection;           /* that of the entry before */
+  int64_t key;                      /* of that collection; 0: none yet */
+  int64_t head;
+  bool refused; /* with TALLY_PUT_ALL an expectation failed */
+  bool wrote;
+};
+
+static int
+entry_compare (const void *left, const void *right)
+{
+  const struct tally_entry *a = *(const struct tally_entry *const *) left;
+  const struct tally_entry *b = *(const struct tally_entry *const *) right;
+  size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
+  int order = strcmp (a->collection, b->collection);
+
+  if (!order)
+    order = memcmp (a->doc.id.data, b->doc.id.data,
+                    a_size < b_size ? a_size : b_size);
+  return order ? order : (a_size > b_size) - (a_size < b_size);
+}
+
+/* In the order of the index a batch touches each of its pages once. */
+static int
+batch_sort (struct sqlite_batch *b, struct tally_error *err)
+{
+  b->order = calloc (b->n, sizeof *b->order);
+  if (!b->order)
+    return sqlite_fail (b->s, err, TALLY_FAILED, "out of memory");
+  for (size_t i = 0; i < b->n; i++)
+    {
+      b->order[i] = &b->entries[i];
+      if ((b->entries[i].flags & TALLY_ENTRY_FORGET)
+          && !b->entries[i].expected)
+        return sqlite_fail (b->s, err, TALLY_INVALID,
+                            "an entry to forget names no rev");
+    }
+  qsort (b->order, b->n, sizeof *b->order, entry_compare);
+  for (size_t i = 1; i < b->n; i++)
+    if (!entry_compare (&b->order[i - 1], &b->order[i]))
+      return sqlite_fail (b->s, err, TALLY_INVALID,
+                          "an id stands twice in one batch");
+  return TALLY_OK;
+}
+
+/* Fills the outcome with what is stored, zero when nothing is. */
+static int
+entry_find (const struct sqlite_batch *b, const struct tally_entry *entry,
+            struct tally_outcome *found, struct tally_error *err)
+{
+  const struct sqlite_store *s = b->s;
+  struct tally_doc doc;
+  int status;
+
+  memset (found, 0, sizeof *found);
+  if (!b->key)
+    return TALLY_OK;
+  sqlite_bind_number (s, SQL_FIND, 1, b->key);
+  sqlite_bind_bytes (s, SQL_FIND, 2, entry->doc.id.data, entry->doc.id.size);
+  sqlite_bind_number (s, SQL_FIND, 3, 0);
+  status = sqlite_step (s, SQL_FIND, err);
+  if (status == SQLITE_ROW)
+    {
+      status = sqlite_header (s, SQL_FIND, &doc, err);
+      found->seq = doc.seq;
+      memcpy (found->rev, doc.rev, TALLY_REV_SIZE);
+    }
+  sqlite_reset (s, SQL_FIND);
+  return status < 0 ? status : TALLY_OK;
+}
+
+static int
+entry_write (struct sqlite_batch *b, const struct tally_entry *entry,
+             uint64_t stored_seq, int64_t seq, struct tally_error *err)
+{
+  const struct sqlite_store *s = b->s;
+  const struct tally_doc *doc = &entry->doc;
+  enum sqlite_statement which = stored_seq ? SQL_UPDATE : SQL_INSERT;
+  int status;
+
+  if (!b->key)
+    {
+      sqlite_bind_text (s, SQL_COLLECTION_ADD, 1, entry->collection);
+      status = sqlite_run (s, SQL_COLLECTION_ADD, err);
+      if (status)
+        return status;
+      b->key = sqlite3_last_insert_rowid (s->db);
+    }
+  sqlite_bind_number (s, which, 1, seq);
+  if (!stored_seq)
+    {
+      sqlite_bind_number (s, which, 2, b->key);
+      sqlite_bind_bytes (s, which, 6, doc->id.data, doc->id.size);
+    }
+  sqlite_bind_number (s, which, 3, doc->flags);
+  sqlite_bind_bytes (s, which, 4, doc->rev, TALLY_STAMP_SIZE);
+  sqlite_bind_bytes (s, which, 5, doc->rev + TALLY_STAMP_SIZE, HASH_SIZE);
+  sqlite_bind_bytes (s, which, 7, doc->meta.data, doc->meta.size);
+  sqlite_bind_bytes (s, which, 8, doc->body.data, doc->body.size);
+  if (stored_seq)
+    sqlite_bind_number (s, which, 9, (int64_t) stored_seq);
+  return sqlite_run (s, which, err);
+}
+
+/* Checks one entry and, unless the batch is refused, writes it. */
+static int
+entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
+           unsigned flags, struct tally_error *err)
+{
+  size_t i = (size_t) (entry - b->entries);
+  struct tally_outcome *outcome = &b->outcomes[i];
+  int64_t seq = b->head + 1 + (int64_t) i;
+  uint64_t stored_seq;
+  int status = entry_find (b, entry, outcome, err);
+
+  if (status)
+    return status;
+  if (entry->expected
+      && memcmp (entry->expected, outcome->rev, TALLY_REV_SIZE) != 0)
+    {
+      outcome->status = TALLY_CONFLICT;
+      b->refused = b->refused || (flags & TALLY_PUT_ALL);
+      return TALLY_OK;
+    }
+  stored_seq = outcome->seq;
+  memset (outcome, 0, sizeof *outcome);
+  if (b->refused)
+    return TALLY_OK;
+  if (entry->flags & TALLY_ENTRY_FORGET)
+    {
+      if (!stored_seq)
+        return TALLY_OK;
+      b->wrote = true;
+      sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t) stored_seq);
+      return sqlite_run (b->s, SQL_DELETE, err);
+    }
+  b->wrote = true;
+  outcome->seq = (uint64_t) seq;
+  memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
+  return entry_write (b, entry, stored_seq, seq, err);
+}
+
+/* Every entry has its seq reserved by its place in the batch, whether it
+ * will be written or not: so they can be written in another order. */
+static int
+batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
+{
+  int status = sqlite_head (b->s, &b->head, err);
+
+  if (!status && b->n > (uint64_t) (INT64_MAX - b->head))
+    status = sqlite_fail (b->s, err, TALLY_FAILED, "has no seq left to give");
+  for (size_t i = 0; !status && i < b->n; i++)
+    {
+      const struct tally_entry *entry = b->order[i];
+
+      if (!b->collection || strcmp (b->collection, entry->collection) != 0)
+        status = sqlite_collection (b->s, entry->collection, &b->key, err);
+      b->collection = entry->collection;
+      if (!status)
+        status = entry_put (b, entry, flags, err);
+    }
+  if (status || b->refused || !b->wrote)
+    return status;
+  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t) b->n);
+  status = sqlite_run (b->s, SQL_HEAD_SET, err);
+  if (!status && sqlite3_changes (b->s->db) != 1)
+    status = sqlite_fail (b->s, err, TALLY_CORRUPT, "its last seq is lost");
+  return status ? status : sqlite_run (b->s, SQL_COMMIT, err);
+}
+
+int
+sqlite_put (void *handle, const struct tally_entry *entries, size_t n,
+            unsigned flags, struct tally_outcome *outcomes,
+            struct tally_error *err)
+{
+  struct sqlite_batch b
+      = { .s = handle, .entries = entries, .outcomes = outcomes, .n = n };
+  int status;
+
+  if (!n)
+    return TALLY_OK;
+  status = batch_sort (&b, err);
+  if (!status)
+    status = sqlite_run (b.s, SQL_WRITE, err);
+  if (!status)
+    status = batch_write (&b, flags, err);
+  sqlite_rollback (b.s);
+  for (size_t i = 0; b.refused && i < n; i++)
+    if (outcomes[i].status == TALLY_OK)
+      memset (&outcomes[i], 0, sizeof outcomes[i]);
+  free (b.order);
+  return status;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* A store for documents in a LevelDB folder, as LinvoDB keeps them: by id,
+ * with the order of arrival and the order of stamps as key ranges of the
+ * same database, so that one synced batch moves all three.  How keys look is
+ * in linvo-keys, what makes a folder ours in linvo-folder, how LevelDB is
+ * kept honest in linvo-db. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tally/driver.h>
+
+#include "linvo-db.h"
+#include "linvo-notes.h"
+#include "linvo-put.h"
+
+/* How often what may take long asks whether to stop: a power of 2. */
+#define ASK_EVERY 1024
+
+static int
+linvo_open (void **handle, const struct tally_host *host,
+            const struct tally_value *values, unsigned flags,
+            struct tally_error *err)
+{
+  const char *path = values[0].text;
+  struct linvo *s;
+  int r;
+
+  if (!path || !*path)
+    return linvo_fail (err, TALLY_INVALID, "path", "is empty");
+  s = calloc (1, sizeof *s);
+  if (!s)
+    return linvo_fail_errno (err, path, ENOMEM);
+  s->host = host;
+  r = linvo_db_open (s, path, flags, err);
+  if (r != TALLY_OK)
+    {
+      free (s);
+      return r;
+    }
+  *handle = s;
+  return TALLY_OK;
+}
+
+static void
+linvo_close (void *handle)
+{
+  struct linvo *s = handle;
+
+  linvo_db_close (s);
+  free (s);
+}
+
+/* ---- documents --------------------------------------------------------- */
+
+/* Whether the host wants to stop, asked now and then. */
+static int
+ask (const struct linvo *s, size_t i, struct tally_error *err)
+{
+  if ((i & (ASK_EVERY - 1)) != ASK_EVERY - 1 || !linvo_cancelled (s))
+    return TALLY_OK;
+  return linvo_fail (err, TALLY_CANCELLED, s->folder.path, "cancelled");
+}
+
+static int
+get_one (struct linvo *s, const struct linvo_view *view, uint32_t number,
+         const struct tally_slice *id, unsigned flags, tally_emit_doc *emit,
+         void *ctx, bool *stop, struct tally_error *err)
+{
+  static const struct tally_slice none;
+  struct linvo_found found;
+  int r;
+
+  r = linvo_find (s, view->point, number, id, &found, err);
+  if (r == TALLY_OK && found.found)
+    {
+      if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
+        found.doc.meta = none;
+      if (!(flags & TALLY_GET_BODY))
+        found.doc.body = none;
+      *stop = emit (ctx, &found.doc) != 0;
+    }
+  linvo_found_done (&found);
+  return r;
+}
+
+static int
+linvo_get (void *handle, const char *collection,
+           const struct tally_slice *ids, size_t n, unsigned flags,
+           tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  struct linvo *s = handle;
+  struct linvo_view view;
+  bool stop = false;
+  uint32_t number;
+  size_t i;
+  int r;
+
+  r = linvo_begin_read (s, &view, err);
+  if (r != TALLY_OK)
+    return r;
+  r = linvo_read_number (s, view.point, collection, &number, err);
+  for (i = 0; r == TALLY_OK && number != 0 && !stop && i < n; i++)
+    {
+      r = ask (s, i, err);
+      if (r == TALLY_OK)
+        r = get_one (s, &view, number, &ids[i], flags, emit, ctx, &stop, err);
+    }
+  linvo_end_read (s, &view);
+  return r;
+}
+
+static int
+emit_header (struct linvo *s, const leveldb_iterator_t *it,
+             const struct tally_slice *key, tally_emit_doc *emit, void *ctx,
+             bool *stop, struct tally_error *err)
+{
+  struct tally_slice value;
+  struct tally_doc doc;
+
+  memset (&doc, 0, sizeof doc);
+  value.data = leveldb_iter_value (it, &value.size);
+  if (!linvo_seq_of_key (key, &doc.seq) || !linvo_decode_seq (&value, &doc))
+    return linvo_fail_corrupt (s, "the header of a document is damaged", err);
+  *stop = emit (ctx, &doc) != 0;
+  return TALLY_OK;
+}
+
+/* Emits the headers of one collection above `since`, which is not the
+ * greatest seq there is. */
+static int
+emit_changes (struct linvo *s, const struct linvo_view *view,
+              uint32_t number, uint64_t since, tally_emit_doc *emit,
+              void *ctx, struct tally_error *err)
+{
+  struct tally_slice key;
+  struct linvo_key from;
+  leveldb_iterator_t *it;
+  bool stop = false;
+  size_t i = 0;
+  int r = TALLY_OK;
+
+  linvo_key_seq (&from, number, since + 1);
+  it = linvo_scan (s, view, &from);
+  while (r == TALLY_OK && !stop && linvo_scan_within (it, &from, 1 + 4, &key))
+    {
+      r = emit_header (s, it, &key, emit, ctx, &stop, err);
+      if (r == TALLY_OK)
+        r = ask (s, i++, err);
+      leveldb_iter_next (it);
+    }
+  if (r != TALLY_OK)
+    {
+      leveldb_iter_destroy (it);
+      return r;
+    }
+  return linvo_scan_end (s, it, err);
+}
+
+static int
+linvo_changes (void *handle, const char *collection, uint64_t since,
+               tally_emit_doc *emit, void *ctx, uint64_t *head,
+               struct tally_error *err)
+{
+  struct linvo *s = handle;
+  struct linvo_head stored;
+  struct linvo_view view;
+  uint32_t number = 0;
+  int r;
+
+  r = linvo_begin_read (s, &view, err);
+  if (r != TALLY_OK)
+    return r;
+  r = linvo_read_head (s, view.point, &stored, err);
+  if (r == TALLY_OK)
+    r = linvo_read_number (s, view.point, collection, &number, err);
+  if (r == TALLY_OK && number != 0 && since < stored.seq)
+    r = emit_changes (s, &view, number, since, emit, ctx, err);
+  if (r == TALLY_OK)
+    *head = stored.seq;
+  linvo_end_read (s, &view);
+  return r;
+}
+
+/* ---- collections -------------------------------------------------------- */
+
+/* Whether a collection holds anything: its name stays when it does not. */
+static int
+holds_any (struct linvo *s, const struct linvo_view *view, uint32_t number,
+           bool *any, struct tally_error *err)
+{
+  struct tally_slice key;
+  struct linvo_key from;
+  leveldb_iterator_t *it;
+
+  linvo_key_seq (&from, number, 0);
+  it = linvo_scan (s, view, &from);
+  *any = linvo_scan_within (it, &from, 1 + 4, &key);
+  return linvo_scan_end (s, it, err);
+}
+
+static int
+emit_collection (struct linvo *s, const struct linvo_view *view,
+                 const leveldb_iterator_t *it, const struct tally_slice *key,
+                 tally_emit_name *emit, void *ctx, bool *stop,
+                 struct tally_error *err)
+{
+  char name[LINVO_NAME_MAX + 1];
+  struct tally_slice value;
+  uint32_t number;
+  bool any;
+  int r;
+
+  value.data = leveldb_iter_value (it, &value.size);
+  if (!linvo_name_of_key (key, name) || !linvo_decode_number (&value, &number))
+    return linvo_fail_corrupt (s, "the record of a collection is damaged",
+                               err);
+  r = holds_any (s, view, number, &any, err);
+  if (r == TALLY_OK && any)
+    *stop = emit (ctx, name) != 0;
+  return r;
+}
+
+static int
+linvo_collections (void *handle, tally_emit_name *emit, void *ctx,
+                   struct tally_error *err)
+{
+  struct linvo *s = handle;
+  struct linvo_view view;
+  struct tally_slice key;
+  struct linvo_key from;
+  leveldb_iterator_t *it;
+  bool stop = false;
+  int r, ended;
+
+  linvo_key_text (&from, LINVO_NAME, NULL, 0);
+  r = linvo_begin_read (s, &view, err);
+  if (r != TALLY_OK)
+    return r;
+  it = linvo_scan (s, &view, &from);
+  while (r == TALLY_OK && !stop
+         && linvo_scan_within (it, &from, from.size, &key))
+    {
+      r = emit_collection (s, &view, it, &key, emit, ctx, &stop, err);
+      leveldb_iter_next (it);
+    }
+  ended = linvo_scan_end (s, it, err);
+  linvo_end_read (s, &view);
+  return r != TALLY_OK ? r : ended;
+}
+
+/* ---- tables ------------------------------------------------------------ */
+
+static const struct tally_option linvo_options[] = {
+  { .name = "path",
+    .type = TALLY_OPTION_PATH,
+    .flags = TALLY_OPTION_REQUIRED,
+    .help = "the folder that holds the store" },
+  { .name = NULL }
+};
+
+static const struct tally_store linvo_store = {
+  TALLY_STORE_INIT,
+  .threads = TALLY_THREADS_ANY,
+  .open = linvo_open,
+  .close = linvo_close,
+  .get = linvo_get,
+  .put = linvo_put,
+  .changes = linvo_changes,
+  .note_get = linvo_note_get,
+  .note_put = linvo_note_put,
+  .note_list = linvo_note_list,
+  .collections = linvo_collections
+};
+
+static const struct tally_driver linvo_driver = {
+  TALLY_DRIVER_INIT,
+  .name = "linvo",
+  .version = "1.0",
+  .summary = "documents in a LevelDB folder, as LinvoDB keeps them",
+  .options = linvo_options,
+  .store = &linvo_store
+};
+
+TALLY_DRIVER (linvo_driver)

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/* A store that lives as long as its handle.  A put first allocates all that
+ * it needs and then changes the store in steps that cannot fail. */
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tally/driver.h>
+
+#include "memory-index.h"
+#include "memory-notes.h"
+
+struct memory_store
+{
+  char *name; /* for messages; may be NULL */
+  uint64_t head;
+  struct memory_list list;
+  struct memory_notes notes;
+};
+
+/* What one entry of a put will do, once all entries have been looked at. */
+struct memory_step
+{
+  const struct tally_entry *entry;
+  struct tally_outcome *outcome;
+  struct memory_collection *collection;
+  struct memory_node *found;
+  struct memory_node *made; /* ours until it is in the tree */
+  char *payload;            /* ours until it is in a node */
+};
+
+/* m may be NULL. */
+static int
+memory_error (const struct memory_store *m, struct tally_error *err,
+              int status, const char *reason)
+{
+  bool named = m && m->name;
+
+  err->status = status;
+  snprintf (err->text, sizeof err->text, "memory%s%.100s: %s",
+            named ? ":" : "", named ? m->name : "", reason);
+  return status;
+}
+
+static int
+memory_full (const struct memory_store *m, struct tally_error *err)
+{
+  return memory_error (m, err, TALLY_FAILED, "out of memory");
+}
+
+/* An empty collection may stay in the list; it is not shown. */
+static int
+memory_collections (void *handle, tally_emit_name *emit, void *ctx,
+                    struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+
+  (void) err;
+  for (size_t i = 0; i < m->list.n; i++)
+    {
+      const struct memory_collection *c = m->list.collections[i];
+
+      if (c->root && emit (ctx, c->name))
+        break;
+    }
+  return TALLY_OK;
+}
+
+/* ---- open and close ---- */
+
+/* Without CREATE, too: an empty store is always there. */
+static int
+memory_open (void **handle, const struct tally_host *host,
+             const struct tally_value *values, unsigned flags,
+             struct tally_error *err)
+{
+  struct memory_store *m = calloc (1, sizeof *m);
+
+  (void) host;
+  (void) flags;
+  if (!m)
+    return memory_full (m, err);
+  if (values[0].text && values[0].text[0])
+    {
+      m->name = memory_copy (values[0].text, strlen (values[0].text));
+      if (!m->name)
+        {
+          free (m);
+          return memory_full (NULL, err);
+        }
+    }
+  *handle = m;
+  return TALLY_OK;
+}
+
+static void
+memory_close (void *handle)
+{
+  struct memory_store *m = handle;
+
+  memory_notes_free (&m->notes);
+  for (size_t i = 0; i < m->list.n; i++)
+    {
+      memory_tree_free (m->list.collections[i]->root);
+      free (m->list.collections[i]->order.arrivals);
+      free (m->list.collections[i]->name);
+      free (m->list.collections[i]);
+    }
+  free (m->list.collections);
+  free (m->name);
+  free (m);
+}
+
+/* ---- reading ---- */
+
+static void
+node_header (const struct memory_node *node, struct tally_doc *doc)
+{
+  memset (doc, 0, sizeof *doc);
+  doc->id.data = node->id;
+  doc->id.size = node->id_size;
+  memcpy (doc->rev, node->rev, TALLY_REV_SIZE);
+  doc->flags = node->flags;
+  doc->seq = node->seq;
+}
+
+static int
+memory_get (void *handle, const char *collection,
+            const struct tally_slice *ids, size_t n, unsigned flags,
+            tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+  const struct memory_collection *c
+      = memory_collection_find (&m->list, collection);
+
+  (void) err;
+  for (size_t i = 0; c && i < n; i++)
+    {
+      const struct memory_node *node = memory_tree_find (c->root, ids[i]);
+      struct tally_doc doc;
+
+      if (!node)
+        continue;
+      node_header (node, &doc);
+      if (node->payload && flags)
+        {
+          doc.meta.data = node->payload;
+          doc.meta.size = node->meta_size;
+          doc.body.data = node->payload + node->meta_size;
+          doc.body.size = node->body_size;
+        }
+      if (emit (ctx, &doc))
+        break;
+    }
+  return TALLY_OK;
+}
+
+static int
+memory_changes (void *handle, const char *collection, uint64_t since,
+                tally_emit_doc *emit, void *ctx, uint64_t *head,
+                struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+  const struct memory_collection *c
+      = memory_collection_find (&m->list, collection);
+  const struct memory_order *order = c ? &c->order : NULL;
+
+  (void) err;
+  *head = m->head;
+  for (size_t i = c ? memory_order_above (order, since) : 0; c && i < order->n;
+       i++)
+    {
+      struct tally_doc doc;
+
+      if (!order->arrivals[i].node)
+        continue;
+      node_header (order->arrivals[i].node, &doc);
+      if (emit (ctx, &doc))
+        break;
+    }
+  return TALLY_OK;
+}
+
+/* ---- put ---- */
+
+static int
+step_compare (const void *left, const void *right)
+{
+  const struct tally_entry *a = ((const struct memory_step *) left)->entry;
+  const struct tally_entry *b = ((const struct memory_step *) right)->entry;
+  int order = strcmp (a->collection, b->collection);
+
+  return order ? order
+               : memory_compare (a->doc.id.data, a->doc.id.size,
+                                 b->doc.id.data, b->doc.id.size);
+}
+
+/* Fills the steps in the order given. */
+static int
+steps_check (const struct memory_store *m, struct memory_step *steps,
+             const struct tally_entry *entries, size_t n,
+             struct tally_outcome *outcomes, struct tally_error *err)
+{
+  for (size_t i = 0; i < n; i++)
+    {
+      steps[i].entry = &entries[i];
+      if ((entries[i].flags & TALLY_ENTRY_FORGET) && !entries[i].expected)
+        return memory_error (m, err, TALLY_INVALID,
+                             "an entry to forget names no rev");
+    }
+  qsort (steps, n, sizeof *steps, step_compare);
+  for (size_t i = 1; i < n; i++)
+    if (!step_compare (&steps[i - 1], &steps[i]))
+      return memory_error (m, err, TALLY_INVALID,
+                           "an id stands twice in one batch");
+  for (size_t i = 0; i < n; i++)
+    {
+      memset (&outcomes[i], 0, sizeof outcomes[i]);
+      steps[i].entry = &entries[i];
+      steps[i].outcome = &outcomes[i];
+    }
+  return TALLY_OK;
+}
+
+/* Is what is stored what the entry expects?  If not, its outcome says so. */
+static bool
+step_fits (struct memory_step *step)
+{
+  static const unsigned char none[TALLY_REV_SIZE];
+  const struct memory_node *found = step->found;
+  const unsigned char *rev = found ? found->rev : none;
+
+  if (!step->entry->expected
+      || memcmp (step->entry->expected, rev, TALLY_REV_SIZE) == 0)
+    return true;
+  step->outcome->status = TALLY_CONFLICT;
+  step->outcome->seq = found ? found->seq : 0;
+  memcpy (step->outcome->rev, rev, TALLY_REV_SIZE);
+  return false;
+}
+
+static int
+step_allocate (struct memory_store *m, struct memory_step *step)
+{
+  const struct tally_doc *doc = &step->entry->doc;
+  struct memory_collection *c;
+  size_t size = doc->meta.size + doc->body.size;
+
+  if (step->entry->flags & TALLY_ENTRY_FORGET)
+    return 0;
+  if (!step->collection)
+    step->collection
+        = memory_collection_make (&m->list, step->entry->collection);
+  c = step->collection;
+  if (!c || memory_order_reserve (&c->order, ++c->pending))
+    return -1;
+  if (size < doc->body.size || doc->id.size > SIZE_MAX - sizeof *step->made)
+    return -1;
+  step->payload = size ? malloc (size) : NULL;
+  if (size && !step->payload)
+    return -1;
+  if (step->found)
+    return 0;
+  step->made = calloc (1, sizeof *step->made + doc->id.size);
+  if (!step->made)
+    return -1;
+  step->made->id_size = doc->id.size;
+  memcpy (step->made->id, doc->id.data, doc->id.size);
+  return 0;
+}
+
+static void
+step_forget (struct memory_step *step)
+{
+  if (!step->found)
+    return;
+  memory_order_drop (&step->collection->order, step->found);
+  memory_tree_remove (&step->collection->root, step->found);
+  memory_node_free (step->found);
+}
+
+static void
+step_write (struct memory_store *m, struct memory_step *step)
+{
+  const struct tally_doc *doc = &step->entry->doc;
+  struct memory_node *node = step->found ? step->found : step->made;
+
+  if (step->found)
+    memory_order_drop (&step->collection->order, node);
+  else
+    memory_tree_insert (&step->collection->root, node);
+  step->made = NULL;
+  if (doc->meta.size)
+    memcpy (step->payload, doc->meta.data, doc->meta.size);
+  if (doc->body.size)
+    memcpy (step->payload + doc->meta.size, doc->body.data, doc->body.size);
+  free (node->payload);
+  node->payload = step->payload;
+  step->payload = NULL;
+  node->meta_size = doc->meta.size;
+  node->body_size = doc->body.size;
+  node->flags = doc->flags;
+  memcpy (node->rev, doc->rev, TALLY_REV_SIZE);
+  node->seq = ++m->head;
+  memory_order_add (&step->collection->order, node);
+  step->outcome->seq = node->seq;
+  memcpy (step->outcome->rev, node->rev, TALLY_REV_SIZE);
+}
+
+static void
+steps_free (struct memory_step *steps, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    {
+      if (steps[i].collection)
+        steps[i].collection->pending = 0;
+      free (steps[i].made);
+      free (steps[i].payload);
+    }
+  free (steps);
+}
+
+static int
+memory_put (void *handle, const struct tally_entry *entries, size_t n,
+            unsigned flags, struct tally_outcome *outcomes,
+            struct tally_error *err)
+{
+  struct memory_store *m = handle;
+  struct memory_step *steps = calloc (n ? n : 1, sizeof *steps);
+  bool write = true;
+  int status;
+
+  if (!steps)
+    return memory_full (m, err);
+  status = steps_check (m, steps, entries, n, outcomes, err);
+  if (status)
+    goto out;
+  for (size_t i = 0; i < n; i++)
+    {
+      struct memory_step *step = &steps[i];
+
+      step->collection
+          = memory_collection_find (&m->list, entries[i].collection);
+      if (step->collection)
+        step->found
+            = memory_tree_find (step->collection->root, entries[i].doc.id);
+      if (!step_fits (step))
+        write = write && !(flags & TALLY_PUT_ALL);
+      else if (write && step_allocate (m, step))
+        {
+          status = memory_full (m, err);
+          goto out;
+        }
+    }
+  for (size_t i = 0; write && i < n; i++)
+    if (outcomes[i].status == TALLY_OK)
+      {
+        if (entries[i].flags & TALLY_ENTRY_FORGET)
+          step_forget (&steps[i]);
+        else
+          step_write (m, &steps[i]);
+      }
+
+out:
+  steps_free (steps, n);
+  return status;
+}
+
+/* ---- notes ---- */
+
+static int
+memory_note_get (void *handle, const char *key, tally_emit_bytes *emit,
+                 void *ctx, struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+
+  (void) err;
+  memory_notes_get (&m->notes, key, emit, ctx);
+  return TALLY_OK;
+}
+
+static int
+memory_note_put (void *handle, const char *key,
+                 const struct tally_slice *expected,
+                 const struct tally_slice *value, struct tally_error *err)
+{
+  struct memory_store *m = handle;
+
+  int status = memory_notes_put (&m->notes, key, expected, value);
+
+  if (status == TALLY_CONFLICT)
+    return memory_error (m, err, status, "the note is not as expected");
+  return status ? memory_full (m, err) : TALLY_OK;
+}
+
+static int
+memory_note_list (void *handle, const char *prefix, tally_emit_name *emit,
+                  void *ctx, struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+
+  (void) err;
+  memory_notes_list (&m->notes, prefix, emit, ctx);
+  return TALLY_OK;
+}
+
+/* ---- the driver ---- */
+
+static const struct tally_store memory_store = {
+  TALLY_STORE_INIT,
+  .threads = TALLY_THREADS_HANDLE,
+  .open = memory_open,
+  .close = memory_close,
+  .get = memory_get,
+  .put = memory_put,
+  .changes = memory_changes,
+  .note_get = memory_note_get,
+  .note_put = memory_note_put,
+  .note_list = memory_note_list,
+  .collections = memory_collections,
+};
+
+static const struct tally_option memory_options[] = {
+  { .name = "name", .type = TALLY_OPTION_STRING, .help = "shows in messages" },
+  { .name = NULL },
+};
+
+static const struct tally_driver memory_driver = {
+  TALLY_DRIVER_INIT,
+  .name = "memory",
+  .version = "1.0",
+  .summary = "documents in memory, gone when the program ends",
+  .options = memory_options,
+  .store = &memory_store,
+};
+
+TALLY_DRIVER (memory_driver)

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* All that an application includes to keep sets of JSON documents the same
+ * on many machines: open a configuration, open stores, put and get
+ * documents, sync links, serve.
+ *
+ * Threads: every function may be called from any thread at any time, on the
+ * same context and the same stores, except that what is freed or closed must
+ * no longer be in use.  Callbacks run in the thread of the call that they
+ * belong to (those of tally_serve in the transport's threads), and may use
+ * the API, but not the store that is emitting to them.
+ *
+ * Errors: a function that returns int returns TALLY_OK or a negative status
+ * (enum tally_status and the two below) and then has filled *err, which may
+ * be NULL: one line, "OBJECT: reason", no full stop.
+ *
+ * Ownership: no pointer changes owner, but for what a function makes and its
+ * _free or _close takes back.  What a callback is given lives until it
+ * returns.  A callback returns 0 to go on and 1 to stop; the function that
+ * called it then returns TALLY_OK.
+ *
+ * Structs that carry a size are filled like this, and grow at the end:
+ *   struct tally_sync_options o = { .size = sizeof o };
+ * What is zero is not set.  Text is UTF-8; times are milliseconds since 1970.
+ *
+ * The library does not print, exit, or change signals, locale or directory.
+ */
+
+#ifndef TALLY_H
+#define TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tally/driver.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined TALLY_BUILDING && defined __GNUC__
+#define TALLY_API __attribute__ ((visibility ("default")))
+#else
+#define TALLY_API
+#endif
+
+/* Statuses besides those of driver.h. */
+enum
+{
+  TALLY_CONFIG = -20, /* the ini, its environment, or a driver is wrong */
+  TALLY_USAGE = -21   /* the call makes no sense: two transports, say */
+};
+
+TALLY_API const char *tally_version (void);
+
+/* ---- a context ---------------------------------------------------------- */
+
+/* A configuration, its drivers, and what is open. */
+struct tally;
+
+/* An open store. */
+struct tally_replica;
+
+/* What sync did to one collection of one link, see tally_sync. */
+struct tally_report
+{
+  size_t size;
+  const char *link;
+  const char *collection; /* NULL: the link never connected */
+  const char *strategy;   /* "changes", "compare" or "full" */
+  uint64_t pulled;        /* stored here as they came */
+  uint64_t pushed;        /* stored there as they came */
+  uint64_t merged;        /* changed on both sides */
+  uint64_t conflicts;     /* assignments that lost unseen */
+  uint64_t deleted;       /* tombstones among pulled and pushed */
+  uint64_t round_trips;
+  uint64_t bytes_sent;
+  uint64_t bytes_received;
+  double seconds;
+  int status;             /* TALLY_OK, or why this collection failed */
+  const char *error;      /* NULL, or the text that goes with it */
+};
+
+enum tally_event_type
+{
+  TALLY_EVENT_SYNC_START = 1, /* link, collection */
+  TALLY_EVENT_PROGRESS = 2,   /* link, collection, done, total */
+  TALLY_EVENT_CONFLICT = 3,   /* link, collection, id, field */
+  TALLY_EVENT_SYNC_END = 4    /* link, collection, report */
+};
+
+struct tally_event
+{
+  size_t size;
+  int type;
+  const char *link;
+  const char *collection;
+  const char *id;
+  const char *field; /* "" for a delete that met an edit */
+  uint64_t done;     /* documents moved so far */
+  uint64_t total;    /* documents to move, as far as is known */
+  const struct tally_report *report;
+};
+
+typedef void tally_event_fn (void *ctx, const struct tally_event *event);
+
+/* level: 0 error, 1 warning, 2 notice, 3 debug. */
+typedef void tally_log_fn (void *ctx, int level, const char *line);
+
+enum
+{
+  TALLY_FIND_CONFIG = 1 /* no path and no text: look where `tally` looks */
+};
+
+struct tally_setup
+{
+  size_t size;
+  unsigned flags;
+  const char *config_path; /* an ini to read */
+  const char *config_text; /* or its text; relative paths: from here */
+  const char *token_file;  /* for endpoints given as DRIVER:VALUE */
+  tally_log_fn *log;       /* any thread */
+  tally_event_fn *event;   /* the thread that syncs */
+  void *ctx;               /* for both */
+};
+
+/* Makes a context.  setup may be NULL: no ini, built-in drivers.
+ * TALLY_CONFIG: the ini is wrong, "tally.ini:12: unknown key ...". */
+TALLY_API int tally_new (struct tally **out, const struct tally_setup *setup,
+                         struct tally_error *err);
+
+/* Ends it; every store opened from it has been closed before. */
+TALLY_API void tally_free (struct tally *tally);
+
+/* Makes every call under way, and every later one, return TALLY_CANCELLED,
+ * and tally_serve return TALLY_OK.  Any thread; also a signal handler. */
+TALLY_API void tally_cancel (struct tally *tally);
+
+/* The ini that was read, or NULL. */
+TALLY_API const char *tally_config_path (const struct tally *tally);
+
+/* Adds a driver that is linked in, as if it had been found in a folder;
+ * the table is not copied and lives as long as the context. */
+TALLY_API int tally_registry_add (struct tally *tally,
+                                  const struct tally_driver *driver,
+                                  struct tally_error *err);
+
+struct tally_driver_info
+{
+  size_t size;
+  const char *name;
+  const char *kind;    /* "store", "transport", "store+transport" or NULL */
+  const char *version;
+  const char *summary;
+  unsigned abi;
+  const char *path;    /* NULL: linked in */
+  int ok;
+  const char *error;   /* why it did not load */
+  const struct tally_option *options; /* rows up to a NULL name, or NULL */
+};
+
+/* Tells of each driver found, also of those that do not load.  name: only
+ * this one, by name or absolute path; NULL: all. */
+TALLY_API int tally_drivers (struct tally *tally, const char *name,
+                             int (*emit) (void *ctx,
+                                          const struct tally_driver_info *),
+                             void *ctx, struct tally_error *err);
+
+enum tally_endpoint_kind
+{
+  TALLY_ENDPOINT_STORE = 1,
+  TALLY_ENDPOINT_TRANSPORT = 2
+};
+
+/* Says what an endpoint is: the name of a [store] or [transport], or
+ * DRIVER:VALUE.  Opens nothing but the driver. */
+TALLY_API int tally_endpoint (struct tally *tally, const char *endpoint,
+                              enum tally_endpoint_kind *kind,
+                              struct tally_error *err);
+
+/* ---- documents ---------------------------------------------------------- */
+
+/* Opens a store.  flags: TALLY_OPEN_CREATE, TALLY_OPEN_READONLY.  A store
+ * that is open in this context already is shared.  TALLY_NOTFOUND when it is
+ * not there and CREATE is not set. */
+TALLY_API int tally_replica_open (struct tally_replica **out,
+                                  struct tally *tally, const char *endpoint,
+                                  unsigned flags, struct tally_error *err);
+TALLY_API void tally_replica_close (struct tally_replica *replica);
+
+enum tally_outcome_type
+{
+  TALLY_INSERTED = 1,
+  TALLY_UPDATED = 2,
+  TALLY_UNCHANGED = 3,
+  TALLY_DELETED = 4,
+  TALLY_MISSING = 5
+};
+
+/* Enough for a revision as text, see struct tally_document. */
+#define TALLY_REV_TEXT 50
+
+struct tally_written
+{
+  size_t size;
+  const char *collection;
+  const char *id;
+  const char *rev;  /* "" when missing */
+  int outcome;      /* enum tally_outcome_type */
+  int generated_id; /* the document had no _id and was given this one */
+};
+
+typedef int tally_written_fn (void *ctx, const struct tally_written *written);
+
+struct tally_put_options
+{
+  size_t size;
+  int replace;          /* assign every field, not only those that differ */
+  const char *rev;      /* TALLY_CONFLICT if the document moved since */
+  const char *at;       /* take the array under this member of the input */
+  const char *id_field; /* copy this field to _id (a string or a number) */
+};
+
+/* Puts documents: json is one object, an array of objects, or objects one
+ * after the other (NDJSON).  All of it is checked before the first write.
+ * emit (may be NULL) is told of each document once it is durable. */
+TALLY_API int tally_put (struct tally_replica *replica,
+                         const char *collection, const char *json,
+                         size_t json_size,
+                         const struct tally_put_options *options,
+                         tally_written_fn *emit, void *ctx,
+                         struct tally_error *err);
+
+struct tally_document
+{
+  size_t size;
+  const char *collection;
+  const char *id;
+  const char *rev;  /* opaque text; equal on two replicas if and only if the
+                       documents are */
+  const char *json; /* canonical: no white space, members sorted */
+  size_t json_size;
+};
+
+typedef int tally_document_fn (void *ctx,
+                               const struct tally_document *document);
+
+/* Emits those of the documents that exist, in the order asked. */
+TALLY_API int tally_get (struct tally_replica *replica,
+                         const char *collection, const char *const *ids,
+                         size_t n, tally_document_fn *emit, void *ctx,
+                         struct tally_error *err);
+
+/* Deletes documents; one that is not there is TALLY_MISSING. */
+TALLY_API int tally_remove (struct tally_replica *replica,
+                            const char *collection, const char *const *ids,
+                            size_t n, tally_written_fn *emit, void *ctx,
+                            struct tally_error *err);
+
+struct tally_find_options
+{
+  size_t size;
+  const char *sort;   /* "F,-G": by F rising, then G falling */
+  const char *fields; /* "F,G": only these, and _id */
+  uint64_t skip;
+  uint64_t limit;     /* 0: all */
+};
+
+/* Emits the documents that match the query (NULL or "{}": all) in bytewise
+ * _id order unless sorted.  A query is an object: {"f": value} for equality,
+ * {"f": {"$gt": value}} with $eq $ne $gt $gte $lt $lte for comparison.
+ * TALLY_INVALID: the query is wrong. */
+TALLY_API int tally_find (struct tally_replica *replica,
+                          const char *collection, const char *query,
+                          const struct tally_find_options *options,
+                          tally_document_fn *emit, void *ctx,
+                          struct tally_error *err);
+
+/* Deletes the documents that match. */
+TALLY_API int tally_remove_found (struct tally_replica *replica,
+                                  const char *collection, const char *query,
+                                  tally_written_fn *emit, void *ctx,
+                                  struct tally_error *err);
+
+/* Emits the names of the collections that sync, in bytewise order. */
+TALLY_API int tally_collections (struct tally_replica *replica,
+                                 tally_emit_name *emit, void *ctx,
+                                 struct tally_error *err);
+
+/* ---- sync --------------------------------------------------------------- */
+
+enum tally_direction
+{
+  TALLY_BOTH = 0,
+  TALLY_PUSH = 1,
+  TALLY_PULL = 2,
+  TALLY_AS_CONFIGURED = 3
+};
+
+struct tally_sync_options
+{
+  size_t size;
+  const char *collections; /* "A,B"; NULL: as configured, or all */
+  int direction;           /* enum tally_direction */
+};
+
+typedef int tally_report_fn (void *ctx, const struct tally_report *report);
+
+/* Syncs a link of the ini, one collection after the other, in name order.
+ * A collection's failure does not stop the others: it stands in its report,
+ * and the first is returned. */
+TALLY_API int tally_sync (struct tally *tally, const char *link,
+                          const struct tally_sync_options *options,
+                          tally_report_fn *emit, void *ctx,
+                          struct tally_error *err);
+
+/* Emits the names of the links, in the ini's order. */
+TALLY_API int tally_links (struct tally *tally, tally_emit_name *emit,
+                           void *ctx, struct tally_error *err);
+
+/* Syncs two endpoints: a is a store, b a store or a transport.  Stores are
+ * made when missing, but not both.  TALLY_USAGE: two transports, or one
+ * store twice. */
+TALLY_API int tally_pair (struct tally *tally, const char *a, const char *b,
+                          const struct tally_sync_options *options,
+                          tally_report_fn *emit, void *ctx,
+                          struct tally_error *err);
+
+struct tally_difference
+{
+  size_t size;
+  const char *collection;
+  uint64_t documents_a; /* live ones */
+  uint64_t documents_b;
+  uint64_t only_a;
+  uint64_t only_b;
+  uint64_t different;
+  int equal;
+};
+
+/* Compares every document's revision on both sides; writes nothing.  A
+ * deleted document counts as absent. */
+TALLY_API int tally_verify (struct tally *tally, const char *a, const char *b,
+                            int (*emit) (void *ctx,
+                                         const struct tally_difference *),
+                            void *ctx, struct tally_error *err);
+
+/* ---- serving ------------------------------------------------------------ */
+
+struct tally_serve_options
+{
+  size_t size;
+  const char *store;  /* serve this endpoint, without an ini */
+  const char *listen; /* ADDR:PORT, with store */
+  const char *tokens; /* a tokens file, with store */
+  /* Told once requests can come in; name is the section, or the store. */
+  void (*ready) (void *ctx, const char *name, const char *url);
+  void *ctx;
+};
+
+/* Serves the [serve] sections with these names (n 0: all of them), or the
+ * store in options, until tally_cancel. */
+TALLY_API int tally_serve (struct tally *tally, const char *const *names,
+                           size_t n,
+                           const struct tally_serve_options *options,
+                           struct tally_error *err);
+
+/* ---- looking ------------------------------------------------------------ */
+
+/* One row of what `tally status` shows; what does not apply is NULL or 0. */
+struct tally_status_row
+{
+  size_t size;
+  const char *link;        /* a link's row */
+  const char *store;       /* a store's row */
+  const char *collection;
+  const char *peer;        /* a peer's row: its replica id */
+  uint64_t pending;        /* link: local changes not yet pushed */
+  uint64_t last_sync_ms;   /* link: 0 never */
+  const char *last_error;  /* link: of the last run, or NULL */
+  uint64_t documents;      /* store: live documents */
+  uint64_t deleted;        /* store: tombstones */
+  uint64_t last_contact_ms;/* peer */
+  uint64_t acknowledged;   /* peer: our changes up to here are there */
+};
+
+/* name: a link, a store or another store endpoint; NULL: every link and
+ * [store] of the ini.  Writes nothing. */
+TALLY_API int tally_status (struct tally *tally, const char *name,
+                            int (*emit) (void *ctx,
+                                         const struct tally_status_row *),
+                            void *ctx, struct tally_error *err);
+
+struct tally_check_row
+{
+  size_t size;
+  const char *section; /* "store notes" */
+  int ok;
+  int status;          /* why it is not */
+  const char *error;
+  int has_skew;        /* transport: the far clock was read */
+  int64_t skew_ms;     /* the far clock less ours */
+};
+
+/* Opens every store and asks every transport of the ini; writes nothing, a
+ * store that is yet to be made is ok. */
+TALLY_API int tally_check (struct tally *tally,
+                           int (*emit) (void *ctx,
+                                        const struct tally_check_row *),
+                           void *ctx, struct tally_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TALLY_H */

@@ -1,0 +1,704 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The program from outside: every command, what it prints with and without
+# --json, every exit code, and that bad input changes nothing.  TALLY is the
+# program (absolute, or found from here); drivers are found as it finds them.
+
+TALLY=${TALLY:-tally}
+srcdir=${srcdir:-$(dirname "$0")/..}
+srcdir=$(cd "$srcdir" && pwd) || exit 99
+command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
+case $TALLY in
+*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
+esac
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-cli-XXXXXX") || exit 99
+servers=
+clean_up ()
+{
+  for p in $servers; do
+    kill "$p" 2>/dev/null
+  done
+  rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 99' HUP INT TERM PIPE
+cd "$tmp" || exit 99
+# Nothing of the user's own must be read.
+HOME=$tmp
+export HOME
+unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+
+failures=0
+ok ()
+{
+  echo "ok $*"
+}
+
+not_ok ()
+{
+  echo "not ok $*"
+  failures=$((failures + 1))
+}
+
+# run ARGUMENT...: leaves $code, and the files out and err.  Standard input
+# is whatever the caller's is.
+run ()
+{
+  "$TALLY" "$@" >out 2>err
+  code=$?
+}
+
+show ()
+{
+  echo "#   tally $*: exit $code"
+  sed 's/^/#   out: /' out | head -n 20
+  sed 's/^/#   err: /' err | head -n 20
+}
+
+# expect NAME CODE ARGUMENT...
+expect ()
+{
+  name=$1 want=$2
+  shift 2
+  run "$@" </dev/null
+  if [ "$code" = "$want" ]; then
+    ok "$name"
+  else
+    not_ok "$name (exit $code, not $want)"
+    show "$@"
+  fi
+}
+
+# refuses NAME CODE PATTERN ARGUMENT...: nothing on stdout, and one line on
+# stderr, that says so.
+refuses ()
+{
+  name=$1 want=$2 pattern=$3
+  shift 3
+  run "$@" </dev/null
+  if [ "$code" = "$want" ] && [ ! -s out ] \
+    && [ "$(wc -l <err)" = 1 ] && grep -q "^tally: .*: " err \
+    && ! grep -q '\.$' err && grep -q -e "$pattern" err; then
+    ok "$name"
+  else
+    not_ok "$name (exit $code, not $want, or not one line with $pattern)"
+    show "$@"
+  fi
+}
+
+# is NAME WANTED [GOT]: without GOT, stdout.
+is ()
+{
+  got=${3-$(cat out)}
+  if [ "$got" = "$2" ]; then
+    ok "$1"
+  else
+    not_ok "$1"
+    printf '%s\n' "$2" | sed 's/^/#   want: /'
+    printf '%s\n' "$got" | sed 's/^/#   got:  /'
+  fi
+}
+
+# says NAME PATTERN: on stderr.
+says ()
+{
+  if grep -q -e "$2" err; then
+    ok "$1"
+  else
+    not_ok "$1 (no $2)"
+    show
+  fi
+}
+
+# json NAME FILTER: true of every line of stdout, of which there is one.
+json ()
+{
+  if jq -e -s "length > 0 and all(.[]; $2)" out >/dev/null 2>jq.err; then
+    ok "$1"
+  else
+    not_ok "$1 ($2)"
+    sed 's/^/#   /' out jq.err
+  fi
+}
+
+# members NAME LIST: of every line of stdout, in this order.
+members ()
+{
+  got=$(jq -r 'keys_unsorted | join (" ")' out | sort -u)
+  is "$1" "$2" "$got"
+}
+
+# serve OUT ARGUMENT...: starts a server, leaves its first line in $line and
+# its number in $server.
+serve ()
+{
+  rm -f ready
+  mkfifo ready
+  "$TALLY" serve "$@" >ready 2>serve.err &
+  server=$!
+  servers="$servers $server"
+  line=$(timeout 30 head -n 1 ready)
+}
+
+# ends NAME CODE SIGNAL
+ends ()
+{
+  kill "-$3" "$server"
+  wait "$server"
+  code=$?
+  if [ "$code" = "$2" ]; then
+    ok "$1"
+  else
+    not_ok "$1 (exit $code)"
+    sed 's/^/#   /' serve.err
+  fi
+}
+
+# ---- usage ----------------------------------------------------------------
+
+expect "help" 0 --help
+is "help names every command" \
+  "init drivers check put get rm find export sync pair serve status verify" \
+  "$(sed -n '/^commands:/,/^options/p' out \
+    | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
+expect "version" 0 --version
+is "version is a line" 1 "$(grep -c '^tally [0-9]' out)"
+for c in init drivers check put get rm find export sync pair serve status \
+  verify; do
+  expect "help of $c" 0 "$c" --help
+  is "usage of $c" 1 "$(grep -c "^usage: tally $c" out)"
+done
+expect "a global option before the name" 0 --help put
+is "help of the command then" 1 "$(grep -c "^usage: tally put" out)"
+
+refuses "no command" 2 'tally --help'
+refuses "unknown command, nearest" 2 'did you mean "status"' stauts
+refuses "unknown command, swapped letters" 2 'did you mean "get"' gte s c a
+refuses "unknown command, nothing near" 2 'xylophone' xylophone
+refuses "unknown global option" 2 'did you mean "--json"' --jsno drivers
+refuses "unknown option, nearest" 2 'did you mean "--replace"' \
+  put --replcae memory: c
+refuses "an abbreviation is unknown" 2 'did you mean "--replace"' \
+  put --repl memory: c
+refuses "an abbreviated global option" 2 'did you mean "--config"' \
+  --conf x drivers
+refuses "unknown letter" 2 '-x' drivers -x
+refuses "an option of another command" 2 'limit' put memory: c --limit 3
+refuses "an option without its value" 2 'needs a value' put memory: c --rev
+refuses "a value too many" 2 'takes no value' drivers --json=yes
+for o in --dry-run --plan --apply --watch --max-delete --fail-on-conflict; do
+  refuses "sync $o is not built yet" 2 'unknown option' sync $o
+done
+refuses "find --explain is not built yet" 2 'unknown option' \
+  find memory: c --explain
+for c in update index import conflicts explain token driver-test; do
+  refuses "$c is not built yet" 2 'unknown command' $c
+done
+refuses "too few arguments" 2 'too few' put memory:
+refuses "too many arguments" 2 'too many' verify a b c
+refuses "too many for check" 2 'too many' check x
+refuses "rm without an id" 2 'query' rm memory: c
+refuses "rm with both" 2 'query' rm memory: c a --query '{}'
+refuses "a limit that is no number" 2 'limit' find memory: c --limit 3x
+refuses "a negative limit" 2 'limit' find memory: c --limit=-3
+refuses "a skip beyond numbers" 2 'skip' \
+  find memory: c --skip 99999999999999999999
+refuses "an unknown direction" 2 'did you mean "push"' \
+  pair memory: memory: --direction pusj
+refuses "--listen without a store" 2 'listen' serve --listen 127.0.0.1:0
+refuses "--tokens without --listen" 2 'tokens' serve memory: --tokens f
+refuses "check without an ini" 3 'tally init' check
+refuses "sync without an ini" 3 'tally init' sync
+refuses "serve without an ini" 3 'tally.ini' serve
+refuses "status without an ini" 3 'tally.ini' status
+refuses "an ini that is not there" 3 'no.ini' -c no.ini drivers
+
+# ---- init, drivers --------------------------------------------------------
+
+expect "init" 0 init
+is "init prints nothing" ""
+says "init says what is next" 'tally check'
+is "init's file is its owner's alone" "-rw-------" \
+  "$(ls -l tally.ini | cut -c 1-10)"
+cp tally.ini before
+refuses "init never writes over a file" 6 'exists' init
+if cmp -s tally.ini before; then
+  ok "init left the file alone"
+else
+  not_ok "init left the file alone"
+fi
+ln -s nowhere link.ini
+refuses "init does not follow a link" 6 'exists' init link.ini
+expect "init with a name" 0 init other.ini -q
+is "quiet init says nothing" "" "$(cat err)"
+refuses "init in no folder" 4 'none/x.ini' init none/x.ini
+expect "the sample loads" 0 -c tally.ini drivers
+rm -f tally.ini other.ini link.ini
+
+expect "drivers" 0 drivers
+is "drivers has a table" 1 "$(grep -c '^NAME  *KIND' out)"
+expect "drivers --json" 0 drivers --json
+members "members of drivers" \
+  "name kind version abi path ok error options"
+json "drivers load" '.ok and .error == null and .abi == 1'
+is "the built-in drivers" "file http linvo loopback memory sqlite" \
+  "$(jq -r .name out | sort | tr '\n' ' ' | sed 's/ $//')"
+is "kinds of drivers" "store transport" \
+  "$(jq -r .kind out | sort -u | tr '\n' ' ' | sed 's/ $//')"
+so=$(jq -r 'select (.name == "sqlite") .path' out)
+expect "one driver" 0 drivers sqlite
+is "its option is shown" 1 "$(grep -c '^  path (path, required)' out)"
+expect "one driver --json" 0 drivers sqlite --json
+json "one driver is one line" '.name == "sqlite"'
+json "its options" '.options[0] | .name == "path" and .type == "path"
+  and .default == null and .required and (.secret | not)
+  and (.help | type) == "string"'
+members "one driver has the same members" \
+  "name kind version abi path ok error options"
+refuses "an unknown driver" 3 'sqlight' drivers sqlight
+refuses "a driver file that is not there" 3 'none.so' drivers none.so
+
+# ---- put, get, rm, find, export -------------------------------------------
+
+s=sqlite:s.db
+cat >three <<'EOT'
+[{"_id":"b","n":2,"t":"x"},
+ {"_id":"a","n":1.0,"t":"y"},
+ {"_id":"c","n":30,"t":"x"}]
+EOT
+refuses "get from no store" 4 's.db' get $s docs a
+refuses "find in no store" 4 's.db' find $s docs
+refuses "export of no store" 4 's.db' export $s
+refuses "rm in no store" 4 's.db' rm $s docs a
+refuses "status of no store" 4 's.db' status $s
+refuses "put of no file" 4 'none.json' put $s docs none.json
+if [ -e s.db ]; then
+  not_ok "and none is made"
+else
+  ok "and none is made"
+fi
+
+expect "put an array" 0 put $s docs three
+is "put prints no ids that were given" ""
+says "put says how many" '^3 inserted, 0 updated, 0 unchanged$'
+expect "put again" 0 put $s docs three
+says "nothing changes then" '^0 inserted, 0 updated, 3 unchanged$'
+expect "put --json" 0 put $s docs three --json -q
+members "members of put" "collection _id rev outcome"
+json "outcome unchanged" '.collection == "docs" and .outcome == "unchanged"
+  and (.rev | length) > 0'
+is "put -q says nothing" "" "$(cat err)"
+expect "put --replace" 0 put $s docs three --replace --json
+json "replace writes" '.outcome == "updated"'
+
+printf '{"x":1}\n{"x":2}\n' >two
+run put $s more <two
+is "put from stdin" 0 "$code"
+is "ids made by us are printed" 2 "$(grep -c '^[-_0-9A-Za-z]\{22\}$' out)"
+run put $s more - --json <two
+json "ids in JSON, too" '(._id | length) == 22 and .outcome == "inserted"'
+printf '{"list":[{"code":"AT","v":1},{"code":7,"v":2}]}' >nested
+expect "put --at --id" 0 put $s nested nested --at list --id code
+expect "documents under the new ids" 0 get $s nested AT 7
+is "get in the order asked" '{"_id":"AT","code":"AT","v":1}
+{"_id":"7","code":7,"v":2}'
+
+expect "get" 0 get $s docs c a
+is "get prints canonical documents" '{"_id":"c","n":30,"t":"x"}
+{"_id":"a","n":1.0,"t":"y"}'
+expect "get of some" 4 get $s docs a nope c never
+is "get prints those that exist" '{"_id":"a","n":1.0,"t":"y"}
+{"_id":"c","n":30,"t":"x"}'
+is "and names each that does not" "tally: nope: tally: never:" \
+  "$(cut -d ' ' -f 1,2 err | tr '\n' ' ' | sed 's/ $//')"
+printf '{"_id":"-dash"}' >dash
+expect "put a dash" 0 put $s ids dash
+expect "an id that begins with a dash" 0 get $s ids -- -dash
+is "is found after --" '{"_id":"-dash"}'
+refuses "and is an option before" 2 'put "--"' get $s ids -dash
+
+"$TALLY" put --json -q $s docs three >revs
+rev=$(jq -r 'select (._id == "a") .rev' revs)
+printf '{"_id":"a","n":5}' >a5
+expect "put --rev that holds" 0 put $s docs a5 --rev "$rev"
+refuses "put --rev that moved" 8 'a' put $s docs a5 --rev "$rev" -q
+refuses "put --rev that is none" 6 'rev' put $s docs a5 --rev=-nonsense -q
+
+expect "find all" 0 find $s docs
+is "find in the order of ids" '{"_id":"a","n":5}
+{"_id":"b","n":2,"t":"x"}
+{"_id":"c","n":30,"t":"x"}'
+expect "find by equality" 0 find $s docs '{"t":"x"}' --fields n
+is "find --fields" '{"_id":"b","n":2}
+{"_id":"c","n":30}'
+expect "find by comparison" 0 find $s docs '{"n":{"$gt":2,"$lte":30}}'
+is "is by number" '{"_id":"c","n":30,"t":"x"}'
+expect "find --sort" 0 find $s docs --sort -n --fields n
+is "falling" '{"_id":"c","n":30}
+{"_id":"a","n":5}
+{"_id":"b","n":2}'
+expect "find --skip --limit" 0 find $s docs --skip 1 --limit 1 --fields n
+is "gives the second" '{"_id":"b","n":2}'
+expect "find --limit 0" 0 find $s docs --limit 0
+is "gives none" ""
+expect "find --count" 0 find $s docs --count
+is "counts" 3
+expect "find --count --json" 0 find $s docs '{"t":"x"}' --count --json
+is "counts in JSON" '{"count":2}'
+expect "find in an empty collection" 0 find $s nothing
+is "prints nothing" ""
+refuses "a query that is none" 6 '' find $s docs 'n = 3'
+refuses "an unknown operator" 6 'near' find $s docs '{"n":{"$near":3}}'
+refuses "a query that is an array" 6 '' find $s docs '[1]'
+
+expect "export a collection" 0 export $s docs
+is "is like find" "$("$TALLY" find $s docs)"
+expect "export a store" 0 export $s
+members "members of export" "collection document"
+is "has every collection" "docs ids more nested" \
+  "$(jq -r .collection out | uniq | tr '\n' ' ' | sed 's/ $//')"
+json "documents have ids" '.document._id | type == "string"'
+
+expect "rm" 0 rm $s docs a nope
+says "says how many" '^1 deleted, 1 missing$'
+expect "rm --json" 0 rm $s docs b nope --json -q
+members "members of rm" "collection _id rev outcome"
+is "outcomes of rm" "deleted missing" \
+  "$(jq -r .outcome out | tr '\n' ' ' | sed 's/ $//')"
+expect "it is gone" 4 get $s docs a
+expect "rm --query" 0 rm $s nested --query '{"v":{"$gte":2}}' --json
+is "rm deletes what matches" 7 "$(jq -r ._id out)"
+refuses "rm by a wrong query" 6 '' rm $s nested --query '{'
+
+# ---- bad input changes nothing --------------------------------------------
+
+"$TALLY" export $s >before
+bad ()
+{
+  refuses "put of $1" 6 "${3:-}" put $s docs "$2" -q
+  "$TALLY" export $s >after
+  if cmp -s before after; then
+    ok "put of $1 changed nothing"
+  else
+    not_ok "put of $1 changed nothing"
+  fi
+}
+printf '[{"_id":"new"},[{"_id":"newer"}]]' >bad
+bad "an array in the array" bad
+printf '[{"_id":"new"},3]' >bad
+bad "a number in the array" bad
+printf '{"_id":"new"}\n{"_id":"newer","a":1,"a":2}' >bad
+bad "a duplicate member" bad
+printf '{"_id":"new","a":"\377"}' >bad
+bad "bad UTF-8" bad
+printf '{"_id":"new","a":"\\ud800"}' >bad
+bad "a lone surrogate" bad
+printf '{"_id":"new"} {"_id":"newer","a":1e999}' >bad
+bad "a number beyond a double" bad
+nest ()
+{
+  awk -v n="$1" 'BEGIN {
+    printf "{\"_id\":\"deep\",\"a\":"
+    for (i = 1; i < n; i++) printf "["
+    for (i = 1; i < n; i++) printf "]"
+    printf "}"
+  }'
+}
+nest 65 >bad
+bad "depth 65" bad
+printf '{"_id":"new"' >bad
+bad "half an object" bad
+printf '{"_id":"new"}\n]' >bad
+bad "something after the object" bad
+printf '{"_id":7}' >bad
+bad "an id that is no string" bad
+printf '{"_id":""}' >bad
+bad "an empty id" bad
+printf '{"_id":"a\\u0001b"}' >bad
+bad "an id with a control character" bad
+printf '"text"' >bad
+bad "a text" bad
+printf '{"a":1}' >bad
+refuses "put --at of nothing" 6 'list' put $s docs bad --at list -q
+refuses "put --id of nothing" 6 'code' put $s docs bad --id code -q
+refuses "a collection's name" 6 '' put $s 'no/slash' three -q
+nest 64 >deep
+expect "depth 64 is fine" 0 put $s deep deep
+
+cat >typo.ini <<'EOT'
+[store notes]
+drivr = sqlite
+path = n.db
+EOT
+refuses "a typo in a key" 3 'typo.ini:2: .*did you mean "driver"' \
+  -c typo.ini status
+printf '[stroe notes]\ndriver = sqlite\n' >typo.ini
+refuses "a typo in a section" 3 'typo.ini:1' -c typo.ini status
+ini_with ()
+{
+  printf '[store notes]\ndriver = %s\npath = n.db\n' "$1" >driver.ini
+}
+ini_with sqlight
+refuses "an unknown driver in the ini" 3 'sqlite' -c driver.ini \
+  get notes c a
+if [ -f "$so" ]; then
+  head -c 3000 "$so" >"$tmp/store-short.so"
+  ini_with "$tmp/store-short.so"
+  refuses "a truncated driver" 3 'store-short.so' -c driver.ini get notes c a
+  refuses "a truncated driver in drivers" 3 'store-short.so' \
+    drivers store-short.so
+  TALLY_DRIVER_PATH=$tmp${TALLY_DRIVER_PATH:+:$TALLY_DRIVER_PATH} \
+    "$TALLY" drivers --json >out 2>err
+  is "drivers with one that does not load" 0 $?
+  is "says which and why" "false string" \
+    "$(jq -r 'select (.path // "" | endswith ("store-short.so"))
+      | "\(.ok) \(.error | type)"' out)"
+fi
+cc=${CC:-cc}
+if command -v "${cc%% *}" >/dev/null && [ -d "$srcdir/include" ]; then
+  cat >other.c <<'EOT'
+#include <tally/driver.h>
+static const struct tally_driver other = {
+  .abi = TALLY_DRIVER_ABI + 1, .size = sizeof (struct tally_driver),
+  .name = "other", .version = "1", .summary = "of another ABI"
+};
+TALLY_DRIVER (other)
+EOT
+  if $cc -shared -fPIC -I"$srcdir/include" -o store-other.so other.c \
+    2>cc.err; then
+    ini_with "$tmp/store-other.so"
+    refuses "a driver of another ABI" 3 'ABI' -c driver.ini get notes c a
+    refuses "a driver of another ABI in drivers" 3 'ABI' \
+      drivers ./store-other.so
+  else
+    not_ok "another driver compiles"
+    cat cc.err
+  fi
+fi
+if [ -e n.db ]; then
+  not_ok "no store was made"
+else
+  ok "no store was made"
+fi
+
+awk 'BEGIN { for (i = 0; i < 999; i++) print "this is no database" }' >bad.db
+cp bad.db bad.copy
+refuses "a corrupt database" 7 'bad.db' get sqlite:bad.db c a
+refuses "a corrupt database in put" 7 'bad.db' put sqlite:bad.db c three -q
+if cmp -s bad.db bad.copy; then
+  ok "a corrupt database is left alone"
+else
+  not_ok "a corrupt database is left alone"
+fi
+
+refuses "a transport is no store" 2 'store' get http://127.0.0.1:1 c a
+refuses "put to a transport" 2 'store' put file:folder c three
+refuses "an unknown endpoint" 3 'nothing' get nothing c a
+
+# ---- standard output that fails -------------------------------------------
+
+if [ -c /dev/full ]; then
+  "$TALLY" find $s docs >/dev/full 2>err
+  is "a full disk" 1 $?
+  says "is said" '^tally: standard output: '
+fi
+"$TALLY" find $s docs >&- 2>err
+is "a closed stdout" 1 $?
+
+# ---- pair, verify, status -------------------------------------------------
+
+refuses "pair of one store twice" 2 '' pair $s $s
+refuses "pair of two transports" 2 '' pair file:x file:y
+refuses "pair of two that are not there" 4 '' pair sqlite:no1.db sqlite:no2.db
+refuses "verify with one that is not there" 4 'no1.db' \
+  verify $s sqlite:no1.db
+is "none was made" "" "$(ls no1.db no2.db 2>/dev/null)"
+
+line_members="link collection strategy pulled pushed merged conflicts deleted"
+line_members="$line_members round_trips bytes_sent bytes_received seconds"
+expect "pair" 0 pair $s linvo:t --json
+members "members of pair" "$line_members"
+json "pair's link" ".link == \"$s linvo:t\""
+json "counters are numbers" '[.pulled, .pushed, .merged, .conflicts, .deleted,
+  .round_trips, .bytes_sent, .bytes_received, .seconds]
+  | all (.[]; type == "number")'
+json "strategies" '.strategy | . == "changes" or . == "compare" or . == "full"'
+is "collections in name order" "deep docs ids more nested" \
+  "$(jq -r .collection out | tr '\n' ' ' | sed 's/ $//')"
+is "documents moved once" 4 \
+  "$(jq 'select (.collection == "more") .pushed' out)"
+expect "pair again" 0 pair $s linvo:t --json
+json "moves nothing" '.pulled == 0 and .pushed == 0 and .merged == 0'
+json "in two round trips" '.round_trips <= 2'
+json "lines also when nothing moves" '.strategy == "changes"'
+expect "pair for people" 0 pair $s linvo:t
+is "has a line a collection" 5 "$(wc -l <out | tr -d ' ')"
+expect "verify equal" 0 verify $s linvo:t
+expect "verify --json" 0 verify $s linvo:t --json
+members "members of verify" \
+  "collection documents equal only_a only_b different"
+json "verify's numbers" '.equal and .only_a == 0 and .only_b == 0
+  and .different == 0 and .documents[0] == .documents[1]'
+
+printf '{"_id":"c","n":31,"t":"x"}' >c
+expect "an edit" 0 put $s docs c
+printf '{"_id":"only"}' >only
+expect "a document more" 0 put linvo:t docs only
+expect "verify finds a difference" 9 verify $s linvo:t --json
+want='{"collection":"docs","documents":[1,2],"equal":false,'
+want=$want'"only_a":0,"only_b":1,"different":1}'
+is "and counts it" "$want" "$(grep '"docs"' out)"
+expect "verify for people, too" 9 verify $s linvo:t -q
+expect "pair --direction push" 0 pair $s linvo:t --direction push \
+  --collections docs --json
+json "only pushes, and only docs" \
+  '.collection == "docs" and .pulled == 0 and .pushed == 1'
+expect "it is not equal yet" 9 verify $s linvo:t
+expect "pair --direction pull" 0 pair $s linvo:t --direction pull --json
+is "pulls" 1 "$(jq 'select (.collection == "docs") .pulled' out)"
+expect "now it is" 0 verify $s linvo:t
+
+expect "status of a store" 0 status $s
+is "is a table" 1 "$(grep -c '^STORE  *COLLECTION  *DOCUMENTS' out)"
+expect "status --json" 0 status $s --json
+is "status of a collection" \
+  "{\"store\":\"$s\",\"collection\":\"docs\",\"documents\":2,\"deleted\":2}" \
+  "$(grep '"docs"' out)"
+
+# ---- a shared folder ------------------------------------------------------
+
+mkdir stick
+expect "pair with a folder" 0 pair $s file:stick --json
+json "a folder has no round trips" '.round_trips == 0'
+expect "pair the other with it" 0 pair linvo:u file:stick -q
+expect "both are equal" 0 verify $s linvo:u
+refuses "verify with a folder" 6 'stick' verify $s file:stick
+
+# ---- serve, sync ----------------------------------------------------------
+
+printf '# who may come in\nright-token\n' >tokens
+printf 'right-token\n' >right
+printf 'wrong-token\n' >wrong
+chmod 600 tokens right wrong
+serve sqlite:hub.db --listen 127.0.0.1:0 --tokens tokens --json
+url=$(printf '%s\n' "$line" | jq -r .url)
+is "serve says where" '{"serve":"sqlite:hub.db","url":"'"$url"'"}' "$line"
+case $url in
+http://127.0.0.1:0) not_ok "serve says the real port" ;;
+http://127.0.0.1:*) ok "serve says the real port" ;;
+*) not_ok "serve says the real port ($url)" ;;
+esac
+
+refuses "a wrong token" 6 '' pair $s "$url" --token-file wrong -q
+refuses "no token" 6 '' pair $s "$url" -q
+expect "a wrong token, in JSON" 6 pair $s "$url" --token-file wrong --json
+json "the error has a status" '.error.status == "denied"
+  and (.error.text | type) == "string"'
+expect "the right token" 0 pair $s "$url" --token-file right --json
+json "moves" '.error == null'
+TALLY_TOKEN_FILE=right "$TALLY" verify $s "$url" >out 2>err
+is "verify over HTTP, token from the environment" 0 $?
+
+cat >sync.ini <<EOT
+[store notes]
+driver = linvo
+path = notes
+
+[transport hub]
+driver = http
+url = $url
+token_file = right
+
+[transport gone]
+driver = http
+url = http://127.0.0.1:1
+token_file = right
+retries = 0
+
+[transport stranger]
+driver = http
+url = $url
+token_file = wrong
+
+[sync a-gone]
+store = notes
+transport = gone
+
+[sync b-hub]
+store = notes
+transport = hub
+EOT
+expect "check" 5 -c sync.ini check --json
+members "members of check" "section ok error skew_ms"
+is "sections of check" \
+  "store notes true,transport gone false,transport hub true" \
+  "$(jq -r '"\(.section) \(.ok)"' out | grep -v stranger | sort \
+    | tr '\n' ',' | sed 's/,$//')"
+json "an error is a text or null" \
+  'if .ok then .error == null else (.error | type) == "string" end'
+says "check says which file was read" 'sync.ini'
+if [ -e notes ]; then
+  not_ok "check makes no store"
+else
+  ok "check makes no store"
+fi
+expect "sync all links" 5 -c sync.ini sync --json
+is "one link fails, the other does not" "a-gone null again" \
+  "$(jq -r 'select (.error) | "\(.link) \(.collection) \(.error.status)"' out)"
+is "and syncs" "deep docs ids more nested" \
+  "$(jq -r 'select (.link == "b-hub") .collection' out | tr '\n' ' ' \
+    | sed 's/ $//')"
+is "members of a failed line" "$line_members error" \
+  "$(jq -r 'select (.error) | keys_unsorted | join (" ")' out)"
+is "and its counters" "0 0 0" \
+  "$(jq -r 'select (.error) | "\(.pulled) \(.pushed) \(.round_trips)"' out)"
+refuses "a refused connection" 5 '' -c sync.ini sync a-gone
+expect "sync one link" 0 sync b-hub -c sync.ini --json
+json "a second run moves nothing" '.pulled == 0 and .pushed == 0'
+refuses "an unknown link" 3 'b-hub' -c sync.ini sync b-hb
+expect "the whole way round" 0 -c sync.ini verify notes $s
+
+expect "status of the ini" 0 -c sync.ini status --json
+is "members of a link's line" \
+  "link collection pending last_sync last_error" \
+  "$(jq -r 'select (.link) | keys_unsorted | join (" ")' out | sort -u)"
+is "a link that has run" "0 true" \
+  "$(jq -r 'select (.link == "b-hub" and .collection == "docs")
+    | "\(.pending) \(.last_sync > 1600000000000)"' out)"
+is "a store's line" "store collection documents deleted" \
+  "$(jq -r 'select (.store and .collection) | keys_unsorted | join (" ")' \
+    out | sort -u)"
+expect "something to push" 0 -c sync.ini put notes docs only --replace
+expect "status of a link" 0 -c sync.ini status b-hub --json
+is "says so" 1 \
+  "$(jq 'select (.link == "b-hub" and .collection == "docs") .pending' out)"
+expect "status for people" 0 -c sync.ini status
+is "has a table of links" 1 "$(grep -c '^LINK  *COLLECTION  *PENDING' out)"
+ends "SIGTERM ends serve with 0" 0 TERM
+
+serve linvo:t --listen 127.0.0.1:0 --tokens tokens
+is "listening on" 1 "$(printf '%s\n' "$line" \
+  | grep -c '^listening on http://127.0.0.1:[1-9]')"
+refuses "a store that another process holds" 5 'in use' get linvo:t docs c
+ends "SIGINT ends serve with 0" 0 INT
+
+# ---- a signal -------------------------------------------------------------
+
+mkfifo pipe
+"$TALLY" put $s docs <pipe >out 2>err &
+p=$!
+exec 3>pipe
+printf '{"_id":"half' >&3
+kill -TERM $p
+wait $p
+is "128+n" 143 $?
+exec 3>&-
+expect "nothing of it is stored" 4 get $s docs half
+
+# ---------------------------------------------------------------------------
+
+if [ "$failures" != 0 ]; then
+  echo "$failures failed"
+  exit 1
+fi

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* The sqlite store against the contract, and its file: whose it is, what is
+ * damaged in it, and that looking changes nothing. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "sqlite-folder.h"
+#include "store-kit.h"
+
+static int
+fresh (char *value, size_t size)
+{
+  return folder_fresh (value, size);
+}
+
+static int
+count (void *ctx, const struct tally_doc *doc)
+{
+  (void) doc;
+  ++*(size_t *) ctx;
+  return 0;
+}
+
+static void
+run_sql (const char *path, const char *sql)
+{
+  sqlite3 *db = NULL;
+
+  assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+  assert_int_equal (sqlite3_exec (db, sql, NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal (sqlite3_close (db), SQLITE_OK);
+}
+
+static void
+write_file (const char *path, const char *bytes, size_t size)
+{
+  FILE *file = fopen (path, "wb");
+
+  assert_non_null (file);
+  assert_int_equal (fwrite (bytes, 1, size, file), size);
+  assert_int_equal (fclose (file), 0);
+}
+
+/* All of the file; free it. */
+static char *
+read_file (const char *path, size_t *size)
+{
+  FILE *file = fopen (path, "rb");
+  struct stat st;
+  char *bytes;
+
+  assert_non_null (file);
+  assert_int_equal (fstat (fileno (file), &st), 0);
+  *size = (size_t) st.st_size;
+  bytes = malloc (*size + 1);
+  assert_non_null (bytes);
+  assert_int_equal (fread (bytes, 1, *size, file), *size);
+  fclose (file);
+  return bytes;
+}
+
+/* Opening fails so with any flags, and leaves the file as it is. */
+static void
+assert_refused (const char *path, int status, const char *reason)
+{
+  static const unsigned flags[]
+      = { 0, TALLY_OPEN_READONLY, TALLY_OPEN_CREATE };
+  size_t before_size, after_size;
+  char *before = read_file (path, &before_size), *after;
+  char text[4200];
+
+  snprintf (text, sizeof text, "%s: %s", path, reason);
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+    {
+      struct opened o = { 0 };
+
+      assert_int_equal (folder_open (&o, path, flags[i]), status);
+      assert_int_equal (o.err.status, status);
+      assert_string_equal (o.err.text, text);
+    }
+  after = read_file (path, &after_size);
+  assert_int_equal (before_size, after_size);
+  assert_memory_equal (before, after, after_size);
+  free (after);
+  free (before);
+}
+
+static void
+file_of_others (void **state)
+{
+  char path[4096];
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  run_sql (path, "CREATE TABLE document (seq INTEGER PRIMARY KEY)");
+  assert_refused (path, TALLY_CORRUPT,
+                  "is an SQLite database, but not a tally store");
+}
+
+static void
+file_of_others_wal (void **state)
+{
+  char path[4096];
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  run_sql (path, "PRAGMA journal_mode = WAL; PRAGMA user_version = 1;"
+                 "PRAGMA application_id = 7");
+  assert_refused (path, TALLY_CORRUPT,
+                  "is an SQLite database, but not a tally store");
+}
+
+static void
+file_of_no_database (void **state)
+{
+  static const char *const reason
+      = "not a tally store (file is not a database)";
+  char path[4096], bytes[9000];
+
+  (void) state;
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (char) ((i * 2654435761u) >> 7);
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  write_file (path, bytes, sizeof bytes);
+  assert_refused (path, TALLY_CORRUPT, reason);
+  write_file (path, "{\"a\":1}\n", 8);
+  assert_refused (path, TALLY_CORRUPT, reason);
+}
+
+static void
+file_of_newer_version (void **state)
+{
+  struct opened o;
+
+  (void) state;
+  folder_create (&o);
+  folder_close (&o);
+  run_sql (o.path, "PRAGMA user_version = 2");
+  assert_refused (o.path, TALLY_UNSUPPORTED,
+                  "was made by a newer version of tally");
+}
+
+static void
+file_without_a_table (void **state)
+{
+  struct opened o;
+
+  (void) state;
+  folder_create (&o);
+  folder_close (&o);
+  run_sql (o.path, "DROP TABLE note");
+  assert_refused (o.path, TALLY_CORRUPT, "no such table: note");
+}
+
+static void
+file_is_a_folder (void **state)
+{
+  struct opened o = { 0 };
+  char path[4096];
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  assert_int_equal (mkdir (path, 0700), 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_CORRUPT);
+  assert_int_equal (rmdir (path), 0);
+}
+
+static void
+file_in_no_folder (void **state)
+{
+  struct opened o = { 0 };
+  char path[4096];
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path - 2), 0);
+  strncat (path, "/x", 3);
+  assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_FAILED);
+}
+
+/* What another process has just begun to make, or `touch`. */
+static void
+file_is_empty (void **state)
+{
+  struct opened o = { 0 };
+  char path[4096];
+  struct stat st;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  write_file (path, "", 0);
+  assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_READONLY),
+                    TALLY_NOTFOUND);
+  assert_int_equal (stat (path, &st), 0);
+  assert_int_equal (st.st_size, 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
+  folder_close (&o);
+}
+
+static void
+readonly_changes_nothing (void **state)
+{
+  size_t before_size, after_size;
+  char *before, *after;
+  struct opened o;
+
+  (void) state;
+  folder_create (&o);
+  folder_put (&o, "a", NULL, 1, NULL);
+  folder_close (&o);
+  before = read_file (o.path, &before_size);
+  assert_int_equal (folder_open (&o, o.path, TALLY_OPEN_READONLY), TALLY_OK);
+  assert_int_equal (folder_number (&o, "a"), 1);
+  folder_close (&o);
+  after = read_file (o.path, &after_size);
+  assert_int_equal (before_size, after_size);
+  assert_memory_equal (before, after, after_size);
+  free (after);
+  free (before);
+}
+
+/* Each statement damages the one document there is. */
+static void
+damaged_rows (void **state)
+{
+  static const char *const damages[] = {
+    "UPDATE document SET stamp = x'00'",
+    "UPDATE document SET stamp = stamp || x'00'",
+    "UPDATE document SET stamp = 12",
+    "UPDATE document SET hash = ''",
+    "UPDATE document SET flags = -1",
+    "UPDATE document SET flags = 4294967296",
+    "UPDATE document SET seq = -5",
+  };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++)
+    {
+      struct opened o;
+      struct tally_slice id = { "a", 1 };
+      size_t n = 0;
+      uint64_t head = 0;
+
+      folder_create (&o);
+      folder_put (&o, "a", NULL, 1, NULL);
+      run_sql (o.path, damages[i]);
+      assert_int_equal (
+          o.store->get (o.handle, "things", &id, 1, 0, count, &n, &o.err),
+          TALLY_CORRUPT);
+      assert_int_equal (folder_put (&o, "a", NULL, 2, NULL), TALLY_CORRUPT);
+      if (!strstr (damages[i], "-5"))
+        assert_int_equal (
+            o.store->changes (o.handle, "things", 0, count, &n, &head, &o.err),
+            TALLY_CORRUPT);
+      assert_int_equal (n, 0);
+      folder_close (&o);
+    }
+}
+
+/* A seq lowered by other hands must not make one be given twice. */
+static void
+head_is_above_all (void **state)
+{
+  struct tally_outcome first, second;
+  struct opened o;
+
+  (void) state;
+  folder_create (&o);
+  folder_put (&o, "a", NULL, 1, &first);
+  run_sql (o.path, "UPDATE sqlite_sequence SET seq = 0");
+  assert_int_equal (folder_put (&o, "b", NULL, 1, &second), TALLY_OK);
+  assert_true (second.seq > first.seq);
+  run_sql (o.path, "DELETE FROM sqlite_sequence");
+  assert_int_equal (folder_put (&o, "a", NULL, 2, NULL), TALLY_CORRUPT);
+  assert_int_equal (folder_number (&o, "a"), 1);
+  run_sql (o.path, "INSERT INTO sqlite_sequence VALUES"
+                   " ('document', 9223372036854775807)");
+  assert_int_equal (folder_put (&o, "a", NULL, 2, NULL), TALLY_FAILED);
+  folder_close (&o);
+}
+
+/* What a file brings along does not run. */
+static void
+triggers_stay_silent (void **state)
+{
+  struct opened o;
+
+  (void) state;
+  folder_create (&o);
+  run_sql (o.path, "CREATE TRIGGER t AFTER INSERT ON document BEGIN"
+                   " DELETE FROM document; END");
+  assert_int_equal (folder_put (&o, "a", NULL, 1, NULL), TALLY_OK);
+  assert_int_equal (folder_number (&o, "a"), 1);
+  folder_close (&o);
+}
+
+/* The reason is in the message however long the path is. */
+static void
+message_of_long_path (void **state)
+{
+  struct opened o = { 0 };
+  char path[1000] = "/";
+
+  (void) state;
+  memset (path + 1, 'x', sizeof path - 2);
+  path[sizeof path - 1] = 0;
+  for (size_t i = 100; i < sizeof path - 1; i += 100)
+    path[i] = '/';
+  assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
+  assert_non_null (strstr (o.err.text, ": no such store"));
+}
+
+int
+main (void)
+{
+  const struct store_kit kit
+      = { .driver = tally_driver_1 (), .persistent = true, .fresh = fresh };
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (file_of_others),
+    cmocka_unit_test (file_of_others_wal),
+    cmocka_unit_test (file_of_no_database),
+    cmocka_unit_test (file_of_newer_version),
+    cmocka_unit_test (file_without_a_table),
+    cmocka_unit_test (file_is_a_folder),
+    cmocka_unit_test (file_in_no_folder),
+    cmocka_unit_test (file_is_empty),
+    cmocka_unit_test (readonly_changes_nothing),
+    cmocka_unit_test (damaged_rows),
+    cmocka_unit_test (head_is_above_all),
+    cmocka_unit_test (triggers_stay_silent),
+    cmocka_unit_test (message_of_long_path),
+  };
+  int failed;
+
+  if (folder_make ())
+    return 99;
+  failed = store_kit_run (&kit);
+  failed += cmocka_run_group_tests_name ("sqlite's own", tests, NULL, NULL);
+  folder_remove ();
+  return failed != 0;
+}
