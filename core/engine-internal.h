@@ -49,6 +49,7 @@ struct sync
   bool remote_done;
   uint64_t local_position;
   bool local_done;
+  bool looked; /* there were headers past a cursor */
 
   /* The window. */
   struct doclist remote, local, changed;
@@ -88,6 +89,10 @@ int run_rotate (struct run *run, struct tally_error *err);
 
 /* Tells the application. */
 void sync_progress (struct sync *sync);
+
+/* False: out of memory. */
+bool sync_conflict (struct sync *sync, struct tally_slice id,
+                    struct tally_slice raw_field);
 
 /* Notes that a document moved. */
 void sync_count (struct sync *sync, uint64_t *counter, bool deleted);

@@ -21,6 +21,7 @@ static const unsigned char absent_rev[TALLY_REV_SIZE];
 /* One document that is being brought together. */
 struct joined
 {
+  struct sync *sync;
   struct tally_slice id;
   const struct tally_doc *ours;   /* NULL: not here */
   const struct tally_doc *theirs; /* NULL: not there */
@@ -47,9 +48,10 @@ count_loser (void *ctx, const struct loser *loser)
 {
   struct joined *joined = ctx;
 
-  (void) loser;
   joined->conflicts++;
-  return TALLY_OK;
+  return sync_conflict (joined->sync, joined->id, loser->field)
+             ? TALLY_OK
+             : TALLY_FAILED;
 }
 
 static int
@@ -341,6 +343,7 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
     status = error_nomem (err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     {
+      joiner->joined[i].sync = sync;
       joiner->joined[i].id = ids[i];
       joiner->joined[i].ours
         = doclist_next_if (&joiner->ours, &at_ours, ids[i]);

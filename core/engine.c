@@ -12,6 +12,7 @@
 #include "engine-internal.h"
 #include "engine-connect.h"
 #include "error.h"
+#include "json.h"
 #include "timesource.h"
 
 /* ---- telling ------------------------------------------------------------ */
@@ -37,6 +38,37 @@ void
 sync_progress (struct sync *sync)
 {
   tell (sync, TALLY_EVENT_PROGRESS);
+}
+
+bool
+sync_conflict (struct sync *sync, struct tally_slice id,
+               struct tally_slice raw_field)
+{
+  const struct engine_link *link = sync->run->link;
+  struct tally_event event = { .size = sizeof event };
+  struct buf quoted = BUF_INIT, text = BUF_INIT;
+  bool good;
+
+  if (!link->event)
+    return true;
+  buf_add_slice (&text, id);
+  buf_add_byte (&text, '\0');
+  buf_addf (&quoted, "\"%.*s\"", (int) raw_field.size, raw_field.data);
+  json_decode_string (&text, buf_slice (&quoted));
+  buf_add_byte (&text, '\0');
+  good = !quoted.failed && !text.failed;
+  if (good)
+    {
+      event.type = TALLY_EVENT_CONFLICT;
+      event.link = link->name;
+      event.collection = sync->collection;
+      event.id = text.data;
+      event.field = text.data + id.size + 1;
+      link->event (link->event_ctx, &event);
+    }
+  buf_free (&text);
+  buf_free (&quoted);
+  return good;
 }
 
 void
@@ -118,6 +150,7 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
       buf_free (&sync->far_cursor);
       sync->far_cursor = next;
       sync->remote_done = !more;
+      sync->looked |= sync->remote.count > 0;
       return TALLY_OK;
     }
   buf_free (&next);
@@ -170,6 +203,7 @@ read_changed (struct sync *sync, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   sync->local_done = !changed.full;
+  sync->looked |= changed.last > 0;
   sync->local_position = changed.full ? changed.last : head;
   return TALLY_OK;
 }
@@ -304,8 +338,9 @@ finalize (struct sync *sync, struct tally_error *err)
   /* What could not be taken is asked for again. */
   if (sync->bad.status != TALLY_OK || !sync->pulls)
     far = had ? had->far : "";
-  if (had ? had->local == local && strcmp (had->far, far) == 0
-          : local == 0 && (!far[0] || strcmp (far, "0") == 0))
+  /* Cursors that moved only because other collections did need no note. */
+  if (!sync->looked || (had && had->local == local
+                        && strcmp (had->far, far) == 0))
     return TALLY_OK;
   return save_cursors (sync, local, far, err);
 }

@@ -117,9 +117,9 @@ call (struct peer *peer, const struct wire_message *message,
   make_request (peer, message);
   if (peer->request.failed)
     return error_nomem (err);
-  peer->round_trips++;
   status = channel_exchange (peer->channel, buf_slice (&peer->request),
                              &peer->reply, &peer->traffic, err);
+  peer->round_trips += status == TALLY_OK;
   if (status == TALLY_OK)
     status = open_reply (peer, &rest, err);
   if (status == TALLY_OK && peer->rotates)

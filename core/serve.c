@@ -262,7 +262,9 @@ run_servers (struct server *servers, size_t n, struct tally_error *err)
       {
         channel_stop (servers[i].channel);
         pthread_join (servers[i].thread, NULL);
-        if (servers[i].status != TALLY_OK && status == TALLY_OK)
+        /* To be cancelled is how a server ends well. */
+        if (servers[i].status != TALLY_OK
+            && servers[i].status != TALLY_CANCELLED && status == TALLY_OK)
           {
             status = servers[i].status;
             *err = servers[i].error;

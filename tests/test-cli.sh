@@ -333,7 +333,8 @@ expect "find by equality" 0 find $s docs '{"t":"x"}' --fields n
 is "find --fields" '{"_id":"b","n":2}
 {"_id":"c","n":30}'
 expect "find by comparison" 0 find $s docs '{"n":{"$gt":2,"$lte":30}}'
-is "is by number" '{"_id":"c","n":30,"t":"x"}'
+is "is by number" '{"_id":"a","n":5}
+{"_id":"c","n":30,"t":"x"}'
 expect "find --sort" 0 find $s docs --sort -n --fields n
 is "falling" '{"_id":"c","n":30}
 {"_id":"a","n":5}
@@ -629,7 +630,7 @@ transport = gone
 store = notes
 transport = hub
 EOT
-expect "check" 5 -c sync.ini check --json
+expect "check" 6 -c sync.ini check --json
 members "members of check" "section ok error skew_ms"
 is "sections of check" \
   "store notes true,transport gone false,transport hub true" \
