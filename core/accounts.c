@@ -97,19 +97,36 @@ read_line (struct accounts *accounts, char *line, struct tally_error *err)
   return add_row (accounts, token, name ? name : ACCOUNT_DEFAULT, err);
 }
 
+/* Reads a line; *size is that of all of it, a NUL within it included, which
+ * fgets does not tell. */
+static bool
+next_line (char line[LINE_MAX_BYTES], size_t *size, FILE *file)
+{
+  memset (line, 'x', LINE_MAX_BYTES);
+  if (!fgets (line, LINE_MAX_BYTES, file))
+    return false;
+  *size = LINE_MAX_BYTES - 1;
+  while (line[*size] != '\0')
+    --*size;
+  return true;
+}
+
 static int
 read_lines (struct accounts *accounts, const char *path, FILE *file,
             struct tally_error *err)
 {
   char line[LINE_MAX_BYTES];
   unsigned number = 0;
+  size_t size;
   int status = TALLY_OK;
 
-  while (status == TALLY_OK && fgets (line, sizeof line, file))
+  while (status == TALLY_OK && next_line (line, &size, file))
     {
       number++;
-      if (strlen (line) == sizeof line - 1)
+      if (size == sizeof line - 1)
         status = error_set (err, TALLY_CONFIG, "the line is too long");
+      else if (strlen (line) != size)
+        status = error_set (err, TALLY_CONFIG, "the line has a NUL byte");
       else
         status = read_line (accounts, line, err);
     }

@@ -462,11 +462,14 @@ answer_frame (const struct answer *answer, const char *account,
   wire_start (reply, asked.self);
   status = wire_open (&rest, sender, frame, &why);
   if (status == TALLY_OK)
+    status = wire_unseal (&rest, frame, &why);
+  if (status == TALLY_OK)
     {
       scoped_id (asked.sender, sender, account);
       answer_messages (&asked, rest);
     }
   else
     add_failure (reply, &why);
+  wire_seal (reply);
   return reply->failed ? error_nomem (err) : TALLY_OK;
 }

@@ -160,8 +160,8 @@ add_section (struct config_builder *b, const struct ini_section *from,
 {
   struct config *config = b->config;
   struct config_section *section;
-  enum config_kind kind;
-  const char *where, *name, *full;
+  enum config_kind kind = CONFIG_KIND_TALLY;
+  const char *where, *name = NULL, *full;
   int status;
 
   where = config_text (config, "%s:%u", b->file, from->line);
@@ -187,7 +187,7 @@ int
 config_take_ini (struct config_builder *b, const struct ini *ini,
           struct tally_error *err)
 {
-  size_t i, e = 0, index;
+  size_t i, e = 0, index = 0;
   int status;
 
   b->sections = calloc (ini->n_sections + 1, sizeof *b->sections);

@@ -136,8 +136,8 @@ unknown_endpoint (struct tally *tally, const char *text,
     return error_set (err, TALLY_CONFIG, "%s: no such endpoint; did you mean "
                       "\"%s\"?", text, near);
   return error_set (err, TALLY_CONFIG, "%s: no such endpoint; it is the name "
-                    "of a [store] or [transport], or DRIVER:VALUE like "
-                    "sqlite:notes.db", text);
+                    "of a [store] or [transport], or a driver's with a "
+                    "value, DRIVER:VALUE", text);
 }
 
 int

@@ -18,6 +18,16 @@
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
+/* Whose revision the result has. */
+enum side
+{
+  SIDE_NONE, /* there is no result: the document is gone on both */
+  SIDE_OURS,
+  SIDE_THEIRS,
+  SIDE_BOTH, /* they became equal meanwhile */
+  SIDE_NEW
+};
+
 /* One document that is being brought together. */
 struct joined
 {
@@ -26,7 +36,9 @@ struct joined
   const struct tally_doc *ours;   /* NULL: not here */
   const struct tally_doc *theirs; /* NULL: not there */
   const struct tally_doc *result; /* ours, theirs, or made */
+  enum side side;
   bool made;
+  bool both;                      /* neither side knew all of the other's */
   uint64_t seq;                   /* of the result, once it is here */
   size_t conflicts;
   bool again;
@@ -68,7 +80,15 @@ decode (const struct joiner *joiner, struct state *state,
                     doc->id.data, err->text);
 }
 
-/* Keeps the merged document, or finds that it is one of the two. */
+static bool
+same_rev (const struct tally_doc *doc, const struct tally_doc *other)
+{
+  return memcmp (doc->rev, other->rev, TALLY_REV_SIZE) == 0;
+}
+
+/* Keeps the merged document, or finds that it is one of the two.  One that
+ * won over writes that it did not know is made anew, too: it has seen them
+ * now, and whoever gets it must not find them unseen again. */
 static int
 keep_result (struct joiner *joiner, struct joined *joined,
              const struct state *merged, struct tally_error *err)
@@ -77,12 +97,18 @@ keep_result (struct joiner *joiner, struct joined *joined,
   struct buf meta = BUF_INIT;
 
   state_rev (merged, joined->id, doc.rev);
-  if (memcmp (doc.rev, joined->ours->rev, TALLY_REV_SIZE) == 0)
-    joined->result = joined->ours;
-  else if (memcmp (doc.rev, joined->theirs->rev, TALLY_REV_SIZE) == 0)
-    joined->result = joined->theirs;
-  if (joined->result)
-    return TALLY_OK;
+  joined->side = SIDE_NEW;
+  if (same_rev (&doc, joined->theirs))
+    joined->side = SIDE_THEIRS;
+  if (same_rev (&doc, joined->ours))
+    joined->side
+      = joined->side == SIDE_THEIRS ? SIDE_BOTH : SIDE_OURS;
+  if (joined->side == SIDE_BOTH || (!joined->both && joined->side != SIDE_NEW))
+    {
+      joined->result
+        = joined->side == SIDE_THEIRS ? joined->theirs : joined->ours;
+      return TALLY_OK;
+    }
   state_encode (merged, &meta);
   doc.flags = merged->deleted ? TALLY_DOC_DELETED : 0;
   doc.meta = buf_slice (&meta);
@@ -111,6 +137,9 @@ merge_one (struct joiner *joiner, struct joined *joined,
     status = decode (joiner, &theirs, joined->theirs, err);
   if (status == TALLY_OK)
     status = merge_states (&merged, &body, &ours, &theirs, &rules, err);
+  if (status == TALLY_OK && !rules.a_known)
+    joined->both = !state_knows_all (&theirs, &ours, rules.strict)
+                   && !state_knows_all (&ours, &theirs, rules.strict);
   if (status == TALLY_OK)
     status = keep_result (joiner, joined, &merged, err);
   state_free (&merged);
@@ -132,7 +161,12 @@ merge_all (struct joiner *joiner, struct tally_error *err)
       struct joined *joined = &joiner->joined[i];
 
       if (!joined->ours || !joined->theirs)
-        joined->result = joined->ours ? joined->ours : joined->theirs;
+        {
+          joined->result = joined->ours ? joined->ours : joined->theirs;
+          joined->side = joined->ours     ? SIDE_OURS
+                         : joined->theirs ? SIDE_THEIRS
+                                          : SIDE_NONE;
+        }
       else
         status = merge_one (joiner, joined, err);
     }
@@ -158,6 +192,9 @@ stored (struct joiner *joiner, struct joined *joined,
   memcpy (newest.bytes, joined->result->rev, STAMP_SIZE);
   replica_seen (joiner->sync->run->replica, &newest);
   joined->seq = outcome->seq;
+  /* What lost is seen from here on, whatever becomes of the push. */
+  joiner->sync->report.conflicts += joined->conflicts;
+  joined->conflicts = 0;
 }
 
 /* In a link that only pushes, nothing changes here. */
@@ -199,34 +236,56 @@ store_results (struct joiner *joiner, struct tally_error *err)
 
 /* ---- push --------------------------------------------------------------- */
 
-/* Counts a document once both sides have it. */
+static bool
+is_merged (const struct joined *joined)
+{
+  return joined->side == SIDE_NEW || joined->both;
+}
+
+/* Once both sides have it; has_moved false: they had it before. */
 static int
-joined_up (struct joiner *joiner, struct joined *joined,
+joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
            struct tally_error *err)
 {
   struct sync *sync = joiner->sync;
   bool deleted = joined->result->flags & TALLY_DOC_DELETED;
 
   sync->report.conflicts += joined->conflicts;
-  if (joined->result == joined->theirs && joined->result == joined->ours)
-    return TALLY_OK;
-  if (joined->result == joined->theirs)
-    sync_count (sync, &sync->report.pulled, deleted);
-  else if (joined->result == joined->ours)
-    sync_count (sync, &sync->report.pushed, deleted);
-  else
+  if (is_merged (joined))
     sync_count (sync, &sync->report.merged, false);
+  else if (!has_moved || joined->side == SIDE_BOTH)
+    sync->done++;
+  else if (joined->side == SIDE_THEIRS)
+    sync_count (sync, &sync->report.pulled, deleted);
+  else
+    sync_count (sync, &sync->report.pushed, deleted);
   if (joined->seq > 0 && !seqset_add (&sync->settled, joined->seq))
     return error_nomem (err);
   return TALLY_OK;
 }
 
+/* Where what is here now is not offered. */
+static void
+joined_here (struct joiner *joiner, struct joined *joined)
+{
+  struct sync *sync = joiner->sync;
+
+  sync->report.conflicts += joined->conflicts;
+  if (is_merged (joined))
+    sync_count (sync, &sync->report.merged, false);
+}
+
+/* A folder keeps what it was given, also beside what others put there. */
 static bool
 must_push (const struct joiner *joiner, const struct joined *joined)
 {
-  return joined->result && joined->result != joined->theirs && !joined->again
-         && joiner->sync->pushes
-         && !peer_is_passive (&joiner->sync->run->peer);
+  const struct sync *sync = joiner->sync;
+
+  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW)
+      || joined->again || !sync->pushes)
+    return false;
+  return joined->made || !peer_is_passive (&sync->run->peer)
+         || joined->ours->seq > sync->local_cursor;
 }
 
 static int
@@ -236,7 +295,7 @@ pushed (struct joiner *joiner, struct joined *joined,
   struct tally_error why;
 
   if (outcome->status == TALLY_OK)
-    return joined_up (joiner, joined, err);
+    return joined_up (joiner, joined, outcome->has_rev, err);
   if (outcome->status == TALLY_CONFLICT)
     {
       joined->again = true;
@@ -287,12 +346,10 @@ push_results (struct joiner *joiner, struct tally_error *err)
   return status;
 }
 
-/* What needs no push is done once it is here.  A merge that a folder does not
- * have yet is left for the changes to show: it is not settled. */
+/* What needs no push is done once it is here. */
 static int
 finish_others (struct joiner *joiner, struct tally_error *err)
 {
-  bool passive = peer_is_passive (&joiner->sync->run->peer);
   int status = TALLY_OK;
 
   for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
@@ -307,15 +364,10 @@ finish_others (struct joiner *joiner, struct tally_error *err)
         }
       if (!joined->result || must_push (joiner, joined))
         continue;
-      if (joined->result == joined->theirs)
-        status = joined_up (joiner, joined, err);
-      else if (joined->made)
-        {
-          joiner->sync->report.conflicts += joined->conflicts;
-          sync_count (joiner->sync, &joiner->sync->report.merged, false);
-        }
-      else if (passive)
-        joiner->sync->report.conflicts += joined->conflicts;
+      if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
+        status = joined_up (joiner, joined, joiner->sync->pulls, err);
+      else
+        joined_here (joiner, joined);
     }
   return status;
 }

@@ -62,6 +62,8 @@ take_outcome (struct push *push, const struct tally_doc *doc,
       if (outcome->has_rev)
         sync_count (sync, &sync->report.pushed,
                     doc->flags & TALLY_DOC_DELETED);
+      else
+        sync->done++;
       return TALLY_OK;
     case TALLY_CONFLICT:
       return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);

@@ -379,8 +379,6 @@ sync_windows (struct sync *sync, struct tally_error *err)
       *err = sync->bad;
       status = err->status;
     }
-  if (status == TALLY_OK && run_complaint (sync, err) != TALLY_OK)
-    status = err->status;
   return status;
 }
 
@@ -415,9 +413,17 @@ fill_report (struct sync *sync, int status, const struct tally_error *why)
   memset (&peer->traffic, 0, sizeof peer->traffic);
 }
 
+/* After these nothing more will come through. */
+static bool
+ends_run (int status)
+{
+  return status == TALLY_AGAIN || status == TALLY_CANCELLED
+         || status == TALLY_DENIED;
+}
+
 static int
 sync_collection (struct run *run, const char *collection, double started,
-                 tally_report_fn *emit, void *ctx, bool *stop,
+                 tally_report_fn *emit, void *ctx, bool *over,
                  struct tally_error *err)
 {
   struct sync sync = { .run = run, .collection = collection };
@@ -426,9 +432,13 @@ sync_collection (struct run *run, const char *collection, double started,
   sync.started = started;
   tell (&sync, TALLY_EVENT_SYNC_START);
   status = sync_windows (&sync, err);
+  *over = ends_run (status);
+  /* What a folder does not have whole yet keeps no other collection back. */
+  if (status == TALLY_OK)
+    status = run_complaint (&sync, err);
   fill_report (&sync, status, err);
   tell (&sync, TALLY_EVENT_SYNC_END);
-  *stop = emit && emit (ctx, &sync.report);
+  *over |= emit && emit (ctx, &sync.report);
   sync_free (&sync);
   return status;
 }
@@ -449,14 +459,6 @@ report_unreached (struct run *run, double started, tally_report_fn *emit,
   return status;
 }
 
-/* After these nothing more will come through. */
-static bool
-ends_run (int status)
-{
-  return status == TALLY_AGAIN || status == TALLY_CANCELLED
-         || status == TALLY_DENIED;
-}
-
 int
 engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
              struct tally_error *err)
@@ -465,7 +467,7 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
   double started = monotonic_seconds ();
   struct namelist names = { 0 };
   struct tally_error why = { 0 };
-  bool stop = false;
+  bool over = false;
   int status = run_connect (&run, err);
 
   if (status == TALLY_OK)
@@ -475,18 +477,16 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
       status = report_unreached (&run, started, emit, ctx, err);
       goto out;
     }
-  for (size_t i = 0; i < names.count && !stop; i++)
+  for (size_t i = 0; i < names.count && !over; i++)
     {
       int failed = sync_collection (&run, names.names[i], started, emit, ctx,
-                                    &stop, &why);
+                                    &over, &why);
 
       if (failed != TALLY_OK && status == TALLY_OK)
         {
           status = failed;
           *err = why;
         }
-      if (ends_run (failed))
-        break;
       started = monotonic_seconds ();
     }
 out:

@@ -60,11 +60,11 @@ tell_loser (const struct merge *merge, bool from_b, const struct field *lost,
   if (value_cmp (lost->value, won->value) == 0
       || is_known (merge, from_b, &lost->stamp))
     return TALLY_OK;
-  /* A whole write did not choose the fields that it does not have, and a
-   * tombstone's end is told as a whole. */
+  /* A whole write did not choose the fields that it does not have, and what
+   * ends in a tombstone is told as a whole. */
   if (!lost->value.data && !state_override (state, lost->key))
     return TALLY_OK;
-  if (merge->a->deleted || merge->b->deleted)
+  if (merge->out->deleted)
     return TALLY_OK;
   return merge->rules->loser (merge->rules->ctx, &loser);
 }
@@ -134,6 +134,17 @@ merge_fields (struct merge *merge)
 
 /* ---- the document as a whole ------------------------------------------- */
 
+/* Of a delete only its own stamp is lost: the field writes hidden in the
+ * tombstone come back, or are told of as fields. */
+static bool
+knows_whole (const struct merge *merge, const struct state *won,
+             const struct state *lost)
+{
+  if (lost->deleted)
+    return state_knows (won, &lost->whole, merge->rules->strict);
+  return state_knows_all (won, lost, merge->rules->strict);
+}
+
 /* A delete that meets writes it does not know loses them, or is lost. */
 static int
 tell_whole (const struct merge *merge)
@@ -146,13 +157,13 @@ tell_whole (const struct merge *merge)
   if (merge->a->deleted == merge->b->deleted)
     return TALLY_OK;
   if (!(a_wins ? merge->b_loses_unseen : merge->a_loses_unseen)
-      || state_knows_all (won, lost, merge->rules->strict))
+      || knows_whole (merge, won, lost))
     return TALLY_OK;
   memset (&loser, 0, sizeof loser);
   loser.from_b = a_wins;
   loser.field = slice_make ("", 0);
   loser.lost = lost->deleted ? slice_make (NULL, 0) : lost->body;
-  loser.lost_stamp = state_newest (lost);
+  loser.lost_stamp = lost->deleted ? lost->whole : state_newest (lost);
   loser.won = won->deleted ? slice_make (NULL, 0) : won->body;
   loser.won_stamp = won->whole;
   return merge->rules->loser (merge->rules->ctx, &loser);

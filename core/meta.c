@@ -233,6 +233,44 @@ only_hidden (const struct state *state)
   return members > 0;
 }
 
+static bool
+is_canonical_key (struct tally_slice key)
+{
+  struct buf quoted = BUF_INIT;
+  bool good;
+
+  buf_add_byte (&quoted, '"');
+  buf_add_slice (&quoted, key);
+  buf_add_byte (&quoted, '"');
+  good = !quoted.failed && json_is_canonical (quoted.data, quoted.size);
+  buf_free (&quoted);
+  return good;
+}
+
+/* The body's own keys are canonical, so only those of removed fields need a
+ * look.  Two spellings of one name would be two states with one meaning. */
+static bool
+fields_are_canonical (const struct state *state)
+{
+  struct field_cursor cursor;
+  struct field field;
+  size_t i = 0;
+
+  field_cursor_start (&cursor, state);
+  while (i < state->n_overrides && field_cursor_next (&cursor, &field))
+    {
+      struct tally_slice key = state->overrides[i].field;
+
+      if (json_key_cmp (field.key, key) != 0)
+        continue;
+      i++;
+      if (field.value.data ? !slice_equal (field.key, key)
+                           : !is_canonical_key (key))
+        return false;
+    }
+  return true;
+}
+
 int
 state_check (const struct state *state, struct tally_slice id,
              struct tally_error *err)
@@ -252,6 +290,8 @@ state_check (const struct state *state, struct tally_slice id,
     wrong = "is deleted, but has a body";
   else if (state_override (state, slice_text ("_id")))
     wrong = "has a field write to its _id";
+  else if (!fields_are_canonical (state))
+    wrong = "has a field write to a name that is not canonical";
   else if (!seen_is_needed (state))
     wrong = "names stamps as seen that stand in it";
   if (!wrong)

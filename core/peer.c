@@ -69,6 +69,7 @@ make_request (struct peer *peer, const struct wire_message *message)
     }
   if (message)
     wire_encode (&peer->request, message);
+  wire_seal (&peer->request);
 }
 
 static int
@@ -78,6 +79,8 @@ open_reply (struct peer *peer, struct tally_slice *rest,
   unsigned char far[REPLICA_ID_SIZE];
   int status = wire_open (rest, far, buf_slice (&peer->reply), err);
 
+  if (status == TALLY_OK)
+    status = wire_unseal (rest, buf_slice (&peer->reply), err);
   if (status != TALLY_OK)
     return error_set (err, status, "%s: %s", peer->channel->name, err->text);
   if (peer->has_far && memcmp (far, peer->far, sizeof far) != 0)

@@ -34,7 +34,7 @@ struct peer
 struct peer_welcome
 {
   enum wire_verdict verdict;
-  int64_t skew_ms;    /* the far clock less ours, half the way back taken off */
+  int64_t skew_ms;    /* the far clock less ours, half the way back off */
   char **collections; /* n names that sync */
   size_t n_collections;
   uint32_t *clients;

@@ -329,14 +329,16 @@ field_list_parse (struct field_list *out, const char *text, bool signs,
           out->fields, (out->count + 1) * sizeof *fields);
       struct field_name *field;
       struct buf quoted = BUF_INIT;
+      struct tally_slice name;
 
       if (!fields)
         return error_nomem (err);
       out->fields = fields;
       text += descending;
-      if (end == text || !utf8_valid (slice_make (text, (size_t) (end - text))))
+      name = slice_make (text, (size_t) (end - text));
+      if (end == text || !utf8_valid (name))
         return error_set (err, TALLY_INVALID, "fields: an empty or bad name");
-      json_encode_string (&quoted, slice_make (text, (size_t) (end - text)));
+      json_encode_string (&quoted, name);
       field = &fields[out->count++];
       memset (field, 0, sizeof *field);
       field->descending = descending;

@@ -15,7 +15,7 @@
 #include "segment.h"
 
 #define MAGIC "tally-segment"
-#define VERSION 1
+#define FORMAT_VERSION 1
 #define SUFFIX ".tally"
 #define NUMBER_DIGITS 10 /* at least */
 #define PART_DIGITS 4    /* at least */
@@ -129,7 +129,7 @@ segment_encode (struct buf *out, const struct segment *segment)
   unsigned char checksum[SEGMENT_CHECKSUM_SIZE] = { 0 };
 
   cbor_add_text (out, slice_text (MAGIC));
-  cbor_add_uint (out, VERSION);
+  cbor_add_uint (out, FORMAT_VERSION);
   cbor_add_bytes (out, slice_make (segment->folder, REPLICA_ID_SIZE));
   cbor_add_bytes (out, slice_make (segment->writer, REPLICA_ID_SIZE));
   cbor_add_text (out, segment->collection);
@@ -231,7 +231,7 @@ take_segment (struct tally_slice in, struct segment *out)
       || !slice_equal (magic, slice_text (MAGIC))
       || !cbor_take_uint (&in, &version))
     return TALLY_CORRUPT;
-  if (version != VERSION)
+  if (version != FORMAT_VERSION)
     return TALLY_UNSUPPORTED;
   if (!take_head (&in, out) || !cbor_take_array (&in, &n)
       || n > SEGMENT_DOCS_MAX || !holds_together (out, n))

@@ -22,7 +22,8 @@ system_wall_ms (void *ctx)
 static void
 system_sleep_ms (void *ctx, unsigned ms)
 {
-  struct timespec wait = { (time_t) (ms / 1000), (long) (ms % 1000) * 1000000 };
+  struct timespec wait
+    = { (time_t) (ms / 1000), (long) (ms % 1000) * 1000000 };
 
   (void) ctx;
   nanosleep (&wait, NULL);

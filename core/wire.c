@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "cbor.h"
 #include "error.h"
 #include "wire.h"
@@ -438,6 +440,51 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
   memcpy (sender, id.data, REPLICA_ID_SIZE);
   return TALLY_OK;
 }
+
+/* ---- the end ----------------------------------------------------------- */
+
+static void
+make_seal (unsigned char seal[WIRE_SEAL_SIZE], const char *data, size_t size)
+{
+  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *) data,
+                      size, NULL, 0);
+}
+
+void
+wire_seal (struct buf *out)
+{
+  unsigned char seal[WIRE_SEAL_SIZE];
+
+  if (out->failed)
+    return;
+  make_seal (seal, out->data, out->size);
+  cbor_add_bytes (out, slice_make (seal, sizeof seal));
+}
+
+int
+wire_unseal (struct tally_slice *rest, struct tally_slice frame,
+             struct tally_error *err)
+{
+  /* The head of a byte string that is shorter than 24 is one byte. */
+  const size_t tail = 1 + WIRE_SEAL_SIZE;
+  unsigned char seal[WIRE_SEAL_SIZE];
+  struct tally_slice end, given;
+
+  if (rest->size >= tail)
+    {
+      end = slice_make (rest->data + rest->size - tail, tail);
+      make_seal (seal, frame.data, frame.size - tail);
+      if (cbor_take_bytes (&end, &given) && given.size == sizeof seal
+          && memcmp (given.data, seal, sizeof seal) == 0)
+        {
+          rest->size -= tail;
+          return TALLY_OK;
+        }
+    }
+  return error_set (err, TALLY_AGAIN, "a message was damaged on its way");
+}
+
+/* ---- messages ---------------------------------------------------------- */
 
 int
 wire_decode (struct wire_message *message, struct tally_slice *rest,

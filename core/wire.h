@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages as bytes and back.  A frame is a CBOR sequence (RFC 8742): the
  * protocol version, the sender's replica id, then messages, each an array that
- * begins with its type; a reply frame answers them one by one in order.
+ * begins with its type, and at the end a hash of all that; a reply frame
+ * answers the messages one by one in order.
  * Encoding is RFC 8949 core deterministic: definite lengths, shortest heads;
  * anything else is refused.  Pure. */
 
@@ -20,6 +21,7 @@
 #define WIRE_PATH "/tally/v1"
 #define WIRE_CONTENT_TYPE "application/cbor-seq"
 #define WIRE_TOKEN_SIZE 16
+#define WIRE_SEAL_SIZE 16
 
 /* What one message may carry. */
 #define WIRE_HEADERS_MAX 16384
@@ -178,6 +180,15 @@ void wire_encode (struct buf *out, const struct wire_message *message);
  * version that this library does not speak; TALLY_INVALID: no frame. */
 int wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
                struct tally_slice frame, struct tally_error *err);
+
+/* Ends a frame: what is damaged on its way must not pass for a document that
+ * somebody wrote. */
+void wire_seal (struct buf *out);
+
+/* Takes the end off *rest, the end of this frame.  TALLY_AGAIN: the frame is
+ * not what was sent. */
+int wire_unseal (struct tally_slice *rest, struct tally_slice frame,
+                 struct tally_error *err);
 
 /* Reads the next message off *rest.  TALLY_NOTFOUND: there is no more (err is
  * left alone); TALLY_INVALID: it breaks a rule.  Free it. */

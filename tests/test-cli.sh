@@ -24,6 +24,7 @@ clean_up ()
 trap clean_up EXIT
 trap 'exit 99' HUP INT TERM PIPE
 cd "$tmp" || exit 99
+exec </dev/null
 # Nothing of the user's own must be read.
 HOME=$tmp
 export HOME
@@ -690,7 +691,9 @@ mkfifo pipe
 "$TALLY" put $s docs <pipe >out 2>err &
 p=$!
 exec 3>pipe
-printf '{"_id":"half' >&3
+# More than a pipe holds: it has begun to read when all of it is written.  A
+# signal that comes sooner may meet the shell on its way to the program.
+{ printf '{"_id":"half","a":"' && head -c 200000 /dev/zero | tr '\0' x; } >&3
 kill -TERM $p
 wait $p
 is "128+n" 143 $?

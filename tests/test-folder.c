@@ -18,9 +18,9 @@ const struct tally_driver *tally_driver_1 (void);
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "folder.h"
-#include "segment.h"
-#include "state.h"
+#include "../core/folder.h"
+#include "../core/segment.h"
+#include "../core/state.h"
 
 #define DEVICES 3
 #define IDS 40
@@ -596,16 +596,18 @@ test_half_a_segment (void **state)
   struct device *a = &w->devices[0], *b = &w->devices[1],
                 *c = &w->devices[2];
   char path[512], whole[520];
+  struct stat st;
 
   reopen (w, a);
   reopen (w, b);
   publish_one (w, a, 1, 1);
   publish_one (w, a, 2, 2);
   publish_one (w, b, 3, 3);
-  for (size_t size = 0; size < 200; size += 7)
+  blob_path (w, a, 1, 0, path);
+  assert_int_equal (stat (path, &st), 0);
+  for (size_t size = 0; size < (size_t) st.st_size; size += 7)
     {
       memset (&c->view, 0, sizeof c->view);
-      blob_path (w, a, 1, 0, path);
       snprintf (whole, sizeof whole, "%s.whole", path);
       assert_int_equal (rename (path, whole), 0);
       copy_file (whole, path, size);
@@ -985,6 +987,37 @@ test_base_is_skipped (void **state)
   assert_string_not_equal (b->view.cursor, cursor);
 }
 
+/* The base is there, and what it replaces is still there, too. */
+static void
+test_base_is_preferred (void **state)
+{
+  struct world *w = *state;
+  struct device *a = &w->devices[0], *b = &w->devices[1];
+
+  reopen (w, a);
+  for (unsigned i = 0; i < 16; i++)
+    publish_one (w, a, 1, i + 1);
+  assert_int_equal (put (w, a, 1, 17), TALLY_OK);
+  /* Three for the segment, the part, and three for the base. */
+  fault = (struct fault){ 0, 8, false };
+  assert_int_equal (commit (w, a), TALLY_OK);
+  memset (&fault, 0, sizeof fault);
+  assert_int_equal (count_blobs (w, a), 19);
+  assert_int_equal (read_all (w, b), TALLY_OK);
+  assert_int_equal (b->view.documents, 1);
+  assert_int_equal (b->view.value[1], 17);
+  reopen (w, a);
+  assert_int_equal (commit (w, a), TALLY_OK);
+  assert_int_equal (count_blobs (w, a), 2);
+  assert_int_equal (read_all (w, b), TALLY_OK);
+  assert_int_equal (b->view.documents, 0);
+
+  /* A part is as much needed as a segment. */
+  hide (w, a, 18, 1, false);
+  reopen (w, a);
+  assert_true (folder_is_behind (a->folder, "notes"));
+}
+
 static void
 test_distinct_documents_stay (void **state)
 {
@@ -1212,7 +1245,9 @@ test_die_after (void **state)
   torture (*state, true);
 }
 
-/* A call that fails and a run that goes on. */
+/* A call that fails, and a run that goes on: the note of what comes, the
+ * segment, the note of what came.  A note that fails is not written, a
+ * segment may be there. */
 static void
 test_fail_once (void **state)
 {
@@ -1225,14 +1260,18 @@ test_fail_once (void **state)
       unsigned id = (unsigned) i;
 
       assert_int_equal (put (w, a, id, id + 1), TALLY_OK);
-      fault = (struct fault){ 0, 1 + i % 3, i % 2 };
+      fault = (struct fault){ 0, 1 + i % 3, i % 6 == 1 };
       assert_int_equal (commit (w, a), TALLY_FAILED);
       memset (&fault, 0, sizeof fault);
+      assert_int_equal (put (w, a, id + 12, id), TALLY_OK);
       assert_int_equal (commit (w, a), TALLY_OK);
     }
   assert_int_equal (read_all (w, b), TALLY_OK);
   for (unsigned i = 0; i < 12; i++)
-    assert_int_equal (b->view.value[i], i + 1);
+    {
+      assert_int_equal (b->view.value[i], i + 1);
+      assert_int_equal (b->view.value[i + 12], i);
+    }
   reopen (w, a);
   assert_false (folder_is_ahead (a->folder));
   assert_false (folder_is_behind (a->folder, "notes"));
@@ -1264,6 +1303,7 @@ main (void)
     TEST (test_emptied_folder),
     TEST (test_compaction),
     TEST (test_base_is_skipped),
+    TEST (test_base_is_preferred),
     TEST (test_distinct_documents_stay),
     TEST (test_parts),
     TEST (test_base_goes_away),

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "segment.h"
+#include "../core/segment.h"
 
 #define WRITER "00112233445566778899aabbccddeeff"
 #define MUTATIONS 200000u

@@ -387,7 +387,7 @@ held_by_another (void **state)
   assert_int_equal (t->ops->open (&other, &host, values, 0, &t->err),
                     TALLY_AGAIN);
   assert_null (other);
-  assert_non_null (strstr (t->err.text, ": in use by another process"));
+  assert_non_null (strstr (t->err.text, ": in use already"));
   assert_int_equal (put (t, "a", "1"), TALLY_OK);
 }
 

@@ -286,6 +286,52 @@ TALLY_API int tally_collections (struct tally_replica *replica,
                                  tally_emit_name *emit, void *ctx,
                                  struct tally_error *err);
 
+/* ---- conflicts ---------------------------------------------------------- */
+
+/* One side of a conflict. */
+struct tally_assignment
+{
+  const char *value; /* JSON; NULL: the field was removed, or for the document
+                        as a whole, it was deleted */
+  const char *stamp; /* 16 characters */
+  const char *client;
+};
+
+/* An assignment that lost a merge and that the winner had not seen. */
+struct tally_conflict
+{
+  size_t size;
+  const char *id;         /* of the entry */
+  const char *collection;
+  const char *document;   /* the document's _id */
+  const char *field;      /* "": the document as a whole */
+  struct tally_assignment lost;
+  struct tally_assignment won;
+  const char *link;       /* over which it came */
+  uint64_t at_ms;
+};
+
+typedef int tally_conflict_fn (void *ctx,
+                               const struct tally_conflict *conflict);
+
+/* Emits the conflicts that this store keeps, the oldest first; with ids only
+ * these, and TALLY_NOTFOUND when one of them is not there. */
+TALLY_API int tally_conflicts (struct tally_replica *replica,
+                               const char *const *ids, size_t n,
+                               tally_conflict_fn *emit, void *ctx,
+                               struct tally_error *err);
+
+/* Writes what lost once more, as a new write, and drops the entry. */
+TALLY_API int tally_conflict_restore (struct tally_replica *replica,
+                                      const char *const *ids, size_t n,
+                                      tally_written_fn *emit, void *ctx,
+                                      struct tally_error *err);
+
+/* Drops entries for good. */
+TALLY_API int tally_conflict_drop (struct tally_replica *replica,
+                                   const char *const *ids, size_t n,
+                                   struct tally_error *err);
+
 /* ---- sync --------------------------------------------------------------- */
 
 enum tally_direction

@@ -11,6 +11,16 @@
 
 #include "store-kit-impl.h"
 
+/* Some drivers have no transactions, and say so. */
+static void
+skip_unless_batches (const struct kit *k)
+{
+  if (k->ops->max_entries != 1)
+    return;
+  print_message ("%s takes one entry at a time\n", k->kit->driver->name);
+  skip ();
+}
+
 static void
 put_expected (void **state)
 {
@@ -98,16 +108,14 @@ put_mixed (void **state, unsigned flags)
 static void
 put_some (void **state)
 {
+  skip_unless_batches (*state);
   put_mixed (state, 0);
 }
 
 static void
 put_all_or_none (void **state)
 {
-  struct kit *k = *state;
-
-  if (k->ops->max_entries == 1)
-    skip ();
+  skip_unless_batches (*state);
   put_mixed (state, TALLY_PUT_ALL);
 }
 
@@ -119,8 +127,7 @@ put_all (void **state)
   struct tally_entry entries[3];
   struct tally_outcome outcomes[3];
 
-  if (k->ops->max_entries == 1)
-    skip ();
+  skip_unless_batches (k);
   make_rev (one, 1);
   put_one (k, "things", "a", 1);
   put_one (k, "things", "b", 1);
@@ -144,8 +151,7 @@ put_twice (void **state)
   struct tally_entry entries[3];
   struct tally_outcome outcomes[3];
 
-  if (k->ops->max_entries == 1)
-    skip ();
+  skip_unless_batches (k);
   entries[0] = make_entry ("things", "b", NULL, 1, "{}");
   entries[1] = make_entry ("things", "a", NULL, 2, "{}");
   entries[2] = make_entry ("things", "b", NULL, 3, "{}");

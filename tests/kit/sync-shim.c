@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/* See the header. */
+
+/* The memory store is linked under the name that every driver has. */
+#define tally_driver_1 loopback_driver_1
+#include "../../drivers/transport-loopback.c"
+#undef tally_driver_1
+const struct tally_driver *tally_driver_1 (void);
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+
+#include "sync-shim.h"
+
+#define STORES 8
+
+/* ---- what the drivers were told ----------------------------------------- */
+
+struct hook
+{
+  unsigned at;
+  void (*fn) (void *ctx);
+  void *ctx;
+};
+
+struct held
+{
+  char name[64];
+  void *inner;
+  bool bare;
+  pthread_mutex_t lock; /* around every call of inner */
+};
+
+static struct
+{
+  pthread_mutex_t lock; /* guards all below but what is in inner */
+  struct held stores[STORES];
+  size_t n_stores;
+  enum shim_fault fault;
+  unsigned fault_at, exchanges, calls;
+  size_t where, reply_size;
+  struct hook exchange, call;
+  char call_store[64];
+} shim = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Takes the hook if it is due.  Under the lock. */
+static struct hook
+due (struct hook *hook, unsigned now)
+{
+  struct hook none = { 0, NULL, NULL }, taken = *hook;
+
+  if (!hook->fn || hook->at != now)
+    return none;
+  *hook = none;
+  return taken;
+}
+
+void
+shim_fault_at (enum shim_fault fault, unsigned at, size_t where)
+{
+  pthread_mutex_lock (&shim.lock);
+  shim.fault = fault;
+  shim.fault_at = at;
+  shim.where = where;
+  shim.exchanges = 0;
+  pthread_mutex_unlock (&shim.lock);
+}
+
+unsigned
+shim_exchanges (void)
+{
+  unsigned n;
+
+  pthread_mutex_lock (&shim.lock);
+  n = shim.exchanges;
+  pthread_mutex_unlock (&shim.lock);
+  return n;
+}
+
+size_t
+shim_reply_size (void)
+{
+  size_t size;
+
+  pthread_mutex_lock (&shim.lock);
+  size = shim.reply_size;
+  pthread_mutex_unlock (&shim.lock);
+  return size;
+}
+
+void
+shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx)
+{
+  pthread_mutex_lock (&shim.lock);
+  shim.exchange = (struct hook) { at, fn, ctx };
+  pthread_mutex_unlock (&shim.lock);
+}
+
+void
+shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
+                  void *ctx)
+{
+  pthread_mutex_lock (&shim.lock);
+  snprintf (shim.call_store, sizeof shim.call_store, "%s", store);
+  shim.call = (struct hook) { at, fn, ctx };
+  shim.calls = 0;
+  pthread_mutex_unlock (&shim.lock);
+}
+
+unsigned
+shim_calls (void)
+{
+  unsigned n;
+
+  pthread_mutex_lock (&shim.lock);
+  n = shim.calls;
+  pthread_mutex_unlock (&shim.lock);
+  return n;
+}
+
+/* ---- held and bare ------------------------------------------------------ */
+
+static const struct tally_store *
+memory (void)
+{
+  return tally_driver_1 ()->store;
+}
+
+static struct held *
+find_held (const char *name)
+{
+  for (size_t i = 0; i < shim.n_stores; i++)
+    if (strcmp (shim.stores[i].name, name) == 0)
+      return &shim.stores[i];
+  return NULL;
+}
+
+static int
+open_held (void **handle, const struct tally_host *host,
+           const struct tally_value *values, unsigned flags, bool bare,
+           struct tally_error *err)
+{
+  struct held *held;
+  int status = TALLY_OK;
+
+  pthread_mutex_lock (&shim.lock);
+  held = find_held (values[0].text);
+  if (!held && !(flags & TALLY_OPEN_CREATE))
+    {
+      err->status = status = TALLY_NOTFOUND;
+      snprintf (err->text, sizeof err->text, "%s: is not there",
+                values[0].text);
+    }
+  else if (!held && shim.n_stores < STORES)
+    {
+      held = &shim.stores[shim.n_stores];
+      status = memory ()->open (&held->inner, host, values, flags, err);
+      snprintf (held->name, sizeof held->name, "%s", values[0].text);
+      held->bare = bare;
+      pthread_mutex_init (&held->lock, NULL);
+      shim.n_stores++;
+    }
+  pthread_mutex_unlock (&shim.lock);
+  *handle = held;
+  return status;
+}
+
+static int
+held_open (void **handle, const struct tally_host *host,
+           const struct tally_value *values, unsigned flags,
+           struct tally_error *err)
+{
+  return open_held (handle, host, values, flags, false, err);
+}
+
+static int
+bare_open (void **handle, const struct tally_host *host,
+           const struct tally_value *values, unsigned flags,
+           struct tally_error *err)
+{
+  return open_held (handle, host, values, flags, true, err);
+}
+
+static void
+held_close (void *handle)
+{
+  (void) handle;
+}
+
+/* The hook may call the store: nothing is locked here. */
+static void
+enter (struct held *held, bool counted)
+{
+  struct hook hook = { 0, NULL, NULL };
+
+  pthread_mutex_lock (&shim.lock);
+  if (counted && strcmp (held->name, shim.call_store) == 0)
+    hook = due (&shim.call, ++shim.calls);
+  pthread_mutex_unlock (&shim.lock);
+  if (hook.fn)
+    hook.fn (hook.ctx);
+  pthread_mutex_lock (&held->lock);
+}
+
+static int
+leave (struct held *held, int status)
+{
+  pthread_mutex_unlock (&held->lock);
+  return status;
+}
+
+static int
+held_get (void *handle, const char *collection, const struct tally_slice *ids,
+          size_t n, unsigned flags, tally_emit_doc *emit, void *ctx,
+          struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, true);
+  return leave (held, memory ()->get (held->inner, collection, ids, n, flags,
+                                      emit, ctx, err));
+}
+
+static int
+held_put (void *handle, const struct tally_entry *entries, size_t n,
+          unsigned flags, struct tally_outcome *outcomes,
+          struct tally_error *err)
+{
+  struct held *held = handle;
+
+  if (held->bare && n > 1)
+    {
+      err->status = TALLY_INVALID;
+      snprintf (err->text, sizeof err->text, "%s: one entry a call",
+                held->name);
+      return TALLY_INVALID;
+    }
+  enter (held, true);
+  return leave (held, memory ()->put (held->inner, entries, n, flags,
+                                      outcomes, err));
+}
+
+static int
+held_changes (void *handle, const char *collection, uint64_t since,
+              tally_emit_doc *emit, void *ctx, uint64_t *head,
+              struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, true);
+  return leave (held, memory ()->changes (held->inner, collection, since,
+                                          emit, ctx, head, err));
+}
+
+static int
+held_note_get (void *handle, const char *key, tally_emit_bytes *emit,
+               void *ctx, struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, false);
+  return leave (held, memory ()->note_get (held->inner, key, emit, ctx, err));
+}
+
+static int
+held_note_put (void *handle, const char *key,
+               const struct tally_slice *expected,
+               const struct tally_slice *value, struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, false);
+  return leave (held, memory ()->note_put (held->inner, key, expected, value,
+                                           err));
+}
+
+static int
+held_note_list (void *handle, const char *prefix, tally_emit_name *emit,
+                void *ctx, struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, false);
+  return leave (held, memory ()->note_list (held->inner, prefix, emit, ctx,
+                                            err));
+}
+
+static int
+held_collections (void *handle, tally_emit_name *emit, void *ctx,
+                  struct tally_error *err)
+{
+  struct held *held = handle;
+
+  enter (held, false);
+  return leave (held, memory ()->collections (held->inner, emit, ctx, err));
+}
+
+void
+shim_reset (void)
+{
+  for (size_t i = 0; i < shim.n_stores; i++)
+    {
+      memory ()->close (shim.stores[i].inner);
+      pthread_mutex_destroy (&shim.stores[i].lock);
+    }
+  memset (shim.stores, 0, sizeof shim.stores);
+  memset (&shim.exchange, 0, sizeof shim.exchange);
+  memset (&shim.call, 0, sizeof shim.call);
+  shim.n_stores = 0;
+  shim_fault_at (SHIM_NONE, 0, 0);
+}
+
+/* ---- wire --------------------------------------------------------------- */
+
+struct wire_reply
+{
+  tally_emit_response *emit; /* NULL: the reply is lost */
+  void *ctx;
+  enum shim_fault fault;
+  size_t where;
+};
+
+static int
+damage (void *ctx, const struct tally_response *response)
+{
+  struct wire_reply *reply = ctx;
+  struct tally_response damaged = *response;
+  size_t at = reply->fault == SHIM_FLIP ? reply->where / 8 : reply->where;
+  char *bytes;
+  int stop;
+
+  pthread_mutex_lock (&shim.lock);
+  shim.reply_size = response->body.size;
+  pthread_mutex_unlock (&shim.lock);
+  if (!reply->emit)
+    return 0;
+  if (reply->fault < SHIM_SHORT || at >= response->body.size)
+    return reply->emit (reply->ctx, response);
+  bytes = malloc (response->body.size);
+  if (!bytes)
+    return 1;
+  memcpy (bytes, response->body.data, response->body.size);
+  damaged.body.data = bytes;
+  if (reply->fault == SHIM_SHORT)
+    damaged.body.size = at;
+  else
+    bytes[at] ^= (char) (1 << reply->where % 8);
+  stop = reply->emit (reply->ctx, &damaged);
+  free (bytes);
+  return stop;
+}
+
+static int
+is_cut (struct tally_error *err)
+{
+  err->status = TALLY_AGAIN;
+  snprintf (err->text, sizeof err->text, "wire: was cut");
+  return TALLY_AGAIN;
+}
+
+static int
+wire_exchange (void *handle, const struct tally_request *request,
+               tally_emit_response *emit, void *ctx,
+               struct tally_traffic *traffic, struct tally_error *err)
+{
+  struct wire_reply reply = { emit, ctx, SHIM_NONE, 0 };
+  struct hook hook;
+  int status = TALLY_OK;
+
+  pthread_mutex_lock (&shim.lock);
+  hook = due (&shim.exchange, ++shim.exchanges);
+  if (shim.exchanges == shim.fault_at)
+    reply.fault = shim.fault;
+  reply.where = shim.where;
+  pthread_mutex_unlock (&shim.lock);
+  if (hook.fn)
+    hook.fn (hook.ctx);
+  if (reply.fault == SHIM_CUT)
+    return is_cut (err);
+  if (reply.fault == SHIM_LOSE || reply.fault == SHIM_TWICE)
+    {
+      reply.emit = NULL;
+      status = loopback_exchange (handle, request, damage, &reply, traffic,
+                                  err);
+      reply.emit = emit;
+      if (status == TALLY_OK && reply.fault == SHIM_LOSE)
+        return is_cut (err);
+    }
+  if (status == TALLY_OK)
+    status = loopback_exchange (handle, request, damage, &reply, traffic,
+                                err);
+  return status;
+}
+
+/* ---- the drivers -------------------------------------------------------- */
+
+static const struct tally_option held_options[] = {
+  { "name", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL,
+    "which of them", NULL },
+  { NULL, 0, 0, NULL, NULL, NULL }
+};
+
+static const struct tally_store held_store = {
+  TALLY_STORE_INIT,
+  .threads = TALLY_THREADS_ANY,
+  .open = held_open,
+  .close = held_close,
+  .get = held_get,
+  .put = held_put,
+  .changes = held_changes,
+  .note_get = held_note_get,
+  .note_put = held_note_put,
+  .note_list = held_note_list,
+  .collections = held_collections,
+};
+
+static const struct tally_store bare_store = {
+  TALLY_STORE_INIT,
+  .threads = TALLY_THREADS_ANY,
+  .max_entries = 1,
+  .open = bare_open,
+  .close = held_close,
+  .get = held_get,
+  .put = held_put,
+  .changes = held_changes,
+};
+
+static const struct tally_transport wire_transport = {
+  TALLY_TRANSPORT_INIT,
+  .threads = TALLY_THREADS_ANY,
+  .open = loopback_open,
+  .close = loopback_close,
+  .exchange = wire_exchange,
+  .serve = loopback_serve,
+  .stop = loopback_stop,
+};
+
+static const struct tally_driver held_driver = {
+  TALLY_DRIVER_INIT,
+  .name = "held",
+  .summary = "memory that lives on",
+  .options = held_options,
+  .store = &held_store,
+};
+
+static const struct tally_driver bare_driver = {
+  TALLY_DRIVER_INIT,
+  .name = "bare",
+  .summary = "memory that can do little",
+  .options = held_options,
+  .store = &bare_store,
+};
+
+static const struct tally_driver wire_driver = {
+  TALLY_DRIVER_INIT,
+  .name = "wire",
+  .summary = "loopback with faults",
+  .options = loopback_options,
+  .transport = &wire_transport,
+};
+
+/* ---- worlds ------------------------------------------------------------- */
+
+void
+world_make (struct world *world, const char *driver)
+{
+  memset (world, 0, sizeof *world);
+  world->driver = driver ? driver : "held";
+  kit_folder_make (world->folder);
+}
+
+void
+world_remove (struct world *world)
+{
+  if (world->tally)
+    world_close (world);
+  kit_folder_remove (world->folder);
+  shim_reset ();
+}
+
+void
+world_path (const struct world *world, const char *store,
+            char path[2 * KIT_PATH])
+{
+  assert_true (snprintf (path, 2 * KIT_PATH, "%s/%s", world->folder, store)
+               < 2 * KIT_PATH);
+}
+
+static void
+add_drivers (struct tally *tally)
+{
+  static const struct tally_driver *const drivers[]
+    = { &held_driver, &bare_driver, &wire_driver };
+
+  for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
+    assert_int_equal (tally_registry_add (tally, drivers[i], NULL),
+                      TALLY_OK);
+}
+
+void
+world_open (struct world *world)
+{
+  const char *driver = world->driver, *key = "path", *at = world->folder;
+
+  if (strcmp (driver, "held") == 0 || strcmp (driver, "bare") == 0)
+    {
+      key = "name";
+      at = "held";
+    }
+
+  world->tally = kit_context (
+    world->setup,
+    "[store d1]\ndriver = %s\n%s = %s/d1\n"
+    "[store d2]\ndriver = %s\n%s = %s/d2\n"
+    "[store hub]\ndriver = %s\n%s = %s/hub\n"
+    "[transport wire]\ndriver = wire\n"
+    "[serve it]\ntransport = wire\nstore = hub\n"
+    "[sync l1]\nstore = d1\ntransport = wire\n"
+    "[sync l2]\nstore = d2\ntransport = wire\n",
+    driver, key, at, driver, key, at, driver, key, at);
+  add_drivers (world->tally);
+  world->d1 = kit_store (world->tally, "d1");
+  world->d2 = kit_store (world->tally, "d2");
+  world->hub = kit_store (world->tally, "hub");
+  kit_serve (&world->server, world->tally, "it");
+}
+
+void
+world_close (struct world *world)
+{
+  kit_serve_end (&world->server);
+  tally_replica_close (world->d1);
+  tally_replica_close (world->d2);
+  tally_replica_close (world->hub);
+  tally_free (world->tally);
+  world->tally = NULL;
+}
+
+void
+world_same (struct world *world)
+{
+  kit_same (world->d1, world->hub);
+  kit_same (world->d2, world->hub);
+}
+
+void
+world_sync (struct world *world)
+{
+  struct kit_run run;
+
+  kit_sync (&run, world->tally, "l1");
+  kit_sync (&run, world->tally, "l2");
+  kit_sync (&run, world->tally, "l1");
+}

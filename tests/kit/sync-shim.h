@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Static drivers for tests of the engine, and three stores wired with them.
+ *
+ * held: the memory store, but it lives on, by its name, when it is closed.
+ * bare: the same without notes and collections, one entry a call.
+ * wire: loopback, with a fault at the exchange that was asked for.
+ *
+ * What they are told is for the whole program, one test at a time. */
+
+#ifndef TALLY_TEST_SYNC_SHIM_H
+#define TALLY_TEST_SYNC_SHIM_H
+
+#include "sync-kit.h"
+
+/* Ends every held store and forgets faults, hooks and counts. */
+void shim_reset (void);
+
+enum shim_fault
+{
+  SHIM_NONE,
+  SHIM_CUT,   /* the request does not get there */
+  SHIM_LOSE,  /* it does, and the reply does not come back */
+  SHIM_TWICE, /* it gets there twice */
+  SHIM_SHORT, /* only the first `where` bytes of the reply come back */
+  SHIM_FLIP   /* bit `where` of the reply is another */
+};
+
+/* From now on exchanges are counted from 1; at the one numbered `at` this
+ * happens. */
+void shim_fault_at (enum shim_fault fault, unsigned at, size_t where);
+
+/* Exchanges since then. */
+unsigned shim_exchanges (void);
+
+/* The size of the last reply, before anything was done to it. */
+size_t shim_reply_size (void);
+
+/* Calls fn before exchange `at`, counted as above, once. */
+void shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx);
+
+/* Calls fn before call `at` of get, put or changes of this held store
+ * ("held/d1"), counted from now, once.  shim_calls: how many there were. */
+void shim_before_call (const char *store, unsigned at,
+                       void (*fn) (void *ctx), void *ctx);
+unsigned shim_calls (void);
+
+/* Two devices, each with a link of its name to a hub that is served in a
+ * thread, all in one context. */
+struct world
+{
+  const char *driver; /* of all three stores */
+  char folder[KIT_PATH];
+  const struct tally_setup *setup; /* or NULL */
+  struct tally *tally;
+  struct tally_replica *d1, *d2, *hub;
+  struct kit_server server;
+};
+
+/* Makes the folder; NULL: "held". */
+void world_make (struct world *world, const char *driver);
+void world_remove (struct world *world);
+
+void world_open (struct world *world);
+void world_close (struct world *world);
+
+/* Where a store of a closed world is kept. */
+void world_path (const struct world *world, const char *store,
+                 char path[2 * KIT_PATH]);
+
+/* All three are equal, by verify and by dump. */
+void world_same (struct world *world);
+
+/* Both devices in turn, and the first again. */
+void world_sync (struct world *world);
+
+#endif /* TALLY_TEST_SYNC_SHIM_H */
