@@ -71,7 +71,7 @@ read_all (struct input *in)
   ssize_t n;
 
   for (;;) {
-    if (make_room (in))
+    if (make_room (in) || signals_await (in->fd))
       return 1;
     want = in->room - in->size;
     n = read (in->fd, in->data + in->size, want < READ_MAX ? want : READ_MAX);
@@ -79,8 +79,6 @@ read_all (struct input *in)
       return 0;
     if (n > 0) {
       in->size += (size_t) n;
-    } else if (signals_caught ()) {
-      return 1;
     } else if (errno != EINTR) {
       cli_fail_errno (in->cli, in->name, errno);
       return 1;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/select.h>
 
 #include <tally/tally.h>
 
@@ -64,5 +65,26 @@ signals_end (void)
 int
 signals_caught (void)
 {
+  return caught;
+}
+
+/* A signal between a look at `caught` and a read that blocks would be slept
+ * over: they are let in by pselect only. */
+int
+signals_await (int fd)
+{
+  sigset_t blocked, before;
+  fd_set readable;
+  size_t i;
+
+  sigemptyset (&blocked);
+  for (i = 0; i < COUNT; i++)
+    sigaddset (&blocked, signals[i]);
+  sigprocmask (SIG_BLOCK, &blocked, &before);
+  FD_ZERO (&readable);
+  FD_SET (fd, &readable);
+  if (!caught)
+    pselect (fd + 1, &readable, NULL, NULL, NULL, &before);
+  sigprocmask (SIG_SETMASK, &before, NULL);
   return caught;
 }

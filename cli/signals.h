@@ -13,4 +13,8 @@ void signals_end (void);
 /* The signal that came, or 0. */
 int signals_caught (void);
 
+/* Waits until there is something to read; nonzero when a signal came instead,
+ * or before. */
+int signals_await (int fd);
+
 #endif

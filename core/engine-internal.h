@@ -77,11 +77,17 @@ bool idlist_add (struct idlist *list, struct tally_slice id);
 void idlist_free (struct idlist *list);
 
 static inline bool
-sync_cancelled (const struct sync *sync)
+run_cancelled (const struct run *run)
 {
-  const struct tally_host *host = sync->run->replica->host;
+  const struct tally_host *host = run->replica->host;
 
   return host && host->cancelled && host->cancelled (host->ctx);
+}
+
+static inline bool
+sync_cancelled (const struct sync *sync)
+{
+  return run_cancelled (sync->run);
 }
 
 /* Gives the pair a fresh token before the first thing of a run moves. */

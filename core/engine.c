@@ -421,6 +421,17 @@ ends_run (int status)
          || status == TALLY_DENIED;
 }
 
+/* When all is to stop, what fails first may look like something else: a
+ * server of the same context that is gone, say. */
+static int
+unless_cancelled (const struct run *run, int status, struct tally_error *err)
+{
+  if (status == TALLY_OK || status == TALLY_CANCELLED
+      || !run_cancelled (run))
+    return status;
+  return error_set (err, TALLY_CANCELLED, "cancelled");
+}
+
 static int
 sync_collection (struct run *run, const char *collection, double started,
                  tally_report_fn *emit, void *ctx, bool *over,
@@ -431,7 +442,7 @@ sync_collection (struct run *run, const char *collection, double started,
 
   sync.started = started;
   tell (&sync, TALLY_EVENT_SYNC_START);
-  status = sync_windows (&sync, err);
+  status = unless_cancelled (run, sync_windows (&sync, err), err);
   *over = ends_run (status);
   /* What a folder does not have whole yet keeps no other collection back. */
   if (status == TALLY_OK)
@@ -468,13 +479,16 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
   struct namelist names = { 0 };
   struct tally_error why = { 0 };
   bool over = false;
-  int status = run_connect (&run, err);
+  int status = run_cancelled (&run)
+                 ? error_set (err, TALLY_CANCELLED, "cancelled")
+                 : run_connect (&run, err);
 
   if (status == TALLY_OK)
     status = run_collections (&run, &names, err);
   if (status != TALLY_OK)
     {
-      status = report_unreached (&run, started, emit, ctx, err);
+      status = unless_cancelled (&run, status, err);
+      report_unreached (&run, started, emit, ctx, err);
       goto out;
     }
   for (size_t i = 0; i < names.count && !over; i++)

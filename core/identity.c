@@ -25,6 +25,9 @@
 
 #define IDENTITY_NOTE "identity"
 #define CLOCK_NOTE "clock"
+/* The longest span.  The first is a millisecond, and each is twice the one
+ * before: what a process does not use is lost, and many short ones would
+ * otherwise drive the clock ahead of the wall. */
 #define CLOCK_SPAN_MS 250
 /* A document that was written faster than time goes waits beyond this. */
 #define AHEAD_MS 60000
@@ -298,6 +301,23 @@ replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
 
 /* ---- the clock ---------------------------------------------------------- */
 
+static int
+clock_ends (const struct replica *replica, struct tally_error *err)
+{
+  return error_set (err, TALLY_FAILED, "%s: its clock is beyond the year "
+                    "2109", replica->name);
+}
+
+static uint64_t
+next_span (const struct replica *replica)
+{
+  uint64_t span = replica->clock_span_ms * 2;
+
+  if (span == 0)
+    return 1;
+  return span < CLOCK_SPAN_MS ? span : CLOCK_SPAN_MS;
+}
+
 /* Moves the clock to a span of time that nobody else gives stamps from. */
 static int
 reserve_span (struct replica *replica, uint64_t from_ms,
@@ -305,7 +325,7 @@ reserve_span (struct replica *replica, uint64_t from_ms,
 {
   struct buf note = BUF_INIT, next = BUF_INIT;
   struct tally_slice before, after;
-  uint64_t until = 0;
+  uint64_t until = 0, span = next_span (replica);
   bool found;
   int status;
 
@@ -322,9 +342,14 @@ reserve_span (struct replica *replica, uint64_t from_ms,
         }
       if (from_ms <= until)
         from_ms = until + 1;
+      /* A wall clock that is wrong for once must not be saved. */
+      if (from_ms + span > HLC_MS_MAX)
+        {
+          status = clock_ends (replica, err);
+          break;
+        }
       buf_clear (&next);
-      buf_addf (&next, "%llu",
-                (unsigned long long) from_ms + CLOCK_SPAN_MS);
+      buf_addf (&next, "%llu", (unsigned long long) (from_ms + span));
       before = found ? buf_slice (&note) : slice_make (NULL, 0);
       after = buf_slice (&next);
       status = next.failed ? error_nomem (err)
@@ -339,7 +364,8 @@ reserve_span (struct replica *replica, uint64_t from_ms,
           replica->clock.ms = from_ms;
           replica->clock.counter = -1;
         }
-      replica->clock_until_ms = from_ms + CLOCK_SPAN_MS;
+      replica->clock_until_ms = from_ms + span;
+      replica->clock_span_ms = span;
     }
   buf_free (&next);
   buf_free (&note);
@@ -360,10 +386,8 @@ clock_next (struct replica *replica, uint64_t wall, struct stamp *out,
       if (status != TALLY_OK)
         return status;
     }
-  if (!hlc_next (&replica->clock, wall, out))
-    return error_set (err, TALLY_FAILED, "%s: its clock is beyond the year "
-                      "2109", replica->name);
-  return TALLY_OK;
+  return hlc_next (&replica->clock, wall, out) ? TALLY_OK
+                                               : clock_ends (replica, err);
 }
 
 /* At least one millisecond past the document's newest, so that clients that

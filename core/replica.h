@@ -58,6 +58,7 @@ struct replica
   char *place;
   struct hlc clock;
   uint64_t clock_until_ms; /* stamps up to here are ours to give */
+  uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
   struct buf collections;  /* the fallback's list, as names with NULs */
 };
 

@@ -23,6 +23,7 @@
 /* Of one size always, so that it can be written over in one piece. */
 #define MARKER "tally linvo %d\nwrites %020" PRIu64 "\nholder %010ld\n"
 #define MARKER_START "tally linvo "
+#define MARKER_SIZE 60
 
 struct marker
 {
@@ -146,6 +147,25 @@ read_marker (int fd, struct marker *marker)
          && take_line (&p, "holder ", &marker->holder) && p == text + n;
 }
 
+/* Whether it is the first marker of a store whose making was cut short: a
+ * part of one, or zeros where a part should be. */
+static bool
+is_cut_short (int fd)
+{
+  static const char start[] = MARKER_START;
+  char text[MARKER_SIZE + 1];
+  ssize_t n = pread (fd, text, sizeof text, 0);
+  size_t zeros = 0, head = sizeof start - 1;
+
+  if (n < 0 || n > MARKER_SIZE)
+    return false;
+  while (zeros < (size_t) n && text[zeros] == '\0')
+    zeros++;
+  if (zeros == (size_t) n)
+    return true;
+  return memcmp (text, start, (size_t) n < head ? (size_t) n : head) == 0;
+}
+
 bool
 linvo_folder_mark (struct linvo_folder *folder, uint64_t writes)
 {
@@ -252,6 +272,7 @@ settle (struct linvo_folder *folder, unsigned flags, struct tally_error *err)
   const char *path = folder->path;
   enum linvo_standing standing;
   struct marker marker;
+  bool whole;
   int r;
 
   /* Another process may have finished one since the first look. */
@@ -262,8 +283,13 @@ settle (struct linvo_folder *folder, unsigned flags, struct tally_error *err)
     return r;
   folder->fresh = standing != LINVO_STORE;
 
-  if (!read_marker (folder->fd, &marker)
-      || (marker.format == 0 && !folder->fresh))
+  whole = read_marker (folder->fd, &marker);
+  if (!whole && folder->fresh && is_cut_short (folder->fd))
+    {
+      memset (&marker, 0, sizeof marker);
+      whole = true;
+    }
+  if (!whole || (marker.format == 0 && !folder->fresh))
     return linvo_fail (err, TALLY_CORRUPT, path, "its file TALLY is damaged");
   if (marker.format > LINVO_FORMAT)
     return linvo_fail (err, TALLY_UNSUPPORTED, path,

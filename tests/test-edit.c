@@ -201,7 +201,7 @@ test_a_put_over_hidden_fields (void **test)
   state_free (&out);
 }
 
-/* ---- the bound on overrides ------------------------------------------------ */
+/* ---- the bound on overrides --------------------------------------------- */
 
 static void
 fields (struct buf *body, unsigned n, unsigned value)

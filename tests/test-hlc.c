@@ -95,7 +95,7 @@ stamp_of (const char *text)
   return stamp;
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 static void
 test_client_ids (void **state)
@@ -129,7 +129,7 @@ test_fnv1a (void **state)
     }
 }
 
-/* ---- bytes and text ------------------------------------------------------ */
+/* ---- bytes and text ----------------------------------------------------- */
 
 static bool
 make (struct stamp *out, const json_t *row)
@@ -318,7 +318,7 @@ test_one_order (void **state)
     }
 }
 
-/* ---- the clock ------------------------------------------------------------ */
+/* ---- the clock ---------------------------------------------------------- */
 
 static void
 assert_after (const struct hlc *clock, const json_t *step)

@@ -19,7 +19,7 @@
 
 #define IDS 5000u
 
-/* ---- idmap --------------------------------------------------------------- */
+/* ---- idmap -------------------------------------------------------------- */
 
 static char ids[IDS][8];
 
@@ -107,7 +107,7 @@ test_idmap_takes_any_bytes (void **state)
   idmap_free (&map);
 }
 
-/* ---- seqset -------------------------------------------------------------- */
+/* ---- seqset ------------------------------------------------------------- */
 
 static void
 assert_seqset (const struct seqset *set, const bool *there, size_t n)
@@ -182,7 +182,7 @@ test_seqset_of_a_run_is_small (void **state)
   seqset_free (&set);
 }
 
-/* ---- doclist ------------------------------------------------------------- */
+/* ---- doclist ------------------------------------------------------------ */
 
 /* Sizes around the arena's blocks, in buffers that are overwritten. */
 static void

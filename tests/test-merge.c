@@ -39,7 +39,7 @@ assert_same (const struct version *a, const struct version *b)
   assert_true (slice_equal (buf_slice (&a->body), buf_slice (&b->body)));
 }
 
-/* ---- laws ---------------------------------------------------------------- */
+/* ---- laws --------------------------------------------------------------- */
 
 static void
 check_rev (const struct version *a, const struct version *b)
@@ -139,7 +139,7 @@ test_laws_of_any_states (void **state)
     }
 }
 
-/* ---- ties ---------------------------------------------------------------- */
+/* ---- ties --------------------------------------------------------------- */
 
 struct tie
 {
@@ -195,7 +195,7 @@ test_ties (void **state)
     check_tie (&rows[i].low, &rows[i].high);
 }
 
-/* ---- knowing -------------------------------------------------------------- */
+/* ---- knowing ------------------------------------------------------------ */
 
 /* What a state says that it knows is what went into it: never less, and as
  * long as every client is one writer, never more. */
@@ -232,7 +232,7 @@ test_knowledge (void **state)
     }
 }
 
-/* ---- losers --------------------------------------------------------------- */
+/* ---- losers ------------------------------------------------------------- */
 
 /* What was told of and what should be: one bit a field, one more for the
  * document, for each of the two sides. */
@@ -416,7 +416,7 @@ test_no_losers_in_sequence (void **state)
     }
 }
 
-/* ---- losers, by hand -------------------------------------------------------- */
+/* ---- losers, by hand ---------------------------------------------------- */
 
 static struct stamp
 at (uint64_t ms, uint32_t client)

@@ -14,7 +14,7 @@
 #include "../core/query.h"
 #include "rng.h"
 
-/* ---- parsing ------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------ */
 
 static void
 test_refused (void **state)
@@ -56,7 +56,7 @@ test_refused (void **state)
     }
 }
 
-/* ---- matching ------------------------------------------------------------- */
+/* ---- matching ----------------------------------------------------------- */
 
 static bool
 match (const char *text, const char *document)
@@ -149,7 +149,7 @@ test_escaped_names (void **state)
   assert_false (match ("{\"q\":2}", document));
 }
 
-/* ---- the order of values ---------------------------------------------------- */
+/* ---- the order of values ------------------------------------------------ */
 
 /* In rising order; those in one row are equal. */
 static const char *const ladder[][3] = {
@@ -215,7 +215,7 @@ test_value_order (void **state)
           }
 }
 
-/* ---- fields ------------------------------------------------------------------ */
+/* ---- fields ------------------------------------------------------------- */
 
 static void
 parse_fields (struct field_list *out, const char *text, bool signs)
@@ -316,7 +316,7 @@ test_projecting (void **state)
   assert_project ("gone", document, "{\"_id\":\"x\"}");
 }
 
-/* ---- anything ------------------------------------------------------------------ */
+/* ---- anything ----------------------------------------------------------- */
 
 /* Never a crash, whatever stands in a query. */
 static void

@@ -77,7 +77,7 @@ same (const struct state *a, const struct state *b, bool with_seen)
              || memcmp (a->seen, b->seen, a->n_seen * sizeof *a->seen) == 0);
 }
 
-/* ---- bytes --------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------- */
 
 static void
 test_round_trip (void **test)
@@ -365,7 +365,7 @@ test_mutated (void **test)
   buf_free (&meta);
 }
 
-/* ---- check --------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------- */
 
 struct check
 {
@@ -518,7 +518,7 @@ test_check_size (void **test)
   free (body);
 }
 
-/* ---- revision ------------------------------------------------------------ */
+/* ---- revision ----------------------------------------------------------- */
 
 static void
 test_rev_is_the_state (void **test)
@@ -570,7 +570,7 @@ test_rev_separates_parts (void **test)
   assert_memory_not_equal (ra, rb, sizeof ra);
 }
 
-/* ---- knowing ------------------------------------------------------------- */
+/* ---- knowing ------------------------------------------------------------ */
 
 static bool
 knows (const struct state *state, uint64_t ms, uint32_t client,
@@ -668,7 +668,7 @@ test_seen_leaves_out_what_stands (void **test)
   free (out.seen);
 }
 
-/* ---- walking ------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------ */
 
 static void
 test_cursor (void **test)

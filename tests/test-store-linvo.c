@@ -119,6 +119,34 @@ open_finishes_what_was_begun (void **state)
   assert_int_equal (linvo_kit_check (k, 1, 0), TALLY_OK);
 }
 
+/* And one that was cut short within it, at any byte. */
+static void
+open_finishes_half_a_marker (void **state)
+{
+  static const char whole[]
+      = "tally linvo 1\nwrites 00000000000000000000\nholder 0000004711\n";
+  static const char zeros[sizeof whole];
+  struct linvo_kit *k = *state;
+  size_t size;
+
+  for (size = 1; size < sizeof whole; size++)
+    {
+      assert_int_equal (mkdir (k->path, 0777), 0);
+      assert_int_equal (linvo_kit_write (k->path, "TALLY",
+                                         size % 2 ? whole : zeros, size), 0);
+      assert_refused (k, 0, TALLY_NOTFOUND, ": not there");
+      assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
+      assert_int_equal (linvo_kit_put (k, 1), TALLY_OK);
+      linvo_kit_close (k);
+      assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
+      linvo_kit_close (k);
+      assert_int_equal (linvo_kit_remove (k->path), 0);
+    }
+  assert_int_equal (mkdir (k->path, 0777), 0);
+  assert_int_equal (linvo_kit_write (k->path, "TALLY", "a list\n", 7), 0);
+  assert_refused (k, TALLY_OPEN_CREATE, TALLY_CORRUPT, "TALLY is damaged");
+}
+
 static void
 open_refuses_newer_format (void **state)
 {
@@ -341,6 +369,7 @@ main (void)
     TEST (open_needs_the_folder_above),
     TEST (open_takes_empty_folder),
     TEST (open_finishes_what_was_begun),
+    TEST (open_finishes_half_a_marker),
     TEST (open_refuses_newer_format),
     TEST (open_refuses_without_current),
     TEST (held_names_the_process),

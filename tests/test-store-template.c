@@ -316,6 +316,45 @@ missing_parent_is_not_found (void **state)
   assert_int_equal (reopen (t, TALLY_OPEN_CREATE), TALLY_NOTFOUND);
 }
 
+static void
+read_only_makes_nothing (void **state)
+{
+  struct test *t = *state;
+
+  assert_int_equal (fresh (t->path, sizeof t->path), 0);
+  assert_int_equal (reopen (t, TALLY_OPEN_CREATE | TALLY_OPEN_READONLY),
+                    TALLY_NOTFOUND);
+  assert_int_equal (access (t->path, F_OK), -1);
+}
+
+/* A put that cannot be finished leaves what was there, here and on disk. */
+static void
+failed_put_changes_nothing (void **state)
+{
+  struct test *t = *state;
+  char path[256];
+  uint64_t seq;
+
+  assert_int_equal (put (t, "a", "old"), TALLY_OK);
+  seq = t->seq;
+  snprintf (path, sizeof path, "%s/tmp", t->path);
+  assert_int_equal (mkdir (path, 0700), 0);
+  assert_int_equal (put (t, "a", "new"), TALLY_FAILED);
+  assert_int_equal (t->err.status, TALLY_FAILED);
+  assert_non_null (strstr (t->err.text, ": cannot be written"));
+  assert_body (t, "a", "old");
+  rmdir (path);
+  /* The name that the next one needs is taken by a folder. */
+  assert_int_equal (mkdir (file_path (t, seq + 1, path), 0700), 0);
+  assert_int_equal (put (t, "a", "new"), TALLY_FAILED);
+  assert_body (t, "a", "old");
+  rmdir (path);
+  assert_int_equal (put (t, "a", "new"), TALLY_OK);
+  assert_int_equal (reopen (t, 0), TALLY_OK);
+  assert_body (t, "a", "new");
+  assert_int_equal (count_changes (t), 1);
+}
+
 /* What a crash between the new file and the end of the old one leaves. */
 static void
 older_version_goes (void **state)
@@ -470,6 +509,8 @@ main (void)
     TEST (renamed_is_corrupt),
     TEST (not_a_folder_is_corrupt),
     TEST (missing_parent_is_not_found),
+    TEST (read_only_makes_nothing),
+    TEST (failed_put_changes_nothing),
     TEST (older_version_goes),
     TEST (leftovers_are_ignored),
     TEST (forgotten_leave_no_files),

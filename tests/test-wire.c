@@ -20,7 +20,7 @@
 
 static const struct tally_slice none = { NULL, 0 };
 
-/* ---- items --------------------------------------------------------------- */
+/* ---- items -------------------------------------------------------------- */
 
 enum kind
 {
@@ -237,7 +237,7 @@ test_other_kinds (void **state)
       }
 }
 
-/* ---- random messages -------------------------------------------------------- */
+/* ---- random messages ---------------------------------------------------- */
 
 static const enum wire_type types[]
     = { WIRE_FAILURE, WIRE_HELLO,   WIRE_META, WIRE_GET,    WIRE_PUT,
@@ -442,7 +442,7 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     fill_stored (rng, &out->as.stored, n);
 }
 
-/* ---- comparing ---------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------- */
 
 static void
 assert_slice (struct tally_slice a, struct tally_slice b)
@@ -557,7 +557,7 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
     }
 }
 
-/* ---- frames ------------------------------------------------------------------ */
+/* ---- frames ------------------------------------------------------------- */
 
 static const unsigned char sender[REPLICA_ID_SIZE] = "0123456789abcde";
 
@@ -746,7 +746,7 @@ test_mutated (void **state)
   buf_free (&copy);
 }
 
-/* ---- rules of messages ---------------------------------------------------------- */
+/* ---- rules of messages -------------------------------------------------- */
 
 static void
 assert_refused (const struct wire_message *message)

@@ -23,31 +23,31 @@ struct row {        /* a document as its file has it, but for the pointers */
   char bytes[];     /* id, meta, body */
 };
 struct files {      /* the handle; a driver has no other state */
-  int dir;
+  int at;           /* the folder, locked */
   uint64_t last;    /* the greatest seq ever given */
   struct row *rows; /* all of them, in rising seq, walked by each call: good */
   char path[];      /* for some thousand, then think of an index */
 };
 
 static int fail (struct tally_error *err, int status, const char *path,
-                 const char *name, const char *why) {
+    const char *name, const char *why) {
   snprintf (err->text, sizeof err->text, "%.170s/%s: %s", path, name, why);
   return err->status = status;
 }
 
 /* The link to the document's row, or else the last link, which is NULL. */
-static struct row **find (struct files *f, const char *collection,
-                          struct tally_slice id) {
+static struct row **find (struct files *f, const char *name,
+    struct tally_slice id) {
   struct row **p = &f->rows;
-  while (*p && ((*p)->doc.id.size != id.size || strcmp ((*p)->collection,
-                collection) || memcmp ((*p)->bytes, id.data, id.size)))
+  while (*p && (strcmp ((*p)->collection, name) || (*p)->doc.id.size != id.size
+      || memcmp ((*p)->bytes, id.data, id.size)))
     p = &(*p)->next;
   return p;
 }
 
 static int drop (struct files *f, struct row **p) { /* with its file */
   struct row *row = *p;
-  int r = row ? unlinkat (f->dir, row->name, 0) : 0;
+  int r = row ? unlinkat (f->at, row->name, 0) : 0;
   if (row) *p = row->next;
   free (row);
   return r;
@@ -56,7 +56,7 @@ static int drop (struct files *f, struct row **p) { /* with its file */
 /* Takes in the file of the greatest seq, and believes nothing in it.  Drops
  * the version before it, which may also be one that a crash has left. */
 static int load (struct files *f, const char *name, struct tally_error *err) {
-  int fd = openat (f->dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  int fd = openat (f->at, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat st;
   size_t all = fd >= 0 && !fstat (fd, &st) ? (size_t) st.st_size : 0;
   struct row *row = calloc (1, sizeof *row + all);
@@ -80,34 +80,34 @@ static int load (struct files *f, const char *name, struct tally_error *err) {
   f->last = doc->seq;
   return TALLY_OK;
 }
-/* The file is whole and on disk before it has its name, and the name is on
- * disk when the folder is. */
+
+/* The file is on disk before it has its name, and the name with the folder. */
 static int save (struct files *f, const struct tally_entry *entry,
-                 struct tally_error *err) {
+    struct tally_error *err) {
   struct tally_doc d = entry->doc;
   struct row row = { .doc = d };
   struct iovec parts[] = { { &row, sizeof row },
     { (char *) d.id.data, d.id.size }, { (char *) d.meta.data, d.meta.size },
     { (char *) d.body.data, d.body.size } };
   size_t size = sizeof row + d.id.size + d.meta.size + d.body.size;
-  int fd = openat (f->dir, "tmp", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  int fd = openat (f->at, "tmp", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   row.doc.id.data = row.doc.meta.data = row.doc.body.data = NULL;
   row.doc.seq = f->last + 1;
   snprintf (row.name, sizeof row.name, "%016llx", row.doc.seq + 0ULL);
   snprintf (row.collection, sizeof row.collection, "%s", entry->collection);
   fail (err, TALLY_FAILED, f->path, row.name, "cannot be written");
   if (fd >= 0 && writev (fd, parts, 4) == (ssize_t) size && !fsync (fd)
-      && !renameat (f->dir, "tmp", f->dir, row.name) && !fsync (f->dir)
+      && !renameat (f->at, "tmp", f->at, row.name) && !fsync (f->at)
       && !load (f, row.name, err)) err->status = TALLY_OK;
-  else unlinkat (f->dir, row.name, 0);
+  else unlinkat (f->at, row.name, 0);
   close (fd);
   return err->status;
 }
 
 static void files_close (void *handle) {
   struct files *f = handle;
-  close (f->dir);
-  f->dir = -1; /* so that the files stay */
+  close (f->at);
+  f->at = -1; /* so that the files stay */
   while (f->rows) drop (f, &f->rows);
   free (f);
 }
@@ -123,8 +123,8 @@ static int files_open (void **handle, const struct tally_host *host,
   memcpy (f->path, path, strlen (path));
   if ((flags & TALLY_OPEN_CREATE) && !(flags & TALLY_OPEN_READONLY))
     mkdir (path, 0777); /* open tells whether it is there now */
-  f->dir = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (f->dir >= 0 && !flock (f->dir, LOCK_EX | LOCK_NB))
+  f->at = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (f->at >= 0 && !flock (f->at, LOCK_EX | LOCK_NB))
     n = scandir (path, &names, NULL, alphasort); /* that is, by seq */
   if (n < 0)
     status = errno == ENOENT ? fail (err, TALLY_NOTFOUND, path, "", "missing")
@@ -160,14 +160,14 @@ static int files_put (void *handle, const struct tally_entry *e, size_t n,
   struct row *row = *find (f, e->collection, e->doc.id);
   struct tally_doc doc = row ? row->doc : no.doc;
   int fit = !e->expected || !memcmp (e->expected, doc.rev, TALLY_REV_SIZE);
-  int forget = fit && e->flags & TALLY_ENTRY_FORGET;
+  int gone = fit && e->flags & TALLY_ENTRY_FORGET;
   /* To forget, a nameless document keeps the seq from being used again. */
-  if (fit && save (f, forget ? &no : e, err)) return err->status;
-  if (forget && drop (f, find (f, e->collection, e->doc.id)) + fsync (f->dir))
+  if (fit && save (f, gone ? &no : e, err)) return err->status;
+  if (gone && (drop (f, find (f, e->collection, e->doc.id)) || fsync (f->at)))
     return fail (err, TALLY_FAILED, f->path, "", "cannot be written");
-  if (fit) doc = forget ? no.doc : e->doc;
+  if (fit) doc = gone ? no.doc : e->doc;
   outcome->status = fit ? TALLY_OK : TALLY_CONFLICT;
-  outcome->seq = fit && !forget ? f->last : doc.seq;
+  outcome->seq = fit && !gone ? f->last : doc.seq;
   memcpy (outcome->rev, doc.rev, TALLY_REV_SIZE);
   return TALLY_OK;
 }

@@ -103,7 +103,8 @@ enum
 
 /* One row of a driver's option table; a row with a NULL name ends it.  The
  * host parses, checks, documents and redacts by it.  In DRIVER:VALUE the
- * value goes to the first row. */
+ * value goes to the first row.  A name matches [a-z][a-z0-9_]{0,62} and is
+ * not `driver`, which is the host's. */
 struct tally_option
 {
   const char *name;
@@ -174,7 +175,8 @@ typedef int tally_emit_name (void *ctx, const char *name);
 enum
 {
   TALLY_OPEN_CREATE = 1,  /* make it when it is not there */
-  TALLY_OPEN_READONLY = 2 /* no slot that writes will be called */
+  TALLY_OPEN_READONLY = 2 /* no slot that writes will be called, and nothing
+                           * is made, also with CREATE */
 };
 
 enum
@@ -198,7 +200,8 @@ struct tally_entry
   const char *collection;
   uint32_t flags;
   /* The rev that must be stored now; all zero: the document must not be
-   * there; NULL: whatever is there.  Never NULL with FORGET. */
+   * there; NULL: whatever is there.  Never NULL with FORGET, which with all
+   * zero is TALLY_OK for a document that is not there. */
   const unsigned char *expected;
   struct tally_doc doc; /* seq is ignored; FORGET reads only the id */
   /* For a store with a digest: TALLY_FINGERPRINT_SIZE bytes that this entry
@@ -228,9 +231,9 @@ struct tally_store
   uint32_t max_entries; /* per put; 0: as the host likes; 1: no transactions */
 
   /* Makes *handle from the values, one for each row of the option table.
-   * TALLY_NOTFOUND when nothing is there and CREATE is not set (and then
-   * nothing is made); TALLY_AGAIN when another process holds it;
-   * TALLY_CORRUPT when it is there and is not a store. */
+   * TALLY_NOTFOUND when nothing is there and CREATE is not set, or READONLY
+   * is as well (and then nothing is made); TALLY_AGAIN when another process
+   * holds it; TALLY_CORRUPT when it is there and is not a store. */
   int (*open) (void **handle, const struct tally_host *host,
                const struct tally_value *values, unsigned flags,
                struct tally_error *err);
@@ -255,14 +258,16 @@ struct tally_store
    * order given.  An id twice in one batch and collection is TALLY_INVALID
    * and writes nothing.  On any status but TALLY_OK nothing was written.
    * At most TALLY_BATCH_ENTRIES entries and TALLY_BATCH_BYTES of bodies, or
-   * one larger document; with TALLY_PUT_ALL there may be more. */
+   * one larger document; with TALLY_PUT_ALL there may be more.  With n 0 it
+   * does nothing and returns TALLY_OK. */
   int (*put) (void *handle, const struct tally_entry *entries, size_t n,
               unsigned flags, struct tally_outcome *outcomes,
               struct tally_error *err);
 
   /* Emits headers with a seq above `since` in rising seq, each document once
    * (at its newest seq), tombstones included, all from one snapshot; then
-   * sets *head to a seq at or above all that was visible in the snapshot.
+   * sets *head to a seq at or above all that was visible in the snapshot,
+   * also when emit said stop, and documents at or below it were not emitted.
    * Once a seq has been emitted or returned as head, nothing may ever become
    * visible at or below it: take seqs inside the transaction that commits
    * them. */
@@ -388,12 +393,13 @@ struct tally_transport
                void *ctx, struct tally_error *err);
 
   /* Emits the whole blob in one piece.  TALLY_NOTFOUND when it is not
-   * there. */
+   * there, TALLY_FAILED when what has the name is not a regular blob. */
   int (*read) (void *handle, const char *name, tally_emit_bytes *emit,
                void *ctx, struct tally_error *err);
 
   /* Makes the blob whole, durable and visible in one step.  Never over
-   * another: TALLY_CONFLICT when the name is taken. */
+   * another: TALLY_CONFLICT when the name is taken.  After any other
+   * failure the blob may be there, whole, or not. */
   int (*create) (void *handle, const char *name, const void *data,
                  size_t size, struct tally_error *err);
 

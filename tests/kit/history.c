@@ -16,7 +16,7 @@ const char *const history_keys[HISTORY_KEYS]
 const char *const history_values[HISTORY_VALUES]
     = { "1", "1.0", "\"a\"", "[true,{}]" };
 
-/* ---- versions ------------------------------------------------------------ */
+/* ---- versions ----------------------------------------------------------- */
 
 void
 version_free (struct version *version)
@@ -61,7 +61,7 @@ version_merge (struct version *out, const struct version *a,
   buf_free (&body);
 }
 
-/* ---- the oracle ---------------------------------------------------------- */
+/* ---- the oracle --------------------------------------------------------- */
 
 int
 assignment_cmp (const struct assignment *x, const struct assignment *y)
@@ -166,7 +166,7 @@ oracle_equal (const struct oracle *a, const struct oracle *b)
   return true;
 }
 
-/* ---- writing ------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static struct version *
 add_version (struct history *history)
@@ -377,7 +377,7 @@ history_run_sequential (struct history *history, struct rng *rng,
     }
 }
 
-/* ---- states from nothing --------------------------------------------------- */
+/* ---- states from nothing ------------------------------------------------ */
 
 static struct stamp
 draw_stamp (struct rng *rng, uint64_t from)

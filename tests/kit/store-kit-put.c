@@ -314,6 +314,8 @@ forget (void **state)
                     TALLY_CONFLICT);
   assert_conflict (&outcome, 0, 0);
   assert_stored (k, "things", "b", 2);
+  assert_int_equal (forget_one (k, "things", "x", 0, &outcome), TALLY_OK);
+  assert_int_equal (outcome.seq, 0);
 
   assert_int_equal (forget_one (k, "things", "b", 2, &outcome), TALLY_OK);
   assert_int_equal (outcome.seq, 0);

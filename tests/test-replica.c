@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* Identity, clock and notes of a replica, with a store that has every slot
+ * and with one that has only those it must have. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../core/replica.h"
+#include "rng.h"
+#include "shared-store.h"
+
+static struct shared_store shared;
+
+static int
+with_all_slots (void **state)
+{
+  (void) state;
+  shared_start (&shared);
+  return 0;
+}
+
+static int
+with_required_slots (void **state)
+{
+  (void) state;
+  shared_start (&shared);
+  shared.ops.note_get = NULL;
+  shared.ops.note_put = NULL;
+  shared.ops.note_list = NULL;
+  shared.ops.collections = NULL;
+  shared.ops.max_entries = 1;
+  return 0;
+}
+
+static int
+end (void **state)
+{
+  (void) state;
+  shared_free (&shared);
+  return 0;
+}
+
+static struct stamp
+next (struct replica *replica, const struct stamp *newest)
+{
+  struct tally_error err = { 0, "" };
+  struct stamp stamp;
+
+  if (replica_stamp (replica, newest, &stamp, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+  return stamp;
+}
+
+static struct stamp
+at (uint64_t ms, uint32_t counter, uint32_t client)
+{
+  struct stamp stamp;
+
+  assert_true (stamp_make (&stamp, ms, counter, client));
+  return stamp;
+}
+
+static void
+set_note (struct replica *replica, const char *key, const char *text)
+{
+  struct tally_slice value = slice_text (text);
+  struct tally_error err;
+
+  assert_int_equal (replica_note_put (replica, key, NULL, &value, &err),
+                    TALLY_OK);
+}
+
+/* ---- the clock ---------------------------------------------------------- */
+
+static void
+test_stamps_rise (void **state)
+{
+  struct rng rng = rng_start ("stamps");
+  struct replica *replica = shared_replica (&shared);
+  struct stamp last = next (replica, NULL);
+
+  (void) state;
+  for (unsigned i = 0; i < 20000; i++)
+    {
+      struct stamp stamp;
+
+      if (rng_one_in (&rng, 3))
+        shared.wall_ms += rng_below (&rng, 40);
+      if (rng_one_in (&rng, 50))
+        shared.wall_ms -= rng_below (&rng, 5000);
+      stamp = next (replica, NULL);
+      assert_true (stamp_cmp (&stamp, &last) > 0);
+      assert_true (stamp_ms (&stamp) >= shared.wall_ms);
+      last = stamp;
+    }
+  replica_close (replica);
+}
+
+static int
+by_stamp (const void *a, const void *b)
+{
+  return stamp_cmp (a, b);
+}
+
+/* Two processes that share a file reserve spans of time. */
+static void
+test_two_replicas_never_give_one_twice (void **state)
+{
+  struct rng rng = rng_start ("two replicas");
+  struct replica *replicas[2]
+      = { shared_replica (&shared), shared_replica (&shared) };
+  struct stamp last[2] = { next (replicas[0], NULL),
+                           next (replicas[1], NULL) };
+  enum { N = 6000 };
+  struct stamp *given = calloc (N, sizeof *given);
+
+  (void) state;
+  assert_non_null (given);
+  for (size_t i = 0; i < N; i++)
+    {
+      uint32_t who = rng_below (&rng, 2);
+
+      if (rng_one_in (&rng, 4))
+        shared.wall_ms += rng_below (&rng, 60);
+      if (rng_one_in (&rng, 10))
+        replica_seen (replicas[who], &last[!who]);
+      given[i] = next (replicas[who], NULL);
+      assert_true (stamp_cmp (&given[i], &last[who]) > 0);
+      last[who] = given[i];
+    }
+  qsort (given, N, sizeof *given, by_stamp);
+  for (size_t i = 1; i < N; i++)
+    assert_int_not_equal (stamp_cmp (&given[i - 1], &given[i]), 0);
+  free (given);
+  replica_close (replicas[0]);
+  replica_close (replicas[1]);
+}
+
+static void
+test_the_clock_survives_reopening (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct stamp last = next (replica, NULL), stamp;
+
+  (void) state;
+  replica_close (replica);
+  /* An hour back, as after a dead battery. */
+  shared.wall_ms -= 3600000;
+  for (unsigned i = 0; i < 5; i++)
+    {
+      replica = shared_replica (&shared);
+      stamp = next (replica, NULL);
+      assert_true (stamp_cmp (&stamp, &last) > 0);
+      last = next (replica, NULL);
+      replica_close (replica);
+    }
+}
+
+/* A loop of commands, each a process of its own that writes once, must not
+ * run ahead of the wall: peers would refuse what it writes. */
+static void
+test_short_runs_stay_near_the_wall (void **state)
+{
+  struct stamp stamp = at (0, 0, 0);
+
+  (void) state;
+  for (unsigned i = 0; i < 3000; i++)
+    {
+      struct replica *replica = shared_replica (&shared);
+
+      stamp = next (replica, NULL);
+      replica_close (replica);
+      shared.wall_ms += 5;
+    }
+  assert_true (stamp_ms (&stamp) < shared.wall_ms + 1000);
+}
+
+/* Reserving is a durable write: a long run does it seldom. */
+static void
+test_long_runs_reserve_seldom (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  unsigned before;
+
+  (void) state;
+  next (replica, NULL);
+  before = shared.note_puts + shared.puts;
+  for (unsigned i = 0; i < 10000; i++)
+    {
+      next (replica, NULL);
+      shared.wall_ms++;
+    }
+  assert_true (shared.note_puts + shared.puts - before <= 60);
+  replica_close (replica);
+}
+
+static void
+test_seen_moves_the_clock (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct stamp other = at (shared.wall_ms + SHARED_SKEW_MS, 5, 9), stamp;
+
+  (void) state;
+  replica_seen (replica, &other);
+  stamp = next (replica, NULL);
+  assert_true (stamp_cmp (&stamp, &other) > 0);
+  /* Beyond max_skew it is somebody else's mistake. */
+  other = at (shared.wall_ms + SHARED_SKEW_MS + 1000, 0, 9);
+  replica_seen (replica, &other);
+  stamp = next (replica, NULL);
+  assert_true (stamp_cmp (&stamp, &other) < 0);
+  replica_close (replica);
+}
+
+/* The wall beyond the end of time once must not be for ever. */
+static void
+test_end_of_time_passes (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct tally_error err = { 0, "" };
+  struct stamp stamp;
+
+  (void) state;
+  shared.wall_ms = HLC_MS_MAX + 1;
+  assert_int_equal (replica_stamp (replica, NULL, &stamp, &err),
+                    TALLY_FAILED);
+  assert_int_equal (err.status, TALLY_FAILED);
+  replica_close (replica);
+  shared.wall_ms = SHARED_WALL_MS;
+  replica = shared_replica (&shared);
+  stamp = next (replica, NULL);
+  assert_true (stamp_ms (&stamp) < SHARED_WALL_MS + 1000);
+  replica_close (replica);
+}
+
+/* ---- bumps -------------------------------------------------------------- */
+
+static void
+test_a_stamp_is_past_the_newest (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  uint64_t ahead = shared.wall_ms + 5000;
+  struct stamp newest = at (ahead, 77, 9), stamp;
+
+  (void) state;
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_ms (&stamp), ahead + 1);
+  assert_int_equal (stamp_counter (&stamp), 0);
+  assert_int_equal (stamp_client (&stamp), replica->clock.client);
+  /* That was the document's bump, not the clock's. */
+  stamp = next (replica, NULL);
+  assert_true (stamp_ms (&stamp) < ahead);
+  newest = stamp;
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_ms (&stamp), stamp_ms (&newest) + 1);
+  newest = at (shared.wall_ms - 5000, 0, 9);
+  stamp = next (replica, &newest);
+  assert_true (stamp_ms (&stamp) >= shared.wall_ms);
+  assert_int_equal (shared.sleeps, 0);
+  replica_close (replica);
+}
+
+static void
+test_far_ahead_a_put_waits (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct stamp newest = at (shared.wall_ms + 59999, 0, 9);
+
+  (void) state;
+  next (replica, &newest);
+  assert_int_equal (shared.sleeps, 0);
+  newest = at (shared.wall_ms + 60000, 0, 9);
+  next (replica, &newest);
+  assert_int_equal (shared.sleeps, 1);
+  newest = at (shared.wall_ms + SHARED_SKEW_MS + 5, 0, 9);
+  next (replica, &newest);
+  assert_int_equal (shared.sleeps, 1);
+  replica_close (replica);
+}
+
+static void
+test_beyond_max_skew_only_the_counter_rises (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  uint64_t far = shared.wall_ms + SHARED_SKEW_MS;
+  struct stamp newest = at (far + 1, 7, 9), stamp;
+
+  (void) state;
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_ms (&stamp), far + 1);
+  assert_int_equal (stamp_counter (&stamp), 8);
+  assert_int_equal (stamp_client (&stamp), replica->clock.client);
+  newest = at (far + 1, HLC_COUNTER_MAX, 9);
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_ms (&stamp), far + 2);
+  assert_int_equal (stamp_counter (&stamp), 0);
+  newest = at (far, 7, 9);
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_ms (&stamp), far + 1);
+  assert_int_equal (stamp_counter (&stamp), 0);
+  replica_close (replica);
+}
+
+static void
+test_a_document_at_the_end_of_time (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct stamp newest = at (HLC_MS_MAX, HLC_COUNTER_MAX, 9), stamp;
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  assert_int_equal (replica_stamp (replica, &newest, &stamp, &err),
+                    TALLY_FAILED);
+  assert_int_equal (err.status, TALLY_FAILED);
+  newest = at (HLC_MS_MAX, 5, 9);
+  stamp = next (replica, &newest);
+  assert_int_equal (stamp_counter (&stamp), 6);
+  replica_close (replica);
+}
+
+/* ---- identity ----------------------------------------------------------- */
+
+static struct replica *
+open_at (const char *place, unsigned flags)
+{
+  struct tally_error err = { 0, "" };
+  struct replica *replica;
+
+  if (shared_open (&shared, &replica, flags, place, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+  return replica;
+}
+
+static void
+test_a_fresh_client_in_another_place (void **state)
+{
+  static const char *const places[] = { "a", "a", "b", "b", "a", "a\"\\" };
+  static const size_t clients[] = { 1, 1, 2, 2, 3, 4 };
+  unsigned char first[REPLICA_ID_SIZE], id[REPLICA_ID_SIZE];
+  uint32_t last = 0;
+
+  (void) state;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    {
+      struct replica *replica = open_at (places[i], TALLY_OPEN_CREATE);
+      struct tally_error err;
+      uint32_t *all;
+      size_t n;
+
+      replica_id (replica, id);
+      if (i == 0)
+        memcpy (first, id, sizeof first);
+      assert_memory_equal (id, first, sizeof id);
+      assert_int_equal (replica_clients (replica, &all, &n, &err), TALLY_OK);
+      assert_int_equal (n, clients[i]);
+      assert_int_equal (all[n - 1], replica->clock.client);
+      if (i > 0)
+        assert_int_equal (replica->clock.client == last,
+                          clients[i] == clients[i - 1]);
+      last = replica->clock.client;
+      free (all);
+      replica_close (replica);
+    }
+}
+
+static void
+test_looking_writes_nothing (void **state)
+{
+  static const unsigned char nobody[REPLICA_ID_SIZE];
+  struct replica *replica = open_at ("a", TALLY_OPEN_READONLY);
+  unsigned char id[REPLICA_ID_SIZE];
+  uint32_t client;
+
+  (void) state;
+  replica_id (replica, id);
+  assert_memory_equal (id, nobody, sizeof id);
+  replica_close (replica);
+  assert_int_equal (shared.puts + shared.note_puts, 0);
+
+  replica = open_at ("a", TALLY_OPEN_CREATE);
+  client = replica->clock.client;
+  replica_close (replica);
+  shared.puts = shared.note_puts = 0;
+  replica = open_at ("b", TALLY_OPEN_READONLY);
+  assert_int_equal (replica->clock.client, client);
+  replica_close (replica);
+  assert_int_equal (shared.puts + shared.note_puts, 0);
+}
+
+static void
+test_renewing (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  unsigned char before[REPLICA_ID_SIZE], id[REPLICA_ID_SIZE];
+  uint32_t client = replica->clock.client;
+  struct tally_error err;
+
+  (void) state;
+  replica_id (replica, before);
+  assert_int_equal (identity_renew (replica, false, &err), TALLY_OK);
+  replica_id (replica, id);
+  assert_memory_equal (id, before, sizeof id);
+  assert_int_not_equal (replica->clock.client, client);
+  client = replica->clock.client;
+  assert_int_equal (identity_renew (replica, true, &err), TALLY_OK);
+  replica_id (replica, id);
+  assert_memory_not_equal (id, before, sizeof id);
+  assert_int_not_equal (replica->clock.client, client);
+  client = replica->clock.client;
+  replica_close (replica);
+
+  replica = shared_replica (&shared);
+  replica_id (replica, before);
+  assert_memory_equal (id, before, sizeof id);
+  assert_int_equal (replica->clock.client, client);
+  assert_int_equal (replica->n_clients, 3);
+  replica_close (replica);
+}
+
+static void
+test_damaged_identity (void **state)
+{
+  static const char *const notes[]
+      = { "",
+          "{}",
+          "[]",
+          "x",
+          "{\"clients\":[],\"place\":\"here\","
+          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+          "{\"clients\":[1],\"place\":\"here\",\"replica\":\"0011\"}",
+          "{\"clients\":[1073741824],\"place\":\"here\","
+          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+          "{\"clients\":[\"1\"],\"place\":\"here\","
+          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+          "{\"clients\":[1],"
+          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+          "{\"clients\":[1],\"place\":\"here\","
+          "\"replica\":\"0011223344556677 899aabbccddeeff\"}" };
+  struct replica *replica = shared_replica (&shared), *again;
+
+  (void) state;
+  for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+    {
+      struct tally_error err = { 0, "" };
+
+      set_note (replica, "identity", notes[i]);
+      assert_int_equal (
+          shared_open (&shared, &again, TALLY_OPEN_CREATE, "here", &err),
+          TALLY_CORRUPT);
+      assert_null (again);
+      assert_int_equal (err.status, TALLY_CORRUPT);
+    }
+  /* These values may be read: anything is a place. */
+  set_note (replica, "identity",
+            "{\"clients\":[7],\"place\":7,"
+            "\"replica\":\"00112233445566778899aabbccddeeff\"}");
+  again = shared_replica (&shared);
+  assert_int_equal (again->n_clients, 2);
+  replica_close (again);
+  replica_close (replica);
+}
+
+static void
+test_damaged_clock (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct tally_error err = { 0, "" };
+  struct stamp stamp;
+
+  (void) state;
+  set_note (replica, "clock", "soon");
+  assert_int_equal (replica_stamp (replica, NULL, &stamp, &err),
+                    TALLY_CORRUPT);
+  assert_int_equal (err.status, TALLY_CORRUPT);
+  replica_close (replica);
+}
+
+static void
+test_id_text (void **state)
+{
+  static const unsigned char id[REPLICA_ID_SIZE] = "\0\1\xfe\xff";
+  unsigned char again[REPLICA_ID_SIZE];
+  char text[REPLICA_ID_TEXT];
+
+  (void) state;
+  replica_id_text (id, text);
+  assert_string_equal (text, "0001feff000000000000000000000000");
+  assert_true (replica_id_from_text (again, slice_text (text)));
+  assert_memory_equal (id, again, sizeof id);
+  assert_false (replica_id_from_text (again, slice_make (text, 31)));
+  assert_false (replica_id_from_text (again, slice_make (text, 30)));
+  text[31] = 'g';
+  assert_false (replica_id_from_text (again, slice_text (text)));
+}
+
+/* ---- notes -------------------------------------------------------------- */
+
+static void
+assert_note (struct replica *replica, const char *key, const char *expected)
+{
+  struct buf value = BUF_INIT;
+  struct tally_error err;
+  bool found;
+
+  buf_add_text (&value, "old");
+  assert_int_equal (replica_note_get (replica, key, &value, &found, &err),
+                    TALLY_OK);
+  assert_int_equal (found, expected != NULL);
+  assert_true (slice_equal (buf_slice (&value), slice_text (expected)));
+  buf_free (&value);
+}
+
+static int
+put_note (struct replica *replica, const char *key, const char *expected,
+          const char *text)
+{
+  struct tally_slice before = slice_text (expected);
+  struct tally_slice value = slice_text (text);
+  struct tally_error err = { 0, "" };
+  int status = replica_note_put (replica, key, &before, text ? &value : NULL,
+                                 &err);
+
+  assert_int_equal (err.status, status);
+  return status;
+}
+
+static void
+test_notes (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+
+  (void) state;
+  assert_note (replica, "k", NULL);
+  assert_int_equal (put_note (replica, "k", "x", "one"), TALLY_CONFLICT);
+  assert_int_equal (put_note (replica, "k", "", "one"), TALLY_CONFLICT);
+  assert_int_equal (put_note (replica, "k", NULL, "one"), TALLY_OK);
+  assert_note (replica, "k", "one");
+  assert_int_equal (put_note (replica, "k", NULL, "two"), TALLY_CONFLICT);
+  assert_int_equal (put_note (replica, "k", "on", "two"), TALLY_CONFLICT);
+  assert_int_equal (put_note (replica, "k", "one", "two"), TALLY_OK);
+  assert_int_equal (put_note (replica, "k", "two", "two"), TALLY_OK);
+  assert_int_equal (put_note (replica, "k", "one", NULL), TALLY_CONFLICT);
+  assert_note (replica, "k", "two");
+  assert_int_equal (put_note (replica, "k", "two", NULL), TALLY_OK);
+  assert_note (replica, "k", NULL);
+  assert_int_equal (put_note (replica, "k", NULL, NULL), TALLY_OK);
+  set_note (replica, "k", "");
+  assert_note (replica, "k", "");
+  assert_int_equal (put_note (replica, "k", "", "three"), TALLY_OK);
+  assert_note (replica, "k", "three");
+  replica_close (replica);
+}
+
+static int
+add_name (void *ctx, const char *name)
+{
+  struct buf *names = ctx;
+
+  buf_addf (names, "%s ", name);
+  return 0;
+}
+
+static int
+add_one_name (void *ctx, const char *name)
+{
+  add_name (ctx, name);
+  return 1;
+}
+
+static void
+assert_names (struct buf *names, const char *expected)
+{
+  assert_false (names->failed);
+  assert_int_equal (names->size, strlen (expected));
+  assert_memory_equal (names->data, expected, names->size);
+  buf_free (names);
+}
+
+static void
+test_note_lists (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct buf names = BUF_INIT;
+  struct tally_error err;
+
+  (void) state;
+  set_note (replica, "pair/b", "1");
+  set_note (replica, "pair/a", "1");
+  set_note (replica, "pairs", "1");
+  set_note (replica, "pair/", "1");
+  set_note (replica, "pair/B", "1");
+  set_note (replica, "pair/gone", "1");
+  assert_int_equal (put_note (replica, "pair/gone", "1", NULL), TALLY_OK);
+  assert_int_equal (
+      replica_note_list (replica, "pair/", add_name, &names, &err),
+      TALLY_OK);
+  assert_names (&names, "pair/ pair/B pair/a pair/b ");
+  assert_int_equal (
+      replica_note_list (replica, "pair/a", add_one_name, &names, &err),
+      TALLY_OK);
+  assert_names (&names, "pair/a ");
+  replica_close (replica);
+}
+
+static void
+test_collections (void **state)
+{
+  static const char *const put[] = { "b", "a", "_local", "b", "B" };
+  struct replica *replica = shared_replica (&shared);
+  struct buf names = BUF_INIT;
+  struct tally_error err;
+
+  (void) state;
+  for (size_t i = 0; i < sizeof put / sizeof *put; i++)
+    {
+      struct tally_entry entry = { .collection = put[i] };
+      struct tally_outcome outcome;
+
+      entry.doc.id = slice_text ("x");
+      entry.doc.rev[0] = 1;
+      assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
+                        TALLY_OK);
+    }
+  assert_int_equal (replica_collections (replica, add_name, &names, &err),
+                    TALLY_OK);
+  assert_names (&names, "B _local a b ");
+  replica_close (replica);
+  replica = shared_replica (&shared);
+  assert_int_equal (replica_collections (replica, add_one_name, &names, &err),
+                    TALLY_OK);
+  assert_names (&names, "B ");
+  replica_close (replica);
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+#define ON_BOTH(test)                                                         \
+  { #test " (all slots)", test, with_all_slots, end, NULL },                  \
+  { #test " (required slots)", test, with_required_slots, end, NULL }
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    ON_BOTH (test_stamps_rise),
+    ON_BOTH (test_two_replicas_never_give_one_twice),
+    ON_BOTH (test_the_clock_survives_reopening),
+    ON_BOTH (test_short_runs_stay_near_the_wall),
+    ON_BOTH (test_long_runs_reserve_seldom),
+    ON_BOTH (test_seen_moves_the_clock),
+    ON_BOTH (test_end_of_time_passes),
+    ON_BOTH (test_a_stamp_is_past_the_newest),
+    ON_BOTH (test_far_ahead_a_put_waits),
+    ON_BOTH (test_beyond_max_skew_only_the_counter_rises),
+    ON_BOTH (test_a_document_at_the_end_of_time),
+    ON_BOTH (test_a_fresh_client_in_another_place),
+    ON_BOTH (test_looking_writes_nothing),
+    ON_BOTH (test_renewing),
+    ON_BOTH (test_damaged_identity),
+    ON_BOTH (test_damaged_clock),
+    ON_BOTH (test_notes),
+    ON_BOTH (test_note_lists),
+    ON_BOTH (test_collections),
+    cmocka_unit_test (test_id_text),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
