@@ -28,8 +28,8 @@ int document_check_id (struct tally_slice id, struct tally_error *err);
 void document_make_id (char out[DOCUMENT_ID_MADE + 1]);
 
 /* Makes the canonical body and the plain id of a document given as JSON text.
- * Without an _id it takes one from the field id_field (a string or a number;
- * NULL: no such field), else a fresh one, and *made says so.  body and id
+ * The id is that of the field id_field (a string or a number) when one is
+ * named, else _id, else a fresh one, and *made says so.  body and id
  * are cleared first.  TALLY_INVALID: it is not a document. */
 int document_read (struct buf *body, struct buf *id, bool *made,
                    struct tally_slice text, const char *id_field,

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "peer.h"
 #include "public.h"
+#include "slice.h"
 
 /* ---- drivers ------------------------------------------------------------ */
 
@@ -16,6 +17,7 @@ struct drivers
 {
   int (*emit) (void *ctx, const struct tally_driver_info *info);
   void *ctx;
+  bool stop;
 };
 
 static const char *
@@ -45,25 +47,20 @@ emit_driver (void *ctx, const struct registry_item *item)
       info.abi = driver->abi;
       info.options = driver->options;
     }
-  return drivers->emit (drivers->ctx, &info);
+  drivers->stop = drivers->emit (drivers->ctx, &info) != 0;
+  return drivers->stop;
 }
 
-int
-tally_drivers (struct tally *tally, const char *name,
-               int (*emit) (void *ctx, const struct tally_driver_info *),
-               void *ctx, struct tally_error *err)
+/* Also of one that does not load. */
+static int
+tell_driver (struct tally *tally, struct drivers *drivers, const char *name,
+             struct tally_error *err)
 {
-  struct drivers drivers = { emit, ctx };
-  struct registry_item item = { 0 };
+  struct registry_item item = { .name = name };
   struct driver *driver;
-  int status;
-
-  err = PUBLIC_ERROR (err);
-  if (!name)
-    return registry_each (tally->registry, emit_driver, &drivers, err);
-  status
+  int status
     = registry_find (tally->registry, DRIVER_ANY, name, NULL, &driver, err);
-  item.name = name;
+
   if (status == TALLY_OK)
     {
       item.name = driver->name;
@@ -75,7 +72,47 @@ tally_drivers (struct tally *tally, const char *name,
       item.path = strchr (name, '/') ? name : NULL;
       item.error = err->text;
     }
-  emit_driver (&drivers, &item);
+  emit_driver (drivers, &item);
+  return status;
+}
+
+/* True when the nth endpoint names its driver by a path that no folder of
+ * drivers holds, and is the first to do so. */
+static bool
+names_another (const struct config *config, size_t n)
+{
+  const char *path = config->endpoints[n].driver;
+  const char *slash = strrchr (path, '/');
+
+  if (!slash)
+    return false;
+  for (size_t i = 0; config->driver_dirs[i]; i++)
+    if (slice_equal (slice_text (config->driver_dirs[i]),
+                     slice_make (path, (size_t) (slash - path))))
+      return false;
+  for (size_t i = 0; i < n; i++)
+    if (strcmp (config->endpoints[i].driver, path) == 0)
+      return false;
+  return true;
+}
+
+int
+tally_drivers (struct tally *tally, const char *name,
+               int (*emit) (void *ctx, const struct tally_driver_info *),
+               void *ctx, struct tally_error *err)
+{
+  const struct config *config = tally->config;
+  struct drivers drivers = { emit, ctx, false };
+  struct tally_error why;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  if (name)
+    return tell_driver (tally, &drivers, name, err);
+  status = registry_each (tally->registry, emit_driver, &drivers, err);
+  for (size_t i = 0; i < config->n_endpoints && status == TALLY_OK; i++)
+    if (!drivers.stop && names_another (config, i))
+      tell_driver (tally, &drivers, config->endpoints[i].driver, &why);
   return status;
 }
 

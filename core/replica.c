@@ -187,14 +187,15 @@ list_collection (struct replica *replica, const char *name,
                                  err);
       if (status != TALLY_OK)
         break;
-      before = known ? buf_slice (names) : slice_make (NULL, 0);
+      before = known ? slice_make ("", 0) : slice_make (NULL, 0);
       if (!well_formed (names))
         status = error_set (err, TALLY_CORRUPT, "%s: its list of collections "
                             "is damaged", replica->name);
       known = status == TALLY_OK && listed (names, name);
       if (known || status != TALLY_OK)
         break;
-      if (buf_reserve (names, strlen (name) + 1) && before.data)
+      /* Room first: the bytes before must not move. */
+      if (buf_reserve (names, strlen (name) + 1) && names->size > 0)
         before = buf_slice (names);
       buf_add (names, name, strlen (name) + 1);
       after = buf_slice (names);

@@ -207,6 +207,29 @@ test_device_restored (struct world *w, const char *driver)
   expect_rolled_back_device (w);
 }
 
+/* What the device wrote before under the same name was not known to it any
+ * more, and so it loses unseen. */
+static void
+test_loss_is_told (struct world *w, const char *driver)
+{
+  struct kit_run run;
+  const struct tally_report *report;
+
+  start (w, driver);
+  fill (w);
+  save (w, "d1");
+  kit_put (w->d1, "notes", "{\"_id\":\"n1\",\"v\":\"before\"}");
+  kit_sync (&run, w->tally, "l1");
+  restore (w, "d1");
+  kit_put (w->d1, "notes", "{\"_id\":\"n1\",\"v\":\"after\"}");
+  kit_sync (&run, w->tally, "l1");
+  report = kit_report (&run, "notes");
+  assert_string_equal (report->strategy, "full");
+  assert_int_equal (report->merged, 1);
+  assert_int_equal (report->conflicts, 1);
+  settle (w);
+}
+
 /* ---- the hub is rolled back --------------------------------------------- */
 
 /* one: of d1, known to the hub and d2 before; two: of the hub, known to d1;
@@ -366,6 +389,10 @@ test_cut (struct world *w, const char *driver, enum shim_fault fault)
   {                                                                         \
     test_device_restored (*state, #driver);                                 \
   }                                                                         \
+  static void driver##_loss_is_told (void **state)                          \
+  {                                                                         \
+    test_loss_is_told (*state, #driver);                                    \
+  }                                                                         \
   static void driver##_hub_restored (void **state)                          \
   {                                                                         \
     test_hub_restored (*state, #driver);                                    \
@@ -392,8 +419,8 @@ sqlite_reply_lost (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 #define TESTS(driver)                                                       \
-  TEST (driver##_device_restored), TEST (driver##_hub_restored),            \
-    TEST (driver##_device_cloned)
+  TEST (driver##_device_restored), TEST (driver##_loss_is_told),            \
+    TEST (driver##_hub_restored), TEST (driver##_device_cloned)
 
 int
 main (void)

@@ -216,13 +216,13 @@ static void
 prepare_meeting (struct world *w)
 {
   put_many (w->d1, 'a', 5);
-  kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":0,\"b\":0,\"c\":0}");
+  kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":0,\"b\":0}");
   kit_put (w->d1, "tasks", "{\"_id\":\"t\"}");
   world_sync (w);
   put_many (w->d1, 'b', 5);
   put_many (w->hub, 'h', 5);
-  kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":1,\"b\":0,\"c\":0}");
-  kit_put (w->hub, "notes", "{\"_id\":\"x\",\"a\":0,\"b\":1,\"c\":0}");
+  kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":1,\"b\":0}");
+  kit_put (w->hub, "notes", "{\"_id\":\"x\",\"a\":0,\"b\":1}");
   kit_put (w->d1, "notes", "{\"_id\":\"a001\",\"v\":1}");
   kit_put (w->hub, "notes", "{\"_id\":\"a002\",\"v\":1}");
 }
@@ -230,26 +230,34 @@ prepare_meeting (struct world *w)
 static void
 expect_meeting (struct world *w)
 {
+  /* The first run did all but what was written meanwhile. */
+  kit_expect (w->d1, "notes", "x", "\"a\":1,\"b\":1");
+  kit_expect (w->hub, "notes", "x", "\"a\":1,\"b\":1");
   world_sync (w);
   expect_everywhere (w, "x", "\"a\":1,\"b\":1,\"c\":9");
   expect_everywhere (w, "new", "\"v\":9");
-  expect_everywhere (w, "a001", "\"v\":1");
-  expect_everywhere (w, "a002", "\"v\":1");
+  expect_everywhere (w, "a001", "{\"_id\":\"a001\",\"c\":9,\"v\":1}");
+  expect_everywhere (w, "a002", "{\"_id\":\"a002\",\"c\":9,\"v\":1}");
+  expect_everywhere (w, "a003", "{\"_id\":\"a003\",\"c\":9,\"v\":0}");
   expect_settled (w, 5 + 5 + 5 + 2 + 1);
 }
 
+/* Another field of what both changed, one of us, the other and nobody. */
 static void
-edit_x (void *ctx)
+edit_all (void *ctx)
 {
+  static const char *const ids[] = { "x", "a001", "a002", "a003" };
   struct tally_replica *replica = ctx;
-  char *json = kit_get (replica, "notes", "x", NULL), *c;
 
-  c = strstr (json, "\"c\":");
-  assert_non_null (c);
-  c[4] = '9';
-  kit_put (replica, "notes", "%s", json);
+  for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+    {
+      char *json = kit_get (replica, "notes", ids[i], NULL);
+
+      json[strlen (json) - 1] = '\0';
+      kit_put (replica, "notes", "%s,\"c\":9}", json);
+      free (json);
+    }
   kit_put (replica, "notes", "{\"_id\":\"new\",\"v\":9}");
-  free (json);
 }
 
 static void
@@ -264,7 +272,7 @@ test_hub_changes_at_every_exchange (void **state)
 
       prepare_meeting (w);
       shim_fault_at (SHIM_NONE, 0, 0);
-      shim_before_exchange (at, edit_x, w->hub);
+      shim_before_exchange (at, edit_all, w->hub);
       kit_sync (&run, w->tally, "l1");
       exchanges = shim_exchanges ();
       expect_meeting (w);
@@ -287,7 +295,7 @@ test_device_changes_at_every_call (void **state)
       struct kit_run run;
 
       prepare_meeting (w);
-      shim_before_call ("held/d1", at, edit_x, w->d1);
+      shim_before_call ("held/d1", at, edit_all, w->d1);
       kit_sync (&run, w->tally, "l1");
       calls = shim_calls ();
       expect_meeting (w);
@@ -310,7 +318,7 @@ test_hub_changes_at_every_call (void **state)
       struct kit_run run;
 
       prepare_meeting (w);
-      shim_before_call ("held/hub", at, edit_x, w->hub);
+      shim_before_call ("held/hub", at, edit_all, w->hub);
       kit_sync (&run, w->tally, "l1");
       calls = shim_calls ();
       expect_meeting (w);
@@ -319,6 +327,51 @@ test_hub_changes_at_every_call (void **state)
       world_open (w);
     }
   assert_true (at > 8);
+}
+
+/* ---- a document that breaks a rule -------------------------------------- */
+
+/* It holds nothing else back, and comes once it is well. */
+static void
+test_bad_document (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  put_many (w->hub, 'h', 5);
+  put_many (w->d1, 'a', 5);
+  shim_spoil ("held/hub", "h002");
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_INVALID);
+  assert_non_null (strstr (run.err.text, "h002"));
+  kit_expect_figures (&run, "notes", FIGURES (4, 5, 0, 0, 0));
+  kit_expect (w->d1, "notes", "h002", NULL);
+  kit_expect (w->d1, "notes", "h004", "\"v\":0");
+  shim_spoil ("held/hub", NULL);
+  kit_sync (&run, w->tally, "l1");
+  kit_expect_figures (&run, "notes", FIGURES (1, 0, 0, 0, 0));
+  kit_sync (&run, w->tally, "l2");
+  expect_settled (w, 10);
+}
+
+/* Ours is refused, and offered again. */
+static void
+test_bad_document_of_ours (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  put_many (w->d1, 'a', 5);
+  shim_spoil ("held/d1", "a002");
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_INVALID);
+  assert_non_null (strstr (run.err.text, "a002"));
+  kit_expect_figures (&run, "notes", FIGURES (0, 4, 0, 0, 0));
+  shim_spoil ("held/d1", NULL);
+  kit_sync (&run, w->tally, "l1");
+  kit_expect_figures (&run, "notes", FIGURES (0, 1, 0, 0, 0));
+  kit_sync (&run, w->tally, "l2");
+  expect_settled (w, 5);
 }
 
 /* ---- directions --------------------------------------------------------- */
@@ -777,6 +830,8 @@ main (void)
     TEST (test_hub_changes_at_every_exchange),
     TEST (test_device_changes_at_every_call),
     TEST (test_hub_changes_at_every_call),
+    TEST (test_bad_document),
+    TEST (test_bad_document_of_ours),
     TEST (test_push_only),
     TEST (test_push_only_offers_older),
     TEST (test_push_only_loses),

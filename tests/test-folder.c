@@ -19,6 +19,7 @@ const struct tally_driver *tally_driver_1 (void);
 #include <sodium.h>
 
 #include "../core/folder.h"
+#include "../core/json.h"
 #include "../core/segment.h"
 #include "../core/state.h"
 
@@ -291,18 +292,30 @@ publish_one (struct world *w, struct device *device, unsigned id,
   assert_int_equal (commit (w, device), TALLY_OK);
 }
 
+static unsigned
+number_of (struct tally_slice digits)
+{
+  char text[16];
+
+  assert_true (digits.size < sizeof text);
+  memcpy (text, digits.data, digits.size);
+  text[digits.size] = '\0';
+  return (unsigned) strtoul (text, NULL, 10);
+}
+
 static void
 take (struct view *view, const struct tally_doc *doc)
 {
-  const char *n = strstr (doc->body.data, "\"n\":");
-  unsigned id = (unsigned) strtoul (doc->id.data + 1, NULL, 10);
+  unsigned id = number_of (slice_make (doc->id.data + 1, doc->id.size - 1));
+  struct tally_slice n;
 
+  assert_true (json_find_member (doc->body, slice_text ("n"), &n));
   assert_true (id < IDS);
   view->documents++;
   if (memcmp (doc->rev, view->rev[id], TALLY_REV_SIZE) <= 0)
     return;
   memcpy (view->rev[id], doc->rev, TALLY_REV_SIZE);
-  view->value[id] = (unsigned) strtoul (n + 4, NULL, 10);
+  view->value[id] = number_of (n);
 }
 
 /* Reads one segment, if there is one. */

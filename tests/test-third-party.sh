@@ -158,7 +158,7 @@ documents 1 300 theirs >theirs.ndjson
 documents 301 500 notes >notes.ndjson
 # Ids that no file name could be.
 long=$(awk 'BEGIN { while (n++ < 1024) printf "x" }')
-printf '{"_id":"%s"}\n{"_id":"../../%s"}\n{"_id":"/:*? \xc3\xa4"}\n' \
+printf '{"_id":"%s"}\n{"_id":"../../%s"}\n{"_id":"/:*? \303\244"}\n' \
   "$long" "escape" >>theirs.ndjson
 check "put to theirs" tally put theirs things theirs.ndjson -q
 check "put to notes" tally put notes things notes.ndjson -q

@@ -47,6 +47,7 @@ static struct
   size_t where, reply_size;
   struct hook exchange, call;
   char call_store[64];
+  char spoil_store[64], spoil_id[64];
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* Takes the hook if it is due.  Under the lock. */
@@ -122,6 +123,15 @@ shim_calls (void)
   n = shim.calls;
   pthread_mutex_unlock (&shim.lock);
   return n;
+}
+
+void
+shim_spoil (const char *store, const char *id)
+{
+  pthread_mutex_lock (&shim.lock);
+  snprintf (shim.spoil_store, sizeof shim.spoil_store, "%s", store);
+  snprintf (shim.spoil_id, sizeof shim.spoil_id, "%s", id ? id : "");
+  pthread_mutex_unlock (&shim.lock);
 }
 
 /* ---- held and bare ------------------------------------------------------ */
@@ -215,16 +225,40 @@ leave (struct held *held, int status)
   return status;
 }
 
+struct spoiling
+{
+  tally_emit_doc *emit;
+  void *ctx;
+  char id[64];
+};
+
+static int
+spoil (void *ctx, const struct tally_doc *doc)
+{
+  const struct spoiling *spoiling = ctx;
+  struct tally_doc spoilt = *doc;
+
+  if (doc->body.size > 0 && doc->id.size == strlen (spoiling->id)
+      && memcmp (doc->id.data, spoiling->id, doc->id.size) == 0)
+    spoilt.body.size--;
+  return spoiling->emit (spoiling->ctx, &spoilt);
+}
+
 static int
 held_get (void *handle, const char *collection, const struct tally_slice *ids,
           size_t n, unsigned flags, tally_emit_doc *emit, void *ctx,
           struct tally_error *err)
 {
   struct held *held = handle;
+  struct spoiling spoiling = { emit, ctx, "" };
 
   enter (held, true);
+  pthread_mutex_lock (&shim.lock);
+  if (strcmp (shim.spoil_store, held->name) == 0)
+    memcpy (spoiling.id, shim.spoil_id, sizeof spoiling.id);
+  pthread_mutex_unlock (&shim.lock);
   return leave (held, memory ()->get (held->inner, collection, ids, n, flags,
-                                      emit, ctx, err));
+                                      spoil, &spoiling, err));
 }
 
 static int
@@ -313,6 +347,7 @@ shim_reset (void)
   memset (&shim.exchange, 0, sizeof shim.exchange);
   memset (&shim.call, 0, sizeof shim.call);
   shim.n_stores = 0;
+  shim_spoil ("", NULL);
   shim_fault_at (SHIM_NONE, 0, 0);
 }
 

@@ -44,6 +44,10 @@ void shim_before_call (const char *store, unsigned at,
                        void (*fn) (void *ctx), void *ctx);
 unsigned shim_calls (void);
 
+/* From now on this held store gives a document that breaks a rule for this
+ * id; NULL: no more. */
+void shim_spoil (const char *store, const char *id);
+
 /* Two devices, each with a link of its name to a hub that is served in a
  * thread, all in one context. */
 struct world
