@@ -173,32 +173,32 @@ introduce (struct run *run, bool *routed, struct tally_error *err)
   return status;
 }
 
-/* Every id that either side wrote under may have been used twice. */
+/* Every id that either side wrote under may have been used twice.  The list
+ * is kept with the pair until all is compared, however often that is cut. */
 static int
-keep_own_clients (struct run *run, struct tally_error *err)
+restart_pair (struct run *run, struct tally_error *err)
 {
-  uint32_t *ours = NULL;
+  const struct peer_welcome *welcome = &run->welcome;
+  uint32_t *ours = NULL, *all;
   size_t n;
   int status = replica_clients (run->replica, &ours, &n, err);
 
-  if (status == TALLY_OK)
+  if (status != TALLY_OK)
+    return status;
+  all = realloc (ours, (n + welcome->n_clients + 1) * sizeof *all);
+  if (all)
     {
-      run->own_clients = malloc ((n + run->welcome.n_clients + 1)
-                                 * sizeof *run->own_clients);
-      if (!run->own_clients)
-        status = error_nomem (err);
+      if (welcome->n_clients > 0)
+        memcpy (all + n, welcome->clients, welcome->n_clients * sizeof *all);
+      /* Until the note is written the pair stays broken. */
+      status = identity_renew (run->replica, true, err);
+      if (status == TALLY_OK)
+        status = pair_restart (&run->pair, run->replica, all,
+                               n + welcome->n_clients, err);
     }
-  if (status == TALLY_OK)
-    {
-      memcpy (run->own_clients, ours, n * sizeof *ours);
-      if (run->welcome.n_clients > 0)
-        memcpy (run->own_clients + n, run->welcome.clients,
-                run->welcome.n_clients * sizeof *ours);
-      run->own.clients = run->own_clients;
-      run->own.n = n + run->welcome.n_clients;
-      run->strict = true;
-    }
-  free (ours);
+  else
+    status = error_nomem (err);
+  free (all ? all : ours);
   return status;
 }
 
@@ -206,17 +206,12 @@ static int
 mend (struct run *run, struct tally_error *err)
 {
   const struct tally_host *host = run->replica->host;
-  int status = keep_own_clients (run, err);
+  int status;
 
   if (host && host->log)
     host->log (host->ctx, 2, "a store was copied, restored or rolled back "
                              "since the last sync: everything is compared");
-  if (status == TALLY_OK && run->pair.exists)
-    status = pair_forget (&run->pair, run->replica, err);
-  if (status == TALLY_OK)
-    status = identity_renew (run->replica, true, err);
-  if (status == TALLY_OK)
-    status = load_pair (run, run->peer.far, err);
+  status = restart_pair (run, err);
   if (status == TALLY_OK)
     status = hello (run, true, err);
   if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
@@ -252,7 +247,6 @@ run_disconnect (struct run *run)
   peer_welcome_free (&run->welcome);
   peer_close (&run->peer);
   pair_free (&run->pair);
-  free (run->own_clients);
 }
 
 int

@@ -23,12 +23,6 @@ struct run
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
-
-  /* The pair was broken: every client id of either side, whose stamps count
-   * as known only where they stand. */
-  bool strict;
-  struct strict own;
-  uint32_t *own_clients;
 };
 
 /* One collection of a run. */
@@ -42,6 +36,8 @@ struct sync
   /* Where the last run left off; 0 and "": nowhere. */
   uint64_t local_cursor;
   bool full; /* no checkpoint */
+  /* The pair was broken and this has not been compared since. */
+  struct strict strict;
   bool pushes, pulls;
 
   /* Where this run is. */
@@ -88,6 +84,13 @@ static inline bool
 sync_cancelled (const struct sync *sync)
 {
   return run_cancelled (sync->run);
+}
+
+/* NULL: what is known counts. */
+static inline const struct strict *
+sync_strict (const struct sync *sync)
+{
+  return sync->strict.n > 0 ? &sync->strict : NULL;
 }
 
 /* Gives the pair a fresh token before the first thing of a run moves. */

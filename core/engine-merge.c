@@ -128,7 +128,7 @@ merge_one (struct joiner *joiner, struct joined *joined,
   struct merge_rules rules = { .loser = count_loser, .ctx = joined };
   int status;
 
-  rules.strict = sync->run->strict ? &sync->run->own : NULL;
+  rules.strict = sync_strict (sync);
   /* Unchanged since the cursor of an unbroken pair: they have it all. */
   rules.a_known = !peer_is_passive (&sync->run->peer)
                   && joined->ours->seq <= sync->local_cursor;
@@ -334,7 +334,7 @@ push_results (struct joiner *joiner, struct tally_error *err)
     }
   if (status == TALLY_OK && n > 0)
     status = peer_put (&sync->run->peer, sync->collection,
-                       sync->run->strict ? WIRE_PUT_STRICT : 0, docs, bases,
+                       sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs, bases,
                        n, sync->remote_done ? &sync->far_cursor : NULL,
                        outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)

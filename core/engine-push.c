@@ -87,9 +87,10 @@ push_batch (struct push *push, struct tally_error *err)
 
   if (status == TALLY_OK)
     status = peer_put (&run->peer, sync->collection,
-                       run->strict ? WIRE_PUT_STRICT : 0, push->docs.docs,
-                       NULL, n, sync->remote_done ? &sync->far_cursor : NULL,
-                       outcomes, err);
+                       sync_strict (sync) ? WIRE_PUT_STRICT : 0,
+                       push->docs.docs, NULL, n,
+                       sync->remote_done ? &sync->far_cursor : NULL, outcomes,
+                       err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = take_outcome (push, &push->docs.docs[i], &outcomes[i], err);
   free (outcomes);

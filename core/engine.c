@@ -118,6 +118,8 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   const char *far = cursor ? cursor->far : "";
 
   sync->full = !cursor;
+  if (sync->full)
+    sync->strict = (struct strict) { run->pair.own, run->pair.n_own };
   sync->local_cursor = cursor ? cursor->local : 0;
   if (run->peer.folder
       && folder_is_behind (run->peer.folder, sync->collection))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pair notes as canonical JSON:
  * {"contact":ms,"current":"hex","cursors":{"NAME":[local,"far"]},
- * "pending":"hex"}. */
+ * "own":[client],"pending":"hex"}. */
 
 #include <config.h>
 
@@ -158,6 +158,27 @@ read_cursor (struct pair *pair, const struct json_member *member)
 }
 
 static bool
+read_own (struct pair *pair, struct tally_slice note)
+{
+  struct tally_slice list, element;
+  uint64_t client;
+
+  if (!json_find_member (note, slice_text ("own"), &list))
+    return true;
+  /* An element is a digit and a comma at least. */
+  pair->own = malloc ((list.size / 2 + 1) * sizeof *pair->own);
+  if (!pair->own || json_type (list) != JSON_ARRAY)
+    return false;
+  while (json_next_element (&list, &element))
+    {
+      if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
+        return false;
+      pair->own[pair->n_own++] = (uint32_t) client;
+    }
+  return true;
+}
+
+static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
   struct tally_slice contact, cursors;
@@ -168,6 +189,7 @@ read_note (struct pair *pair, struct tally_slice note)
       || !read_token (&pair->pending, note, "pending")
       || !json_find_member (note, slice_text ("contact"), &contact)
       || !note_number (contact, &pair->contact_ms)
+      || !read_own (pair, note)
       || !json_find_member (note, slice_text ("cursors"), &cursors))
     return false;
   while (json_next_member (&cursors, &member))
@@ -227,6 +249,9 @@ write_note (const struct pair *pair, struct buf *out)
       buf_add_byte (out, ']');
     }
   buf_add_byte (out, '}');
+  for (size_t i = 0; i < pair->n_own; i++)
+    buf_addf (out, "%s%lu%s", i ? "," : ",\"own\":[",
+              (unsigned long) pair->own[i], i + 1 < pair->n_own ? "" : "]");
   write_token (out, "pending", &pair->pending);
   buf_add_byte (out, '}');
 }
@@ -262,6 +287,36 @@ pair_save (struct pair *pair, struct replica *replica,
   return status;
 }
 
+static void
+free_cursors (struct pair *pair)
+{
+  for (size_t i = 0; i < pair->n_cursors; i++)
+    {
+      free (pair->cursors[i].collection);
+      free (pair->cursors[i].far);
+    }
+  free (pair->cursors);
+  pair->cursors = NULL;
+  pair->n_cursors = 0;
+}
+
+int
+pair_restart (struct pair *pair, struct replica *replica,
+              const uint32_t *own, size_t n, struct tally_error *err)
+{
+  uint32_t *copy = malloc ((n + 1) * sizeof *copy);
+
+  if (!copy)
+    return error_nomem (err);
+  memcpy (copy, own, n * sizeof *copy);
+  free (pair->own);
+  pair->own = copy;
+  pair->n_own = n;
+  pair->current.set = pair->pending.set = false;
+  free_cursors (pair);
+  return pair_save (pair, replica, err);
+}
+
 int
 pair_forget (struct pair *pair, struct replica *replica,
              struct tally_error *err)
@@ -275,12 +330,8 @@ pair_forget (struct pair *pair, struct replica *replica,
 void
 pair_free (struct pair *pair)
 {
-  for (size_t i = 0; i < pair->n_cursors; i++)
-    {
-      free (pair->cursors[i].collection);
-      free (pair->cursors[i].far);
-    }
-  free (pair->cursors);
+  free_cursors (pair);
+  free (pair->own);
   buf_free (&pair->saved);
   memset (pair, 0, sizeof *pair);
 }

@@ -40,6 +40,10 @@ struct pair
   uint64_t contact_ms; /* of the last run, or hello */
   struct pair_cursor *cursors;
   size_t n_cursors;
+  /* After a broken pair: every client id of either side, whose stamps count
+   * as known only where they stand, wherever there is no cursor yet. */
+  uint32_t *own;
+  size_t n_own;
   bool exists;      /* there is a note */
   struct buf saved; /* its bytes, for compare-and-set */
 };
@@ -52,6 +56,11 @@ int pair_load (struct pair *pair, struct replica *replica,
 /* Writes it, durably.  TALLY_AGAIN: another run of this pair came between. */
 int pair_save (struct pair *pair, struct replica *replica,
                struct tally_error *err);
+
+/* Forgets tokens and cursors, takes these ids for its own and writes that,
+ * durably.  TALLY_AGAIN: as pair_save. */
+int pair_restart (struct pair *pair, struct replica *replica,
+                  const uint32_t *own, size_t n, struct tally_error *err);
 
 /* Removes the note. */
 int pair_forget (struct pair *pair, struct replica *replica,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the three files of the http driver share.  A handle has a client, a
+/* What the files of the http driver share.  A handle has a client, a
  * server, or both: a section may only call, only listen, or do the two. */
 
 #ifndef HTTP_H

@@ -308,8 +308,6 @@ expect_settled (struct rig *rig)
   kit_expect_nothing (&moved.again, 0);
 }
 
-#define FIGURES(...) (struct kit_figures) { __VA_ARGS__ }
-
 static void
 expect_filled (const struct rig *rig, const struct moved *moved)
 {
@@ -318,16 +316,18 @@ expect_filled (const struct rig *rig, const struct moved *moved)
   assert_int_equal (moved->a.n, 3);
   if (!rig->passive)
     {
-      kit_expect_figures (&moved->a, "notes", FIGURES (EACH, EACH, 0, 0, 0));
-      kit_expect_figures (&moved->a, "odd", FIGURES (odd_b, odd_a, 0, 0, 0));
-      kit_expect_figures (&moved->a, "tasks", FIGURES (3, 5, 0, 0, 0));
+      kit_expect_figures (&moved->a, "notes",
+                          KIT_FIGURES (EACH, EACH, 0, 0, 0));
+      kit_expect_figures (&moved->a, "odd",
+                          KIT_FIGURES (odd_b, odd_a, 0, 0, 0));
+      kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (3, 5, 0, 0, 0));
       return;
     }
-  kit_expect_figures (&moved->a, "notes", FIGURES (0, EACH, 0, 0, 0));
-  kit_expect_figures (&moved->b, "notes", FIGURES (EACH, EACH, 0, 0, 0));
-  kit_expect_figures (&moved->again, "notes", FIGURES (EACH, 0, 0, 0, 0));
-  kit_expect_figures (&moved->b, "odd", FIGURES (odd_a, odd_b, 0, 0, 0));
-  kit_expect_figures (&moved->b, "tasks", FIGURES (5, 3, 0, 0, 0));
+  kit_expect_figures (&moved->a, "notes", KIT_FIGURES (0, EACH, 0, 0, 0));
+  kit_expect_figures (&moved->b, "notes", KIT_FIGURES (EACH, EACH, 0, 0, 0));
+  kit_expect_figures (&moved->again, "notes", KIT_FIGURES (EACH, 0, 0, 0, 0));
+  kit_expect_figures (&moved->b, "odd", KIT_FIGURES (odd_a, odd_b, 0, 0, 0));
+  kit_expect_figures (&moved->b, "tasks", KIT_FIGURES (5, 3, 0, 0, 0));
 }
 
 /* Over a folder A first publishes all that it changed; B merges; and A takes
@@ -338,22 +338,23 @@ expect_edited (const struct rig *rig, const struct moved *moved)
   if (!rig->passive)
     {
       kit_expect_figures (&moved->a, "notes",
-                          FIGURES (B_EDITS + 1, A_EDITS + 1, 1, 0, 2));
-      kit_expect_figures (&moved->a, "tasks", FIGURES (0, 0, 3, 3, 0));
-      kit_expect_figures (&moved->a, "late", FIGURES (2, 0, 0, 0, 0));
-      kit_expect_figures (&moved->a, "odd", FIGURES (0, 0, 0, 0, 0));
+                          KIT_FIGURES (B_EDITS + 1, A_EDITS + 1, 1, 0, 2));
+      kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (0, 0, 3, 3, 0));
+      kit_expect_figures (&moved->a, "late", KIT_FIGURES (2, 0, 0, 0, 0));
+      kit_expect_figures (&moved->a, "odd", KIT_FIGURES (0, 0, 0, 0, 0));
       return;
     }
-  kit_expect_figures (&moved->a, "notes", FIGURES (0, A_EDITS + 2, 0, 0, 1));
-  kit_expect_figures (&moved->a, "tasks", FIGURES (0, 3, 0, 0, 1));
+  kit_expect_figures (&moved->a, "notes",
+                      KIT_FIGURES (0, A_EDITS + 2, 0, 0, 1));
+  kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (0, 3, 0, 0, 1));
   kit_expect_figures (&moved->b, "notes",
-                      FIGURES (A_EDITS + 1, B_EDITS + 1, 1, 0, 2));
-  kit_expect_figures (&moved->b, "tasks", FIGURES (0, 0, 3, 3, 0));
-  kit_expect_figures (&moved->b, "late", FIGURES (0, 2, 0, 0, 0));
+                      KIT_FIGURES (A_EDITS + 1, B_EDITS + 1, 1, 0, 2));
+  kit_expect_figures (&moved->b, "tasks", KIT_FIGURES (0, 0, 3, 3, 0));
+  kit_expect_figures (&moved->b, "late", KIT_FIGURES (0, 2, 0, 0, 0));
   kit_expect_figures (&moved->again, "notes",
-                      FIGURES (B_EDITS + 2, 0, 0, 0, 1));
-  kit_expect_figures (&moved->again, "tasks", FIGURES (2, 0, 0, 0, 1));
-  kit_expect_figures (&moved->again, "late", FIGURES (2, 0, 0, 0, 0));
+                      KIT_FIGURES (B_EDITS + 2, 0, 0, 0, 1));
+  kit_expect_figures (&moved->again, "tasks", KIT_FIGURES (2, 0, 0, 0, 1));
+  kit_expect_figures (&moved->again, "late", KIT_FIGURES (2, 0, 0, 0, 0));
 }
 
 static void

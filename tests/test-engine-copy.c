@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sync-shim.h"
+#include "sync-world.h"
 
 static int
 set_up (void **state)
@@ -210,18 +210,26 @@ test_device_restored (struct world *w, const char *driver)
 /* What the device wrote before under the same name was not known to it any
  * more, and so it loses unseen. */
 static void
-test_loss_is_told (struct world *w, const char *driver)
+lose_one (struct world *w)
 {
   struct kit_run run;
-  const struct tally_report *report;
 
-  start (w, driver);
   fill (w);
   save (w, "d1");
   kit_put (w->d1, "notes", "{\"_id\":\"n1\",\"v\":\"before\"}");
   kit_sync (&run, w->tally, "l1");
   restore (w, "d1");
   kit_put (w->d1, "notes", "{\"_id\":\"n1\",\"v\":\"after\"}");
+}
+
+static void
+test_loss_is_told (struct world *w, const char *driver)
+{
+  struct kit_run run;
+  const struct tally_report *report;
+
+  start (w, driver);
+  lose_one (w);
   kit_sync (&run, w->tally, "l1");
   report = kit_report (&run, "notes");
   assert_string_equal (report->strategy, "full");
@@ -366,6 +374,32 @@ cut_story (struct world *w, const char *driver, const struct story *story,
   assert_true (at > 9);
 }
 
+/* Also when the run that should have told is cut. */
+static void
+test_loss_is_told_late (void **state)
+{
+  struct world *w = *state;
+
+  for (unsigned at = 1; at <= 8; at++)
+    {
+      struct kit_run run;
+      uint64_t told;
+
+      start (w, "sqlite");
+      lose_one (w);
+      shim_fault_at (SHIM_LOSE, at, 0);
+      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+      shim_fault_at (SHIM_NONE, 0, 0);
+      told = kit_report (&run, "notes")->conflicts;
+      kit_sync (&run, w->tally, "l1");
+      told += kit_report (&run, "notes")->conflicts;
+      if (told != 1)
+        fail_msg ("exchange %u: told %u times", at, (unsigned) told);
+      world_remove (w);
+    }
+  w->folder[0] = '\0';
+}
+
 static void
 test_cut (struct world *w, const char *driver, enum shim_fault fault)
 {
@@ -426,8 +460,8 @@ int
 main (void)
 {
   const struct CMUnitTest tests[]
-    = { TESTS (sqlite), TESTS (linvo), TEST (sqlite_request_lost),
-        TEST (sqlite_reply_lost) };
+    = { TESTS (sqlite), TESTS (linvo), TEST (test_loss_is_told_late),
+        TEST (sqlite_request_lost), TEST (sqlite_reply_lost) };
 
   return cmocka_run_group_tests_name ("engine, copies", tests, NULL, NULL);
 }

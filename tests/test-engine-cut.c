@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sync-shim.h"
+#include "sync-world.h"
 
 static int
 set_up (void **state)

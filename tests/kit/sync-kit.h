@@ -109,6 +109,8 @@ struct kit_figures
   uint64_t pulled, pushed, merged, conflicts, deleted;
 };
 
+#define KIT_FIGURES(...) (struct kit_figures) { __VA_ARGS__ }
+
 void kit_expect_figures (const struct kit_run *run, const char *collection,
                          struct kit_figures figures);
 

@@ -14,8 +14,6 @@ const struct tally_driver *tally_driver_1 (void);
 
 #include <cmocka.h>
 
-#include <sys/stat.h>
-
 #include "sync-shim.h"
 
 #define STORES 8
@@ -500,35 +498,8 @@ static const struct tally_driver wire_driver = {
   .transport = &wire_transport,
 };
 
-/* ---- worlds ------------------------------------------------------------- */
-
 void
-world_make (struct world *world, const char *driver)
-{
-  memset (world, 0, sizeof *world);
-  world->driver = driver ? driver : "held";
-  kit_folder_make (world->folder);
-}
-
-void
-world_remove (struct world *world)
-{
-  if (world->tally)
-    world_close (world);
-  kit_folder_remove (world->folder);
-  shim_reset ();
-}
-
-void
-world_path (const struct world *world, const char *store,
-            char path[2 * KIT_PATH])
-{
-  assert_true (snprintf (path, 2 * KIT_PATH, "%s/%s", world->folder, store)
-               < 2 * KIT_PATH);
-}
-
-static void
-add_drivers (struct tally *tally)
+shim_register (struct tally *tally)
 {
   static const struct tally_driver *const drivers[]
     = { &held_driver, &bare_driver, &wire_driver };
@@ -536,60 +507,4 @@ add_drivers (struct tally *tally)
   for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
     assert_int_equal (tally_registry_add (tally, drivers[i], NULL),
                       TALLY_OK);
-}
-
-void
-world_open (struct world *world)
-{
-  const char *driver = world->driver, *key = "path", *at = world->folder;
-
-  if (strcmp (driver, "held") == 0 || strcmp (driver, "bare") == 0)
-    {
-      key = "name";
-      at = "held";
-    }
-
-  world->tally = kit_context (
-    world->setup,
-    "[store d1]\ndriver = %s\n%s = %s/d1\n"
-    "[store d2]\ndriver = %s\n%s = %s/d2\n"
-    "[store hub]\ndriver = %s\n%s = %s/hub\n"
-    "[transport wire]\ndriver = wire\n"
-    "[serve it]\ntransport = wire\nstore = hub\n"
-    "[sync l1]\nstore = d1\ntransport = wire\n"
-    "[sync l2]\nstore = d2\ntransport = wire\n",
-    driver, key, at, driver, key, at, driver, key, at);
-  add_drivers (world->tally);
-  world->d1 = kit_store (world->tally, "d1");
-  world->d2 = kit_store (world->tally, "d2");
-  world->hub = kit_store (world->tally, "hub");
-  kit_serve (&world->server, world->tally, "it");
-}
-
-void
-world_close (struct world *world)
-{
-  kit_serve_end (&world->server);
-  tally_replica_close (world->d1);
-  tally_replica_close (world->d2);
-  tally_replica_close (world->hub);
-  tally_free (world->tally);
-  world->tally = NULL;
-}
-
-void
-world_same (struct world *world)
-{
-  kit_same (world->d1, world->hub);
-  kit_same (world->d2, world->hub);
-}
-
-void
-world_sync (struct world *world)
-{
-  struct kit_run run;
-
-  kit_sync (&run, world->tally, "l1");
-  kit_sync (&run, world->tally, "l2");
-  kit_sync (&run, world->tally, "l1");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Static drivers for tests of the engine, and three stores wired with them.
+/* Static drivers for tests of the engine.
  *
  * held: the memory store, but it lives on, by its name, when it is closed.
  * bare: the same without notes and collections, one entry a call.
@@ -48,33 +48,7 @@ unsigned shim_calls (void);
  * id; NULL: no more. */
 void shim_spoil (const char *store, const char *id);
 
-/* Two devices, each with a link of its name to a hub that is served in a
- * thread, all in one context. */
-struct world
-{
-  const char *driver; /* of all three stores */
-  char folder[KIT_PATH];
-  const struct tally_setup *setup; /* or NULL */
-  struct tally *tally;
-  struct tally_replica *d1, *d2, *hub;
-  struct kit_server server;
-};
-
-/* Makes the folder; NULL: "held". */
-void world_make (struct world *world, const char *driver);
-void world_remove (struct world *world);
-
-void world_open (struct world *world);
-void world_close (struct world *world);
-
-/* Where a store of a closed world is kept. */
-void world_path (const struct world *world, const char *store,
-                 char path[2 * KIT_PATH]);
-
-/* All three are equal, by verify and by dump. */
-void world_same (struct world *world);
-
-/* Both devices in turn, and the first again. */
-void world_sync (struct world *world);
+/* Makes the drivers known to a context. */
+void shim_register (struct tally *tally);
 
 #endif /* TALLY_TEST_SYNC_SHIM_H */
