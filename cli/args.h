@@ -10,8 +10,7 @@
 struct command;
 
 /* Every option of the program; args.value is indexed by it. */
-enum option_key
-{
+enum option_key {
   OPTION_CONFIG,
   OPTION_JSON,
   OPTION_QUIET,
@@ -37,8 +36,7 @@ enum option_key
 };
 
 /* One row of a table of options; a row with a NULL name ends it. */
-struct option_row
-{
+struct option_row {
   enum option_key key;
   char letter;       /* 0: none */
   const char *name;  /* without the dashes */
@@ -47,8 +45,7 @@ struct option_row
 };
 
 /* Strings belong to argv. */
-struct args
-{
+struct args {
   const struct command *command;  /* NULL: none was given */
   const char *value[OPTION_KEYS]; /* NULL: not given; "" when it has none */
   const char **operands;          /* malloced */
@@ -62,8 +59,7 @@ void args_free (struct args *args);
 /* Finds the word that a mistyped one was meant to be: fill in word, offer
  * each candidate, and best is it, or NULL when none is near enough.  A
  * candidate that begins with the word is as near as can be. */
-struct nearest
-{
+struct nearest {
   const char *word;
   const char *best;
   size_t distance;

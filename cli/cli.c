@@ -16,25 +16,22 @@
 #include "signals.h"
 
 /* One row for each status. */
-static const struct
-{
+static const struct {
   int status;
   int exit;
   const char *word;
-} statuses[] = {
-  { TALLY_OK, 0, "ok" },
-  { TALLY_FAILED, EXIT_OTHER, "failed" },
-  { TALLY_NOTFOUND, EXIT_NOTFOUND, "notfound" },
-  { TALLY_CONFLICT, EXIT_GUARD, "conflict" },
-  { TALLY_AGAIN, EXIT_AGAIN, "again" },
-  { TALLY_INVALID, EXIT_INVALID, "invalid" },
-  { TALLY_DENIED, EXIT_INVALID, "denied" },
-  { TALLY_CORRUPT, EXIT_CORRUPT, "corrupt" },
-  { TALLY_UNSUPPORTED, EXIT_INVALID, "unsupported" },
-  { TALLY_CANCELLED, EXIT_OTHER, "cancelled" },
-  { TALLY_CONFIG, EXIT_CONFIG, "config" },
-  { TALLY_USAGE, EXIT_USAGE, "usage" }
-};
+} statuses[] = { { TALLY_OK, 0, "ok" },
+                 { TALLY_FAILED, EXIT_OTHER, "failed" },
+                 { TALLY_NOTFOUND, EXIT_NOTFOUND, "notfound" },
+                 { TALLY_CONFLICT, EXIT_GUARD, "conflict" },
+                 { TALLY_AGAIN, EXIT_AGAIN, "again" },
+                 { TALLY_INVALID, EXIT_INVALID, "invalid" },
+                 { TALLY_DENIED, EXIT_INVALID, "denied" },
+                 { TALLY_CORRUPT, EXIT_CORRUPT, "corrupt" },
+                 { TALLY_UNSUPPORTED, EXIT_INVALID, "unsupported" },
+                 { TALLY_CANCELLED, EXIT_OTHER, "cancelled" },
+                 { TALLY_CONFIG, EXIT_CONFIG, "config" },
+                 { TALLY_USAGE, EXIT_USAGE, "usage" } };
 
 #define STATUSES (sizeof statuses / sizeof statuses[0])
 
@@ -109,7 +106,7 @@ cli_fail_errno (struct cli *cli, const char *object, int number)
   else if (number == EACCES || number == EPERM)
     status = TALLY_DENIED;
   cli_failf (cli, status, "%s: %c%s", object,
-             tolower ((unsigned char) reason[0]), reason[0] ? reason + 1 : "");
+             tolower ((unsigned char)reason[0]), reason[0] ? reason + 1 : "");
 }
 
 void

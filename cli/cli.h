@@ -13,8 +13,7 @@
 #include "progress.h"
 
 /* Exit codes; CANCELLED has none of its own, see signals.h. */
-enum
-{
+enum {
   EXIT_OTHER = 1,
   EXIT_USAGE = 2,
   EXIT_CONFIG = 3,
@@ -26,8 +25,7 @@ enum
   EXIT_DIFFERENT = 9
 };
 
-struct cli
-{
+struct cli {
   const struct args *args;
   struct tally *tally; /* NULL for a command that needs none */
   struct progress progress;
@@ -54,11 +52,10 @@ void cli_exit_status (struct cli *cli, int status);
 /* One line on stderr, and the exit code that goes with the status.  text is
  * "OBJECT: reason".  A cancelled call needs no words. */
 void cli_fail (struct cli *cli, int status, const char *text);
-void cli_fail_err (struct cli *cli, int status,
-                   const struct tally_error *err);
+void cli_fail_err (struct cli *cli, int status, const struct tally_error *err);
 void cli_fail_errno (struct cli *cli, const char *object, int number);
 void cli_failf (struct cli *cli, int status, const char *format, ...)
-  CLI_PRINTF (3, 4);
+    CLI_PRINTF (3, 4);
 
 /* "tally: COMMAND: reason", exit 2. */
 void cli_usage (struct cli *cli, const char *reason);
@@ -77,8 +74,7 @@ int cli_begin (struct cli *cli);
 int cli_end (struct cli *cli);
 
 /* Names that a callback was given, kept. */
-struct names
-{
+struct names {
   char **items;
   size_t n;
   size_t room;

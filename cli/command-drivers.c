@@ -13,8 +13,7 @@
 #include "output.h"
 #include "table.h"
 
-struct listing
-{
+struct listing {
   struct cli *cli;
   bool one; /* asked for by name */
   size_t n;

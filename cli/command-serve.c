@@ -53,7 +53,8 @@ command_serve (struct cli *cli)
   if (options.listen)
     options.store = args->operands[0];
   else if (!tally_config_path (cli->tally)) {
-    cli_fail (cli, TALLY_CONFIG, "tally.ini: not found; without one, name a "
+    cli_fail (cli, TALLY_CONFIG,
+              "tally.ini: not found; without one, name a "
               "STORE and --listen");
     return;
   }

@@ -10,8 +10,7 @@
 #include "table.h"
 
 /* Rows of three kinds come mixed; for people each kind is a table. */
-struct looking
-{
+struct looking {
   struct cli *cli;
   struct table links;
   struct table stores;
@@ -135,7 +134,8 @@ command_status (struct cli *cli)
   int status;
 
   if (!name && !tally_config_path (cli->tally)) {
-    cli_fail (cli, TALLY_CONFIG, "tally.ini: not found; without one, name a "
+    cli_fail (cli, TALLY_CONFIG,
+              "tally.ini: not found; without one, name a "
               "STORE");
     return;
   }

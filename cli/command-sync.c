@@ -11,8 +11,7 @@
 #include "signals.h"
 
 /* One call of tally_sync or tally_pair. */
-struct syncing
-{
+struct syncing {
   struct cli *cli;
   size_t reports;
   bool failed;               /* a report has said so already */
@@ -61,8 +60,9 @@ print_line (const struct tally_report *report)
   if (report->status)
     fputs ("failed, ", stdout);
   printf ("%" PRIu64 " round trips, %" PRIu64 " bytes out, %" PRIu64 " in, "
-          "%.1f s\n", report->round_trips, report->bytes_sent,
-          report->bytes_received, report->seconds > 0 ? report->seconds : 0.0);
+          "%.1f s\n",
+          report->round_trips, report->bytes_sent, report->bytes_received,
+          report->seconds > 0 ? report->seconds : 0.0);
 }
 
 static void
@@ -71,8 +71,8 @@ say_failed (struct syncing *syncing, const struct tally_report *report)
   struct tally_error *before = &syncing->before;
   const char *text = report->error ? report->error : "";
 
-  if (syncing->failed && strncmp (before->text, text,
-                                  sizeof before->text - 1) == 0) {
+  if (syncing->failed
+      && strncmp (before->text, text, sizeof before->text - 1) == 0) {
     cli_exit_status (syncing->cli, report->status);
     return;
   }
@@ -94,10 +94,11 @@ on_report (void *ctx, const struct tally_report *report)
     print_line (report);
   fflush (stdout);
   if (report->conflicts)
-    cli_talk (syncing->cli, "tally: %s: %" PRIu64 " conflicts in %s, settled "
-              "for the newer value", report->link ? report->link : "-",
-              report->conflicts, report->collection ? report->collection
-                                                    : "-");
+    cli_talk (syncing->cli,
+              "tally: %s: %" PRIu64 " conflicts in %s, settled "
+              "for the newer value",
+              report->link ? report->link : "-", report->conflicts,
+              report->collection ? report->collection : "-");
   if (report->status)
     say_failed (syncing, report);
   return !out_works ();
@@ -140,18 +141,23 @@ fill_options (struct cli *cli, struct tally_sync_options *options,
     return true;
   for (i = 0; i < 3; i++) {
     if (strcmp (word, words[i]) == 0) {
-      options->direction = i == 0 ? TALLY_BOTH : i == 1 ? TALLY_PUSH
-                                                        : TALLY_PULL;
+      options->direction = i == 0   ? TALLY_BOTH
+                           : i == 1 ? TALLY_PUSH
+                                    : TALLY_PULL;
       return true;
     }
     nearest_offer (&nearest, words[i]);
   }
   if (nearest.best)
-    cli_failf (cli, TALLY_USAGE, "--direction: unknown \"%s\"; did you mean "
-               "\"%s\"?", word, nearest.best);
+    cli_failf (cli, TALLY_USAGE,
+               "--direction: unknown \"%s\"; did you mean "
+               "\"%s\"?",
+               word, nearest.best);
   else
-    cli_failf (cli, TALLY_USAGE, "--direction: unknown \"%s\"; one of both, "
-               "push, pull", word);
+    cli_failf (cli, TALLY_USAGE,
+               "--direction: unknown \"%s\"; one of both, "
+               "push, pull",
+               word);
   return false;
 }
 

@@ -10,8 +10,7 @@
 #include "input.h"
 #include "output.h"
 
-struct writing
-{
+struct writing {
   struct cli *cli;
   uint64_t count[TALLY_MISSING + 1]; /* by outcome */
 };
@@ -19,9 +18,8 @@ struct writing
 static const char *
 outcome_word (int outcome)
 {
-  static const char *const words[] = {
-    "unknown", "inserted", "updated", "unchanged", "deleted", "missing"
-  };
+  static const char *const words[] = { "unknown",   "inserted", "updated",
+                                       "unchanged", "deleted",  "missing" };
 
   return words[outcome > 0 && outcome <= TALLY_MISSING ? outcome : 0];
 }
@@ -130,8 +128,8 @@ command_rm (struct cli *cli)
   if (!replica)
     return;
   if (query)
-    status = tally_remove_found (replica, args->operands[1], query,
-                                 on_written, &writing, &err);
+    status = tally_remove_found (replica, args->operands[1], query, on_written,
+                                 &writing, &err);
   else
     status = tally_remove (replica, args->operands[1], args->operands + 2,
                            args->n - 2, on_written, &writing, &err);

@@ -5,18 +5,27 @@
 
 #include "commands.h"
 
-#define ANY ((size_t) -1)
-#define END { .name = NULL }
+#define ANY ((size_t)-1)
+#define END      \
+  {              \
+    .name = NULL \
+  }
 
 /* Rows that several commands have. */
-#define DIRECTION_ROW \
-  { OPTION_DIRECTION, 0, "direction", "D", \
-    "both, push (only send) or pull (only fetch)" }
-#define COLLECTIONS_ROW \
-  { OPTION_COLLECTIONS, 0, "collections", "A,B", "only these collections" }
-#define TOKEN_FILE_ROW \
-  { OPTION_TOKEN_FILE, 0, "token-file", "F", \
-    "token for a server given on the command line" }
+#define DIRECTION_ROW                                 \
+  {                                                   \
+    OPTION_DIRECTION, 0, "direction", "D",            \
+        "both, push (only send) or pull (only fetch)" \
+  }
+#define COLLECTIONS_ROW                                                   \
+  {                                                                       \
+    OPTION_COLLECTIONS, 0, "collections", "A,B", "only these collections" \
+  }
+#define TOKEN_FILE_ROW                                 \
+  {                                                    \
+    OPTION_TOKEN_FILE, 0, "token-file", "F",           \
+        "token for a server given on the command line" \
+  }
 
 const struct option_row global_options[] = {
   { OPTION_CONFIG, 'c', "config", "F", "read this ini" },
@@ -40,8 +49,7 @@ static const struct option_row put_options[] = {
 };
 
 static const struct option_row rm_options[] = {
-  { OPTION_QUERY, 0, "query", "Q", "delete the documents that match" },
-  END
+  { OPTION_QUERY, 0, "query", "Q", "delete the documents that match" }, END
 };
 
 static const struct option_row find_options[] = {
@@ -53,9 +61,9 @@ static const struct option_row find_options[] = {
   END
 };
 
-static const struct option_row sync_options[] = {
-  DIRECTION_ROW, COLLECTIONS_ROW, TOKEN_FILE_ROW, END
-};
+static const struct option_row sync_options[] = { DIRECTION_ROW,
+                                                  COLLECTIONS_ROW,
+                                                  TOKEN_FILE_ROW, END };
 
 static const struct option_row serve_options[] = {
   { OPTION_LISTEN, 0, "listen", "ADDR", "serve STORE here, ADDR:PORT" },
@@ -70,30 +78,30 @@ const struct command commands[] = {
   { "init", "[FILE]", no_options, "write a commented ini, never over a file",
     0, 1, COMMAND_BARE, command_init },
   { "drivers", "[NAME|PATH.so]", no_options,
-    "show what there is, from where, with its options",
-    0, 1, 0, command_drivers },
-  { "check", "", no_options, "try the ini, every store and every transport",
-    0, 0, COMMAND_NEEDS_INI, command_check },
+    "show what there is, from where, with its options", 0, 1, 0,
+    command_drivers },
+  { "check", "", no_options, "try the ini, every store and every transport", 0,
+    0, COMMAND_NEEDS_INI, command_check },
   { "put", "STORE COLLECTION [FILE]", put_options,
     "put an object, an array or NDJSON", 2, 3, 0, command_put },
-  { "get", "STORE COLLECTION ID...", no_options, "print documents",
-    3, ANY, 0, command_get },
-  { "rm", "STORE COLLECTION ID...|--query Q", rm_options,
-    "delete documents", 2, ANY, 0, command_rm },
+  { "get", "STORE COLLECTION ID...", no_options, "print documents", 3, ANY, 0,
+    command_get },
+  { "rm", "STORE COLLECTION ID...|--query Q", rm_options, "delete documents",
+    2, ANY, 0, command_rm },
   { "find", "STORE COLLECTION [QUERY]", find_options,
     "print the documents that match", 2, 3, 0, command_find_documents },
-  { "export", "STORE [COLLECTION]", no_options, "print every document",
-    1, 2, 0, command_export },
-  { "sync", "[LINK...]", sync_options, "sync links of the ini, or all",
-    0, ANY, COMMAND_NEEDS_INI, command_sync },
-  { "pair", "A B", sync_options, "sync two endpoints, no ini needed",
-    2, 2, 0, command_pair },
+  { "export", "STORE [COLLECTION]", no_options, "print every document", 1, 2,
+    0, command_export },
+  { "sync", "[LINK...]", sync_options, "sync links of the ini, or all", 0, ANY,
+    COMMAND_NEEDS_INI, command_sync },
+  { "pair", "A B", sync_options, "sync two endpoints, no ini needed", 2, 2, 0,
+    command_pair },
   { "serve", "[NAME...] | STORE --listen ADDR", serve_options,
     "let others sync with a store", 0, ANY, 0, command_serve },
-  { "status", "[LINK|STORE]", no_options,
-    "show what waits, and what there is", 0, 1, 0, command_status },
-  { "verify", "A B", verify_options, "compare two endpoints",
-    2, 2, 0, command_verify },
+  { "status", "[LINK|STORE]", no_options, "show what waits, and what there is",
+    0, 1, 0, command_status },
+  { "verify", "A B", verify_options, "compare two endpoints", 2, 2, 0,
+    command_verify },
   { .name = NULL }
 };
 

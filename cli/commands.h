@@ -14,19 +14,17 @@ struct cli;
 /* Does the command's work; what went wrong has gone through cli_fail. */
 typedef void command_fn (struct cli *cli);
 
-enum
-{
+enum {
   COMMAND_BARE = 1,     /* needs no context */
   COMMAND_NEEDS_INI = 2 /* makes no sense without an ini */
 };
 
-struct command
-{
+struct command {
   const char *name;
   const char *synopsis; /* its operands */
   const struct option_row *options;
-  const char *help;     /* one line, as in a list */
-  size_t least;         /* operands */
+  const char *help; /* one line, as in a list */
+  size_t least;     /* operands */
   size_t most;
   unsigned flags;
   command_fn *run;
@@ -42,7 +40,7 @@ extern const struct option_row global_options[];
 const struct command *command_find (const char *name);
 
 command_fn command_init, command_drivers, command_check, command_put,
-  command_get, command_rm, command_find_documents, command_export,
-  command_sync, command_pair, command_serve, command_status, command_verify;
+    command_get, command_rm, command_find_documents, command_export,
+    command_sync, command_pair, command_serve, command_status, command_verify;
 
 #endif

@@ -18,8 +18,7 @@ void out_plain (FILE *file, const char *text);
 void out_string (const char *text);
 
 /* An object on stdout: open, members in order, close. */
-struct object
-{
+struct object {
   bool more; /* a comma comes before the next member */
 };
 

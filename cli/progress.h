@@ -13,8 +13,7 @@ struct tally_event;
 
 /* columns never changes after progress_begin, and shown is atomic, so that
  * any thread may call progress_clear; the rest is for the one that syncs. */
-struct progress
-{
+struct progress {
   size_t columns;    /* 0: no progress is shown */
   atomic_bool shown; /* the line stands on the terminal now */
   int64_t drawn_ms;

@@ -7,8 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct table
-{
+struct table {
   size_t columns;
   char **cells; /* owned, row by row */
   size_t n;     /* cells */

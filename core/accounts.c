@@ -22,21 +22,19 @@
 #define LINE_MAX_BYTES 1024
 #define TOKEN_MIN 8
 
-struct accounts
-{
+struct accounts {
   bool anybody, open;
-  struct account
-  {
+  struct account {
     unsigned char hash[HASH_SIZE];
     char name[ACCOUNT_NAME_MAX + 1];
-  } *rows;
+  } * rows;
   size_t count;
 };
 
 static void
 hash_token (unsigned char hash[HASH_SIZE], const char *token)
 {
-  crypto_generichash (hash, HASH_SIZE, (const unsigned char *) token,
+  crypto_generichash (hash, HASH_SIZE, (const unsigned char *)token,
                       strlen (token), NULL, 0);
 }
 
@@ -54,9 +52,10 @@ add_row (struct accounts *accounts, const char *token, const char *name,
                       TOKEN_MIN);
   if (strlen (name) > ACCOUNT_NAME_MAX
       || collection_check (name, &why) != TALLY_OK)
-    return error_set (err, TALLY_CONFIG, "\"%.70s\" is no account: 1 to %d "
-                      "letters, digits, \"_\", \".\" or \"-\"", name,
-                      ACCOUNT_NAME_MAX);
+    return error_set (err, TALLY_CONFIG,
+                      "\"%.70s\" is no account: 1 to %d "
+                      "letters, digits, \"_\", \".\" or \"-\"",
+                      name, ACCOUNT_NAME_MAX);
   rows = realloc (accounts->rows, (accounts->count + 1) * sizeof *rows);
   if (!rows)
     return error_nomem (err);
@@ -120,16 +119,15 @@ read_lines (struct accounts *accounts, const char *path, FILE *file,
   size_t size;
   int status = TALLY_OK;
 
-  while (status == TALLY_OK && next_line (line, &size, file))
-    {
-      number++;
-      if (size == sizeof line - 1)
-        status = error_set (err, TALLY_CONFIG, "the line is too long");
-      else if (strlen (line) != size)
-        status = error_set (err, TALLY_CONFIG, "the line has a NUL byte");
-      else
-        status = read_line (accounts, line, err);
-    }
+  while (status == TALLY_OK && next_line (line, &size, file)) {
+    number++;
+    if (size == sizeof line - 1)
+      status = error_set (err, TALLY_CONFIG, "the line is too long");
+    else if (strlen (line) != size)
+      status = error_set (err, TALLY_CONFIG, "the line has a NUL byte");
+    else
+      status = read_line (accounts, line, err);
+  }
   sodium_memzero (line, sizeof line);
   if (status == TALLY_CONFIG)
     return error_set (err, status, "%s:%u: %s", path, number, err->text);
@@ -153,18 +151,14 @@ accounts_load (struct accounts **out, const char *path, bool open,
     return error_nomem (err);
   accounts->open = open;
   accounts->anybody = !path && !open;
-  if (path)
-    {
-      file = fopen (path, "re");
-      if (file)
-        {
-          status = read_lines (accounts, path, file, err);
-          fclose (file);
-        }
-      else
-        status = error_set (err, TALLY_CONFIG, "%s: %s", path,
-                            strerror (errno));
-    }
+  if (path) {
+    file = fopen (path, "re");
+    if (file) {
+      status = read_lines (accounts, path, file, err);
+      fclose (file);
+    } else
+      status = error_set (err, TALLY_CONFIG, "%s: %s", path, strerror (errno));
+  }
   if (status == TALLY_OK)
     *out = accounts;
   else
@@ -197,15 +191,13 @@ accounts_find (const struct accounts *accounts, const char *token,
     return false;
   hash_token (hash, token);
   for (size_t i = 0; i < accounts->count; i++)
-    if (sodium_memcmp (hash, accounts->rows[i].hash, HASH_SIZE) == 0)
-      {
-        memcpy (account, accounts->rows[i].name, sizeof accounts->rows->name);
-        found = true;
-      }
-  if (!found && accounts->open)
-    {
-      sodium_bin2hex (account, ACCOUNT_NAME_MAX + 1, hash, 16);
+    if (sodium_memcmp (hash, accounts->rows[i].hash, HASH_SIZE) == 0) {
+      memcpy (account, accounts->rows[i].name, sizeof accounts->rows->name);
       found = true;
     }
+  if (!found && accounts->open) {
+    sodium_bin2hex (account, ACCOUNT_NAME_MAX + 1, hash, 16);
+    found = true;
+  }
   return found;
 }

@@ -8,8 +8,7 @@
 #include "pair.h"
 #include "wire.h"
 
-struct asked
-{
+struct asked {
   struct replica *replica;
   const char *device;
   const char *account;

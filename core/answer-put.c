@@ -21,8 +21,7 @@
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
-struct taker
-{
+struct taker {
   struct asked *asked;
   const struct wire_put *put;
   const char *collection;
@@ -80,22 +79,20 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   bool take = !stored;
   int status = TALLY_OK;
 
-  if (stored && memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0)
-    {
-      settle (taker, i, TALLY_OK, NULL);
-      return TALLY_OK;
-    }
+  if (stored && memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0) {
+    settle (taker, i, TALLY_OK, NULL);
+    return TALLY_OK;
+  }
   if (stored && base.size == TALLY_REV_SIZE)
     take = memcmp (stored->rev, base.data, TALLY_REV_SIZE) == 0;
   if (!take && !(taker->put->flags & WIRE_PUT_STRICT))
     status = knows_stored (doc, stored, &take, err);
   if (status != TALLY_OK)
     return status;
-  if (!take)
-    {
-      settle (taker, i, TALLY_CONFLICT, stored->rev);
-      return TALLY_OK;
-    }
+  if (!take) {
+    settle (taker, i, TALLY_CONFLICT, stored->rev);
+    return TALLY_OK;
+  }
   memcpy (taker->expected[*n], stored ? stored->rev : absent_rev,
           TALLY_REV_SIZE);
   memset (entry, 0, sizeof *entry);
@@ -135,57 +132,50 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
                             taker->outcomes, err);
 
   taker->n_todo = 0;
-  for (size_t k = 0; k < n && status == TALLY_OK; k++)
-    {
-      size_t i = taker->todo[k];
+  for (size_t k = 0; k < n && status == TALLY_OK; k++) {
+    size_t i = taker->todo[k];
 
-      if (taker->outcomes[k].status == TALLY_OK)
-        {
-          struct stamp newest;
+    if (taker->outcomes[k].status == TALLY_OK) {
+      struct stamp newest;
 
-          memcpy (newest.bytes, taker->put->docs[i].rev, STAMP_SIZE);
-          replica_seen (taker->asked->replica, &newest);
-          taker->seqs[i] = taker->outcomes[k].seq;
-          settle (taker, i, TALLY_OK, taker->put->docs[i].rev);
-        }
-      else
-        taker->todo[taker->n_todo++] = i;
-    }
+      memcpy (newest.bytes, taker->put->docs[i].rev, STAMP_SIZE);
+      replica_seen (taker->asked->replica, &newest);
+      taker->seqs[i] = taker->outcomes[k].seq;
+      settle (taker, i, TALLY_OK, taker->put->docs[i].rev);
+    } else
+      taker->todo[taker->n_todo++] = i;
+  }
   return status;
 }
 
 static int
 run_rounds (struct taker *taker, struct tally_error *err)
 {
-  for (unsigned round = 0; taker->n_todo > 0; round++)
-    {
-      size_t at = 0, n = 0, count = taker->n_todo;
-      int status = find_stored (taker, err);
+  for (unsigned round = 0; taker->n_todo > 0; round++) {
+    size_t at = 0, n = 0, count = taker->n_todo;
+    int status = find_stored (taker, err);
 
-      for (size_t k = 0; k < count && status == TALLY_OK; k++)
-        {
-          size_t i = taker->todo[k];
-          const struct tally_doc *stored = doclist_next_if (
-              &taker->found, &at, taker->put->docs[i].id);
+    for (size_t k = 0; k < count && status == TALLY_OK; k++) {
+      size_t i = taker->todo[k];
+      const struct tally_doc *stored =
+          doclist_next_if (&taker->found, &at, taker->put->docs[i].id);
 
-          if (round == ROUNDS_MAX)
-            settle (taker, i, TALLY_CONFLICT,
-                    stored ? stored->rev : absent_rev);
-          else
-            status = judge_push (taker, i, stored, &n, err);
-        }
-      if (status == TALLY_OK)
-        status = write_round (taker, n, err);
-      if (status != TALLY_OK)
-        return status;
+      if (round == ROUNDS_MAX)
+        settle (taker, i, TALLY_CONFLICT, stored ? stored->rev : absent_rev);
+      else
+        status = judge_push (taker, i, stored, &n, err);
     }
+    if (status == TALLY_OK)
+      status = write_round (taker, n, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }
 
 /* ---- the client's cursor ------------------------------------------------ */
 
-struct advance
-{
+struct advance {
   const uint64_t *seqs; /* sorted */
   size_t n;
   uint64_t last;
@@ -195,7 +185,7 @@ struct advance
 static int
 by_seq (const void *a, const void *b)
 {
-  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
   return (x > y) - (x < y);
 }
@@ -205,8 +195,8 @@ advance_over (void *ctx, const struct tally_doc *doc)
 {
   struct advance *advance = ctx;
 
-  advance->foreign = !bsearch (&doc->seq, advance->seqs, advance->n,
-                               sizeof doc->seq, by_seq);
+  advance->foreign =
+      !bsearch (&doc->seq, advance->seqs, advance->n, sizeof doc->seq, by_seq);
   if (!advance->foreign)
     advance->last = doc->seq;
   return advance->foreign;
@@ -217,8 +207,8 @@ advance_over (void *ctx, const struct tally_doc *doc)
 static int
 advance_cursor (struct taker *taker, struct tally_error *err)
 {
-  struct advance advance
-    = { taker->seqs, taker->put->n, taker->put->cursor, false };
+  struct advance advance = { taker->seqs, taker->put->n, taker->put->cursor,
+                             false };
   uint64_t head;
   int status;
 
@@ -226,9 +216,9 @@ advance_cursor (struct taker *taker, struct tally_error *err)
   if (!(taker->put->flags & WIRE_PUT_CURSOR))
     return TALLY_OK;
   qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, by_seq);
-  status = replica_changes (taker->asked->replica, taker->collection,
-                            taker->put->cursor, advance_over, &advance, &head,
-                            err);
+  status =
+      replica_changes (taker->asked->replica, taker->collection,
+                       taker->put->cursor, advance_over, &advance, &head, err);
   if (status == TALLY_OK)
     taker->stored.cursor = advance.foreign ? advance.last : head;
   return status;
@@ -274,21 +264,21 @@ check_docs (struct taker *taker, struct tally_error *err)
   struct idmap ids = IDMAP_INIT;
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++)
-    {
-      struct tally_error why;
-      size_t first;
+  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++) {
+    struct tally_error why;
+    size_t first;
 
-      if (!idmap_add (&ids, taker->put->docs[i].id, i, &first))
-        status = error_nomem (err);
-      else if (first != i)
-        status = error_set (err, TALLY_INVALID, "a document was pushed twice "
-                            "at once");
-      else if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
-        taker->todo[taker->n_todo++] = i;
-      else
-        settle (taker, i, why.status, NULL);
-    }
+    if (!idmap_add (&ids, taker->put->docs[i].id, i, &first))
+      status = error_nomem (err);
+    else if (first != i)
+      status = error_set (err, TALLY_INVALID,
+                          "a document was pushed twice "
+                          "at once");
+    else if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
+      taker->todo[taker->n_todo++] = i;
+    else
+      settle (taker, i, why.status, NULL);
+  }
   idmap_free (&ids);
   return status;
 }
@@ -297,8 +287,8 @@ static int
 check_registered (struct asked *asked, struct tally_error *err)
 {
   struct pair pair;
-  int status
-    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+  int status =
+      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
 
   if (status == TALLY_OK && !pair.exists)
     status = error_set (err, TALLY_AGAIN, "no hello came before");
@@ -328,12 +318,11 @@ answer_put (struct asked *asked, const struct wire_put *put,
     status = run_rounds (&taker, err);
   if (status == TALLY_OK)
     status = advance_cursor (&taker, err);
-  if (status == TALLY_OK)
-    {
-      taker.stored.n = put->n;
-      reply.as.stored = taker.stored;
-      wire_encode (asked->reply, &reply);
-    }
+  if (status == TALLY_OK) {
+    taker.stored.n = put->n;
+    reply.as.stored = taker.stored;
+    wire_encode (asked->reply, &reply);
+  }
   taker_free (&taker);
   return status;
 }

@@ -34,7 +34,8 @@ asked_collection (const struct asked *asked, struct tally_slice name,
   int status;
 
   if (name.size > COLLECTION_NAME_MAX || memchr (name.data, 0, name.size))
-    return error_set (err, TALLY_INVALID, "the name of a collection is too "
+    return error_set (err, TALLY_INVALID,
+                      "the name of a collection is too "
                       "long");
   memcpy (plain, name.data, name.size);
   plain[name.size] = '\0';
@@ -42,8 +43,10 @@ asked_collection (const struct asked *asked, struct tally_slice name,
   if (status != TALLY_OK)
     return status;
   if (collection_is_local (plain))
-    return error_set (err, TALLY_DENIED, "collection \"%s\": is local and "
-                      "never syncs", plain);
+    return error_set (err, TALLY_DENIED,
+                      "collection \"%s\": is local and "
+                      "never syncs",
+                      plain);
   snprintf (out, COLLECTION_TEXT_MAX, "%s%s%s",
             is_default (account) ? "" : account,
             is_default (account) ? "" : ":", plain);
@@ -62,7 +65,7 @@ scoped_id (unsigned char out[REPLICA_ID_SIZE],
   if (is_default (account))
     return;
   crypto_generichash_init (&hash, id, REPLICA_ID_SIZE, REPLICA_ID_SIZE);
-  crypto_generichash_update (&hash, (const unsigned char *) account,
+  crypto_generichash_update (&hash, (const unsigned char *)account,
                              strlen (account));
   crypto_generichash_final (&hash, out, REPLICA_ID_SIZE);
 }
@@ -95,13 +98,12 @@ keep_contact (struct asked *asked, struct pair *pair,
 {
   uint64_t now = replica_wall_ms (asked->replica);
 
-  if (verdict == WIRE_PAIR_BROKEN)
-    {
-      int status = identity_renew (asked->replica, false, err);
+  if (verdict == WIRE_PAIR_BROKEN) {
+    int status = identity_renew (asked->replica, false, err);
 
-      return status == TALLY_OK ? pair_forget (pair, asked->replica, err)
-                                : status;
-    }
+    return status == TALLY_OK ? pair_forget (pair, asked->replica, err)
+                              : status;
+  }
   if (pair->exists && pair->contact_ms <= now
       && now - pair->contact_ms < CONTACT_MS)
     return TALLY_OK;
@@ -109,8 +111,7 @@ keep_contact (struct asked *asked, struct pair *pair,
   return pair_save (pair, asked->replica, err);
 }
 
-struct names
-{
+struct names {
   struct tally_slice *items;
   size_t n;
   struct arena arena;
@@ -167,8 +168,8 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   struct names names = { 0 };
   struct pair pair;
   enum wire_verdict verdict;
-  int status
-    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+  int status =
+      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
 
   if (status != TALLY_OK)
     return status;
@@ -180,15 +181,14 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   if (status == TALLY_OK && verdict == WIRE_PAIR_BROKEN)
     status = replica_clients (asked->replica, &welcome->clients,
                               &welcome->n_clients, err);
-  if (status == TALLY_OK)
-    {
-      welcome->verdict = verdict;
-      welcome->wall_ms = replica_wall_ms (asked->replica);
-      welcome->device = slice_text (asked->device);
-      welcome->collections = names.items;
-      welcome->n_collections = names.n;
-      wire_encode (asked->reply, &reply);
-    }
+  if (status == TALLY_OK) {
+    welcome->verdict = verdict;
+    welcome->wall_ms = replica_wall_ms (asked->replica);
+    welcome->device = slice_text (asked->device);
+    welcome->collections = names.items;
+    welcome->n_collections = names.n;
+    wire_encode (asked->reply, &reply);
+  }
   free (welcome->clients);
   free (names.items);
   arena_free (&names.arena);
@@ -198,8 +198,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
 
 /* ---- meta --------------------------------------------------------------- */
 
-struct window
-{
+struct window {
   struct doclist headers;
   size_t limit;
   bool more;
@@ -211,11 +210,10 @@ collect_header (void *ctx, const struct tally_doc *doc)
   struct window *window = ctx;
   struct tally_doc header = *doc;
 
-  if (window->headers.count == window->limit)
-    {
-      window->more = true;
-      return 1;
-    }
+  if (window->headers.count == window->limit) {
+    window->more = true;
+    return 1;
+  }
   header.meta = header.body = slice_make (NULL, 0);
   return !doclist_add (&window->headers, &header);
 }
@@ -227,22 +225,21 @@ keep_acknowledgement (struct asked *asked, const char *collection,
 {
   struct pair pair;
   struct pair_cursor *had;
-  int status
-    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+  int status =
+      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
 
   if (status != TALLY_OK)
     return status;
   had = pair_cursor (&pair, collection);
-  if (pair.exists && pair.current.set && (!had || had->local < cursor))
-    {
-      pair.contact_ms = replica_wall_ms (asked->replica);
-      status = pair_set_cursor (&pair, collection, cursor, "")
+  if (pair.exists && pair.current.set && (!had || had->local < cursor)) {
+    pair.contact_ms = replica_wall_ms (asked->replica);
+    status = pair_set_cursor (&pair, collection, cursor, "")
                  ? pair_save (&pair, asked->replica, err)
                  : error_nomem (err);
-      /* Another hello of this client was faster: the next one tells. */
-      if (status == TALLY_AGAIN)
-        status = TALLY_OK;
-    }
+    /* Another hello of this client was faster: the next one tells. */
+    if (status == TALLY_AGAIN)
+      status = TALLY_OK;
+  }
   pair_free (&pair);
   return status;
 }
@@ -258,7 +255,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   int status = asked_collection (asked, meta->collection, collection, err);
 
   if (meta->limit > 0 && meta->limit < window.limit)
-    window.limit = (size_t) meta->limit;
+    window.limit = (size_t)meta->limit;
   if (status == TALLY_OK && meta->since > 0)
     status = keep_acknowledgement (asked, collection, meta->since, err);
   if (status == TALLY_OK)
@@ -266,25 +263,22 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
                               collect_header, &window, &head, err);
   if (status == TALLY_OK && window.headers.failed)
     status = error_nomem (err);
-  if (status == TALLY_OK)
-    {
-      struct wire_headers *headers = &reply.as.headers;
+  if (status == TALLY_OK) {
+    struct wire_headers *headers = &reply.as.headers;
 
-      headers->docs = window.headers.docs;
-      headers->n = window.headers.count;
-      headers->more = window.more;
-      headers->next
-        = window.more ? headers->docs[headers->n - 1].seq : head;
-      wire_encode (asked->reply, &reply);
-    }
+    headers->docs = window.headers.docs;
+    headers->n = window.headers.count;
+    headers->more = window.more;
+    headers->next = window.more ? headers->docs[headers->n - 1].seq : head;
+    wire_encode (asked->reply, &reply);
+  }
   doclist_free (&window.headers);
   return status;
 }
 
 /* ---- get ---------------------------------------------------------------- */
 
-struct taken
-{
+struct taken {
   struct doclist docs;
   bool full;
 };
@@ -295,11 +289,10 @@ collect_doc (void *ctx, const struct tally_doc *doc)
   struct taken *taken = ctx;
   size_t size = doc->body.size + doc->meta.size;
 
-  if (taken->docs.count > 0 && taken->docs.bytes + size > WIRE_BYTES_MAX)
-    {
-      taken->full = true;
-      return 1;
-    }
+  if (taken->docs.count > 0 && taken->docs.bytes + size > WIRE_BYTES_MAX) {
+    taken->full = true;
+    return 1;
+  }
   return !doclist_add (&taken->docs, doc);
 }
 
@@ -332,13 +325,12 @@ answer_get (struct asked *asked, const struct wire_get *get,
                           TALLY_GET_BODY, collect_doc, &taken, err);
   if (status == TALLY_OK && taken.docs.failed)
     status = error_nomem (err);
-  if (status == TALLY_OK)
-    {
-      reply.as.docs.docs = taken.docs.docs;
-      reply.as.docs.n = taken.docs.count;
-      reply.as.docs.answered = count_answered (get, &taken);
-      wire_encode (asked->reply, &reply);
-    }
+  if (status == TALLY_OK) {
+    reply.as.docs.docs = taken.docs.docs;
+    reply.as.docs.n = taken.docs.count;
+    reply.as.docs.answered = count_answered (get, &taken);
+    wire_encode (asked->reply, &reply);
+  }
   doclist_free (&taken.docs);
   return status;
 }
@@ -351,29 +343,28 @@ answer_rotate (struct asked *asked, const struct wire_rotate *rotate,
 {
   struct wire_message reply = { .type = WIRE_ROTATED };
   struct pair pair;
-  int status
-    = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+  int status =
+      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
 
   if (status != TALLY_OK)
     return status;
   /* The transport may have delivered this twice. */
-  if (!pair_token_is (&pair.current, rotate->next))
-    {
-      bool same = pair.current.set
+  if (!pair_token_is (&pair.current, rotate->next)) {
+    bool same = pair.current.set
                     ? pair_token_is (&pair.current, rotate->expected)
                     : rotate->expected.size == 0;
 
-      if (!pair.exists || !same)
-        status = error_set (err, TALLY_AGAIN, "another sync with this peer "
-                            "is running");
-      else
-        {
-          memcpy (pair.current.bytes, rotate->next.data, WIRE_TOKEN_SIZE);
-          pair.current.set = true;
-          pair.contact_ms = replica_wall_ms (asked->replica);
-          status = pair_save (&pair, asked->replica, err);
-        }
+    if (!pair.exists || !same)
+      status = error_set (err, TALLY_AGAIN,
+                          "another sync with this peer "
+                          "is running");
+    else {
+      memcpy (pair.current.bytes, rotate->next.data, WIRE_TOKEN_SIZE);
+      pair.current.set = true;
+      pair.contact_ms = replica_wall_ms (asked->replica);
+      status = pair_save (&pair, asked->replica, err);
     }
+  }
   if (status == TALLY_OK)
     wire_encode (asked->reply, &reply);
   pair_free (&pair);
@@ -386,22 +377,22 @@ static int
 answer_message (struct asked *asked, const struct wire_message *message,
                 struct tally_error *err)
 {
-  switch (message->type)
-    {
-    case WIRE_HELLO:
-      return answer_hello (asked, &message->as.hello, err);
-    case WIRE_META:
-      return answer_meta (asked, &message->as.meta, err);
-    case WIRE_GET:
-      return answer_get (asked, &message->as.get, err);
-    case WIRE_PUT:
-      return answer_put (asked, &message->as.put, err);
-    case WIRE_ROTATE:
-      return answer_rotate (asked, &message->as.rotate, err);
-    default:
-      return error_set (err, TALLY_INVALID, "a reply where a request should "
-                        "be");
-    }
+  switch (message->type) {
+  case WIRE_HELLO:
+    return answer_hello (asked, &message->as.hello, err);
+  case WIRE_META:
+    return answer_meta (asked, &message->as.meta, err);
+  case WIRE_GET:
+    return answer_get (asked, &message->as.get, err);
+  case WIRE_PUT:
+    return answer_put (asked, &message->as.put, err);
+  case WIRE_ROTATE:
+    return answer_rotate (asked, &message->as.rotate, err);
+  default:
+    return error_set (err, TALLY_INVALID,
+                      "a reply where a request should "
+                      "be");
+  }
 }
 
 static void
@@ -423,24 +414,22 @@ answer_messages (struct asked *asked, struct tally_slice rest)
   struct wire_message message;
   int status;
 
-  for (;;)
-    {
-      size_t before = asked->reply->size;
+  for (;;) {
+    size_t before = asked->reply->size;
 
-      status = wire_decode (&message, &rest, &why);
-      if (status == TALLY_NOTFOUND)
-        return;
-      if (status == TALLY_OK)
-        {
-          status = answer_message (asked, &message, &why);
-          wire_message_free (&message);
-        }
-      if (status == TALLY_OK)
-        continue;
-      asked->reply->size = before;
-      add_failure (asked->reply, &why);
+    status = wire_decode (&message, &rest, &why);
+    if (status == TALLY_NOTFOUND)
       return;
+    if (status == TALLY_OK) {
+      status = answer_message (asked, &message, &why);
+      wire_message_free (&message);
     }
+    if (status == TALLY_OK)
+      continue;
+    asked->reply->size = before;
+    add_failure (asked->reply, &why);
+    return;
+  }
 }
 
 int
@@ -448,9 +437,10 @@ answer_frame (const struct answer *answer, const char *account,
               struct tally_slice frame, struct buf *reply,
               struct tally_error *err)
 {
-  struct asked asked
-    = { .replica = answer->replica, .device = answer->device,
-        .account = account, .reply = reply };
+  struct asked asked = { .replica = answer->replica,
+                         .device = answer->device,
+                         .account = account,
+                         .reply = reply };
   struct tally_error why = { 0 };
   unsigned char sender[REPLICA_ID_SIZE];
   struct tally_slice rest;
@@ -463,12 +453,10 @@ answer_frame (const struct answer *answer, const char *account,
   status = wire_open (&rest, sender, frame, &why);
   if (status == TALLY_OK)
     status = wire_unseal (&rest, frame, &why);
-  if (status == TALLY_OK)
-    {
-      scoped_id (asked.sender, sender, account);
-      answer_messages (&asked, rest);
-    }
-  else
+  if (status == TALLY_OK) {
+    scoped_id (asked.sender, sender, account);
+    answer_messages (&asked, rest);
+  } else
     add_failure (reply, &why);
   wire_seal (reply);
   return reply->failed ? error_nomem (err) : TALLY_OK;

@@ -10,8 +10,7 @@
 
 #define ACCOUNT_DEFAULT "default"
 
-struct answer
-{
+struct answer {
   struct replica *replica;
   const char *device;
 };

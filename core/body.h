@@ -8,8 +8,7 @@
 #include "buf.h"
 #include "json.h"
 
-struct body_writer
-{
+struct body_writer {
   struct buf *out;
   struct tally_slice id; /* its value as JSON; data NULL: none, or written */
   size_t members;

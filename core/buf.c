@@ -39,11 +39,10 @@ buf_reserve (struct buf *b, size_t n)
 
   capacity = next_capacity (b, n);
   data = capacity > 0 ? realloc (b->data, capacity) : NULL;
-  if (!data)
-    {
-      b->failed = true;
-      return false;
-    }
+  if (!data) {
+    b->failed = true;
+    return false;
+  }
   b->data = data;
   b->capacity = capacity;
   return true;
@@ -77,19 +76,18 @@ buf_addf (struct buf *b, const char *fmt, ...)
   va_start (args, fmt);
   n = vsnprintf (b->data + b->size, b->capacity - b->size, fmt, args);
   va_end (args);
-  if (n >= 0 && (size_t) n >= b->capacity - b->size)
-    {
-      if (!buf_reserve (b, (size_t) n + 1))
-        return;
-      va_start (args, fmt);
-      n = vsnprintf (b->data + b->size, b->capacity - b->size, fmt, args);
-      va_end (args);
-    }
+  if (n >= 0 && (size_t)n >= b->capacity - b->size) {
+    if (!buf_reserve (b, (size_t)n + 1))
+      return;
+    va_start (args, fmt);
+    n = vsnprintf (b->data + b->size, b->capacity - b->size, fmt, args);
+    va_end (args);
+  }
 
   if (n < 0)
     b->failed = true;
   else
-    b->size += (size_t) n;
+    b->size += (size_t)n;
 }
 
 void

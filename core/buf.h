@@ -13,14 +13,16 @@
 
 #include "slice.h"
 
-struct buf
-{
+struct buf {
   char *data; /* no NUL after it */
   size_t size, capacity;
   bool failed;
 };
 
-#define BUF_INIT {0}
+#define BUF_INIT \
+  {              \
+    0            \
+  }
 
 #if defined __GNUC__
 #define BUF_FORMAT(string, first) \
@@ -48,7 +50,7 @@ buf_add_byte (struct buf *b, unsigned char byte)
 {
   if (b->failed || (b->size == b->capacity && !buf_reserve (b, 1)))
     return;
-  b->data[b->size++] = (char) byte;
+  b->data[b->size++] = (char)byte;
 }
 
 static inline void

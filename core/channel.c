@@ -30,8 +30,10 @@ checked (const struct channel *channel, int status, struct tally_error *err)
   if (status == TALLY_OK)
     return TALLY_OK;
   if (status > 0 || status < TALLY_CANCELLED)
-    return error_set (err, TALLY_FAILED, "%s: its driver gave the unknown "
-                      "status %d", channel->name, status);
+    return error_set (err, TALLY_FAILED,
+                      "%s: its driver gave the unknown "
+                      "status %d",
+                      channel->name, status);
   if (err && (err->status != status || !err->text[0]))
     return error_set (err, status, "%s: its driver gave no reason",
                       channel->name);
@@ -47,11 +49,10 @@ channel_new (const struct tally_transport *ops, const char *name)
     return NULL;
   channel->ops = ops;
   channel->name = strdup (name);
-  if (!channel->name)
-    {
-      free (channel);
-      return NULL;
-    }
+  if (!channel->name) {
+    free (channel);
+    return NULL;
+  }
   pthread_mutex_init (&channel->own_lock, NULL);
   return channel;
 }
@@ -76,11 +77,10 @@ channel_open (struct channel **out, const struct driver *driver,
   status = channel->ops->open (&channel->handle, host, values, flags, err);
   leave (channel);
   status = checked (channel, status, err);
-  if (status == TALLY_OK)
-    {
-      *out = channel;
-      return TALLY_OK;
-    }
+  if (status == TALLY_OK) {
+    *out = channel;
+    return TALLY_OK;
+  }
   channel->handle = NULL;
   channel_close (channel);
   return status;
@@ -102,12 +102,11 @@ channel_close (struct channel *channel)
 {
   if (!channel)
     return;
-  if (channel->handle)
-    {
-      enter (channel);
-      channel->ops->close (channel->handle);
-      leave (channel);
-    }
+  if (channel->handle) {
+    enter (channel);
+    channel->ops->close (channel->handle);
+    leave (channel);
+  }
   free (channel->name);
   pthread_mutex_destroy (&channel->own_lock);
   free (channel);
@@ -121,8 +120,7 @@ channel_is_folder (const struct channel *channel)
 
 /* ---- exchange ----------------------------------------------------------- */
 
-struct reply
-{
+struct reply {
   unsigned code;
   struct buf *body;
   bool frame; /* it says that it is one of ours */
@@ -154,33 +152,32 @@ refused (const struct channel *channel, const struct reply *reply,
 
   while (size < body->size && size < 120 && body->data[size] != '\n')
     size++;
-  switch (reply->code)
-    {
-    case 401:
-    case 403:
-      status = TALLY_DENIED;
-      break;
-    case 404:
-    case 405:
-      return error_set (err, TALLY_UNSUPPORTED,
-                        "%s: is no tally server (status %u)", channel->name,
-                        reply->code);
-    case 413:
-      status = TALLY_INVALID;
-      break;
-    case 408:
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      status = TALLY_AGAIN;
-      break;
-    default:
-      status = TALLY_FAILED;
-    }
+  switch (reply->code) {
+  case 401:
+  case 403:
+    status = TALLY_DENIED;
+    break;
+  case 404:
+  case 405:
+    return error_set (err, TALLY_UNSUPPORTED,
+                      "%s: is no tally server (status %u)", channel->name,
+                      reply->code);
+  case 413:
+    status = TALLY_INVALID;
+    break;
+  case 408:
+  case 429:
+  case 502:
+  case 503:
+  case 504:
+    status = TALLY_AGAIN;
+    break;
+  default:
+    status = TALLY_FAILED;
+  }
   return error_set (err, status, "%s: the server answered %u%s%.*s",
                     channel->name, reply->code, size > 0 ? ", " : "",
-                    (int) size, size > 0 ? body->data : "");
+                    (int)size, size > 0 ? body->data : "");
 }
 
 int
@@ -226,8 +223,8 @@ channel_serve (struct channel *channel, const struct tally_service *service,
   if (!channel->ops->serve)
     return error_set (err, TALLY_UNSUPPORTED, "%s: its driver cannot serve",
                       channel->name);
-  return checked (channel,
-                  channel->ops->serve (channel->handle, service, err), err);
+  return checked (channel, channel->ops->serve (channel->handle, service, err),
+                  err);
 }
 
 void
@@ -281,8 +278,8 @@ channel_create (struct channel *channel, const char *name,
   int status;
 
   enter (channel);
-  status = channel->ops->create (channel->handle, name, data.data, data.size,
-                                 err);
+  status =
+      channel->ops->create (channel->handle, name, data.data, data.size, err);
   leave (channel);
   return checked (channel, status, err);
 }

@@ -13,8 +13,7 @@
 #include "buf.h"
 #include "registry.h"
 
-struct channel
-{
+struct channel {
   const struct tally_transport *ops;
   void *handle;
   pthread_mutex_t *lock; /* NULL: not needed */

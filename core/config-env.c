@@ -18,7 +18,7 @@ static char
 mangle (char c)
 {
   if (c >= 'a' && c <= 'z')
-    return (char) (c - 'a' + 'A');
+    return (char)(c - 'a' + 'A');
   if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
     return c;
   return '_';
@@ -59,21 +59,19 @@ find_section (struct config_section **found, size_t *size,
 
   *found = NULL;
   *size = 0;
-  for (i = 0; i < b->n_sections; i++)
-    {
-      size_t n = match_section (variable, &b->sections[i]);
+  for (i = 0; i < b->n_sections; i++) {
+    size_t n = match_section (variable, &b->sections[i]);
 
-      if (n == 0 || n < *size)
-        continue;
-      clash = n == *size ? *found : NULL;
-      *found = &b->sections[i];
-      *size = n;
-    }
+    if (n == 0 || n < *size)
+      continue;
+    clash = n == *size ? *found : NULL;
+    *found = &b->sections[i];
+    *size = n;
+  }
   if (clash)
-    return error_set (err, TALLY_CONFIG,
-                      PREFIX "%.*s: could be for %s or for %s",
-                      (int) strcspn (variable, "="), variable, clash->title,
-                      (*found)->title);
+    return error_set (
+        err, TALLY_CONFIG, PREFIX "%.*s: could be for %s or for %s",
+        (int)strcspn (variable, "="), variable, clash->title, (*found)->title);
   return TALLY_OK;
 }
 
@@ -87,7 +85,7 @@ lower (const char *text, size_t size)
   if (!key)
     return NULL;
   for (i = 0; i < size; i++)
-    key[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char) (text[i] - 'A' + 'a')
+    key[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a')
                                               : text[i];
   key[size] = 0;
   return key;
@@ -110,11 +108,10 @@ overlay_one (struct config_builder *b, const char *variable,
     return status;
 
   size += strlen (PREFIX);
-  key = config_keep (b->config,
-                     lower (variable + size,
-                            (size_t) (equals - variable) - size));
+  key = config_keep (
+      b->config, lower (variable + size, (size_t)(equals - variable) - size));
   value = config_text (b->config, "%s", equals + 1);
-  where = config_text (b->config, "%.*s", (int) (equals - variable), variable);
+  where = config_text (b->config, "%.*s", (int)(equals - variable), variable);
   if (!key || !value || !where)
     return error_nomem (err);
   return config_add_pair (section, key, value, where, OPTION_ENVIRONMENT, err);

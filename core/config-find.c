@@ -96,12 +96,10 @@ config_find (char **path, unsigned *flags, const char *flag, char **env,
   user_file (&user, env);
   if (named && *named)
     found = named;
-  else if (is_there (LOCAL_FILE))
-    {
-      found = LOCAL_FILE;
-      *flags = CONFIG_IMPLICIT;
-    }
-  else if (user.data && !user.failed && is_there (user.data))
+  else if (is_there (LOCAL_FILE)) {
+    found = LOCAL_FILE;
+    *flags = CONFIG_IMPLICIT;
+  } else if (user.data && !user.failed && is_there (user.data))
     found = user.data;
   else if (is_there (system))
     found = system;
@@ -110,11 +108,10 @@ config_find (char **path, unsigned *flags, const char *flag, char **env,
     *path = strdup (found);
   if ((found && !*path) || user.failed)
     status = error_nomem (err);
-  if (status != TALLY_OK)
-    {
-      free (*path);
-      *path = NULL;
-    }
+  if (status != TALLY_OK) {
+    free (*path);
+    *path = NULL;
+  }
   buf_free (&user);
   return status;
 }
@@ -157,19 +154,18 @@ read_all (struct buf *out, int fd, const char *path, struct tally_error *err)
 {
   ssize_t n = 1;
 
-  while (n > 0 && out->size <= INI_SIZE_MAX)
-    {
-      if (!buf_reserve (out, 4096))
-        return error_nomem (err);
-      n = read (fd, out->data + out->size, 4096);
-      if (n < 0 && errno == EINTR)
-        n = 1;
-      else if (n < 0)
-        return error_set (err, TALLY_CONFIG, "%s: %s", path,
-                          reason_errno (errno));
-      else
-        out->size += (size_t) n;
-    }
+  while (n > 0 && out->size <= INI_SIZE_MAX) {
+    if (!buf_reserve (out, 4096))
+      return error_nomem (err);
+    n = read (fd, out->data + out->size, 4096);
+    if (n < 0 && errno == EINTR)
+      n = 1;
+    else if (n < 0)
+      return error_set (err, TALLY_CONFIG, "%s: %s", path,
+                        reason_errno (errno));
+    else
+      out->size += (size_t)n;
+  }
   return TALLY_OK;
 }
 
@@ -187,8 +183,8 @@ config_read_file (struct buf *out, const char *path, unsigned flags,
   if (fd < 0)
     return error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   if (fstat (fd, &st) < 0)
-    status = error_set (err, TALLY_CONFIG, "%s: %s", path,
-                        reason_errno (errno));
+    status =
+        error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   else if (implicit && !S_ISREG (st.st_mode))
     status = error_set (err, TALLY_CONFIG, "%s: is not a regular file", path);
   else if (implicit)

@@ -14,15 +14,13 @@ struct buf;
 struct ini;
 
 /* Owned memory of a config, freed with it. */
-struct config_pool
-{
+struct config_pool {
   struct config_pool *next;
   void *memory;
 };
 
 /* A section as it was written, with what the environment adds. */
-struct config_section
-{
+struct config_section {
   enum config_kind kind;
   const char *name; /* "" for [tally] */
   const char *title;
@@ -31,8 +29,7 @@ struct config_section
   size_t n_pairs;
 };
 
-struct config_builder
-{
+struct config_builder {
   struct config *config;
   const char *file; /* for messages; NULL: none */
   unsigned flags;

@@ -33,8 +33,8 @@ static const struct tally_option sync_keys[] = {
     "both, push or pull", NULL },
   { "on_write", TALLY_OPTION_BOOLEAN, 0, "no",
     "sync as soon as something was written", NULL },
-  { "interval", TALLY_OPTION_DURATION, 0, "0",
-    "sync this often; 0 is never", NULL },
+  { "interval", TALLY_OPTION_DURATION, 0, "0", "sync this often; 0 is never",
+    NULL },
   { NULL, 0, 0, NULL, NULL, NULL },
 };
 
@@ -50,8 +50,7 @@ static const struct tally_option serve_keys[] = {
   { NULL, 0, 0, NULL, NULL, NULL },
 };
 
-static const struct
-{
+static const struct {
   const char *name;
   const struct tally_option *rows;
 } kinds[CONFIG_KINDS] = {

@@ -15,12 +15,12 @@
 
 int
 config_add_pair (struct config_section *section, const char *key,
-                 const char *value, const char *where,
-                 enum option_level level, struct tally_error *err)
+                 const char *value, const char *where, enum option_level level,
+                 struct tally_error *err)
 {
   size_t n = section->n_pairs;
-  struct option_pair *pairs
-      = realloc (section->pairs, (n + 1) * sizeof *section->pairs);
+  struct option_pair *pairs =
+      realloc (section->pairs, (n + 1) * sizeof *section->pairs);
 
   if (!pairs)
     return error_nomem (err);
@@ -51,8 +51,8 @@ config_section_options (const struct config_builder *b,
                         const struct config_section *section,
                         struct option_set *set, struct tally_error *err)
 {
-  struct option_owner owner
-      = { section->where, section->title, b->config->base_dir, NULL };
+  struct option_owner owner = { section->where, section->title,
+                                b->config->base_dir, NULL };
 
   return option_set_build (set, config_rows (section->kind), section->pairs,
                            section->n_pairs, &owner, err);
@@ -63,15 +63,14 @@ is_section_name (const char *name)
 {
   size_t i;
 
-  for (i = 0; name[i]; i++)
-    {
-      char c = name[i];
-      bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                    || (c >= '0' && c <= '9');
+  for (i = 0; name[i]; i++) {
+    char c = name[i];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                  || (c >= '0' && c <= '9');
 
-      if (!letter && (i == 0 || (c != '.' && c != '_' && c != '-')))
-        return false;
-    }
+    if (!letter && (i == 0 || (c != '.' && c != '_' && c != '-')))
+      return false;
+  }
   return i > 0 && i <= NAME_MAX_BYTES;
 }
 
@@ -85,7 +84,7 @@ fail_section_kind (const char *where, const char *full, size_t kind_size,
   int i;
 
   for (i = 0; i < CONFIG_KINDS; i++)
-    names[i] = config_kind_name ((enum config_kind) i);
+    names[i] = config_kind_name ((enum config_kind)i);
   if (kind_size < sizeof kind)
     memcpy (kind, full, kind_size);
   near = nearest (kind, names);
@@ -101,7 +100,7 @@ fail_section_kind (const char *where, const char *full, size_t kind_size,
     full += kind_size;
   return error_set (err, TALLY_CONFIG,
                     "%s: unknown section [%.*s%s]; did you mean [%s%s]?",
-                    where, (int) kind_size, kind, full, near, full);
+                    where, (int)kind_size, kind, full, near, full);
 }
 
 /* Splits "store notes".  The name of [tally] is "". */
@@ -113,19 +112,19 @@ parse_header (enum config_kind *kind, const char **name, const char *where,
   int i;
 
   for (i = 0; i < CONFIG_KINDS; i++)
-    if (strlen (config_kind_name ((enum config_kind) i)) == size
-        && memcmp (config_kind_name ((enum config_kind) i), full, size) == 0)
+    if (strlen (config_kind_name ((enum config_kind)i)) == size
+        && memcmp (config_kind_name ((enum config_kind)i), full, size) == 0)
       break;
   if (i == CONFIG_KINDS)
     return fail_section_kind (where, full, size, err);
 
-  *kind = (enum config_kind) i;
+  *kind = (enum config_kind)i;
   *name = full + size + (full[size] == ' ');
   if (i == CONFIG_KIND_TALLY && **name)
     return error_set (err, TALLY_CONFIG, "%s: [tally] takes no name", where);
   if (i != CONFIG_KIND_TALLY && !**name)
-    return error_set (err, TALLY_CONFIG,
-                      "%s: [%s] needs a name: [%s NAME]", where, full, full);
+    return error_set (err, TALLY_CONFIG, "%s: [%s] needs a name: [%s NAME]",
+                      where, full, full);
   if (i != CONFIG_KIND_TALLY && !is_section_name (*name))
     return error_set (err, TALLY_CONFIG,
                       "%s: \"%s\" is not a name; expected at most %d letters, "
@@ -148,9 +147,8 @@ check_unique (const struct config_builder *b,
     if (other->kind != CONFIG_KIND_SERVE
         && strcmp (other->name, section->name) == 0)
       return error_set (err, TALLY_CONFIG,
-                        "%s: %s has the same name as %s at %s",
-                        section->where, section->title, other->title,
-                        other->where);
+                        "%s: %s has the same name as %s at %s", section->where,
+                        section->title, other->title, other->where);
   return TALLY_OK;
 }
 
@@ -185,7 +183,7 @@ add_section (struct config_builder *b, const struct ini_section *from,
 
 int
 config_take_ini (struct config_builder *b, const struct ini *ini,
-          struct tally_error *err)
+                 struct tally_error *err)
 {
   size_t i, e = 0, index = 0;
   int status;
@@ -197,26 +195,24 @@ config_take_ini (struct config_builder *b, const struct ini *ini,
   b->sections[0].title = "[tally]";
   b->n_sections = 1;
 
-  for (i = 0; i < ini->n_sections; i++)
-    {
-      status = add_section (b, &ini->sections[i], &index, err);
-      for (; status == TALLY_OK && e < ini->n_entries
-             && ini->entries[e].section == i;
-           e++)
-        {
-          const struct ini_entry *entry = &ini->entries[e];
-          const char *key = config_text (b->config, "%s", entry->key);
-          const char *value = config_text (b->config, "%s", entry->value);
-          const char *where
-              = config_text (b->config, "%s:%u", b->file, entry->line);
+  for (i = 0; i < ini->n_sections; i++) {
+    status = add_section (b, &ini->sections[i], &index, err);
+    for (; status == TALLY_OK && e < ini->n_entries
+           && ini->entries[e].section == i;
+         e++) {
+      const struct ini_entry *entry = &ini->entries[e];
+      const char *key = config_text (b->config, "%s", entry->key);
+      const char *value = config_text (b->config, "%s", entry->value);
+      const char *where =
+          config_text (b->config, "%s:%u", b->file, entry->line);
 
-          if (!key || !value || !where)
-            return error_nomem (err);
-          status = config_add_pair (&b->sections[index], key, value, where,
-                                    OPTION_FILE, err);
-        }
-      if (status != TALLY_OK)
-        return status;
+      if (!key || !value || !where)
+        return error_nomem (err);
+      status = config_add_pair (&b->sections[index], key, value, where,
+                                OPTION_FILE, err);
     }
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }

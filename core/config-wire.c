@@ -13,8 +13,7 @@
 #define COLLECTION_MAX 128
 
 /* Places of the keys in config_rows. */
-enum
-{
+enum {
   SYNC_STORE,
   SYNC_TRANSPORT,
   SYNC_COLLECTIONS,
@@ -23,13 +22,7 @@ enum
   SYNC_INTERVAL
 };
 
-enum
-{
-  SERVE_TRANSPORT,
-  SERVE_STORE,
-  SERVE_TOKENS,
-  SERVE_ACCOUNTS
-};
+enum { SERVE_TRANSPORT, SERVE_STORE, SERVE_TOKENS, SERVE_ACCOUNTS };
 
 /* ---- look-ups ---------------------------------------------------------- */
 
@@ -73,8 +66,8 @@ nearest_name (const struct config *config, enum config_kind kind,
               const char *name)
 {
   size_t n = 0, i;
-  const char **names
-      = calloc (config->n_endpoints + config->n_links + 1, sizeof *names);
+  const char **names =
+      calloc (config->n_endpoints + config->n_links + 1, sizeof *names);
   const char *near;
 
   if (!names)
@@ -102,8 +95,8 @@ config_options (const struct config *config,
                 struct tally_error *err)
 {
   static const char *const also[] = { "driver", NULL };
-  struct option_owner owner
-      = { endpoint->where, endpoint->title, config->base_dir, also };
+  struct option_owner owner = { endpoint->where, endpoint->title,
+                                config->base_dir, also };
 
   return option_set_build (out, rows, endpoint->pairs, endpoint->n_pairs,
                            &owner, err);
@@ -146,8 +139,7 @@ take_endpoint (const struct config_endpoint **out,
 /* The index of a word in a list that ends with NULL. */
 static int
 take_word (int *out, const struct config_section *section, const char *key,
-           const char *const *words, const char *text,
-           struct tally_error *err)
+           const char *const *words, const char *text, struct tally_error *err)
 {
   const char *near;
 
@@ -170,15 +162,14 @@ is_collection (const char *name)
 {
   size_t i;
 
-  for (i = 0; name[i]; i++)
-    {
-      char c = name[i];
-      bool first = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                   || (c >= '0' && c <= '9') || c == '_';
+  for (i = 0; name[i]; i++) {
+    char c = name[i];
+    bool first = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                 || (c >= '0' && c <= '9') || c == '_';
 
-      if (!first && (i == 0 || (c != '.' && c != '-')))
-        return false;
-    }
+    if (!first && (i == 0 || (c != '.' && c != '-')))
+      return false;
+  }
   return i > 0 && i <= COLLECTION_MAX;
 }
 
@@ -198,26 +189,24 @@ take_collections (struct config_link *link, const struct config_builder *b,
   if (!names)
     return error_nomem (err);
   if (n == 0)
-    return error_set (err, TALLY_CONFIG, "%s: collections: names none",
-                      where);
-  for (i = 0; i < n; i++)
-    {
-      if (!is_collection (names[i]))
+    return error_set (err, TALLY_CONFIG, "%s: collections: names none", where);
+  for (i = 0; i < n; i++) {
+    if (!is_collection (names[i]))
+      return error_set (err, TALLY_CONFIG,
+                        "%s: collections: \"%s\" is not a collection's "
+                        "name",
+                        where, names[i]);
+    if (names[i][0] == '_')
+      return error_set (err, TALLY_CONFIG,
+                        "%s: collections: \"%s\" begins with \"_\": it is "
+                        "local and never synced",
+                        where, names[i]);
+    for (j = 0; j < i; j++)
+      if (strcmp (names[i], names[j]) == 0)
         return error_set (err, TALLY_CONFIG,
-                          "%s: collections: \"%s\" is not a collection's "
-                          "name",
-                          where, names[i]);
-      if (names[i][0] == '_')
-        return error_set (err, TALLY_CONFIG,
-                          "%s: collections: \"%s\" begins with \"_\": it is "
-                          "local and never synced",
-                          where, names[i]);
-      for (j = 0; j < i; j++)
-        if (strcmp (names[i], names[j]) == 0)
-          return error_set (err, TALLY_CONFIG,
-                            "%s: collections: \"%s\" is there twice", where,
-                            names[i]);
-    }
+                          "%s: collections: \"%s\" is there twice", where,
+                          names[i]);
+  }
   link->collections = names;
   return TALLY_OK;
 }
@@ -241,16 +230,16 @@ build_link (struct config_builder *b, const struct config_section *section,
   status = take_endpoint (&link->store, b, section, CONFIG_KIND_STORE,
                           values[SYNC_STORE].text, err);
   if (status == TALLY_OK)
-    status = take_endpoint (&link->transport, b, section,
-                            CONFIG_KIND_TRANSPORT,
-                            values[SYNC_TRANSPORT].text, err);
+    status =
+        take_endpoint (&link->transport, b, section, CONFIG_KIND_TRANSPORT,
+                       values[SYNC_TRANSPORT].text, err);
   if (status == TALLY_OK)
-    status = take_collections (link, b, section,
-                               values[SYNC_COLLECTIONS].text, err);
+    status = take_collections (link, b, section, values[SYNC_COLLECTIONS].text,
+                               err);
   if (status == TALLY_OK)
     status = take_word (&direction, section, "direction", directions,
                         values[SYNC_DIRECTION].text, err);
-  link->direction = (enum config_direction) direction;
+  link->direction = (enum config_direction)direction;
   b->config->n_links++;
   return status;
 }
@@ -267,9 +256,9 @@ build_server (struct config_builder *b, const struct config_section *section,
   server->title = section->title;
   server->where = section->where;
 
-  status = take_endpoint (&server->transport, b, section,
-                          CONFIG_KIND_TRANSPORT,
-                          values[SERVE_TRANSPORT].text, err);
+  status =
+      take_endpoint (&server->transport, b, section, CONFIG_KIND_TRANSPORT,
+                     values[SERVE_TRANSPORT].text, err);
   if (status == TALLY_OK)
     status = take_endpoint (&server->store, b, section, CONFIG_KIND_STORE,
                             values[SERVE_STORE].text, err);
@@ -277,13 +266,11 @@ build_server (struct config_builder *b, const struct config_section *section,
     status = take_word (&open, section, "accounts", accounts,
                         values[SERVE_ACCOUNTS].text, err);
   server->open = open != 0;
-  if (status == TALLY_OK && values[SERVE_TOKENS].text)
-    {
-      server->tokens
-          = config_text (b->config, "%s", values[SERVE_TOKENS].text);
-      if (!server->tokens)
-        status = error_nomem (err);
-    }
+  if (status == TALLY_OK && values[SERVE_TOKENS].text) {
+    server->tokens = config_text (b->config, "%s", values[SERVE_TOKENS].text);
+    if (!server->tokens)
+      status = error_nomem (err);
+  }
   b->config->n_servers++;
   return status;
 }
@@ -316,8 +303,8 @@ config_build_wiring (struct config_builder *b, struct tally_error *err)
   int status = TALLY_OK;
 
   config->links = config_array (config, b->n_sections, sizeof *config->links);
-  config->servers
-      = config_array (config, b->n_sections, sizeof *config->servers);
+  config->servers =
+      config_array (config, b->n_sections, sizeof *config->servers);
   if (!config->links || !config->servers)
     return error_nomem (err);
   for (i = 0; i < b->n_sections && status == TALLY_OK; i++)

@@ -49,18 +49,17 @@ build_driver_dirs (struct config_builder *b, const char *given,
     return error_nomem (err);
   bad = first_relative (first);
   if (bad)
-    return error_set (err, TALLY_CONFIG,
-                      "%s: driver_path: \"%s\" is not an absolute path",
-                      config_pair (&b->sections[0], "driver_path")->where,
-                      bad);
+    return error_set (
+        err, TALLY_CONFIG, "%s: driver_path: \"%s\" is not an absolute path",
+        config_pair (&b->sections[0], "driver_path")->where, bad);
   bad = first_relative (second);
   if (bad)
     return error_set (err, TALLY_CONFIG,
                       "TALLY_DRIVER_PATH: \"%s\" is not an absolute path",
                       bad);
 
-  config->driver_dirs
-      = config_array (config, n_first + n_extra + 1, sizeof *first);
+  config->driver_dirs =
+      config_array (config, n_first + n_extra + 1, sizeof *first);
   if (!config->driver_dirs)
     return error_nomem (err);
   for (; *first; first++)
@@ -101,10 +100,9 @@ build_tally (struct config_builder *b, char **env, struct tally_error *err)
   if (!config->device)
     status = error_nomem (err);
   else if (strlen (config->device) > DEVICE_MAX)
-    status = error_set (err, TALLY_CONFIG,
-                        "%s: device: longer than %d bytes",
-                        config_pair (&b->sections[0], "device")->where,
-                        DEVICE_MAX);
+    status =
+        error_set (err, TALLY_CONFIG, "%s: device: longer than %d bytes",
+                   config_pair (&b->sections[0], "device")->where, DEVICE_MAX);
   if (status == TALLY_OK)
     status = build_driver_dirs (b, set.values[0].text,
                                 config_env (env, "TALLY_DRIVER_PATH"), err);
@@ -181,8 +179,8 @@ build_endpoint (struct config_builder *b, const struct config_section *section,
   endpoint->name = section->name;
   endpoint->title = section->title;
   endpoint->where = section->where;
-  endpoint->pairs
-      = config_array (config, section->n_pairs, sizeof *endpoint->pairs);
+  endpoint->pairs =
+      config_array (config, section->n_pairs, sizeof *endpoint->pairs);
   if (!endpoint->pairs)
     return error_nomem (err);
   for (i = 0; i < section->n_pairs; i++)
@@ -198,8 +196,8 @@ build_endpoints (struct config_builder *b, struct tally_error *err)
   size_t i;
   int status = TALLY_OK;
 
-  b->config->endpoints
-      = config_array (b->config, b->n_sections, sizeof *b->config->endpoints);
+  b->config->endpoints =
+      config_array (b->config, b->n_sections, sizeof *b->config->endpoints);
   if (!b->config->endpoints)
     return error_nomem (err);
   for (i = 0; i < b->n_sections && status == TALLY_OK; i++)
@@ -216,20 +214,19 @@ check_harmless (const struct config_builder *b, struct tally_error *err)
   size_t i, j;
 
   for (i = 0; i < b->n_sections; i++)
-    for (j = 0; j < b->sections[i].n_pairs; j++)
-      {
-        const struct option_pair *pair = &b->sections[i].pairs[j];
-        bool path = strcmp (pair->key, "driver_path") == 0 && i == 0;
-        bool driver = strcmp (pair->key, "driver") == 0
-                      && strchr (pair->value, '/') != NULL;
+    for (j = 0; j < b->sections[i].n_pairs; j++) {
+      const struct option_pair *pair = &b->sections[i].pairs[j];
+      bool path = strcmp (pair->key, "driver_path") == 0 && i == 0;
+      bool driver = strcmp (pair->key, "driver") == 0
+                    && strchr (pair->value, '/') != NULL;
 
-        if (pair->level == OPTION_FILE && (path || driver))
-          return error_set (err, TALLY_CONFIG,
-                            "%s: %s in a tally.ini that was not named; to "
-                            "run code from there, pass --config ./tally.ini",
-                            pair->where,
-                            path ? "driver_path" : "the path of a driver");
-      }
+      if (pair->level == OPTION_FILE && (path || driver))
+        return error_set (err, TALLY_CONFIG,
+                          "%s: %s in a tally.ini that was not named; to "
+                          "run code from there, pass --config ./tally.ini",
+                          pair->where,
+                          path ? "driver_path" : "the path of a driver");
+    }
   return TALLY_OK;
 }
 
@@ -257,7 +254,7 @@ set_places (struct config_builder *b, const char *path, bool is_file,
   config->path = whole;
   slash = strrchr (whole, '/');
   config->base_dir = config_text (
-      config, "%.*s", slash == whole ? 1 : (int) (slash - whole), whole);
+      config, "%.*s", slash == whole ? 1 : (int)(slash - whole), whole);
   return config->base_dir ? TALLY_OK : error_nomem (err);
 }
 

@@ -18,8 +18,7 @@
 struct config_pool;
 struct tally_error;
 
-enum config_kind
-{
+enum config_kind {
   CONFIG_KIND_TALLY = 0,
   CONFIG_KIND_STORE,
   CONFIG_KIND_TRANSPORT,
@@ -28,16 +27,10 @@ enum config_kind
   CONFIG_KINDS
 };
 
-enum config_direction
-{
-  CONFIG_BOTH = 0,
-  CONFIG_PUSH,
-  CONFIG_PULL
-};
+enum config_direction { CONFIG_BOTH = 0, CONFIG_PUSH, CONFIG_PULL };
 
 /* A [store NAME] or [transport NAME]. */
-struct config_endpoint
-{
+struct config_endpoint {
   enum config_kind kind;
   const char *name;
   const char *title;        /* "[store notes]" */
@@ -50,8 +43,7 @@ struct config_endpoint
 };
 
 /* A [sync NAME]. */
-struct config_link
-{
+struct config_link {
   const char *name;
   const char *title;
   const char *where;
@@ -64,8 +56,7 @@ struct config_link
 };
 
 /* A [serve NAME]. */
-struct config_server
-{
+struct config_server {
   const char *name;
   const char *title;
   const char *where;
@@ -76,8 +67,7 @@ struct config_server
 };
 
 /* All texts in it are its own and live as long as it does. */
-struct config
-{
+struct config {
   const char *path;     /* the file, absolute; NULL: none was read */
   const char *base_dir; /* absolute: where relative paths start */
 
@@ -100,8 +90,7 @@ struct config
 };
 
 /* Flags of config_load. */
-enum
-{
+enum {
   /* ./tally.ini was found, not named: it must belong to the user or root,
    * not be writable by others, and name no code to run. */
   CONFIG_IMPLICIT = 1
@@ -125,8 +114,8 @@ int config_load (struct config **config, const char *path, const char *text,
 void config_free (struct config *config);
 
 /* By name; NULL when there is none. */
-const struct config_endpoint *
-config_endpoint (const struct config *config, const char *name);
+const struct config_endpoint *config_endpoint (const struct config *config,
+                                               const char *name);
 const struct config_link *config_link (const struct config *config,
                                        const char *name);
 const struct config_server *config_server (const struct config *config,

@@ -20,8 +20,7 @@
 #define GET_BATCH 256
 
 /* An entry taken apart; the texts end in NULs and live in `texts`. */
-struct entry
-{
+struct entry {
   struct tally_conflict conflict;
   struct arena texts;
   struct tally_slice lost_value; /* data NULL: absent */
@@ -97,8 +96,10 @@ entry_read (struct entry *entry, const struct tally_doc *doc,
       && take_side (entry, &conflict->won, &ignored, doc->body, "won"))
     return TALLY_OK;
   arena_free (&entry->texts);
-  return error_set (err, TALLY_CORRUPT, "%s: conflict %.*s: the entry is "
-                    "damaged", store, (int) doc->id.size, doc->id.data);
+  return error_set (err, TALLY_CORRUPT,
+                    "%s: conflict %.*s: the entry is "
+                    "damaged",
+                    store, (int)doc->id.size, doc->id.data);
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -123,18 +124,16 @@ read_headers (struct replica *replica, const char *const *ids, size_t n,
   if (n == 0)
     status = replica_changes (replica, JOURNAL_COLLECTION, 0, collect_header,
                               headers, &head, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    {
-      struct tally_slice id = slice_text (ids[i]);
-      size_t before = headers->count;
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    struct tally_slice id = slice_text (ids[i]);
+    size_t before = headers->count;
 
-      if (id.size > 0 && id.size <= TALLY_ID_MAX)
-        status = replica_get (replica, JOURNAL_COLLECTION, &id, 1, 0,
-                              collect_header, headers, err);
-      if (status == TALLY_OK && headers->count == before)
-        status = error_set (err, TALLY_NOTFOUND, "%s: no such conflict",
-                            ids[i]);
-    }
+    if (id.size > 0 && id.size <= TALLY_ID_MAX)
+      status = replica_get (replica, JOURNAL_COLLECTION, &id, 1, 0,
+                            collect_header, headers, err);
+    if (status == TALLY_OK && headers->count == before)
+      status = error_set (err, TALLY_NOTFOUND, "%s: no such conflict", ids[i]);
+  }
   if (status == TALLY_OK && headers->failed)
     status = error_nomem (err);
   return status;
@@ -152,39 +151,35 @@ each_entry (struct replica *replica, const char *const *ids, size_t n,
   int status = read_headers (replica, ids, n, &headers, err);
 
   for (size_t at = 0; at < headers.count && status == TALLY_OK;
-       at += GET_BATCH)
-    {
-      struct tally_slice batch[GET_BATCH];
-      size_t size = 0;
+       at += GET_BATCH) {
+    struct tally_slice batch[GET_BATCH];
+    size_t size = 0;
 
-      while (size < GET_BATCH && at + size < headers.count)
-        {
-          batch[size] = headers.docs[at + size].id;
-          size++;
-        }
-      doclist_clear (&docs);
-      status = replica_get (replica, JOURNAL_COLLECTION, batch, size,
-                            TALLY_GET_BODY, doclist_emit, &docs, err);
-      if (status == TALLY_OK && docs.failed)
-        status = error_nomem (err);
-      for (size_t i = 0; i < docs.count && status == TALLY_OK; i++)
-        {
-          struct entry entry;
-
-          status = entry_read (&entry, &docs.docs[i], replica->name, err);
-          if (status != TALLY_OK)
-            break;
-          status = fn (ctx, &entry, err);
-          arena_free (&entry.texts);
-        }
+    while (size < GET_BATCH && at + size < headers.count) {
+      batch[size] = headers.docs[at + size].id;
+      size++;
     }
+    doclist_clear (&docs);
+    status = replica_get (replica, JOURNAL_COLLECTION, batch, size,
+                          TALLY_GET_BODY, doclist_emit, &docs, err);
+    if (status == TALLY_OK && docs.failed)
+      status = error_nomem (err);
+    for (size_t i = 0; i < docs.count && status == TALLY_OK; i++) {
+      struct entry entry;
+
+      status = entry_read (&entry, &docs.docs[i], replica->name, err);
+      if (status != TALLY_OK)
+        break;
+      status = fn (ctx, &entry, err);
+      arena_free (&entry.texts);
+    }
+  }
   doclist_free (&docs);
   doclist_free (&headers);
   return status;
 }
 
-struct listing
-{
+struct listing {
   tally_conflict_fn *emit;
   void *ctx;
   bool stop;
@@ -195,7 +190,7 @@ list_entry (void *ctx, const struct entry *entry, struct tally_error *err)
 {
   struct listing *listing = ctx;
 
-  (void) err;
+  (void)err;
   if (!listing->stop)
     listing->stop = listing->emit (listing->ctx, &entry->conflict);
   return TALLY_OK;
@@ -257,8 +252,7 @@ tally_conflict_drop (struct tally_replica *handle, const char *const *ids,
 
 /* ---- restoring ---------------------------------------------------------- */
 
-struct restorer
-{
+struct restorer {
   struct replica *replica;
   tally_written_fn *emit;
   void *ctx;
@@ -280,18 +274,16 @@ set_field (struct buf *out, struct tally_slice document,
     return error_nomem (err);
   raw = slice_make (key.data + 1, key.size - 2);
   body_start (&body, out, slice_make (NULL, 0));
-  while (json_next_member (&rest, &member))
-    {
-      int order = json_key_cmp (member.key, raw);
+  while (json_next_member (&rest, &member)) {
+    int order = json_key_cmp (member.key, raw);
 
-      if (!placed && order >= 0)
-        {
-          body_add (&body, raw, entry->lost_value);
-          placed = true;
-        }
-      if (order != 0)
-        body_add (&body, member.key, member.value);
+    if (!placed && order >= 0) {
+      body_add (&body, raw, entry->lost_value);
+      placed = true;
     }
+    if (order != 0)
+      body_add (&body, member.key, member.value);
+  }
   if (!placed)
     body_add (&body, raw, entry->lost_value);
   body_end (&body, false);
@@ -309,12 +301,11 @@ make_item (struct restorer *restorer, const struct entry *entry,
   int status;
 
   item->id = slice_text (entry->conflict.document);
-  if (!entry->conflict.field[0])
-    {
-      item->body = entry->lost_value;
-      item->replace = true;
-      return TALLY_OK;
-    }
+  if (!entry->conflict.field[0]) {
+    item->body = entry->lost_value;
+    item->replace = true;
+    return TALLY_OK;
+  }
   status = replica_get (restorer->replica, entry->conflict.collection,
                         &item->id, 1, TALLY_GET_BODY, doclist_emit, now, err);
   if (status == TALLY_OK && now->failed)
@@ -322,8 +313,10 @@ make_item (struct restorer *restorer, const struct entry *entry,
   if (status != TALLY_OK)
     return status;
   if (now->count == 0 || (now->docs[0].flags & TALLY_DOC_DELETED))
-    return error_set (err, TALLY_CONFLICT, "%s: is deleted; a field cannot "
-                      "be restored in it", entry->conflict.document);
+    return error_set (err, TALLY_CONFLICT,
+                      "%s: is deleted; a field cannot "
+                      "be restored in it",
+                      entry->conflict.document);
   item->expected = now->docs[0].rev;
   status = set_field (body, now->docs[0].body, entry, err);
   item->body = buf_slice (body);
@@ -354,20 +347,18 @@ restore_entry (void *ctx, const struct entry *entry, struct tally_error *err)
   struct write_result result = { 0 };
   int status;
 
-  do
-    {
-      struct write_item item = { 0 };
-      struct buf body = BUF_INIT;
-      struct doclist now = DOCLIST_INIT;
+  do {
+    struct write_item item = { 0 };
+    struct buf body = BUF_INIT;
+    struct doclist now = DOCLIST_INIT;
 
-      status = make_item (restorer, entry, &item, &body, &now, err);
-      if (status == TALLY_OK)
-        status = write_batch (restorer->replica, entry->conflict.collection,
-                              &item, 1, &result, err);
-      doclist_free (&now);
-      buf_free (&body);
-    }
-  while (status == TALLY_OK && result.status == TALLY_CONFLICT);
+    status = make_item (restorer, entry, &item, &body, &now, err);
+    if (status == TALLY_OK)
+      status = write_batch (restorer->replica, entry->conflict.collection,
+                            &item, 1, &result, err);
+    doclist_free (&now);
+    buf_free (&body);
+  } while (status == TALLY_OK && result.status == TALLY_CONFLICT);
   if (status != TALLY_OK)
     return status;
   tell_written (restorer, entry, &result);

@@ -17,8 +17,7 @@
 #include "replica.h"
 
 /* An endpoint with its driver and values. */
-struct endpoint
-{
+struct endpoint {
   const char *name; /* as given */
   char *title;      /* for messages: the name, or the path of a store */
   struct driver *driver;
@@ -27,8 +26,7 @@ struct endpoint
 };
 
 /* A store that is open, shared by whoever asks for the same one. */
-struct tally_replica
-{
+struct tally_replica {
   struct tally *tally;
   struct replica *replica;  /* NULL: made when it is first written to */
   struct endpoint endpoint; /* of one that is yet to be made */
@@ -43,16 +41,14 @@ struct tally_replica
 #define CONTEXT_CREATE_LATER 0x10000u
 
 /* A transport that is open, likewise. */
-struct open_channel
-{
+struct open_channel {
   struct channel *channel;
   char *key;
   unsigned uses;
   struct open_channel *next;
 };
 
-struct tally
-{
+struct tally {
   struct config *config;
   struct registry *registry;
   struct tally_host host;

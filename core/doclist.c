@@ -9,10 +9,9 @@
 #include "doclist.h"
 #include "slice.h"
 
-#define BLOCK_SIZE ((size_t) 64 << 10)
+#define BLOCK_SIZE ((size_t)64 << 10)
 
-struct arena_block
-{
+struct arena_block {
   struct arena_block *next;
   size_t used, size;
   char data[];
@@ -53,13 +52,12 @@ arena_add (struct arena *arena, const void *data, size_t size)
 void
 arena_free (struct arena *arena)
 {
-  while (arena->blocks)
-    {
-      struct arena_block *next = arena->blocks->next;
+  while (arena->blocks) {
+    struct arena_block *next = arena->blocks->next;
 
-      free (arena->blocks);
-      arena->blocks = next;
-    }
+    free (arena->blocks);
+    arena->blocks = next;
+  }
 }
 
 static bool
@@ -81,26 +79,22 @@ doclist_add (struct doclist *list, const struct tally_doc *doc)
 
   if (list->failed)
     return NULL;
-  if (list->count == list->capacity)
-    {
-      size_t capacity = list->capacity ? list->capacity * 2 : 64;
-      struct tally_doc *docs
-        = realloc (list->docs, capacity * sizeof *docs);
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity ? list->capacity * 2 : 64;
+    struct tally_doc *docs = realloc (list->docs, capacity * sizeof *docs);
 
-      if (!docs)
-        {
-          list->failed = true;
-          return NULL;
-        }
-      list->docs = docs;
-      list->capacity = capacity;
-    }
-  if (!copy_slice (list, &copy.id) || !copy_slice (list, &copy.meta)
-      || !copy_slice (list, &copy.body))
-    {
+    if (!docs) {
       list->failed = true;
       return NULL;
     }
+    list->docs = docs;
+    list->capacity = capacity;
+  }
+  if (!copy_slice (list, &copy.id) || !copy_slice (list, &copy.meta)
+      || !copy_slice (list, &copy.body)) {
+    list->failed = true;
+    return NULL;
+  }
   list->docs[list->count] = copy;
   return &list->docs[list->count++];
 }
@@ -130,8 +124,7 @@ doclist_free (struct doclist *list)
 }
 
 const struct tally_doc *
-doclist_next_if (const struct doclist *list, size_t *at,
-                 struct tally_slice id)
+doclist_next_if (const struct doclist *list, size_t *at, struct tally_slice id)
 {
   if (*at >= list->count || !slice_equal (list->docs[*at].id, id))
     return NULL;

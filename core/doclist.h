@@ -13,8 +13,7 @@
 
 struct arena_block;
 
-struct arena
-{
+struct arena {
   struct arena_block *blocks; /* the one in use first */
 };
 
@@ -22,8 +21,7 @@ struct arena
 char *arena_add (struct arena *arena, const void *data, size_t size);
 void arena_free (struct arena *arena);
 
-struct doclist
-{
+struct doclist {
   struct tally_doc *docs;
   size_t count, capacity;
   size_t bytes; /* of ids, metas and bodies */
@@ -31,7 +29,10 @@ struct doclist
   struct arena arena;
 };
 
-#define DOCLIST_INIT {0}
+#define DOCLIST_INIT \
+  {                  \
+    0                \
+  }
 
 /* Copies the document; NULL, and list->failed, when out of memory. */
 struct tally_doc *doclist_add (struct doclist *list,

@@ -32,7 +32,8 @@ collection_check (const char *name, struct tally_error *err)
   return error_set (err, TALLY_INVALID,
                     "collection \"%.140s\": a name is 1 to 128 letters, "
                     "digits, \"_\", \".\" or \"-\", and begins with none of "
-                    "the last two", name);
+                    "the last two",
+                    name);
 }
 
 bool
@@ -47,16 +48,18 @@ document_check_id (struct tally_slice id, struct tally_error *err)
   if (id.size == 0)
     return error_set (err, TALLY_INVALID, "_id: is empty");
   if (id.size > TALLY_ID_MAX)
-    return error_set (err, TALLY_INVALID, "_id \"%.40s...\": is longer than "
-                      "1,024 bytes", id.data);
+    return error_set (err, TALLY_INVALID,
+                      "_id \"%.40s...\": is longer than "
+                      "1,024 bytes",
+                      id.data);
   for (size_t i = 0; i < id.size; i++)
-    if ((unsigned char) id.data[i] < 0x20 || id.data[i] == 0x7f)
+    if ((unsigned char)id.data[i] < 0x20 || id.data[i] == 0x7f)
       return error_set (err, TALLY_INVALID,
-                        "_id \"%.*s\": has a control character",
-                        (int) id.size, id.data);
+                        "_id \"%.*s\": has a control character", (int)id.size,
+                        id.data);
   if (!utf8_valid (id))
     return error_set (err, TALLY_INVALID, "_id \"%.*s\": is not UTF-8",
-                      (int) id.size, id.data);
+                      (int)id.size, id.data);
   return TALLY_OK;
 }
 
@@ -68,13 +71,11 @@ document_make_id (char out[DOCUMENT_ID_MADE + 1])
 {
   unsigned char bits[16];
 
-  do
-    {
-      randombytes_buf (bits, sizeof bits);
-      sodium_bin2base64 (out, DOCUMENT_ID_MADE + 1, bits, sizeof bits,
-                         sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    }
-  while (out[0] == '-');
+  do {
+    randombytes_buf (bits, sizeof bits);
+    sodium_bin2base64 (out, DOCUMENT_ID_MADE + 1, bits, sizeof bits,
+                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  } while (out[0] == '-');
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -110,19 +111,18 @@ find_id (struct buf *id, bool *made, struct tally_slice body,
   *made = false;
   if (!id_field && json_find_member (body, slice_text ("_id"), &value))
     return id_from_value (id, value, "_id", err);
-  if (id_field)
-    {
-      json_encode_string (&key, slice_text (id_field));
-      if (key.failed)
-        return error_nomem (err);
-      found = json_find_member (
-          body, slice_make (key.data + 1, key.size - 2), &value);
-      buf_free (&key);
-      if (!found)
-        return error_set (err, TALLY_INVALID, "%s: is not in the document",
-                          id_field);
-      return id_from_value (id, value, id_field, err);
-    }
+  if (id_field) {
+    json_encode_string (&key, slice_text (id_field));
+    if (key.failed)
+      return error_nomem (err);
+    found = json_find_member (body, slice_make (key.data + 1, key.size - 2),
+                              &value);
+    buf_free (&key);
+    if (!found)
+      return error_set (err, TALLY_INVALID, "%s: is not in the document",
+                        id_field);
+    return id_from_value (id, value, id_field, err);
+  }
   *made = true;
   document_make_id (fresh);
   buf_add_text (id, fresh);
@@ -161,23 +161,21 @@ document_read (struct buf *body, struct buf *id, bool *made,
   status = json_canonical (&given, text.data, text.size, err);
   if (status != TALLY_OK)
     goto out;
-  if (json_type (buf_slice (&given)) != JSON_OBJECT)
-    {
-      status = error_set (err, TALLY_INVALID, "is not an object");
-      goto out;
-    }
+  if (json_type (buf_slice (&given)) != JSON_OBJECT) {
+    status = error_set (err, TALLY_INVALID, "is not an object");
+    goto out;
+  }
   status = find_id (id, made, buf_slice (&given), id_field, err);
   if (status != TALLY_OK)
     goto out;
   if (*made || id_field)
     set_id (body, buf_slice (&given), buf_slice (id));
-  else
-    {
-      struct buf swap = *body;
+  else {
+    struct buf swap = *body;
 
-      *body = given;
-      given = swap;
-    }
+    *body = given;
+    given = swap;
+  }
   if (body->failed)
     status = error_nomem (err);
   else if (body->size > TALLY_DOCUMENT_MAX)

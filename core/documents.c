@@ -20,8 +20,7 @@
 /* ---- input -------------------------------------------------------------- */
 
 /* All documents of one put, checked and canonical. */
-struct input
-{
+struct input {
   struct doclist docs; /* id and body; flag 1: the id was made */
   const char *id_field;
   size_t line;
@@ -34,18 +33,15 @@ add_document (struct input *input, struct tally_slice text,
   struct buf body = BUF_INIT, id = BUF_INIT;
   struct tally_doc doc = { 0 };
   bool made;
-  int status
-    = document_read (&body, &id, &made, text, input->id_field, err);
+  int status = document_read (&body, &id, &made, text, input->id_field, err);
 
-  if (status == TALLY_OK)
-    {
-      doc.id = buf_slice (&id);
-      doc.body = buf_slice (&body);
-      doc.flags = made;
-      if (!doclist_add (&input->docs, &doc))
-        status = error_nomem (err);
-    }
-  else if (status == TALLY_INVALID)
+  if (status == TALLY_OK) {
+    doc.id = buf_slice (&id);
+    doc.body = buf_slice (&body);
+    doc.flags = made;
+    if (!doclist_add (&input->docs, &doc))
+      status = error_nomem (err);
+  } else if (status == TALLY_INVALID)
     error_set (err, status, "document %zu: %s", input->docs.count + 1,
                err->text);
   buf_free (&id);
@@ -73,18 +69,19 @@ add_array (struct input *input, struct tally_slice array,
 
   if (at < array.size && array.data[at] == ']')
     return TALLY_OK;
-  while (status == TALLY_OK)
-    {
-      status = json_split (array.data, array.size, &at, &element, err);
-      if (status == TALLY_OK)
-        status = add_document (input, element, err);
-      at = skip_space (array, at);
-      if (status != TALLY_OK || at == array.size || array.data[at] == ']')
-        return status;
-      if (array.data[at++] != ',')
-        status = error_set (err, TALLY_INVALID, "document %zu: no comma "
-                            "behind it", input->docs.count);
-    }
+  while (status == TALLY_OK) {
+    status = json_split (array.data, array.size, &at, &element, err);
+    if (status == TALLY_OK)
+      status = add_document (input, element, err);
+    at = skip_space (array, at);
+    if (status != TALLY_OK || at == array.size || array.data[at] == ']')
+      return status;
+    if (array.data[at++] != ',')
+      status = error_set (err, TALLY_INVALID,
+                          "document %zu: no comma "
+                          "behind it",
+                          input->docs.count);
+  }
   return status;
 }
 
@@ -116,37 +113,35 @@ out:
 }
 
 static int
-read_input (struct input *input, const char *json, size_t size,
-            const char *at, struct tally_error *err)
+read_input (struct input *input, const char *json, size_t size, const char *at,
+            struct tally_error *err)
 {
   struct tally_slice value;
   size_t offset = 0;
   bool first = true;
   int status;
 
-  for (;; first = false)
-    {
-      status = json_split (json, size, &offset, &value, err);
-      if (status == TALLY_NOTFOUND)
-        return TALLY_OK;
-      if (status != TALLY_OK)
-        return error_set (err, status, "document %zu: %s",
-                          input->docs.count + 1, err->text);
-      if (at)
-        status = add_member (input, value, at, err);
-      else if (first && value.data[0] == '[')
-        status = add_array (input, value, err);
-      else
-        status = add_document (input, value, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+  for (;; first = false) {
+    status = json_split (json, size, &offset, &value, err);
+    if (status == TALLY_NOTFOUND)
+      return TALLY_OK;
+    if (status != TALLY_OK)
+      return error_set (err, status, "document %zu: %s", input->docs.count + 1,
+                        err->text);
+    if (at)
+      status = add_member (input, value, at, err);
+    else if (first && value.data[0] == '[')
+      status = add_array (input, value, err);
+    else
+      status = add_document (input, value, err);
+    if (status != TALLY_OK)
+      return status;
+  }
 }
 
 /* ---- put ---------------------------------------------------------------- */
 
-struct putting
-{
+struct putting {
   struct replica *replica;
   const char *collection;
   const struct tally_put_options *options;
@@ -189,9 +184,8 @@ emit_written (struct putting *putting, const struct write_item *item,
 static int
 flush (struct putting *putting, struct tally_error *err)
 {
-  int status
-    = write_batch (putting->replica, putting->collection, putting->items,
-                   putting->n, putting->results, err);
+  int status = write_batch (putting->replica, putting->collection,
+                            putting->items, putting->n, putting->results, err);
 
   for (size_t i = 0; i < putting->n && status == TALLY_OK; i++)
     status = emit_written (putting, &putting->items[i], &putting->results[i],
@@ -229,21 +223,19 @@ put_documents (struct putting *putting, const struct doclist *docs,
   int status = TALLY_OK;
 
   for (size_t i = 0; i < docs->count && status == TALLY_OK && !putting->stop;
-       i++)
-    {
-      const struct tally_doc *doc = &docs->docs[i];
-      struct write_item item = { doc->id, doc->body, putting->options->replace,
-                                 putting->has_rev ? putting->rev : NULL };
+       i++) {
+    const struct tally_doc *doc = &docs->docs[i];
+    struct write_item item = { doc->id, doc->body, putting->options->replace,
+                               putting->has_rev ? putting->rev : NULL };
 
-      if (bytes + doc->body.size > WRITE_BATCH_BYTES)
-        {
-          status = flush (putting, err);
-          bytes = 0;
-        }
-      bytes += doc->body.size;
-      if (status == TALLY_OK)
-        status = add_item (putting, &item, doc->flags, err);
+    if (bytes + doc->body.size > WRITE_BATCH_BYTES) {
+      status = flush (putting, err);
+      bytes = 0;
     }
+    bytes += doc->body.size;
+    if (status == TALLY_OK)
+      status = add_item (putting, &item, doc->flags, err);
+  }
   if (status == TALLY_OK)
     status = flush (putting, err);
   return status;
@@ -270,18 +262,19 @@ tally_put (struct tally_replica *replica, const char *collection,
   putting->ctx = ctx;
   input.id_field = options.id_field;
   status = collection_check (collection, err);
-  if (status == TALLY_OK && options.rev)
-    {
-      putting->has_rev = true;
-      if (!rev_from_text (putting->rev, options.rev))
-        status = error_set (err, TALLY_INVALID, "%.60s: is no revision",
-                            options.rev);
-    }
+  if (status == TALLY_OK && options.rev) {
+    putting->has_rev = true;
+    if (!rev_from_text (putting->rev, options.rev))
+      status =
+          error_set (err, TALLY_INVALID, "%.60s: is no revision", options.rev);
+  }
   if (status == TALLY_OK)
     status = read_input (&input, json, json_size, options.at, err);
   if (status == TALLY_OK && options.rev && input.docs.count != 1)
-    status = error_set (err, TALLY_USAGE, "a revision goes with one document, "
-                        "not %zu", input.docs.count);
+    status = error_set (err, TALLY_USAGE,
+                        "a revision goes with one document, "
+                        "not %zu",
+                        input.docs.count);
   if (status == TALLY_OK)
     status = context_replica (&putting->replica, replica, err);
   if (status == TALLY_OK)
@@ -324,12 +317,11 @@ tally_remove (struct tally_replica *replica, const char *collection,
   status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
     status = context_replica (&putting->replica, replica, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    {
-      struct write_item item = { .id = slice_text (ids[i]) };
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    struct write_item item = { .id = slice_text (ids[i]) };
 
-      status = add_item (putting, &item, false, err);
-    }
+    status = add_item (putting, &item, false, err);
+  }
   if (status == TALLY_OK)
     status = flush (putting, err);
   idmap_free (&putting->ids);
@@ -339,8 +331,7 @@ tally_remove (struct tally_replica *replica, const char *collection,
 
 /* ---- get ---------------------------------------------------------------- */
 
-struct getting
-{
+struct getting {
   const char *collection;
   tally_document_fn *emit;
   void *ctx;
@@ -401,22 +392,20 @@ tally_get (struct tally_replica *handle, const char *collection,
   status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
     status = context_replica (&replica, handle, err);
-  for (size_t at = 0; at < n && status == TALLY_OK && !getting.stop;)
-    {
-      size_t batch = n - at < GET_BATCH ? n - at : GET_BATCH;
+  for (size_t at = 0; at < n && status == TALLY_OK && !getting.stop;) {
+    size_t batch = n - at < GET_BATCH ? n - at : GET_BATCH;
 
-      for (size_t i = 0; i < batch; i++)
-        slices[i] = slice_text (ids[at + i]);
-      status = get_batch (&getting, replica, slices, batch, err);
-      at += batch;
-    }
+    for (size_t i = 0; i < batch; i++)
+      slices[i] = slice_text (ids[at + i]);
+    status = get_batch (&getting, replica, slices, batch, err);
+    at += batch;
+  }
   return status;
 }
 
 /* ---- collections -------------------------------------------------------- */
 
-struct listing
-{
+struct listing {
   tally_emit_name *emit;
   void *ctx;
 };

@@ -17,13 +17,15 @@
 #define OPTIONS_MAX 256
 #define OPTION_NAME_MAX 63
 
-struct slot
-{
+struct slot {
   const char *name;
   bool there;
 };
 
-#define SLOT(table, name) { #name, (table)->name != NULL }
+#define SLOT(table, name)        \
+  {                              \
+#name, (table)->name != NULL \
+  }
 
 static size_t
 least (size_t a, size_t b)
@@ -61,8 +63,8 @@ check_head (const struct tally_driver *d, const char *object,
                       "[a-z][a-z0-9-]*",
                       object, d->name ? d->name : "");
   if (!d->store && !d->transport)
-    return error_set (err, TALLY_CONFIG,
-                      "%s: neither a store nor a transport", object);
+    return error_set (err, TALLY_CONFIG, "%s: neither a store nor a transport",
+                      object);
   return TALLY_OK;
 }
 
@@ -81,11 +83,13 @@ static int
 check_store (const struct tally_store *s, const char *object,
              struct tally_error *err)
 {
-  const struct slot required[]
-      = { SLOT (s, open), SLOT (s, close),   SLOT (s, get),
-          SLOT (s, put),  SLOT (s, changes), { NULL, false } };
-  const struct slot notes[] = { SLOT (s, note_get), SLOT (s, note_put),
-                                SLOT (s, note_list), { NULL, false } };
+  const struct slot required[] = { SLOT (s, open),    SLOT (s, close),
+                                   SLOT (s, get),     SLOT (s, put),
+                                   SLOT (s, changes), { NULL, false } };
+  const struct slot notes[] = { SLOT (s, note_get),
+                                SLOT (s, note_put),
+                                SLOT (s, note_list),
+                                { NULL, false } };
   const char *missing = first_slot (required, false);
 
   if (missing)
@@ -101,13 +105,17 @@ static int
 check_transport (const struct tally_transport *t, const char *object,
                  struct tally_error *err)
 {
-  const struct slot required[]
-      = { SLOT (t, open), SLOT (t, close), { NULL, false } };
-  const struct slot exchange[] = { SLOT (t, exchange), SLOT (t, serve),
-                                   SLOT (t, stop), { NULL, false } };
-  const struct slot folder[]
-      = { SLOT (t, list),   SLOT (t, read),   SLOT (t, create),
-          SLOT (t, remove), { NULL, false } };
+  const struct slot required[] = { SLOT (t, open),
+                                   SLOT (t, close),
+                                   { NULL, false } };
+  const struct slot exchange[] = {
+    SLOT (t, exchange), SLOT (t, serve), SLOT (t, stop), { NULL, false }
+  };
+  const struct slot folder[] = { SLOT (t, list),
+                                 SLOT (t, read),
+                                 SLOT (t, create),
+                                 SLOT (t, remove),
+                                 { NULL, false } };
   const char *missing = first_slot (required, false);
 
   if (missing)
@@ -169,8 +177,8 @@ check_option (const struct tally_option *rows, size_t i, const char *object,
                       "%s: option \"driver\" is a key of tally's own", object);
   for (j = 0; j < i; j++)
     if (strcmp (rows[j].name, row->name) == 0)
-      return error_set (err, TALLY_CONFIG,
-                        "%s: option \"%s\" is there twice", object, row->name);
+      return error_set (err, TALLY_CONFIG, "%s: option \"%s\" is there twice",
+                        object, row->name);
   if (!option_type_name (row->type))
     return error_set (err, TALLY_CONFIG,
                       "%s: option \"%s\" is of an unknown type, %d", object,
@@ -193,17 +201,16 @@ check_options (const struct tally_option *rows, const char *object,
   size_t i;
   int status;
 
-  for (i = 0; rows && rows[i].name; i++)
-    {
-      if (i == OPTIONS_MAX)
-        return error_set (err, TALLY_CONFIG,
-                          "%s: over %d options; no row with a NULL name ends "
-                          "the table",
-                          object, OPTIONS_MAX);
-      status = check_option (rows, i, object, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+  for (i = 0; rows && rows[i].name; i++) {
+    if (i == OPTIONS_MAX)
+      return error_set (err, TALLY_CONFIG,
+                        "%s: over %d options; no row with a NULL name ends "
+                        "the table",
+                        object, OPTIONS_MAX);
+    status = check_option (rows, i, object, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }
 
@@ -220,7 +227,7 @@ copy_tables (struct driver_tables *out, const struct tally_driver *table,
   if (table->abi != TALLY_DRIVER_ABI)
     return error_set (err, TALLY_CONFIG,
                       "%s: built for driver ABI %u, this tally has %d", object,
-                      (unsigned) table->abi, TALLY_DRIVER_ABI);
+                      (unsigned)table->abi, TALLY_DRIVER_ABI);
   if (table->size < offsetof (struct tally_driver, version))
     return error_set (err, TALLY_CONFIG,
                       "%s: the driver's table has no size; begin it with "

@@ -7,8 +7,7 @@
 #include <tally/driver.h>
 
 /* `driver` points to the two tables beside it, so it must not be copied. */
-struct driver_tables
-{
+struct driver_tables {
   struct tally_driver driver;
   struct tally_store store;
   struct tally_transport transport;

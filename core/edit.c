@@ -25,11 +25,10 @@ whole_write (struct state *out, const struct state *old, bool deleted,
 }
 
 /* Walks both bodies; with out NULL only counts what differs. */
-struct difference
-{
-  size_t fields;  /* live ones after the write */
+struct difference {
+  size_t fields; /* live ones after the write */
   size_t changed;
-  size_t kept;    /* overrides that stay */
+  size_t kept; /* overrides that stay */
 };
 
 static void
@@ -56,31 +55,27 @@ compare (struct state *out, const struct state *old, const struct state *new,
   field_cursor_start (&cn, new);
   has_o = field_cursor_next (&co, &o);
   has_n = field_cursor_next (&cn, &n);
-  while (has_o || has_n)
-    {
-      int order = !has_o ? 1 : !has_n ? -1 : json_key_cmp (o.key, n.key);
-      struct tally_slice was = { NULL, 0 }, is = { NULL, 0 };
+  while (has_o || has_n) {
+    int order = !has_o ? 1 : !has_n ? -1 : json_key_cmp (o.key, n.key);
+    struct tally_slice was = { NULL, 0 }, is = { NULL, 0 };
 
-      if (order <= 0)
-        was = o.value;
-      if (order >= 0)
-        is = n.value;
-      result.fields += is.data != NULL;
-      if ((was.data != NULL) != (is.data != NULL) || !slice_equal (was, is))
-        {
-          result.changed++;
-          add_override (out, order <= 0 ? o.key : n.key, stamp);
-        }
-      else if (stamp_cmp (&o.stamp, &old->whole) > 0)
-        {
-          result.kept++;
-          add_override (out, o.key, &o.stamp);
-        }
-      if (order <= 0)
-        has_o = field_cursor_next (&co, &o);
-      if (order >= 0)
-        has_n = field_cursor_next (&cn, &n);
+    if (order <= 0)
+      was = o.value;
+    if (order >= 0)
+      is = n.value;
+    result.fields += is.data != NULL;
+    if ((was.data != NULL) != (is.data != NULL) || !slice_equal (was, is)) {
+      result.changed++;
+      add_override (out, order <= 0 ? o.key : n.key, stamp);
+    } else if (stamp_cmp (&o.stamp, &old->whole) > 0) {
+      result.kept++;
+      add_override (out, o.key, &o.stamp);
     }
+    if (order <= 0)
+      has_o = field_cursor_next (&co, &o);
+    if (order >= 0)
+      has_n = field_cursor_next (&cn, &n);
+  }
   return result;
 }
 
@@ -97,11 +92,10 @@ edit_put (struct state *out, bool *changed, const struct state *old,
   if (!old || old->deleted || replace)
     return whole_write (out, old, false, body, stamp, err);
   difference = compare (NULL, old, &new, stamp);
-  if (difference.changed == 0)
-    {
-      *changed = false;
-      return TALLY_OK;
-    }
+  if (difference.changed == 0) {
+    *changed = false;
+    return TALLY_OK;
+  }
   overrides = difference.changed + difference.kept;
   if (overrides > EDIT_OVERRIDES_MAX && overrides > 2 * difference.fields)
     return whole_write (out, old, false, body, stamp, err);

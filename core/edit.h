@@ -16,8 +16,8 @@
  * all of them.  *changed false: the put changes nothing, *out is not made.
  * *out has its slices in `old`, and in `body`. */
 int edit_put (struct state *out, bool *changed, const struct state *old,
-              struct tally_slice body, bool replace,
-              const struct stamp *stamp, struct tally_error *err);
+              struct tally_slice body, bool replace, const struct stamp *stamp,
+              struct tally_error *err);
 
 /* A delete of `old`, which is alive. */
 int edit_delete (struct state *out, const struct state *old,

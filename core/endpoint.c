@@ -20,22 +20,20 @@ split (const char *text, char **driver, const char **value)
   const char *colon = strchr (text, ':');
 
   /* /a/b/store-x.so:VALUE */
-  if (text[0] == '/')
-    {
-      colon = strstr (text, ".so:");
-      colon = colon ? colon + 3 : NULL;
-    }
+  if (text[0] == '/') {
+    colon = strstr (text, ".so:");
+    colon = colon ? colon + 3 : NULL;
+  }
   *driver = NULL;
   if (!colon || colon == text)
     return false;
   *value = colon + 1;
-  *driver = strndup (text, (size_t) (colon - text));
-  if (*driver && strncmp (colon, "://", 3) == 0)
-    {
-      *value = text;
-      if (strlen (*driver) > 1 && (*driver)[strlen (*driver) - 1] == 's')
-        (*driver)[strlen (*driver) - 1] = '\0';
-    }
+  *driver = strndup (text, (size_t)(colon - text));
+  if (*driver && strncmp (colon, "://", 3) == 0) {
+    *value = text;
+    if (strlen (*driver) > 1 && (*driver)[strlen (*driver) - 1] == 's')
+      (*driver)[strlen (*driver) - 1] = '\0';
+  }
   return true;
 }
 
@@ -75,25 +73,23 @@ adhoc_options (struct endpoint *out, struct tally *tally, const char *text,
     return status;
   owner.base_dir = dir;
   memset (pairs, 0, sizeof pairs);
-  if (rows && rows->name && value[0])
-    {
-      pairs[n].key = rows->name;
-      pairs[n].value = value;
-      pairs[n++].level = OPTION_FLAG;
-    }
-  if (secret && tally->token_file && out->driver->transport)
-    {
-      buf_addf (&key, "%s_file", secret);
-      buf_add_byte (&key, '\0');
-      pairs[n].key = key.data;
-      pairs[n].value = tally->token_file;
-      pairs[n++].level = OPTION_FLAG;
-    }
+  if (rows && rows->name && value[0]) {
+    pairs[n].key = rows->name;
+    pairs[n].value = value;
+    pairs[n++].level = OPTION_FLAG;
+  }
+  if (secret && tally->token_file && out->driver->transport) {
+    buf_addf (&key, "%s_file", secret);
+    buf_add_byte (&key, '\0');
+    pairs[n].key = key.data;
+    pairs[n].value = tally->token_file;
+    pairs[n++].level = OPTION_FLAG;
+  }
   if (key.failed)
     status = error_nomem (err);
   else if (value[0] && (!rows || !rows->name))
-    status = error_set (err, TALLY_USAGE, "%s: driver %s takes no value",
-                        text, out->driver->name);
+    status = error_set (err, TALLY_USAGE, "%s: driver %s takes no value", text,
+                        out->driver->name);
   else
     status = option_set_build (&out->options, rows, pairs, n, &owner, err);
   buf_free (&key);
@@ -102,8 +98,7 @@ adhoc_options (struct endpoint *out, struct tally *tally, const char *text,
 }
 
 static int
-make_key (struct endpoint *endpoint, const char *text,
-          struct tally_error *err)
+make_key (struct endpoint *endpoint, const char *text, struct tally_error *err)
 {
   const struct tally_option *rows = endpoint->driver->options;
   const struct tally_value *first = endpoint->options.values;
@@ -114,15 +109,13 @@ make_key (struct endpoint *endpoint, const char *text,
   buf_add_byte (&key, ':');
   buf_add_text (&key, named ? first->text : text);
   buf_add_byte (&key, '\0');
-  if (key.failed)
-    {
-      buf_free (&key);
-      return error_nomem (err);
-    }
+  if (key.failed) {
+    buf_free (&key);
+    return error_nomem (err);
+  }
   endpoint->key = key.data;
-  endpoint->title = strdup (named && rows->type == TALLY_OPTION_PATH
-                                ? first->text
-                                : text);
+  endpoint->title =
+      strdup (named && rows->type == TALLY_OPTION_PATH ? first->text : text);
   return endpoint->title ? TALLY_OK : error_nomem (err);
 }
 
@@ -133,47 +126,46 @@ unknown_endpoint (struct tally *tally, const char *text,
   const char *near = config_nearest (tally->config, text);
 
   if (near)
-    return error_set (err, TALLY_CONFIG, "%s: no such endpoint; did you mean "
-                      "\"%s\"?", text, near);
-  return error_set (err, TALLY_CONFIG, "%s: no such endpoint; it is the name "
+    return error_set (err, TALLY_CONFIG,
+                      "%s: no such endpoint; did you mean "
+                      "\"%s\"?",
+                      text, near);
+  return error_set (err, TALLY_CONFIG,
+                    "%s: no such endpoint; it is the name "
                     "of a [store] or [transport], or a driver's with a "
-                    "value, DRIVER:VALUE", text);
+                    "value, DRIVER:VALUE",
+                    text);
 }
 
 int
-endpoint_resolve (struct endpoint *out, struct tally *tally,
-                  const char *text, struct tally_error *err)
+endpoint_resolve (struct endpoint *out, struct tally *tally, const char *text,
+                  struct tally_error *err)
 {
-  const struct config_endpoint *section
-    = config_endpoint (tally->config, text);
+  const struct config_endpoint *section =
+      config_endpoint (tally->config, text);
   const char *value = "";
   char *name = NULL;
   int status;
 
   memset (out, 0, sizeof *out);
   out->name = text;
-  if (section)
-    {
-      status = registry_find (tally->registry,
-                              section->kind == CONFIG_KIND_STORE
-                                  ? DRIVER_STORE
-                                  : DRIVER_TRANSPORT,
-                              section->driver, section->driver_where,
-                              &out->driver, err);
-      if (status == TALLY_OK)
-        status = config_options (tally->config, section,
-                                 out->driver->options, &out->options, err);
-    }
-  else if (!split (text, &name, &value))
+  if (section) {
+    status = registry_find (
+        tally->registry,
+        section->kind == CONFIG_KIND_STORE ? DRIVER_STORE : DRIVER_TRANSPORT,
+        section->driver, section->driver_where, &out->driver, err);
+    if (status == TALLY_OK)
+      status = config_options (tally->config, section, out->driver->options,
+                               &out->options, err);
+  } else if (!split (text, &name, &value))
     return unknown_endpoint (tally, text, err);
-  else
-    {
-      status = name ? registry_find (tally->registry, DRIVER_ANY, name, text,
-                                     &out->driver, err)
-                    : error_nomem (err);
-      if (status == TALLY_OK)
-        status = adhoc_options (out, tally, text, value, err);
-    }
+  else {
+    status = name ? registry_find (tally->registry, DRIVER_ANY, name, text,
+                                   &out->driver, err)
+                  : error_nomem (err);
+    if (status == TALLY_OK)
+      status = adhoc_options (out, tally, text, value, err);
+  }
   free (name);
   if (status == TALLY_OK)
     status = make_key (out, text, err);
@@ -220,9 +212,9 @@ endpoint_listen (struct endpoint *out, struct tally *tally,
   memset (out, 0, sizeof *out);
   out->name = address;
   if (status == TALLY_OK && !name)
-    status = error_set (err, TALLY_CONFIG,
-                        "%s: no driver here can listen at an address",
-                        address);
+    status =
+        error_set (err, TALLY_CONFIG,
+                   "%s: no driver here can listen at an address", address);
   if (status == TALLY_OK)
     status = registry_find (tally->registry, DRIVER_TRANSPORT, name, NULL,
                             &out->driver, err);
@@ -302,7 +294,7 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.name = endpoint->title;
   setup.path = store_path (endpoint);
   setup.host = &tally->host;
-  setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
+  setup.max_skew_ms = (uint64_t)tally->config->max_skew_ms;
   return replica_open (&replica->replica, &setup, err);
 }
 
@@ -341,8 +333,8 @@ context_replica (struct replica **out, struct tally_replica *replica,
 
   pthread_mutex_lock (&replica->tally->lock);
   if (!replica->replica)
-    status = open_replica (replica, &replica->endpoint, TALLY_OPEN_CREATE,
-                           err);
+    status =
+        open_replica (replica, &replica->endpoint, TALLY_OPEN_CREATE, err);
   *out = replica->replica;
   pthread_mutex_unlock (&replica->tally->lock);
   return status;
@@ -361,15 +353,13 @@ context_open_replica (struct tally_replica **out, struct tally *tally,
                       endpoint->name);
   pthread_mutex_lock (&tally->lock);
   *out = find_replica (tally, endpoint->key, flags);
-  if (!*out)
-    {
-      status = new_replica (out, tally, endpoint, flags, err);
-      if (status == TALLY_OK)
-        {
-          (*out)->next = tally->replicas;
-          tally->replicas = *out;
-        }
+  if (!*out) {
+    status = new_replica (out, tally, endpoint, flags, err);
+    if (status == TALLY_OK) {
+      (*out)->next = tally->replicas;
+      tally->replicas = *out;
     }
+  }
   if (status == TALLY_OK)
     (*out)->uses++;
   pthread_mutex_unlock (&tally->lock);
@@ -378,8 +368,7 @@ context_open_replica (struct tally_replica **out, struct tally *tally,
 
 int
 tally_replica_open (struct tally_replica **out, struct tally *tally,
-                    const char *text, unsigned flags,
-                    struct tally_error *err)
+                    const char *text, unsigned flags, struct tally_error *err)
 {
   struct endpoint endpoint;
   int status;
@@ -390,7 +379,7 @@ tally_replica_open (struct tally_replica **out, struct tally *tally,
   if (status != TALLY_OK)
     return status;
   if (flags & TALLY_OPEN_CREATE)
-    flags = (flags & ~(unsigned) TALLY_OPEN_CREATE) | CONTEXT_CREATE_LATER;
+    flags = (flags & ~(unsigned)TALLY_OPEN_CREATE) | CONTEXT_CREATE_LATER;
   status = context_open_replica (out, tally, &endpoint, flags, err);
   endpoint_free (&endpoint);
   return status;
@@ -411,12 +400,11 @@ tally_replica_close (struct tally_replica *replica)
     at = &(*at)->next;
   if (--replica->uses > 0)
     replica = NULL;
-  else
-    {
-      *at = replica->next;
-      /* Under the lock: who asks for this store next finds it free. */
-      replica_free (replica);
-    }
+  else {
+    *at = replica->next;
+    /* Under the lock: who asks for this store next finds it free. */
+    replica_free (replica);
+  }
   pthread_mutex_unlock (&tally->lock);
 }
 
@@ -437,11 +425,10 @@ new_channel (struct open_channel **out, struct tally *tally,
                                      endpoint->options.values, flags,
                                      endpoint->title, &tally->host, err)
                      : error_nomem (err);
-  if (status == TALLY_OK)
-    {
-      *out = open;
-      return TALLY_OK;
-    }
+  if (status == TALLY_OK) {
+    *out = open;
+    return TALLY_OK;
+  }
   free (open->key);
   free (open);
   return status;
@@ -463,20 +450,17 @@ context_open_channel (struct channel **out, struct tally *tally,
   open = tally->channels;
   while (open && strcmp (open->key, endpoint->key) != 0)
     open = open->next;
-  if (!open)
-    {
-      status = new_channel (&open, tally, endpoint, flags, err);
-      if (status == TALLY_OK)
-        {
-          open->next = tally->channels;
-          tally->channels = open;
-        }
+  if (!open) {
+    status = new_channel (&open, tally, endpoint, flags, err);
+    if (status == TALLY_OK) {
+      open->next = tally->channels;
+      tally->channels = open;
     }
-  if (status == TALLY_OK)
-    {
-      open->uses++;
-      *out = open->channel;
-    }
+  }
+  if (status == TALLY_OK) {
+    open->uses++;
+    *out = open->channel;
+  }
   pthread_mutex_unlock (&tally->lock);
   return status;
 }
@@ -493,12 +477,11 @@ context_close_channel (struct tally *tally, struct channel *channel)
   while ((*at)->channel != channel)
     at = &(*at)->next;
   open = *at;
-  if (--open->uses == 0)
-    {
-      *at = open->next;
-      channel_close (open->channel);
-      free (open->key);
-      free (open);
-    }
+  if (--open->uses == 0) {
+    *at = open->next;
+    channel_close (open->channel);
+    free (open->key);
+    free (open);
+  }
   pthread_mutex_unlock (&tally->lock);
 }

@@ -22,16 +22,15 @@ idlist_add (struct idlist *list, struct tally_slice id)
 {
   char *copy;
 
-  if (list->count == list->capacity)
-    {
-      size_t capacity = list->capacity ? list->capacity * 2 : 64;
-      struct tally_slice *ids = realloc (list->ids, capacity * sizeof *ids);
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity ? list->capacity * 2 : 64;
+    struct tally_slice *ids = realloc (list->ids, capacity * sizeof *ids);
 
-      if (!ids)
-        return false;
-      list->ids = ids;
-      list->capacity = capacity;
-    }
+    if (!ids)
+      return false;
+    list->ids = ids;
+    list->capacity = capacity;
+  }
   copy = arena_add (&list->arena, id.data, id.size);
   if (!copy)
     return false;
@@ -86,7 +85,7 @@ route_key (const char *channel_name, char key[ROUTE_KEY])
 {
   unsigned char hash[16];
 
-  crypto_generichash (hash, sizeof hash, (const unsigned char *) channel_name,
+  crypto_generichash (hash, sizeof hash, (const unsigned char *)channel_name,
                       strlen (channel_name), NULL, 0);
   memcpy (key, "route/", 6);
   sodium_bin2hex (key + 6, ROUTE_KEY - 6, hash, sizeof hash);
@@ -130,12 +129,11 @@ hello (struct run *run, bool named, struct tally_error *err)
   struct wire_hello message = { 0 };
 
   message.device = slice_text (run->link->device ? run->link->device : "");
-  if (named)
-    {
-      message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
-      message.current = pair_token_slice (&run->pair.current);
-      message.pending = pair_token_slice (&run->pair.pending);
-    }
+  if (named) {
+    message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
+    message.current = pair_token_slice (&run->pair.current);
+    message.pending = pair_token_slice (&run->pair.pending);
+  }
   peer_welcome_free (&run->welcome);
   return peer_hello (&run->peer, &message, &run->welcome, err);
 }
@@ -154,8 +152,8 @@ static int
 introduce (struct run *run, bool *routed, struct tally_error *err)
 {
   unsigned char far[REPLICA_ID_SIZE];
-  int status = engine_route (run->replica, run->link->channel->name, far,
-                             routed, err);
+  int status =
+      engine_route (run->replica, run->link->channel->name, far, routed, err);
 
   if (status == TALLY_OK && *routed)
     status = load_pair (run, far, err);
@@ -186,17 +184,15 @@ restart_pair (struct run *run, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   all = realloc (ours, (n + welcome->n_clients + 1) * sizeof *all);
-  if (all)
-    {
-      if (welcome->n_clients > 0)
-        memcpy (all + n, welcome->clients, welcome->n_clients * sizeof *all);
-      /* Until the note is written the pair stays broken. */
-      status = identity_renew (run->replica, true, err);
-      if (status == TALLY_OK)
-        status = pair_restart (&run->pair, run->replica, all,
-                               n + welcome->n_clients, err);
-    }
-  else
+  if (all) {
+    if (welcome->n_clients > 0)
+      memcpy (all + n, welcome->clients, welcome->n_clients * sizeof *all);
+    /* Until the note is written the pair stays broken. */
+    status = identity_renew (run->replica, true, err);
+    if (status == TALLY_OK)
+      status = pair_restart (&run->pair, run->replica, all,
+                             n + welcome->n_clients, err);
+  } else
     status = error_nomem (err);
   free (all ? all : ours);
   return status;
@@ -209,14 +205,17 @@ mend (struct run *run, struct tally_error *err)
   int status;
 
   if (host && host->log)
-    host->log (host->ctx, 2, "a store was copied, restored or rolled back "
-                             "since the last sync: everything is compared");
+    host->log (host->ctx, 2,
+               "a store was copied, restored or rolled back "
+               "since the last sync: everything is compared");
   status = restart_pair (run, err);
   if (status == TALLY_OK)
     status = hello (run, true, err);
   if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
-    status = error_set (err, TALLY_AGAIN, "%s: another copy of this store "
-                        "is syncing", run->link->channel->name);
+    status = error_set (err, TALLY_AGAIN,
+                        "%s: another copy of this store "
+                        "is syncing",
+                        run->link->channel->name);
   return status;
 }
 
@@ -224,8 +223,7 @@ int
 run_connect (struct run *run, struct tally_error *err)
 {
   bool routed;
-  int status
-    = peer_open (&run->peer, run->link->channel, run->replica, err);
+  int status = peer_open (&run->peer, run->link->channel, run->replica, err);
 
   if (status == TALLY_OK)
     status = introduce (run, &routed, err);
@@ -233,11 +231,10 @@ run_connect (struct run *run, struct tally_error *err)
     status = mend (run, err);
   if (status != TALLY_OK)
     return status;
-  if (run->welcome.verdict == WIRE_PAIR_PENDING)
-    {
-      run->pair.current = run->pair.pending;
-      run->pair.pending.set = false;
-    }
+  if (run->welcome.verdict == WIRE_PAIR_PENDING) {
+    run->pair.current = run->pair.pending;
+    run->pair.pending.set = false;
+  }
   return routed ? TALLY_OK : save_route (run, err);
 }
 
@@ -259,8 +256,7 @@ run_complaint (struct sync *sync, struct tally_error *err)
 
 /* ---- collections -------------------------------------------------------- */
 
-struct collecting
-{
+struct collecting {
   struct namelist *list;
   bool failed;
 };
@@ -284,17 +280,14 @@ run_collections (struct run *run, struct namelist *list,
   struct collecting collecting = { list, false };
   int status;
 
-  if (run->link->collections)
-    {
-      for (size_t i = 0; run->link->collections[i]; i++)
-        if (!namelist_add (list, run->link->collections[i]))
-          return error_nomem (err);
-      return TALLY_OK;
-    }
-  status
-    = replica_collections (run->replica, collect_local, &collecting, err);
-  for (size_t i = 0; i < run->welcome.n_collections && status == TALLY_OK;
-       i++)
+  if (run->link->collections) {
+    for (size_t i = 0; run->link->collections[i]; i++)
+      if (!namelist_add (list, run->link->collections[i]))
+        return error_nomem (err);
+    return TALLY_OK;
+  }
+  status = replica_collections (run->replica, collect_local, &collecting, err);
+  for (size_t i = 0; i < run->welcome.n_collections && status == TALLY_OK; i++)
     if (!namelist_add (list, run->welcome.collections[i]))
       status = error_nomem (err);
   if (status == TALLY_OK && collecting.failed)

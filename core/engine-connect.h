@@ -7,8 +7,7 @@
 
 #include "engine-internal.h"
 
-struct namelist
-{
+struct namelist {
   char **names;
   size_t count;
 };

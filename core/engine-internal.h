@@ -15,8 +15,7 @@
 #define ENGINE_WINDOW 4096
 
 /* One run of a link. */
-struct run
-{
+struct run {
   const struct engine_link *link;
   struct replica *replica;
   struct peer peer;
@@ -26,8 +25,7 @@ struct run
 };
 
 /* One collection of a run. */
-struct sync
-{
+struct sync {
   struct run *run;
   const char *collection;
   struct tally_report report;
@@ -62,8 +60,7 @@ struct sync
 };
 
 /* ids of documents that both sides may have changed. */
-struct idlist
-{
+struct idlist {
   struct tally_slice *ids;
   size_t count, capacity;
   struct arena arena;

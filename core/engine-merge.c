@@ -19,8 +19,7 @@
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
 /* Whose revision the result has. */
-enum side
-{
+enum side {
   SIDE_NONE, /* there is no result: the document is gone on both */
   SIDE_OURS,
   SIDE_THEIRS,
@@ -29,8 +28,7 @@ enum side
 };
 
 /* One document that is being brought together. */
-struct joined
-{
+struct joined {
   struct sync *sync;
   struct tally_slice id;
   const struct tally_doc *ours;   /* NULL: not here */
@@ -38,14 +36,13 @@ struct joined
   const struct tally_doc *result; /* ours, theirs, or made */
   enum side side;
   bool made;
-  bool both;                      /* neither side knew all of the other's */
-  uint64_t seq;                   /* of the result, once it is here */
+  bool both;    /* neither side knew all of the other's */
+  uint64_t seq; /* of the result, once it is here */
   size_t conflicts;
   bool again;
 };
 
-struct joiner
-{
+struct joiner {
   struct sync *sync;
   struct doclist theirs, ours, made;
   struct joined *joined;
@@ -61,22 +58,21 @@ count_loser (void *ctx, const struct loser *loser)
   struct joined *joined = ctx;
 
   joined->conflicts++;
-  return sync_conflict (joined->sync, joined->id, loser->field)
-             ? TALLY_OK
-             : TALLY_FAILED;
+  return sync_conflict (joined->sync, joined->id, loser->field) ? TALLY_OK
+                                                                : TALLY_FAILED;
 }
 
 static int
 decode (const struct joiner *joiner, struct state *state,
         const struct tally_doc *doc, struct tally_error *err)
 {
-  int status = state_decode (state, doc->flags & TALLY_DOC_DELETED,
-                             doc->meta, doc->body, err);
+  int status = state_decode (state, doc->flags & TALLY_DOC_DELETED, doc->meta,
+                             doc->body, err);
 
   if (status == TALLY_OK)
     return TALLY_OK;
   return error_set (err, status, "%s: document \"%.*s\": %s",
-                    joiner->sync->run->replica->name, (int) doc->id.size,
+                    joiner->sync->run->replica->name, (int)doc->id.size,
                     doc->id.data, err->text);
 }
 
@@ -101,14 +97,13 @@ keep_result (struct joiner *joiner, struct joined *joined,
   if (same_rev (&doc, joined->theirs))
     joined->side = SIDE_THEIRS;
   if (same_rev (&doc, joined->ours))
-    joined->side
-      = joined->side == SIDE_THEIRS ? SIDE_BOTH : SIDE_OURS;
-  if (joined->side == SIDE_BOTH || (!joined->both && joined->side != SIDE_NEW))
-    {
-      joined->result
-        = joined->side == SIDE_THEIRS ? joined->theirs : joined->ours;
-      return TALLY_OK;
-    }
+    joined->side = joined->side == SIDE_THEIRS ? SIDE_BOTH : SIDE_OURS;
+  if (joined->side == SIDE_BOTH
+      || (!joined->both && joined->side != SIDE_NEW)) {
+    joined->result =
+        joined->side == SIDE_THEIRS ? joined->theirs : joined->ours;
+    return TALLY_OK;
+  }
   state_encode (merged, &meta);
   doc.flags = merged->deleted ? TALLY_DOC_DELETED : 0;
   doc.meta = buf_slice (&meta);
@@ -156,20 +151,17 @@ merge_all (struct joiner *joiner, struct tally_error *err)
   size_t at = 0;
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
-    {
-      struct joined *joined = &joiner->joined[i];
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
 
-      if (!joined->ours || !joined->theirs)
-        {
-          joined->result = joined->ours ? joined->ours : joined->theirs;
-          joined->side = joined->ours     ? SIDE_OURS
-                         : joined->theirs ? SIDE_THEIRS
-                                          : SIDE_NONE;
-        }
-      else
-        status = merge_one (joiner, joined, err);
-    }
+    if (!joined->ours || !joined->theirs) {
+      joined->result = joined->ours ? joined->ours : joined->theirs;
+      joined->side = joined->ours     ? SIDE_OURS
+                     : joined->theirs ? SIDE_THEIRS
+                                      : SIDE_NONE;
+    } else
+      status = merge_one (joiner, joined, err);
+  }
   for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
     if (joiner->joined[i].made)
       joiner->joined[i].result = &joiner->made.docs[at++];
@@ -184,11 +176,10 @@ stored (struct joiner *joiner, struct joined *joined,
 {
   struct stamp newest;
 
-  if (outcome->status != TALLY_OK)
-    {
-      joined->again = true;
-      return;
-    }
+  if (outcome->status != TALLY_OK) {
+    joined->again = true;
+    return;
+  }
   memcpy (newest.bytes, joined->result->rev, STAMP_SIZE);
   replica_seen (joiner->sync->run->replica, &newest);
   joined->seq = outcome->seq;
@@ -209,23 +200,22 @@ store_results (struct joiner *joiner, struct tally_error *err)
 
   if (!entries || !outcomes || !of)
     status = error_nomem (err);
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
-    {
-      struct joined *joined = &joiner->joined[i];
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
 
-      if (joined->ours)
-        joined->seq = joined->ours->seq;
-      if (!joined->result || joined->result == joined->ours
-          || !joiner->sync->pulls)
-        continue;
-      entries[n].collection = joiner->sync->collection;
-      entries[n].expected = joined->ours ? joined->ours->rev : absent_rev;
-      entries[n].doc = *joined->result;
-      of[n++] = joined;
-    }
+    if (joined->ours)
+      joined->seq = joined->ours->seq;
+    if (!joined->result || joined->result == joined->ours
+        || !joiner->sync->pulls)
+      continue;
+    entries[n].collection = joiner->sync->collection;
+    entries[n].expected = joined->ours ? joined->ours->rev : absent_rev;
+    entries[n].doc = *joined->result;
+    of[n++] = joined;
+  }
   if (status == TALLY_OK)
-    status = replica_put (joiner->sync->run->replica, entries, n, 0, outcomes,
-                          err);
+    status =
+        replica_put (joiner->sync->run->replica, entries, n, 0, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     stored (joiner, of[i], &outcomes[i]);
   free (of);
@@ -281,8 +271,8 @@ must_push (const struct joiner *joiner, const struct joined *joined)
 {
   const struct sync *sync = joiner->sync;
 
-  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW)
-      || joined->again || !sync->pushes)
+  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW) || joined->again
+      || !sync->pushes)
     return false;
   return joined->made || !peer_is_passive (&sync->run->peer)
          || joined->ours->seq > sync->local_cursor;
@@ -296,13 +286,12 @@ pushed (struct joiner *joiner, struct joined *joined,
 
   if (outcome->status == TALLY_OK)
     return joined_up (joiner, joined, outcome->has_rev, err);
-  if (outcome->status == TALLY_CONFLICT)
-    {
-      joined->again = true;
-      return TALLY_OK;
-    }
+  if (outcome->status == TALLY_CONFLICT) {
+    joined->again = true;
+    return TALLY_OK;
+  }
   error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-             joiner->sync->run->link->channel->name, (int) joined->id.size,
+             joiner->sync->run->link->channel->name, (int)joined->id.size,
              joined->id.data);
   sync_set_aside (joiner->sync, joined->seq, &why);
   return TALLY_OK;
@@ -321,22 +310,21 @@ push_results (struct joiner *joiner, struct tally_error *err)
 
   if (!docs || !bases || !outcomes || !of)
     status = error_nomem (err);
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
-    {
-      struct joined *joined = &joiner->joined[i];
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
 
-      if (!must_push (joiner, joined))
-        continue;
-      docs[n] = *joined->result;
-      if (joined->theirs)
-        bases[n] = slice_make (joined->theirs->rev, TALLY_REV_SIZE);
-      of[n++] = joined;
-    }
+    if (!must_push (joiner, joined))
+      continue;
+    docs[n] = *joined->result;
+    if (joined->theirs)
+      bases[n] = slice_make (joined->theirs->rev, TALLY_REV_SIZE);
+    of[n++] = joined;
+  }
   if (status == TALLY_OK && n > 0)
-    status = peer_put (&sync->run->peer, sync->collection,
-                       sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs, bases,
-                       n, sync->remote_done ? &sync->far_cursor : NULL,
-                       outcomes, err);
+    status =
+        peer_put (&sync->run->peer, sync->collection,
+                  sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs, bases, n,
+                  sync->remote_done ? &sync->far_cursor : NULL, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = pushed (joiner, of[i], &outcomes[i], err);
   free (of);
@@ -352,23 +340,21 @@ finish_others (struct joiner *joiner, struct tally_error *err)
 {
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
-    {
-      struct joined *joined = &joiner->joined[i];
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
 
-      if (joined->again)
-        {
-          if (!idlist_add (joiner->again, joined->id))
-            status = error_nomem (err);
-          continue;
-        }
-      if (!joined->result || must_push (joiner, joined))
-        continue;
-      if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
-        status = joined_up (joiner, joined, joiner->sync->pulls, err);
-      else
-        joined_here (joiner, joined);
+    if (joined->again) {
+      if (!idlist_add (joiner->again, joined->id))
+        status = error_nomem (err);
+      continue;
     }
+    if (!joined->result || must_push (joiner, joined))
+      continue;
+    if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
+      status = joined_up (joiner, joined, joiner->sync->pulls, err);
+    else
+      joined_here (joiner, joined);
+  }
   return status;
 }
 
@@ -393,15 +379,13 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
                         TALLY_GET_BODY, doclist_emit, &joiner->ours, err);
   if (status == TALLY_OK && joiner->ours.failed)
     status = error_nomem (err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    {
-      joiner->joined[i].sync = sync;
-      joiner->joined[i].id = ids[i];
-      joiner->joined[i].ours
-        = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
-      joiner->joined[i].theirs
-        = doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
-    }
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    joiner->joined[i].sync = sync;
+    joiner->joined[i].id = ids[i];
+    joiner->joined[i].ours = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
+    joiner->joined[i].theirs =
+        doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
+  }
   if (status == TALLY_OK)
     status = merge_all (joiner, err);
   if (status == TALLY_OK)
@@ -424,17 +408,16 @@ join_all (struct joiner *joiner, const struct idlist *both,
   size_t at = 0, answered;
   int status = TALLY_OK;
 
-  while (at < both->count && status == TALLY_OK)
-    {
-      if (sync_cancelled (sync))
-        return error_set (err, TALLY_CANCELLED, "cancelled");
-      status = peer_get (&sync->run->peer, sync->collection, both->ids + at,
-                         both->count - at, &answered, &joiner->theirs,
-                         &sync->bad, err);
-      if (status == TALLY_OK)
-        status = join_batch (joiner, both->ids + at, answered, err);
-      at += answered;
-    }
+  while (at < both->count && status == TALLY_OK) {
+    if (sync_cancelled (sync))
+      return error_set (err, TALLY_CANCELLED, "cancelled");
+    status = peer_get (&sync->run->peer, sync->collection, both->ids + at,
+                       both->count - at, &answered, &joiner->theirs,
+                       &sync->bad, err);
+    if (status == TALLY_OK)
+      status = join_batch (joiner, both->ids + at, answered, err);
+    at += answered;
+  }
   return status;
 }
 
@@ -445,7 +428,7 @@ give_up (struct sync *sync, const struct idlist *both)
   struct tally_error why;
 
   error_set (&why, TALLY_AGAIN, "%s: document \"%.*s\" keeps changing",
-             sync->run->link->channel->name, (int) both->ids[0].size,
+             sync->run->link->channel->name, (int)both->ids[0].size,
              both->ids[0].data);
   sync_set_aside (sync, 1, &why);
 }
@@ -459,23 +442,21 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
   memset (both, 0, sizeof *both);
   if (current.count > 0)
     status = run_rotate (sync->run, err);
-  for (unsigned round = 0; current.count > 0 && status == TALLY_OK; round++)
-    {
-      struct joiner joiner = { .sync = sync, .again = &next };
+  for (unsigned round = 0; current.count > 0 && status == TALLY_OK; round++) {
+    struct joiner joiner = { .sync = sync, .again = &next };
 
-      if (round == ROUNDS_MAX)
-        {
-          give_up (sync, &current);
-          break;
-        }
-      status = join_all (&joiner, &current, err);
-      doclist_free (&joiner.theirs);
-      doclist_free (&joiner.ours);
-      doclist_free (&joiner.made);
-      idlist_free (&current);
-      current = next;
-      memset (&next, 0, sizeof next);
+    if (round == ROUNDS_MAX) {
+      give_up (sync, &current);
+      break;
     }
+    status = join_all (&joiner, &current, err);
+    doclist_free (&joiner.theirs);
+    doclist_free (&joiner.ours);
+    doclist_free (&joiner.made);
+    idlist_free (&current);
+    current = next;
+    memset (&next, 0, sizeof next);
+  }
   idlist_free (&next);
   idlist_free (&current);
   return status;

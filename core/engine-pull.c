@@ -11,8 +11,7 @@
 #include "engine-internal.h"
 #include "error.h"
 
-struct pull
-{
+struct pull {
   struct sync *sync;
   struct idlist *both;
   struct tally_slice *ids;
@@ -28,20 +27,19 @@ make_entries (struct pull *pull, size_t from, size_t to)
 {
   size_t at = 0, n = 0;
 
-  for (size_t i = from; i < to; i++)
-    {
-      const struct tally_doc *doc
-        = doclist_next_if (&pull->docs, &at, pull->ids[i]);
-      struct tally_entry *entry = &pull->entries[n];
+  for (size_t i = from; i < to; i++) {
+    const struct tally_doc *doc =
+        doclist_next_if (&pull->docs, &at, pull->ids[i]);
+    struct tally_entry *entry = &pull->entries[n];
 
-      if (!doc)
-        continue;
-      memset (entry, 0, sizeof *entry);
-      entry->collection = pull->sync->collection;
-      entry->expected = pull->items[i]->local_rev;
-      entry->doc = *doc;
-      n++;
-    }
+    if (!doc)
+      continue;
+    memset (entry, 0, sizeof *entry);
+    entry->collection = pull->sync->collection;
+    entry->expected = pull->items[i]->local_rev;
+    entry->doc = *doc;
+    n++;
+  }
   return n;
 }
 
@@ -70,8 +68,8 @@ store_batch (struct pull *pull, size_t from, size_t to,
                             pull->outcomes, err);
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    status = take_outcome (pull, &pull->entries[i].doc, &pull->outcomes[i],
-                           err);
+    status =
+        take_outcome (pull, &pull->entries[i].doc, &pull->outcomes[i], err);
   sync_progress (pull->sync);
   return status;
 }
@@ -82,21 +80,19 @@ pull_all (struct pull *pull, struct tally_error *err)
   struct sync *sync = pull->sync;
   size_t at = 0, answered;
 
-  while (at < pull->n)
-    {
-      int status = TALLY_OK;
+  while (at < pull->n) {
+    int status = TALLY_OK;
 
-      if (sync_cancelled (sync))
-        return error_set (err, TALLY_CANCELLED, "cancelled");
-      status = peer_get (&sync->run->peer, sync->collection, pull->ids + at,
-                         pull->n - at, &answered, &pull->docs, &sync->bad,
-                         err);
-      if (status == TALLY_OK)
-        status = store_batch (pull, at, at + answered, err);
-      if (status != TALLY_OK)
-        return status;
-      at += answered;
-    }
+    if (sync_cancelled (sync))
+      return error_set (err, TALLY_CANCELLED, "cancelled");
+    status = peer_get (&sync->run->peer, sync->collection, pull->ids + at,
+                       pull->n - at, &answered, &pull->docs, &sync->bad, err);
+    if (status == TALLY_OK)
+      status = store_batch (pull, at, at + answered, err);
+    if (status != TALLY_OK)
+      return status;
+    at += answered;
+  }
   return TALLY_OK;
 }
 
@@ -119,16 +115,14 @@ pull_local (struct sync *sync, struct idlist *both, struct tally_error *err)
   pull.outcomes = calloc (most, sizeof *pull.outcomes);
   if (!pull.ids || !pull.items || !pull.entries || !pull.outcomes)
     status = error_nomem (err);
-  else
-    {
-      for (size_t i = 0; i < sync->plan.count; i++)
-        if (sync->plan.items[i].action == PLAN_PULL)
-          {
-            pull.ids[pull.n] = sync->plan.items[i].id;
-            pull.items[pull.n++] = &sync->plan.items[i];
-          }
-      status = run_rotate (sync->run, err);
-    }
+  else {
+    for (size_t i = 0; i < sync->plan.count; i++)
+      if (sync->plan.items[i].action == PLAN_PULL) {
+        pull.ids[pull.n] = sync->plan.items[i].id;
+        pull.items[pull.n++] = &sync->plan.items[i];
+      }
+    status = run_rotate (sync->run, err);
+  }
   if (status == TALLY_OK)
     status = pull_all (&pull, err);
   free (pull.outcomes);

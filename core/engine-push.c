@@ -9,8 +9,7 @@
 #include "engine-internal.h"
 #include "error.h"
 
-struct push
-{
+struct push {
   struct sync *sync;
   struct idlist *both;
   struct tally_slice *ids;
@@ -25,11 +24,10 @@ collect_doc (void *ctx, const struct tally_doc *doc)
   struct push *push = ctx;
 
   if (push->docs.count > 0
-      && push->docs.bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX)
-    {
-      push->full = true;
-      return 1;
-    }
+      && push->docs.bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX) {
+    push->full = true;
+    return 1;
+  }
   return !doclist_add (&push->docs, doc);
 }
 
@@ -54,26 +52,24 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   struct sync *sync = push->sync;
   struct tally_error why;
 
-  switch (outcome->status)
-    {
-    case TALLY_OK:
-      if (!seqset_add (&sync->settled, doc->seq))
-        return error_nomem (err);
-      if (outcome->has_rev)
-        sync_count (sync, &sync->report.pushed,
-                    doc->flags & TALLY_DOC_DELETED);
-      else
-        sync->done++;
-      return TALLY_OK;
-    case TALLY_CONFLICT:
-      return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
-    default:
-      error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-                 sync->run->link->channel->name, (int) doc->id.size,
-                 doc->id.data);
-      sync_set_aside (sync, doc->seq, &why);
-      return TALLY_OK;
-    }
+  switch (outcome->status) {
+  case TALLY_OK:
+    if (!seqset_add (&sync->settled, doc->seq))
+      return error_nomem (err);
+    if (outcome->has_rev)
+      sync_count (sync, &sync->report.pushed, doc->flags & TALLY_DOC_DELETED);
+    else
+      sync->done++;
+    return TALLY_OK;
+  case TALLY_CONFLICT:
+    return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
+  default:
+    error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
+               sync->run->link->channel->name, (int)doc->id.size,
+               doc->id.data);
+    sync_set_aside (sync, doc->seq, &why);
+    return TALLY_OK;
+  }
 }
 
 static int
@@ -86,11 +82,10 @@ push_batch (struct push *push, struct tally_error *err)
   int status = outcomes ? run_rotate (run, err) : error_nomem (err);
 
   if (status == TALLY_OK)
-    status = peer_put (&run->peer, sync->collection,
-                       sync_strict (sync) ? WIRE_PUT_STRICT : 0,
-                       push->docs.docs, NULL, n,
-                       sync->remote_done ? &sync->far_cursor : NULL, outcomes,
-                       err);
+    status = peer_put (
+        &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,
+        push->docs.docs, NULL, n, sync->remote_done ? &sync->far_cursor : NULL,
+        outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = take_outcome (push, &push->docs.docs[i], &outcomes[i], err);
   free (outcomes);
@@ -104,25 +99,24 @@ push_all (struct push *push, struct tally_error *err)
   struct sync *sync = push->sync;
   size_t at = 0;
 
-  while (at < push->n)
-    {
-      int status;
+  while (at < push->n) {
+    int status;
 
-      if (sync_cancelled (sync))
-        return error_set (err, TALLY_CANCELLED, "cancelled");
-      doclist_clear (&push->docs);
-      push->full = false;
-      status = replica_get (sync->run->replica, sync->collection,
-                            push->ids + at, push->n - at, TALLY_GET_BODY,
-                            collect_doc, push, err);
-      if (status == TALLY_OK && push->docs.failed)
-        status = error_nomem (err);
-      at = count_read (push, at);
-      if (status == TALLY_OK && push->docs.count > 0)
-        status = push_batch (push, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+    if (sync_cancelled (sync))
+      return error_set (err, TALLY_CANCELLED, "cancelled");
+    doclist_clear (&push->docs);
+    push->full = false;
+    status =
+        replica_get (sync->run->replica, sync->collection, push->ids + at,
+                     push->n - at, TALLY_GET_BODY, collect_doc, push, err);
+    if (status == TALLY_OK && push->docs.failed)
+      status = error_nomem (err);
+    at = count_read (push, at);
+    if (status == TALLY_OK && push->docs.count > 0)
+      status = push_batch (push, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }
 

@@ -53,19 +53,18 @@ sync_conflict (struct sync *sync, struct tally_slice id,
     return true;
   buf_add_slice (&text, id);
   buf_add_byte (&text, '\0');
-  buf_addf (&quoted, "\"%.*s\"", (int) raw_field.size, raw_field.data);
+  buf_addf (&quoted, "\"%.*s\"", (int)raw_field.size, raw_field.data);
   json_decode_string (&text, buf_slice (&quoted));
   buf_add_byte (&text, '\0');
   good = !quoted.failed && !text.failed;
-  if (good)
-    {
-      event.type = TALLY_EVENT_CONFLICT;
-      event.link = link->name;
-      event.collection = sync->collection;
-      event.id = text.data;
-      event.field = text.data + id.size + 1;
-      link->event (link->event_ctx, &event);
-    }
+  if (good) {
+    event.type = TALLY_EVENT_CONFLICT;
+    event.link = link->name;
+    event.collection = sync->collection;
+    event.id = text.data;
+    event.field = text.data + id.size + 1;
+    link->event (link->event_ctx, &event);
+  }
   buf_free (&text);
   buf_free (&quoted);
   return good;
@@ -80,8 +79,7 @@ sync_count (struct sync *sync, uint64_t *counter, bool deleted)
 }
 
 void
-sync_set_aside (struct sync *sync, uint64_t seq,
-                const struct tally_error *why)
+sync_set_aside (struct sync *sync, uint64_t seq, const struct tally_error *why)
 {
   if (sync->bad.status == TALLY_OK)
     sync->bad = *why;
@@ -119,7 +117,7 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
 
   sync->full = !cursor;
   if (sync->full)
-    sync->strict = (struct strict) { run->pair.own, run->pair.n_own };
+    sync->strict = (struct strict){ run->pair.own, run->pair.n_own };
   sync->local_cursor = cursor ? cursor->local : 0;
   if (run->peer.folder
       && folder_is_behind (run->peer.folder, sync->collection))
@@ -145,22 +143,19 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   if (sync->remote_done)
     return TALLY_OK;
   status = peer_meta (&sync->run->peer, sync->collection,
-                      sync->far_cursor.data, &sync->remote, &next, &more,
-                      err);
-  if (status == TALLY_OK)
-    {
-      buf_free (&sync->far_cursor);
-      sync->far_cursor = next;
-      sync->remote_done = !more;
-      sync->looked |= sync->remote.count > 0;
-      return TALLY_OK;
-    }
+                      sync->far_cursor.data, &sync->remote, &next, &more, err);
+  if (status == TALLY_OK) {
+    buf_free (&sync->far_cursor);
+    sync->far_cursor = next;
+    sync->remote_done = !more;
+    sync->looked |= sync->remote.count > 0;
+    return TALLY_OK;
+  }
   buf_free (&next);
   return status;
 }
 
-struct changed
-{
+struct changed {
   struct sync *sync;
   uint64_t last;
   bool full;
@@ -173,11 +168,10 @@ collect_changed (void *ctx, const struct tally_doc *doc)
   struct sync *sync = changed->sync;
   struct tally_doc header = *doc;
 
-  if (sync->changed.count == ENGINE_WINDOW)
-    {
-      changed->full = true;
-      return 1;
-    }
+  if (sync->changed.count == ENGINE_WINDOW) {
+    changed->full = true;
+    return 1;
+  }
   changed->last = doc->seq;
   if (seqset_has (&sync->settled, doc->seq))
     return 0;
@@ -233,8 +227,8 @@ read_local (struct sync *sync, struct tally_error *err)
 static int
 compile_changes (struct sync *sync, struct tally_error *err)
 {
-  struct plan_rules rules
-    = { sync->local_cursor, peer_is_passive (&sync->run->peer) };
+  struct plan_rules rules = { sync->local_cursor,
+                              peer_is_passive (&sync->run->peer) };
   int status = read_local (sync, err);
 
   if (status == TALLY_OK)
@@ -243,20 +237,18 @@ compile_changes (struct sync *sync, struct tally_error *err)
       && !plan_compile (&sync->plan, &sync->remote, &sync->local,
                         &sync->changed, &rules))
     status = error_nomem (err);
-  for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++)
-    {
-      const struct plan_item *item = &sync->plan.items[i];
+  for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++) {
+    const struct plan_item *item = &sync->plan.items[i];
 
-      if (item->action != PLAN_EQUAL)
-        sync->total++;
-      else if (!seqset_add (&sync->settled, item->local_seq))
-        status = error_nomem (err);
-    }
+    if (item->action != PLAN_EQUAL)
+      sync->total++;
+    else if (!seqset_add (&sync->settled, item->local_seq))
+      status = error_nomem (err);
+  }
   return status;
 }
 
-struct settle
-{
+struct settle {
   const struct sync *sync;
   uint64_t last;
   bool other;
@@ -286,15 +278,14 @@ find_local_cursor (struct sync *sync, uint64_t *cursor,
   *cursor = sync->local_cursor;
   if (!sync->pushes)
     return TALLY_OK;
-  if (sync->stuck > 0)
-    {
-      if (sync->stuck - 1 > *cursor)
-        *cursor = sync->stuck - 1;
-      return TALLY_OK;
-    }
+  if (sync->stuck > 0) {
+    if (sync->stuck - 1 > *cursor)
+      *cursor = sync->stuck - 1;
+    return TALLY_OK;
+  }
   status = replica_changes (sync->run->replica, sync->collection,
-                            sync->local_position, skip_settled, &settle,
-                            &head, err);
+                            sync->local_position, skip_settled, &settle, &head,
+                            err);
   if (status == TALLY_OK)
     *cursor = settle.other ? settle.last : head;
   return status;
@@ -311,11 +302,10 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
     status = peer_flush (&run->peer, err);
   if (status != TALLY_OK)
     return status;
-  if (run->pair.pending.set)
-    {
-      run->pair.current = run->pair.pending;
-      run->pair.pending.set = false;
-    }
+  if (run->pair.pending.set) {
+    run->pair.current = run->pair.pending;
+    run->pair.pending.set = false;
+  }
   run->pair.contact_ms = replica_wall_ms (run->replica);
   if (!pair_set_cursor (&run->pair, sync->collection, local, far))
     return error_nomem (err);
@@ -341,8 +331,8 @@ finalize (struct sync *sync, struct tally_error *err)
   if (sync->bad.status != TALLY_OK || !sync->pulls)
     far = had ? had->far : "";
   /* Cursors that moved only because other collections did need no note. */
-  if (!sync->looked || (had && had->local == local
-                        && strcmp (had->far, far) == 0))
+  if (!sync->looked
+      || (had && had->local == local && strcmp (had->far, far) == 0))
     return TALLY_OK;
   return save_cursors (sync, local, far, err);
 }
@@ -357,30 +347,27 @@ sync_windows (struct sync *sync, struct tally_error *err)
 
   if (status != TALLY_OK)
     return status;
-  do
-    {
-      if (sync_cancelled (sync))
-        status = error_set (err, TALLY_CANCELLED, "cancelled");
-      if (status == TALLY_OK)
-        status = retrieve_remote_meta (sync, err);
-      if (status == TALLY_OK)
-        status = compile_changes (sync, err);
-      if (status == TALLY_OK)
-        status = push_remote (sync, &both, err);
-      if (status == TALLY_OK)
-        status = pull_local (sync, &both, err);
-      if (status == TALLY_OK)
-        status = merge_both (sync, &both, err);
-      idlist_free (&both);
-    }
-  while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
+  do {
+    if (sync_cancelled (sync))
+      status = error_set (err, TALLY_CANCELLED, "cancelled");
+    if (status == TALLY_OK)
+      status = retrieve_remote_meta (sync, err);
+    if (status == TALLY_OK)
+      status = compile_changes (sync, err);
+    if (status == TALLY_OK)
+      status = push_remote (sync, &both, err);
+    if (status == TALLY_OK)
+      status = pull_local (sync, &both, err);
+    if (status == TALLY_OK)
+      status = merge_both (sync, &both, err);
+    idlist_free (&both);
+  } while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
   if (status == TALLY_OK)
     status = finalize (sync, err);
-  if (status == TALLY_OK && sync->bad.status != TALLY_OK)
-    {
-      *err = sync->bad;
-      status = err->status;
-    }
+  if (status == TALLY_OK && sync->bad.status != TALLY_OK) {
+    *err = sync->bad;
+    status = err->status;
+  }
   return status;
 }
 
@@ -428,8 +415,7 @@ ends_run (int status)
 static int
 unless_cancelled (const struct run *run, int status, struct tally_error *err)
 {
-  if (status == TALLY_OK || status == TALLY_CANCELLED
-      || !run_cancelled (run))
+  if (status == TALLY_OK || status == TALLY_CANCELLED || !run_cancelled (run))
     return status;
   return error_set (err, TALLY_CANCELLED, "cancelled");
 }
@@ -482,29 +468,26 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
   struct tally_error why = { 0 };
   bool over = false;
   int status = run_cancelled (&run)
-                 ? error_set (err, TALLY_CANCELLED, "cancelled")
-                 : run_connect (&run, err);
+                   ? error_set (err, TALLY_CANCELLED, "cancelled")
+                   : run_connect (&run, err);
 
   if (status == TALLY_OK)
     status = run_collections (&run, &names, err);
-  if (status != TALLY_OK)
-    {
-      status = unless_cancelled (&run, status, err);
-      report_unreached (&run, started, emit, ctx, err);
-      goto out;
-    }
-  for (size_t i = 0; i < names.count && !over; i++)
-    {
-      int failed = sync_collection (&run, names.names[i], started, emit, ctx,
-                                    &over, &why);
+  if (status != TALLY_OK) {
+    status = unless_cancelled (&run, status, err);
+    report_unreached (&run, started, emit, ctx, err);
+    goto out;
+  }
+  for (size_t i = 0; i < names.count && !over; i++) {
+    int failed = sync_collection (&run, names.names[i], started, emit, ctx,
+                                  &over, &why);
 
-      if (failed != TALLY_OK && status == TALLY_OK)
-        {
-          status = failed;
-          *err = why;
-        }
-      started = monotonic_seconds ();
+    if (failed != TALLY_OK && status == TALLY_OK) {
+      status = failed;
+      *err = why;
     }
+    started = monotonic_seconds ();
+  }
 out:
   namelist_free (&names);
   run_disconnect (&run);

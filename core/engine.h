@@ -11,8 +11,7 @@
 #include "channel.h"
 #include "replica.h"
 
-struct engine_link
-{
+struct engine_link {
   const char *name; /* of the link, for reports */
   struct replica *replica;
   struct channel *channel;

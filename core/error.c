@@ -14,11 +14,11 @@
 static int
 is_control (const char *p, size_t length)
 {
-  unsigned char first = (unsigned char) p[0];
+  unsigned char first = (unsigned char)p[0];
 
   if (length == 1)
     return first < 0x20 || first == 0x7f;
-  return first == 0xc2 && (unsigned char) p[1] < 0xa0;
+  return first == 0xc2 && (unsigned char)p[1] < 0xa0;
 }
 
 /* Copies as much of the text as fits, whole characters only. */
@@ -27,23 +27,22 @@ copy_text (char *out, size_t capacity, const char *text)
 {
   size_t left = strlen (text), used = 0;
 
-  while (left > 0)
-    {
-      size_t step = utf8_length (text, left);
-      size_t length = step;
+  while (left > 0) {
+    size_t step = utf8_length (text, left);
+    size_t length = step;
 
-      if (step == 0 || is_control (text, step))
-        length = 0;
-      if (used + (length > 0 ? length : 1) >= capacity)
-        break;
-      if (length > 0)
-        memcpy (out + used, text, length);
-      else
-        out[used] = '?';
-      used += length > 0 ? length : 1;
-      text += step > 0 ? step : 1;
-      left -= step > 0 ? step : 1;
-    }
+    if (step == 0 || is_control (text, step))
+      length = 0;
+    if (used + (length > 0 ? length : 1) >= capacity)
+      break;
+    if (length > 0)
+      memcpy (out + used, text, length);
+    else
+      out[used] = '?';
+    used += length > 0 ? length : 1;
+    text += step > 0 ? step : 1;
+    left -= step > 0 ? step : 1;
+  }
   out[used] = 0;
 }
 

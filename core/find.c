@@ -16,8 +16,7 @@
 
 #define FIND_BATCH 512
 
-struct finder
-{
+struct finder {
   struct replica *replica;
   const char *collection;
   struct query *query;
@@ -46,14 +45,13 @@ give (struct finder *finder, const struct tally_doc *doc,
 
   if (finder->seen++ < finder->skip)
     return TALLY_OK;
-  if (finder->fields.count > 0)
-    {
-      buf_clear (&finder->projected);
-      field_list_project (&finder->fields, &finder->projected, json);
-      if (finder->projected.failed)
-        return error_nomem (err);
-      json = buf_slice (&finder->projected);
-    }
+  if (finder->fields.count > 0) {
+    buf_clear (&finder->projected);
+    field_list_project (&finder->fields, &finder->projected, json);
+    if (finder->projected.failed)
+      return error_nomem (err);
+    json = buf_slice (&finder->projected);
+  }
   memcpy (id, doc->id.data, doc->id.size);
   id[doc->id.size] = '\0';
   rev_to_text (rev, doc->rev);
@@ -70,8 +68,7 @@ give (struct finder *finder, const struct tally_doc *doc,
 }
 
 /* qsort has no context: each document is sorted with a pointer to it. */
-struct sortable
-{
+struct sortable {
   const struct field_list *sort;
   const struct tally_doc *doc;
 };
@@ -94,11 +91,10 @@ give_sorted (struct finder *finder, struct tally_error *err)
 
   if (!sorted)
     return error_nomem (err);
-  for (size_t i = 0; i < n; i++)
-    {
-      sorted[i].sort = &finder->sort;
-      sorted[i].doc = &finder->found.docs[i];
-    }
+  for (size_t i = 0; i < n; i++) {
+    sorted[i].sort = &finder->sort;
+    sorted[i].doc = &finder->found.docs[i];
+  }
   qsort (sorted, n, sizeof *sorted, by_fields);
   for (size_t i = 0; i < n && status == TALLY_OK && !finder->stop; i++)
     status = give (finder, sorted[i].doc, err);
@@ -135,18 +131,17 @@ look_at (struct finder *finder, const struct doclist *docs,
   int status = TALLY_OK;
 
   for (size_t i = 0; i < docs->count && status == TALLY_OK && !finder->stop;
-       i++)
-    {
-      const struct tally_doc *doc = &docs->docs[i];
+       i++) {
+    const struct tally_doc *doc = &docs->docs[i];
 
-      if ((doc->flags & TALLY_DOC_DELETED)
-          || !query_match (finder->query, doc->body))
-        continue;
-      if (finder->sort.count == 0)
-        status = give (finder, doc, err);
-      else if (!doclist_add (&finder->found, doc))
-        status = error_nomem (err);
-    }
+    if ((doc->flags & TALLY_DOC_DELETED)
+        || !query_match (finder->query, doc->body))
+      continue;
+    if (finder->sort.count == 0)
+      status = give (finder, doc, err);
+    else if (!doclist_add (&finder->found, doc))
+      status = error_nomem (err);
+  }
   return status;
 }
 
@@ -185,8 +180,8 @@ run_find (struct finder *finder, struct tally_error *err)
     qsort (finder->headers.docs, n, sizeof *finder->headers.docs, by_id);
   for (size_t at = 0; at < n && status == TALLY_OK && !finder->stop;
        at += FIND_BATCH)
-    status = look_batch (finder, at,
-                         n - at < FIND_BATCH ? n - at : FIND_BATCH, err);
+    status = look_batch (finder, at, n - at < FIND_BATCH ? n - at : FIND_BATCH,
+                         err);
   if (status == TALLY_OK && finder->sort.count > 0)
     status = give_sorted (finder, err);
   return status;
@@ -209,8 +204,9 @@ tally_find (struct tally_replica *handle, const char *collection,
             tally_document_fn *emit, void *ctx, struct tally_error *err)
 {
   struct tally_find_options options = { 0 };
-  struct finder finder
-    = { .collection = collection, .emit = emit, .ctx = ctx };
+  struct finder finder = { .collection = collection,
+                           .emit = emit,
+                           .ctx = ctx };
   int status;
 
   err = PUBLIC_ERROR (err);
@@ -234,8 +230,7 @@ tally_find (struct tally_replica *handle, const char *collection,
 
 /* ---- remove ------------------------------------------------------------- */
 
-struct found_ids
-{
+struct found_ids {
   char **ids;
   size_t count;
   bool failed;
@@ -266,14 +261,13 @@ tally_remove_found (struct tally_replica *replica, const char *collection,
   int status;
 
   err = PUBLIC_ERROR (err);
-  status = tally_find (replica, collection, query, NULL, collect_id, &found,
-                       err);
+  status =
+      tally_find (replica, collection, query, NULL, collect_id, &found, err);
   if (status == TALLY_OK && found.failed)
     status = error_nomem (err);
   if (status == TALLY_OK)
-    status = tally_remove (replica, collection,
-                           (const char *const *) found.ids, found.count,
-                           emit, ctx, err);
+    status = tally_remove (replica, collection, (const char *const *)found.ids,
+                           found.count, emit, ctx, err);
   for (size_t i = 0; i < found.count; i++)
     free (found.ids[i]);
   free (found.ids);

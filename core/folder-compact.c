@@ -16,12 +16,11 @@
 /* A log this long is worth looking at. */
 #define LOG_SEGMENTS_MAX 16
 /* Ids of our own log that are held in memory at once. */
-#define LOG_IDS_MAX ((size_t) 1 << 18)
+#define LOG_IDS_MAX ((size_t)1 << 18)
 
 /* ---- clearing up -------------------------------------------------------- */
 
-struct sweep
-{
+struct sweep {
   const struct lane *lane;
   const unsigned char *self;
   struct entry *entries;
@@ -40,18 +39,17 @@ collect_litter (void *ctx, const char *blob)
       || memcmp (name.writer, sweep->self, sizeof name.writer) != 0
       || folder_is_needed (&sweep->lane->own, name.number, name.part))
     return 0;
-  if (sweep->count == sweep->capacity)
-    {
-      size_t capacity = sweep->capacity ? sweep->capacity * 2 : 32;
-      struct entry *entries
-          = realloc (sweep->entries, capacity * sizeof *entries);
+  if (sweep->count == sweep->capacity) {
+    size_t capacity = sweep->capacity ? sweep->capacity * 2 : 32;
+    struct entry *entries =
+        realloc (sweep->entries, capacity * sizeof *entries);
 
-      sweep->failed = !entries;
-      if (!entries)
-        return 1;
-      sweep->entries = entries;
-      sweep->capacity = capacity;
-    }
+    sweep->failed = !entries;
+    if (!entries)
+      return 1;
+    sweep->entries = entries;
+    sweep->capacity = capacity;
+  }
   sweep->entries[sweep->count].number = name.number;
   sweep->entries[sweep->count++].part = name.part;
   return sweep->count == LISTED_MAX;
@@ -73,13 +71,11 @@ sweep_log (struct folder *folder, struct lane *lane, struct tally_error *err)
   status = channel_list (folder->channel, text, collect_litter, &sweep, err);
   if (status == TALLY_OK && sweep.failed)
     status = error_nomem (err);
-  for (size_t i = 0; i < sweep.count && status == TALLY_OK; i++)
-    {
-      folder_blob_name (lane->collection, folder->self,
-                        sweep.entries[i].number, sweep.entries[i].part, &name,
-                        text);
-      status = channel_remove (folder->channel, text, err);
-    }
+  for (size_t i = 0; i < sweep.count && status == TALLY_OK; i++) {
+    folder_blob_name (lane->collection, folder->self, sweep.entries[i].number,
+                      sweep.entries[i].part, &name, text);
+    status = channel_remove (folder->channel, text, err);
+  }
   free (sweep.entries);
   if (status == TALLY_OK)
     lane->own.litter = false;
@@ -90,8 +86,7 @@ sweep_log (struct folder *folder, struct lane *lane, struct tally_error *err)
 
 /* Makes a base of our log.  Ids are told apart by keyed hashes, and when
  * there are too many for the memory, in as many passes as it takes. */
-struct maker
-{
+struct maker {
   struct folder *folder;
   struct lane *lane;
   unsigned char key[crypto_generichash_KEYBYTES];
@@ -151,7 +146,7 @@ visit (struct maker *maker, const struct tally_doc *doc,
   uint64_t start;
   int status = TALLY_OK;
 
-  crypto_generichash (hash, sizeof hash, (const unsigned char *) doc->id.data,
+  crypto_generichash (hash, sizeof hash, (const unsigned char *)doc->id.data,
                       doc->id.size, maker->key, sizeof maker->key);
   memcpy (&start, hash, sizeof start);
   if (start % maker->passes != maker->pass)
@@ -184,19 +179,18 @@ visit_segment (struct maker *maker, uint64_t number, uint32_t part,
   int status = folder_fetch (folder, lane->collection, folder->self, number,
                              part, &folder->scratch, &segment, err);
 
-  if (status == TALLY_NOTFOUND || status == TALLY_CORRUPT)
-    {
-      lane->own.damaged = true;
-      status = folder_save_note (folder, lane, err);
-      if (status == TALLY_OK)
-        status = error_set (err, TALLY_AGAIN,
-                            "%s: segment %llu of %s that "
-                            "this store wrote is missing or damaged; all is "
-                            "written again on the next sync",
-                            folder->channel->name, (unsigned long long) number,
-                            lane->collection);
-      return status;
-    }
+  if (status == TALLY_NOTFOUND || status == TALLY_CORRUPT) {
+    lane->own.damaged = true;
+    status = folder_save_note (folder, lane, err);
+    if (status == TALLY_OK)
+      status = error_set (err, TALLY_AGAIN,
+                          "%s: segment %llu of %s that "
+                          "this store wrote is missing or damaged; all is "
+                          "written again on the next sync",
+                          folder->channel->name, (unsigned long long)number,
+                          lane->collection);
+    return status;
+  }
   for (size_t i = segment.n_docs; i > 0 && status == TALLY_OK; i--)
     status = visit (maker, &segment.docs[i - 1], err);
   segment_free (&segment);
@@ -216,7 +210,7 @@ visit_log (struct maker *maker, uint64_t pass, struct tally_error *err)
   for (uint64_t n = own->published;
        n >= own->begin + (own->parts > 0) && status == TALLY_OK; n--)
     status = visit_segment (maker, n, 0, err);
-  for (uint32_t part = (uint32_t) own->parts; part > 0 && status == TALLY_OK;
+  for (uint32_t part = (uint32_t)own->parts; part > 0 && status == TALLY_OK;
        part--)
     status = visit_segment (maker, own->begin, part, err);
   return status;
@@ -251,8 +245,8 @@ count_live (struct maker *maker, bool *worth, struct tally_error *err)
   struct own *own = &maker->lane->own;
   int status = visit_log (maker, 0, err);
 
-  *worth
-      = status == TALLY_OK && (maker->total - maker->live) * 2 > maker->total;
+  *worth =
+      status == TALLY_OK && (maker->total - maker->live) * 2 > maker->total;
   if (status != TALLY_OK || *worth)
     return status;
   own->live = maker->live * maker->passes;
@@ -282,13 +276,12 @@ compact (struct folder *folder, struct lane *lane, struct tally_error *err)
   maker.passes = own->documents / LOG_IDS_MAX + 1;
   randombytes_buf (maker.key, sizeof maker.key);
   status = count_live (&maker, &worth, err);
-  if (status == TALLY_OK && worth)
-    {
-      /* Of whatever came of it, something must go. */
-      own->litter = true;
-      status = write_base (&maker, err);
-      own->tried = status != TALLY_OK;
-    }
+  if (status == TALLY_OK && worth) {
+    /* Of whatever came of it, something must go. */
+    own->litter = true;
+    status = write_base (&maker, err);
+    own->tried = status != TALLY_OK;
+  }
   idmap_free (&maker.seen);
   arena_free (&maker.hashes);
   doclist_free (&maker.docs);
@@ -306,11 +299,10 @@ folder_tidy (struct folder *folder, struct lane *lane, struct tally_error *err)
     return TALLY_OK;
   if (own->litter)
     status = sweep_log (folder, lane, err);
-  if (status == TALLY_OK && may_be_worth_it (own))
-    {
-      status = compact (folder, lane, err);
-      if (status == TALLY_OK && own->litter)
-        status = sweep_log (folder, lane, err);
-    }
+  if (status == TALLY_OK && may_be_worth_it (own)) {
+    status = compact (folder, lane, err);
+    if (status == TALLY_OK && own->litter)
+      status = sweep_log (folder, lane, err);
+  }
   return status;
 }

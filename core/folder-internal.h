@@ -9,11 +9,10 @@
 #include "segment.h"
 
 /* More blobs than this are somebody's joke. */
-#define LISTED_MAX ((size_t) 1 << 20)
+#define LISTED_MAX ((size_t)1 << 20)
 
 /* A blob of the listing; collection is one pointer for each name. */
-struct entry
-{
+struct entry {
   const char *collection;
   unsigned char writer[REPLICA_ID_SIZE];
   uint64_t number;
@@ -21,15 +20,13 @@ struct entry
 };
 
 /* The blobs of one writer in one collection, by number, then part. */
-struct log
-{
+struct log {
   const struct entry *entries;
   size_t count;
   bool stuck; /* left alone until the next run */
 };
 
-struct listing
-{
+struct listing {
   struct entry *entries;
   size_t count, capacity;
   struct log *logs; /* by collection, then writer */
@@ -42,8 +39,7 @@ struct listing
 };
 
 /* Our own log of a collection. */
-struct own
-{
+struct own {
   bool loaded;
   struct tally_error broken; /* why it could not be loaded */
 
@@ -73,8 +69,7 @@ struct own
 };
 
 /* A collection in this run. */
-struct lane
-{
+struct lane {
   char *collection;
   struct tally_error complaint;
   struct buf reads; /* the cursor that this run began with */
@@ -82,8 +77,7 @@ struct lane
   struct own own;
 };
 
-struct folder
-{
+struct folder {
   struct channel *channel;
   struct replica *replica;
   bool look;

@@ -17,16 +17,15 @@ intern (struct listing *listing, const char *name)
 
   if (at != IDMAP_NONE)
     return listing->names[at];
-  if (listing->n_names == listing->names_capacity)
-    {
-      size_t capacity = listing->n_names ? listing->n_names * 2 : 16;
-      const char **names = realloc (listing->names, capacity * sizeof *names);
+  if (listing->n_names == listing->names_capacity) {
+    size_t capacity = listing->n_names ? listing->n_names * 2 : 16;
+    const char **names = realloc (listing->names, capacity * sizeof *names);
 
-      if (!names)
-        return NULL;
-      listing->names = names;
-      listing->names_capacity = capacity;
-    }
+    if (!names)
+      return NULL;
+    listing->names = names;
+    listing->names_capacity = capacity;
+  }
   copy = arena_add (&listing->arena, name, strlen (name) + 1);
   if (!copy
       || !idmap_add (&listing->known, slice_text (copy), listing->n_names,
@@ -64,11 +63,10 @@ collect_blob (void *ctx, const char *blob)
   listing->crowded = listing->count == LISTED_MAX;
   if (listing->crowded)
     return 1;
-  if (!make_room (listing))
-    {
-      listing->failed = true;
-      return 1;
-    }
+  if (!make_room (listing)) {
+    listing->failed = true;
+    return 1;
+  }
   entry = &listing->entries[listing->count];
   entry->collection = intern (listing, name.collection);
   listing->failed = !entry->collection;
@@ -101,7 +99,7 @@ by_place (const void *pa, const void *pb)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 static bool
@@ -110,12 +108,11 @@ make_logs (struct listing *listing)
   listing->logs = calloc (listing->count + 1, sizeof *listing->logs);
   if (!listing->logs)
     return false;
-  for (size_t i = 0; i < listing->count; i++)
-    {
-      if (i == 0 || by_log (&listing->entries[i - 1], &listing->entries[i]))
-        listing->logs[listing->n_logs++].entries = &listing->entries[i];
-      listing->logs[listing->n_logs - 1].count++;
-    }
+  for (size_t i = 0; i < listing->count; i++) {
+    if (i == 0 || by_log (&listing->entries[i - 1], &listing->entries[i]))
+      listing->logs[listing->n_logs++].entries = &listing->entries[i];
+    listing->logs[listing->n_logs - 1].count++;
+  }
   return true;
 }
 
@@ -135,13 +132,11 @@ folder_list (struct folder *folder, struct tally_error *err)
                       folder->channel->name);
   if (listing->failed)
     return error_nomem (err);
-  if (listing->count > 0)
-    {
-      qsort (listing->entries, listing->count, sizeof *listing->entries,
-             by_place);
-      qsort (listing->names, listing->n_names, sizeof *listing->names,
-             by_name);
-    }
+  if (listing->count > 0) {
+    qsort (listing->entries, listing->count, sizeof *listing->entries,
+           by_place);
+    qsort (listing->names, listing->n_names, sizeof *listing->names, by_name);
+  }
   return make_logs (listing) ? TALLY_OK : error_nomem (err);
 }
 
@@ -161,19 +156,18 @@ folder_seek_log (const struct listing *listing, const char *collection,
 {
   size_t low = 0, high = listing->n_logs;
 
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
-      const struct entry *entry = listing->logs[middle].entries;
-      int order = strcmp (entry->collection, collection);
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    const struct entry *entry = listing->logs[middle].entries;
+    int order = strcmp (entry->collection, collection);
 
-      if (order == 0 && writer)
-        order = memcmp (entry->writer, writer, REPLICA_ID_SIZE);
-      if (order < 0)
-        low = middle + 1;
-      else
-        high = middle;
-    }
+    if (order == 0 && writer)
+      order = memcmp (entry->writer, writer, REPLICA_ID_SIZE);
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return low;
 }
 

@@ -88,19 +88,18 @@ write_note (const struct folder *folder, const struct own *own,
   char writer[REPLICA_ID_TEXT], intent[2 * SEGMENT_CHECKSUM_SIZE + 1];
 
   buf_addf (out, "{\"begin\":%llu,\"documents\":%llu",
-            (unsigned long long) own->begin,
-            (unsigned long long) own->documents);
-  if (own->has_intent)
-    {
-      sodium_bin2hex (intent, sizeof intent, own->intent, sizeof own->intent);
-      buf_addf (out, ",\"intent\":\"%s\"", intent);
-    }
+            (unsigned long long)own->begin,
+            (unsigned long long)own->documents);
+  if (own->has_intent) {
+    sodium_bin2hex (intent, sizeof intent, own->intent, sizeof own->intent);
+    buf_addf (out, ",\"intent\":\"%s\"", intent);
+  }
   replica_id_text (folder->self, writer);
   buf_addf (out,
             ",\"live\":%llu,\"parts\":%llu,\"published\":%llu"
             ",\"restarting\":%d,\"writer\":\"%s\"}",
-            (unsigned long long) own->live, (unsigned long long) own->parts,
-            (unsigned long long) own->published,
+            (unsigned long long)own->live, (unsigned long long)own->parts,
+            (unsigned long long)own->published,
             own->restarting || own->damaged, writer);
 }
 
@@ -121,16 +120,15 @@ folder_save_note (struct folder *folder, struct lane *lane,
   status = note.failed
                ? error_nomem (err)
                : replica_note_put (folder->replica, key, &before, &after, err);
-  if (status != TALLY_OK)
-    {
-      buf_free (&note);
-      if (status == TALLY_CONFLICT)
-        status = error_set (err, TALLY_AGAIN,
-                            "%s: another sync with the "
-                            "same folder is running",
-                            folder->replica->name);
-      return status;
-    }
+  if (status != TALLY_OK) {
+    buf_free (&note);
+    if (status == TALLY_CONFLICT)
+      status = error_set (err, TALLY_AGAIN,
+                          "%s: another sync with the "
+                          "same folder is running",
+                          folder->replica->name);
+    return status;
+  }
   buf_free (&own->note);
   own->note = note;
   own->noted = true;
@@ -153,14 +151,13 @@ void
 folder_adopt (struct own *own, const struct segment *segment)
 {
   own->published = segment->number;
-  if (segment->begin != own->begin)
-    {
-      own->begin = segment->begin;
-      own->documents = own->live = segment->documents;
-      own->restarted = !segment_is_base (segment);
-      own->parts = segment->parts.size / SEGMENT_CHECKSUM_SIZE;
-      own->litter = true;
-    }
+  if (segment->begin != own->begin) {
+    own->begin = segment->begin;
+    own->documents = own->live = segment->documents;
+    own->restarted = !segment_is_base (segment);
+    own->parts = segment->parts.size / SEGMENT_CHECKSUM_SIZE;
+    own->litter = true;
+  }
   own->documents += segment->n_docs;
   if (own->live < segment->n_docs)
     own->live = segment->n_docs;
@@ -176,31 +173,30 @@ folder_settle (struct folder *folder, struct lane *lane,
   struct own *own = &lane->own;
   unsigned char checksum[SEGMENT_CHECKSUM_SIZE];
   struct segment segment;
-  int status
-      = folder_fetch (folder, lane->collection, folder->self,
-                      own->published + 1, 0, &folder->scratch, &segment, err);
+  int status =
+      folder_fetch (folder, lane->collection, folder->self, own->published + 1,
+                    0, &folder->scratch, &segment, err);
 
-  switch (status)
-    {
-    case TALLY_OK:
-      segment_checksum (checksum, buf_slice (&folder->scratch));
-      if (memcmp (checksum, own->intent, sizeof checksum) == 0)
-        folder_adopt (own, &segment);
-      else
-        own->ahead = true;
-      segment_free (&segment);
-      return TALLY_OK;
-    case TALLY_NOTFOUND:
-      own->has_intent = false;
-      own->unsure = false;
-      return TALLY_OK;
-    case TALLY_CORRUPT: /* ours would be whole */
-    case TALLY_UNSUPPORTED:
+  switch (status) {
+  case TALLY_OK:
+    segment_checksum (checksum, buf_slice (&folder->scratch));
+    if (memcmp (checksum, own->intent, sizeof checksum) == 0)
+      folder_adopt (own, &segment);
+    else
       own->ahead = true;
-      return TALLY_OK;
-    default:
-      return status;
-    }
+    segment_free (&segment);
+    return TALLY_OK;
+  case TALLY_NOTFOUND:
+    own->has_intent = false;
+    own->unsure = false;
+    return TALLY_OK;
+  case TALLY_CORRUPT: /* ours would be whole */
+  case TALLY_UNSUPPORTED:
+    own->ahead = true;
+    return TALLY_OK;
+  default:
+    return status;
+  }
 }
 
 bool
@@ -216,21 +212,20 @@ static void
 measure (const struct folder *folder, struct lane *lane)
 {
   struct own *own = &lane->own;
-  const struct log *log
-      = folder_find_log (folder, lane->collection, folder->self);
+  const struct log *log =
+      folder_find_log (folder, lane->collection, folder->self);
   uint64_t there = 0;
 
-  for (size_t i = 0; log && i < log->count; i++)
-    {
-      const struct entry *entry = &log->entries[i];
+  for (size_t i = 0; log && i < log->count; i++) {
+    const struct entry *entry = &log->entries[i];
 
-      if (!folder_is_needed (own, entry->number, entry->part))
-        own->litter = true;
-      else if (entry->number <= own->published)
-        there++;
-      else
-        own->ahead = true;
-    }
+    if (!folder_is_needed (own, entry->number, entry->part))
+      own->litter = true;
+    else if (entry->number <= own->published)
+      there++;
+    else
+      own->ahead = true;
+  }
   own->missing = there != own->published - own->begin + 1 + own->parts;
 }
 
@@ -243,19 +238,18 @@ load_note (struct folder *folder, struct lane *lane, struct tally_error *err)
   int status;
 
   note_key (folder, lane, key);
-  status
-      = replica_note_get (folder->replica, key, &own->note, &own->noted, err);
+  status =
+      replica_note_get (folder->replica, key, &own->note, &own->noted, err);
   if (status != TALLY_OK)
     return status;
   if (own->noted && !read_note (folder, own, &ours))
     return error_set (err, TALLY_CORRUPT, "%s: its note %s is damaged",
                       folder->replica->name, key);
-  if (!ours)
-    {
-      own->published = own->parts = own->documents = own->live = 0;
-      own->begin = 1;
-      own->has_intent = own->restarting = false;
-    }
+  if (!ours) {
+    own->published = own->parts = own->documents = own->live = 0;
+    own->begin = 1;
+    own->has_intent = own->restarting = false;
+  }
   return own->has_intent ? folder_settle (folder, lane, err) : TALLY_OK;
 }
 
@@ -265,18 +259,17 @@ folder_load_own (struct folder *folder, struct lane *lane,
 {
   struct own *own = &lane->own;
 
-  if (!own->loaded)
-    {
-      struct tally_error why = { 0 };
+  if (!own->loaded) {
+    struct tally_error why = { 0 };
 
-      own->loaded = true;
-      if (load_note (folder, lane, &why) != TALLY_OK)
-        own->broken = why;
-      else
-        measure (folder, lane);
-      /* Even when it was ours: that run did not come to its commit. */
-      own->restarted = false;
-    }
+    own->loaded = true;
+    if (load_note (folder, lane, &why) != TALLY_OK)
+      own->broken = why;
+    else
+      measure (folder, lane);
+    /* Even when it was ours: that run did not come to its commit. */
+    own->restarted = false;
+  }
   if (own->broken.status == TALLY_OK)
     return TALLY_OK;
   *err = own->broken;

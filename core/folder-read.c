@@ -47,30 +47,28 @@ load_part (struct folder *folder, const struct log *log,
 
   if (status != TALLY_OK)
     return status;
-  n = (uint32_t) (base.parts.size / SEGMENT_CHECKSUM_SIZE);
+  n = (uint32_t)(base.parts.size / SEGMENT_CHECKSUM_SIZE);
   for (uint32_t i = n; i > part && at->part == 0; i--)
     if (!folder_is_listed (log, at->number, i))
       part = i;
-  if (part <= n)
-    {
-      status = load (folder, log, at->number, part, err);
-      segment_checksum (checksum, buf_slice (&folder->bytes));
-      same = status == TALLY_OK
-             && memcmp (base.parts.data + (part - 1) * sizeof checksum,
-                        checksum, sizeof checksum)
-                    == 0;
-    }
+  if (part <= n) {
+    status = load (folder, log, at->number, part, err);
+    segment_checksum (checksum, buf_slice (&folder->bytes));
+    same = status == TALLY_OK
+           && memcmp (base.parts.data + (part - 1) * sizeof checksum, checksum,
+                      sizeof checksum)
+                  == 0;
+  }
   segment_free (&base);
   if (status != TALLY_OK)
     return status;
-  if (!same)
-    {
-      folder_unload (folder);
-      return error_set (err, TALLY_CORRUPT,
-                        "%s: a base of %s is damaged; it "
-                        "is read again on the next sync",
-                        folder->channel->name, entry->collection);
-    }
+  if (!same) {
+    folder_unload (folder);
+    return error_set (err, TALLY_CORRUPT,
+                      "%s: a base of %s is damaged; it "
+                      "is read again on the next sync",
+                      folder->channel->name, entry->collection);
+  }
   at->part = part < n ? part : 0;
   return TALLY_OK;
 }
@@ -98,11 +96,10 @@ load_beginning (struct folder *folder, const struct log *log, uint64_t number,
 
   next.number = number;
   next.part = 0;
-  if (status == TALLY_OK && segment_is_base (&folder->loaded))
-    {
-      folder_unload (folder);
-      status = load_part (folder, log, &next, err);
-    }
+  if (status == TALLY_OK && segment_is_base (&folder->loaded)) {
+    folder_unload (folder);
+    status = load_part (folder, log, &next, err);
+  }
   if (status == TALLY_OK)
     *at = next;
   return status;
@@ -118,16 +115,14 @@ bridge (struct folder *folder, const struct log *log,
   uint64_t head = folder_log_head (log), begin = 0;
   int status = TALLY_OK;
 
-  if (gap->status == TALLY_CANCELLED)
-    {
-      *err = *gap;
-      return err->status;
-    }
-  if (head > at->number)
-    {
-      status = load (folder, log, head, 0, err);
-      begin = folder->loaded.begin;
-    }
+  if (gap->status == TALLY_CANCELLED) {
+    *err = *gap;
+    return err->status;
+  }
+  if (head > at->number) {
+    status = load (folder, log, head, 0, err);
+    begin = folder->loaded.begin;
+  }
   if (status == TALLY_CANCELLED)
     return status;
   if (status == TALLY_OK && begin > at->number + (at->part == 0))
@@ -147,21 +142,19 @@ load_next (struct folder *folder, const struct log *log,
 
   if (base > 0 && load_beginning (folder, log, base, at, &gap) == TALLY_OK)
     return TALLY_OK;
-  if (at->part > 0)
-    {
-      if (load_part (folder, log, at, &gap) == TALLY_OK)
-        return TALLY_OK;
+  if (at->part > 0) {
+    if (load_part (folder, log, at, &gap) == TALLY_OK)
+      return TALLY_OK;
+    return bridge (folder, log, at, &gap, err);
+  }
+  while (folder_log_head (log) > at->number) {
+    if (load (folder, log, at->number + 1, 0, &gap) != TALLY_OK)
       return bridge (folder, log, at, &gap, err);
-    }
-  while (folder_log_head (log) > at->number)
-    {
-      if (load (folder, log, at->number + 1, 0, &gap) != TALLY_OK)
-        return bridge (folder, log, at, &gap, err);
-      at->number++;
-      if (!segment_is_base (&folder->loaded))
-        return TALLY_OK;
-      /* All that it holds was read on the way here. */
-    }
+    at->number++;
+    if (!segment_is_base (&folder->loaded))
+      return TALLY_OK;
+    /* All that it holds was read on the way here. */
+  }
   folder_unload (folder);
   return TALLY_OK;
 }
@@ -171,8 +164,8 @@ has_more (const struct folder *folder, const struct log *log,
           const struct segment_cursor *cursor)
 {
   const struct entry *entry = log->entries;
-  const struct segment_position *at
-      = segment_cursor_find (cursor, entry->writer);
+  const struct segment_position *at =
+      segment_cursor_find (cursor, entry->writer);
 
   return !log->stuck
          && memcmp (entry->writer, folder->self, REPLICA_ID_SIZE) != 0
@@ -183,8 +176,8 @@ static int
 read_log (struct folder *folder, struct lane *lane, struct log *log,
           struct segment_cursor *cursor, struct tally_error *err)
 {
-  const struct segment_position *known
-      = segment_cursor_find (cursor, log->entries->writer);
+  const struct segment_position *known =
+      segment_cursor_find (cursor, log->entries->writer);
   struct segment_position at = { .number = 0 };
   struct tally_error why = { 0 };
   int status = TALLY_OK;
@@ -199,16 +192,14 @@ read_log (struct folder *folder, struct lane *lane, struct log *log,
                         folder->channel->name, lane->collection);
   if (status == TALLY_OK)
     status = load_next (folder, log, &at, &why);
-  if (status == TALLY_CANCELLED)
-    {
-      *err = why;
-      return status;
-    }
-  if (status != TALLY_OK)
-    {
-      folder_complain (lane, &why);
-      log->stuck = true;
-    }
+  if (status == TALLY_CANCELLED) {
+    *err = why;
+    return status;
+  }
+  if (status != TALLY_OK) {
+    folder_complain (lane, &why);
+    log->stuck = true;
+  }
   if (at.number > 0 && !segment_cursor_set (cursor, &at))
     return error_nomem (err);
   return TALLY_OK;
@@ -221,30 +212,26 @@ take_headers (struct folder *folder, struct lane *lane,
 {
   struct segment *segment = &folder->loaded;
 
-  for (size_t i = segment->n_docs; i > 0; i--)
-    {
-      struct tally_doc *doc = &segment->docs[i - 1];
-      struct tally_error why = { 0 };
-      int status = document_check_id (doc->id, &why);
+  for (size_t i = segment->n_docs; i > 0; i--) {
+    struct tally_doc *doc = &segment->docs[i - 1];
+    struct tally_error why = { 0 };
+    int status = document_check_id (doc->id, &why);
 
-      if (status == TALLY_OK)
-        status = peer_check_doc (doc, &why);
-      if (status != TALLY_OK)
-        {
-          error_set (&why, status, "%s: %s", folder->channel->name, why.text);
-          folder_complain (lane, &why);
-        }
-      else if (!idmap_add (&folder->loaded_ids, doc->id, i - 1, NULL))
-        return error_nomem (err);
-    }
+    if (status == TALLY_OK)
+      status = peer_check_doc (doc, &why);
+    if (status != TALLY_OK) {
+      error_set (&why, status, "%s: %s", folder->channel->name, why.text);
+      folder_complain (lane, &why);
+    } else if (!idmap_add (&folder->loaded_ids, doc->id, i - 1, NULL))
+      return error_nomem (err);
+  }
   for (size_t i = 0; i < segment->n_docs; i++)
-    if (idmap_find (&folder->loaded_ids, segment->docs[i].id) == i)
-      {
-        struct tally_doc header = segment->docs[i];
+    if (idmap_find (&folder->loaded_ids, segment->docs[i].id) == i) {
+      struct tally_doc header = segment->docs[i];
 
-        header.meta = header.body = slice_make (NULL, 0);
-        doclist_add (headers, &header);
-      }
+      header.meta = header.body = slice_make (NULL, 0);
+      doclist_add (headers, &header);
+    }
   return headers->failed ? error_nomem (err) : TALLY_OK;
 }
 
@@ -257,21 +244,20 @@ read_logs (struct folder *folder, struct lane *lane,
   size_t first = folder_seek_log (listing, lane->collection, NULL);
   int status = TALLY_OK;
 
-  for (size_t i = first; i < listing->n_logs && status == TALLY_OK; i++)
-    {
-      struct log *log = &listing->logs[i];
+  for (size_t i = first; i < listing->n_logs && status == TALLY_OK; i++) {
+    struct log *log = &listing->logs[i];
 
-      if (strcmp (log->entries->collection, lane->collection) != 0)
-        break;
-      if (!has_more (folder, log, cursor))
-        continue;
-      if (folder->loaded.n_docs > 0)
-        *more = true;
-      else
-        status = read_log (folder, lane, log, cursor, err);
-      if (folder->loaded.n_docs > 0 && has_more (folder, log, cursor))
-        *more = true;
-    }
+    if (strcmp (log->entries->collection, lane->collection) != 0)
+      break;
+    if (!has_more (folder, log, cursor))
+      continue;
+    if (folder->loaded.n_docs > 0)
+      *more = true;
+    else
+      status = read_log (folder, lane, log, cursor, err);
+    if (folder->loaded.n_docs > 0 && has_more (folder, log, cursor))
+      *more = true;
+  }
   if (status == TALLY_OK)
     status = take_headers (folder, lane, headers, err);
   return status;
@@ -324,12 +310,11 @@ int
 folder_get (struct folder *folder, const struct tally_slice *ids, size_t n,
             struct doclist *docs, struct tally_error *err)
 {
-  for (size_t i = 0; i < n; i++)
-    {
-      size_t at = idmap_find (&folder->loaded_ids, ids[i]);
+  for (size_t i = 0; i < n; i++) {
+    size_t at = idmap_find (&folder->loaded_ids, ids[i]);
 
-      if (at != IDMAP_NONE)
-        doclist_add (docs, &folder->loaded.docs[at]);
-    }
+    if (at != IDMAP_NONE)
+      doclist_add (docs, &folder->loaded.docs[at]);
+  }
   return docs->failed ? error_nomem (err) : TALLY_OK;
 }

@@ -61,26 +61,24 @@ folder_publish (struct folder *folder, struct lane *lane,
   int status;
 
   segment_encode (&bytes, segment);
-  if (bytes.failed)
-    {
-      status = error_nomem (err);
-      goto out;
-    }
+  if (bytes.failed) {
+    status = error_nomem (err);
+    goto out;
+  }
   segment_checksum (own->intent, buf_slice (&bytes));
   own->has_intent = true;
   own->unsure = true;
   status = folder_save_note (folder, lane, err);
   if (status == TALLY_OK)
-    status
-        = folder_create_blob (folder, lane, segment, buf_slice (&bytes), err);
+    status =
+        folder_create_blob (folder, lane, segment, buf_slice (&bytes), err);
   if (status == TALLY_OK)
     folder_adopt (own, segment);
-  else if (status == TALLY_CONFLICT)
-    {
-      status = folder_settle (folder, lane, err);
-      if (status == TALLY_OK && own->published != segment->number)
-        status = folder_another_copy (folder, err);
-    }
+  else if (status == TALLY_CONFLICT) {
+    status = folder_settle (folder, lane, err);
+    if (status == TALLY_OK && own->published != segment->number)
+      status = folder_another_copy (folder, err);
+  }
 out:
   buf_free (&bytes);
   return status;
@@ -100,11 +98,10 @@ publish_pending (struct folder *folder, struct lane *lane,
   if (status != TALLY_OK)
     return status;
   segment = folder_start_segment (folder, lane);
-  if ((own->missing || own->restarting) && !own->restarted)
-    {
-      own->restarting = true;
-      segment.begin = segment.number;
-    }
+  if ((own->missing || own->restarting) && !own->restarted) {
+    own->restarting = true;
+    segment.begin = segment.number;
+  }
   segment.reads = buf_slice (&lane->reads);
   segment.docs = own->pending.docs;
   segment.n_docs = own->pending.count;
@@ -135,12 +132,11 @@ add_pending (struct folder *folder, struct lane *lane,
   size_t at;
   int status;
 
-  if (folder_is_full (pending, doc))
-    {
-      status = publish_pending (folder, lane, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+  if (folder_is_full (pending, doc)) {
+    status = publish_pending (folder, lane, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   added = doclist_add (pending, doc);
   if (!added
       || !idmap_add (&own->pending_ids, added->id, pending->count - 1, &at))
@@ -185,11 +181,10 @@ folder_commit (struct folder *folder, const char *collection,
   status = ensure_ours (folder, lane, err);
   if (status == TALLY_OK)
     status = publish_pending (folder, lane, err);
-  if (status == TALLY_OK && own->restarted)
-    {
-      own->restarting = own->missing = own->restarted = false;
-      own->dirty = true;
-    }
+  if (status == TALLY_OK && own->restarted) {
+    own->restarting = own->missing = own->restarted = false;
+    own->dirty = true;
+  }
   if (status == TALLY_OK && own->dirty)
     status = folder_save_note (folder, lane, err);
   if (status == TALLY_OK && folder_tidy (folder, lane, &why) != TALLY_OK)

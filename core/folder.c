@@ -21,8 +21,8 @@
 static void
 own_forget (struct own *own)
 {
-  struct own fresh
-      = { .pending = own->pending, .pending_ids = own->pending_ids };
+  struct own fresh = { .pending = own->pending,
+                       .pending_ids = own->pending_ids };
 
   buf_free (&own->note);
   *own = fresh;
@@ -59,11 +59,10 @@ folder_lane (struct folder *folder, const char *collection)
   lane->collection = strdup (collection);
   if (!lane->collection
       || !idmap_add (&folder->lane_ids, slice_text (lane->collection),
-                     folder->n_lanes, NULL))
-    {
-      lane_free (lane);
-      return NULL;
-    }
+                     folder->n_lanes, NULL)) {
+    lane_free (lane);
+    return NULL;
+  }
   folder->lanes[folder->n_lanes++] = lane;
   return lane;
 }
@@ -135,28 +134,26 @@ folder_fetch (struct folder *folder, const char *collection,
   if (status != TALLY_OK)
     return status;
   status = segment_decode (out, buf_slice (bytes));
-  if (status == TALLY_OK && !is_named (out, &name))
-    {
-      segment_free (out);
-      status = TALLY_CORRUPT;
-    }
-  switch (status)
-    {
-    case TALLY_OK:
-      return TALLY_OK;
-    case TALLY_UNSUPPORTED:
-      return error_set (err, status,
-                        "%s: segment %s was written by a later "
-                        "version",
-                        where, text);
-    case TALLY_CORRUPT:
-      return error_set (err, status,
-                        "%s: segment %s is incomplete or "
-                        "damaged; it is read again on the next sync",
-                        where, text);
-    default:
-      return error_nomem (err);
-    }
+  if (status == TALLY_OK && !is_named (out, &name)) {
+    segment_free (out);
+    status = TALLY_CORRUPT;
+  }
+  switch (status) {
+  case TALLY_OK:
+    return TALLY_OK;
+  case TALLY_UNSUPPORTED:
+    return error_set (err, status,
+                      "%s: segment %s was written by a later "
+                      "version",
+                      where, text);
+  case TALLY_CORRUPT:
+    return error_set (err, status,
+                      "%s: segment %s is incomplete or "
+                      "damaged; it is read again on the next sync",
+                      where, text);
+  default:
+    return error_nomem (err);
+  }
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -164,8 +161,8 @@ folder_fetch (struct folder *folder, const char *collection,
 static int
 read_marker (struct folder *folder, bool *found, struct tally_error *err)
 {
-  int status
-      = channel_read (folder->channel, SEGMENT_MARKER, &folder->scratch, err);
+  int status =
+      channel_read (folder->channel, SEGMENT_MARKER, &folder->scratch, err);
 
   *found = status == TALLY_OK;
   if (status == TALLY_NOTFOUND)
@@ -186,27 +183,25 @@ choose_id (struct folder *folder, struct tally_error *err)
 {
   const struct listing *listing = &folder->listing;
 
-  if (listing->count == 0)
-    {
-      randombytes_buf (folder->id, sizeof folder->id);
-      return TALLY_OK;
-    }
-  for (size_t i = 0; i < listing->count && i < WITNESSES_MAX; i++)
-    {
-      const struct entry *entry = &listing->entries[i];
-      struct segment segment;
-      int status = folder_fetch (folder, entry->collection, entry->writer,
-                                 entry->number, entry->part, &folder->scratch,
-                                 &segment, err);
+  if (listing->count == 0) {
+    randombytes_buf (folder->id, sizeof folder->id);
+    return TALLY_OK;
+  }
+  for (size_t i = 0; i < listing->count && i < WITNESSES_MAX; i++) {
+    const struct entry *entry = &listing->entries[i];
+    struct segment segment;
+    int status =
+        folder_fetch (folder, entry->collection, entry->writer, entry->number,
+                      entry->part, &folder->scratch, &segment, err);
 
-      if (status == TALLY_CANCELLED)
-        return status;
-      if (status != TALLY_OK)
-        continue;
-      memcpy (folder->id, segment.folder, sizeof folder->id);
-      segment_free (&segment);
-      return TALLY_OK;
-    }
+    if (status == TALLY_CANCELLED)
+      return status;
+    if (status != TALLY_OK)
+      continue;
+    memcpy (folder->id, segment.folder, sizeof folder->id);
+    segment_free (&segment);
+    return TALLY_OK;
+  }
   return error_set (err, TALLY_AGAIN,
                     "%s: " SEGMENT_MARKER " is not there "
                     "yet",
@@ -244,19 +239,18 @@ load_own_logs (struct folder *folder, struct tally_error *err)
 {
   const struct listing *listing = &folder->listing;
 
-  for (size_t i = 0; i < listing->n_logs; i++)
-    {
-      const struct entry *entry = listing->logs[i].entries;
-      struct lane *lane;
-      int status;
+  for (size_t i = 0; i < listing->n_logs; i++) {
+    const struct entry *entry = listing->logs[i].entries;
+    struct lane *lane;
+    int status;
 
-      if (memcmp (entry->writer, folder->self, sizeof folder->self) != 0)
-        continue;
-      lane = folder_lane (folder, entry->collection);
-      status = lane ? folder_load_own (folder, lane, err) : error_nomem (err);
-      if (status != TALLY_OK)
-        return status;
-    }
+    if (memcmp (entry->writer, folder->self, sizeof folder->self) != 0)
+      continue;
+    lane = folder_lane (folder, entry->collection);
+    status = lane ? folder_load_own (folder, lane, err) : error_nomem (err);
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }
 
@@ -277,19 +271,17 @@ folder_open (struct folder **out, struct channel *channel,
   folder->look = look;
   replica_id (replica, folder->self);
   status = read_marker (folder, &found, err);
-  if (status == TALLY_OK && (found || !look))
-    {
-      status = folder_list (folder, err);
-      if (status == TALLY_OK && !found)
-        status = make_marker (folder, err);
-      if (status == TALLY_OK)
-        status = load_own_logs (folder, err);
-    }
-  if (status != TALLY_OK)
-    {
-      folder_close (folder);
-      return status;
-    }
+  if (status == TALLY_OK && (found || !look)) {
+    status = folder_list (folder, err);
+    if (status == TALLY_OK && !found)
+      status = make_marker (folder, err);
+    if (status == TALLY_OK)
+      status = load_own_logs (folder, err);
+  }
+  if (status != TALLY_OK) {
+    folder_close (folder);
+    return status;
+  }
   memcpy (id, folder->id, REPLICA_ID_SIZE);
   *out = folder;
   return TALLY_OK;

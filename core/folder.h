@@ -49,13 +49,13 @@ bool folder_is_behind (struct folder *folder, const char *collection);
  * left out: folder_complaint then tells.  TALLY_CORRUPT: the cursor is not
  * one of ours. */
 int folder_meta (struct folder *folder, const char *collection,
-                 const char *since, struct doclist *headers,
-                 struct buf *next, bool *more, struct tally_error *err);
+                 const char *since, struct doclist *headers, struct buf *next,
+                 bool *more, struct tally_error *err);
 
 /* Adds the documents of the loaded segment with these ids, in the order
  * asked; an id that is not in it adds nothing. */
-int folder_get (struct folder *folder, const struct tally_slice *ids,
-                size_t n, struct doclist *docs, struct tally_error *err);
+int folder_get (struct folder *folder, const struct tally_slice *ids, size_t n,
+                struct doclist *docs, struct tally_error *err);
 
 /* Adds documents to the segment that is being made; a full one is published.
  * Of an id that is put twice only the last may be kept.  TALLY_AGAIN: a copy

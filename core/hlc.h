@@ -19,8 +19,7 @@
 #define HLC_COUNTER_MAX ((UINT32_C (1) << 24) - 1)
 #define HLC_CLIENT_MAX ((UINT32_C (1) << 30) - 1)
 
-struct stamp
-{
+struct stamp {
   unsigned char bytes[STAMP_SIZE];
 };
 
@@ -41,8 +40,7 @@ void stamp_to_text (char out[STAMP_TEXT + 1], const struct stamp *stamp);
 bool stamp_from_text (struct stamp *out, const char *text, size_t size);
 
 /* A clock.  Start with ms 0 and counter -1, or with what was saved. */
-struct hlc
-{
+struct hlc {
   uint64_t ms;
   int32_t counter; /* -1: no stamp was given in this millisecond */
   uint32_t client;

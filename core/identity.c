@@ -43,14 +43,13 @@ hash_file (crypto_generichash_state *hash, const char *path)
   ssize_t size = 0;
   int fd = open (path, O_RDONLY | O_CLOEXEC);
 
-  if (fd >= 0)
-    {
-      size = read (fd, text, sizeof text);
-      close (fd);
-    }
+  if (fd >= 0) {
+    size = read (fd, text, sizeof text);
+    close (fd);
+  }
   if (size > 0)
-    crypto_generichash_update (hash, text, (unsigned long long) size);
-  crypto_generichash_update (hash, (const unsigned char *) "", 1);
+    crypto_generichash_update (hash, text, (unsigned long long)size);
+  crypto_generichash_update (hash, (const unsigned char *)"", 1);
 }
 
 /* NULL: out of memory, or a store in memory, which is new each time. */
@@ -68,23 +67,19 @@ find_place (const char *path)
   crypto_generichash_init (&hash, NULL, 0, sizeof digest);
   hash_file (&hash, "/etc/machine-id");
   hash_file (&hash, "/proc/sys/kernel/random/boot_id");
-  if (path && stat (path, &st) == 0)
-    {
-      snprintf (file, sizeof file, "%llu/%llu/",
-                (unsigned long long) st.st_dev,
-                (unsigned long long) st.st_ino);
-      crypto_generichash_update (&hash, (const unsigned char *) file,
-                                 strlen (file));
-      crypto_generichash_update (&hash, (const unsigned char *) path,
-                                 strlen (path));
-    }
-  else
-    {
-      unsigned char once[16];
+  if (path && stat (path, &st) == 0) {
+    snprintf (file, sizeof file, "%llu/%llu/", (unsigned long long)st.st_dev,
+              (unsigned long long)st.st_ino);
+    crypto_generichash_update (&hash, (const unsigned char *)file,
+                               strlen (file));
+    crypto_generichash_update (&hash, (const unsigned char *)path,
+                               strlen (path));
+  } else {
+    unsigned char once[16];
 
-      randombytes_buf (once, sizeof once);
-      crypto_generichash_update (&hash, once, sizeof once);
-    }
+    randombytes_buf (once, sizeof once);
+    crypto_generichash_update (&hash, once, sizeof once);
+  }
   crypto_generichash_final (&hash, digest, sizeof digest);
   sodium_bin2hex (place, 2 * sizeof digest + 1, digest, sizeof digest);
   return place;
@@ -100,8 +95,7 @@ write_identity (const struct replica *replica, struct buf *out)
   replica_id_text (replica->id, id);
   buf_add_text (out, "{\"clients\":[");
   for (size_t i = 0; i < replica->n_clients; i++)
-    buf_addf (out, "%s%lu", i ? "," : "",
-              (unsigned long) replica->clients[i]);
+    buf_addf (out, "%s%lu", i ? "," : "", (unsigned long)replica->clients[i]);
   buf_add_text (out, "],\"place\":");
   json_encode_string (out, slice_text (replica->place));
   buf_addf (out, ",\"replica\":\"%s\"}", id);
@@ -115,19 +109,17 @@ read_clients (struct replica *replica, struct tally_slice list,
   uint64_t client;
 
   replica->n_clients = 0;
-  while (json_next_element (&list, &element))
-    {
-      uint32_t *more;
+  while (json_next_element (&list, &element)) {
+    uint32_t *more;
 
-      if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
-        return TALLY_CORRUPT;
-      more = realloc (replica->clients,
-                      (replica->n_clients + 1) * sizeof *more);
-      if (!more)
-        return error_nomem (err);
-      replica->clients = more;
-      more[replica->n_clients++] = (uint32_t) client;
-    }
+    if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
+      return TALLY_CORRUPT;
+    more = realloc (replica->clients, (replica->n_clients + 1) * sizeof *more);
+    if (!more)
+      return error_nomem (err);
+    replica->clients = more;
+    more[replica->n_clients++] = (uint32_t)client;
+  }
   return replica->n_clients > 0 ? TALLY_OK : TALLY_CORRUPT;
 }
 
@@ -164,12 +156,11 @@ draw_client (struct replica *replica, struct tally_error *err)
   size_t keep = replica->n_clients;
   uint32_t *clients;
 
-  if (keep >= CLIENTS_MAX)
-    {
-      memmove (replica->clients, replica->clients + 1,
-               (CLIENTS_MAX - 1) * sizeof *replica->clients);
-      keep = CLIENTS_MAX - 1;
-    }
+  if (keep >= CLIENTS_MAX) {
+    memmove (replica->clients, replica->clients + 1,
+             (CLIENTS_MAX - 1) * sizeof *replica->clients);
+    keep = CLIENTS_MAX - 1;
+  }
   clients = realloc (replica->clients, (keep + 1) * sizeof *clients);
   if (!clients)
     return error_nomem (err);
@@ -205,8 +196,7 @@ wake_once (struct replica *replica, struct tally_error *err)
   struct buf note = BUF_INIT;
   struct tally_slice before;
   bool found, same = false;
-  int status
-      = replica_note_get (replica, IDENTITY_NOTE, &note, &found, err);
+  int status = replica_note_get (replica, IDENTITY_NOTE, &note, &found, err);
 
   if (status == TALLY_OK && found)
     status = read_identity (replica, buf_slice (&note), &same, err);
@@ -229,8 +219,8 @@ identity_wake (struct replica *replica, const struct replica_setup *setup,
 {
   int status;
 
-  replica->place
-      = setup->place ? strdup (setup->place) : find_place (setup->path);
+  replica->place =
+      setup->place ? strdup (setup->place) : find_place (setup->path);
   if (!replica->place)
     return error_nomem (err);
   replica->clock.counter = -1;
@@ -282,7 +272,8 @@ replica_id_from_text (unsigned char id[REPLICA_ID_SIZE],
 
   return text.size == REPLICA_ID_TEXT - 1
          && sodium_hex2bin (id, REPLICA_ID_SIZE, text.data, text.size, NULL,
-                            &size, &end) == 0
+                            &size, &end)
+                == 0
          && size == REPLICA_ID_SIZE && end == text.data + text.size;
 }
 
@@ -304,8 +295,10 @@ replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
 static int
 clock_ends (const struct replica *replica, struct tally_error *err)
 {
-  return error_set (err, TALLY_FAILED, "%s: its clock is beyond the year "
-                    "2109", replica->name);
+  return error_set (err, TALLY_FAILED,
+                    "%s: its clock is beyond the year "
+                    "2109",
+                    replica->name);
 }
 
 static uint64_t
@@ -329,44 +322,38 @@ reserve_span (struct replica *replica, uint64_t from_ms,
   bool found;
   int status;
 
-  do
-    {
-      status = replica_note_get (replica, CLOCK_NOTE, &note, &found, err);
-      if (status != TALLY_OK)
-        break;
-      if (found && !note_number (buf_slice (&note), &until))
-        {
-          status = error_set (err, TALLY_CORRUPT,
-                              "%s: its clock note is damaged", replica->name);
-          break;
-        }
-      if (from_ms <= until)
-        from_ms = until + 1;
-      /* A wall clock that is wrong for once must not be saved. */
-      if (from_ms + span > HLC_MS_MAX)
-        {
-          status = clock_ends (replica, err);
-          break;
-        }
-      buf_clear (&next);
-      buf_addf (&next, "%llu", (unsigned long long) (from_ms + span));
-      before = found ? buf_slice (&note) : slice_make (NULL, 0);
-      after = buf_slice (&next);
-      status = next.failed ? error_nomem (err)
-                           : replica_note_put (replica, CLOCK_NOTE, &before,
-                                               &after, err);
+  do {
+    status = replica_note_get (replica, CLOCK_NOTE, &note, &found, err);
+    if (status != TALLY_OK)
+      break;
+    if (found && !note_number (buf_slice (&note), &until)) {
+      status = error_set (err, TALLY_CORRUPT, "%s: its clock note is damaged",
+                          replica->name);
+      break;
     }
-  while (status == TALLY_CONFLICT);
-  if (status == TALLY_OK)
-    {
-      if (replica->clock.ms < from_ms)
-        {
-          replica->clock.ms = from_ms;
-          replica->clock.counter = -1;
-        }
-      replica->clock_until_ms = from_ms + span;
-      replica->clock_span_ms = span;
+    if (from_ms <= until)
+      from_ms = until + 1;
+    /* A wall clock that is wrong for once must not be saved. */
+    if (from_ms + span > HLC_MS_MAX) {
+      status = clock_ends (replica, err);
+      break;
     }
+    buf_clear (&next);
+    buf_addf (&next, "%llu", (unsigned long long)(from_ms + span));
+    before = found ? buf_slice (&note) : slice_make (NULL, 0);
+    after = buf_slice (&next);
+    status = next.failed ? error_nomem (err)
+                         : replica_note_put (replica, CLOCK_NOTE, &before,
+                                             &after, err);
+  } while (status == TALLY_CONFLICT);
+  if (status == TALLY_OK) {
+    if (replica->clock.ms < from_ms) {
+      replica->clock.ms = from_ms;
+      replica->clock.counter = -1;
+    }
+    replica->clock_until_ms = from_ms + span;
+    replica->clock_span_ms = span;
+  }
   buf_free (&next);
   buf_free (&note);
   return status;
@@ -379,13 +366,12 @@ clock_next (struct replica *replica, uint64_t wall, struct stamp *out,
   uint64_t next = wall > replica->clock.ms ? wall : replica->clock.ms;
 
   /* One more for a counter that is full. */
-  if (next + 1 > replica->clock_until_ms)
-    {
-      int status = reserve_span (replica, next, err);
+  if (next + 1 > replica->clock_until_ms) {
+    int status = reserve_span (replica, next, err);
 
-      if (status != TALLY_OK)
-        return status;
-    }
+    if (status != TALLY_OK)
+      return status;
+  }
   return hlc_next (&replica->clock, wall, out) ? TALLY_OK
                                                : clock_ends (replica, err);
 }
@@ -409,8 +395,10 @@ bump (struct replica *replica, uint64_t wall, const struct stamp *newest,
     made = stamp_make (stamp, ms + 1, 0, replica->clock.client);
   if (made)
     return TALLY_OK;
-  return error_set (err, TALLY_FAILED, "%s: a document's clock is beyond the "
-                    "year 2109", replica->name);
+  return error_set (err, TALLY_FAILED,
+                    "%s: a document's clock is beyond the "
+                    "year 2109",
+                    replica->name);
 }
 
 int

@@ -11,18 +11,19 @@
 
 #include <tally/driver.h>
 
-struct idmap
-{
-  struct idmap_slot
-  {
+struct idmap {
+  struct idmap_slot {
     struct tally_slice id;
     size_t index;
-  } *slots;
+  } * slots;
   size_t capacity; /* a power of two, or 0 */
   size_t count;
 };
 
-#define IDMAP_INIT {0}
+#define IDMAP_INIT \
+  {                \
+    0              \
+  }
 #define IDMAP_NONE SIZE_MAX
 
 /* Adds the id, unless it is there.  *found is the index it has now.  False:

@@ -26,8 +26,7 @@
 #define ENTRIES_MAX 4096
 #define SECTION_NAME_MAX 128
 
-struct reader
-{
+struct reader {
   struct ini *out;
   const char *file;
   struct tally_slice rest; /* of the text */
@@ -51,8 +50,8 @@ fail (struct reader *r, const char *fmt, ...)
   if (vsnprintf (reason, sizeof reason, fmt, args) < 0)
     reason[0] = 0;
   va_end (args);
-  r->status = error_set (r->err, TALLY_CONFIG, "%s:%u: %s", r->file, r->line,
-                         reason);
+  r->status =
+      error_set (r->err, TALLY_CONFIG, "%s:%u: %s", r->file, r->line, reason);
   return r->status;
 }
 
@@ -113,7 +112,7 @@ next_line (struct reader *r, struct tally_slice *line)
   end = memchr (r->rest.data, '\n', r->rest.size);
   *line = r->rest;
   if (end)
-    line->size = (size_t) (end - r->rest.data);
+    line->size = (size_t)(end - r->rest.data);
   r->rest.data += line->size + (end ? 1 : 0);
   r->rest.size -= line->size + (end ? 1 : 0);
   if (line->size > 0 && line->data[line->size - 1] == '\r')
@@ -127,17 +126,16 @@ check_bytes (struct reader *r, struct tally_slice line)
 {
   size_t i = 0;
 
-  while (i < line.size)
-    {
-      unsigned char c = (unsigned char) line.data[i];
-      size_t length = utf8_length (line.data + i, line.size - i);
+  while (i < line.size) {
+    unsigned char c = (unsigned char)line.data[i];
+    size_t length = utf8_length (line.data + i, line.size - i);
 
-      if (length == 0)
-        return fail (r, "byte %zu is not valid UTF-8", i + 1);
-      if ((c < 0x20 && c != '\t') || c == 0x7f)
-        return fail (r, "byte %zu is a control character", i + 1);
-      i += length;
-    }
+    if (length == 0)
+      return fail (r, "byte %zu is not valid UTF-8", i + 1);
+    if ((c < 0x20 && c != '\t') || c == 0x7f)
+      return fail (r, "byte %zu is a control character", i + 1);
+    i += length;
+  }
   return TALLY_OK;
 }
 
@@ -162,13 +160,12 @@ squeeze (struct tally_slice name)
 
   if (!text)
     return NULL;
-  for (from = to = text; *from; from++)
-    {
-      char c = is_blank (*from) ? ' ' : *from;
+  for (from = to = text; *from; from++) {
+    char c = is_blank (*from) ? ' ' : *from;
 
-      if (c != ' ' || to[-1] != ' ')
-        *to++ = c;
-    }
+    if (c != ' ' || to[-1] != ' ')
+      *to++ = c;
+  }
   *to = 0;
   return text;
 }
@@ -205,7 +202,7 @@ read_header (struct reader *r, struct tally_slice line, char *out, int num)
 
   if (!end)
     return fail (r, "no ] after the section's name");
-  name = slice_make (line.data + 1, (size_t) (end - line.data) - 1);
+  name = slice_make (line.data + 1, (size_t)(end - line.data) - 1);
   after = slice_make (end, line.size - name.size - 1);
   after = before_comment (after);
   if (trim (slice_make (after.data + 1, after.size - 1)).size > 0)
@@ -220,12 +217,11 @@ read_header (struct reader *r, struct tally_slice line, char *out, int num)
   text = squeeze (name);
   if (!text)
     return r->status = error_nomem (r->err);
-  if (add_section (r, text) != TALLY_OK)
-    {
-      free (text);
-      return r->status;
-    }
-  snprintf (out, (size_t) num, "[%zu]\n", r->out->n_sections - 1);
+  if (add_section (r, text) != TALLY_OK) {
+    free (text);
+    return r->status;
+  }
+  snprintf (out, (size_t)num, "[%zu]\n", r->out->n_sections - 1);
   return TALLY_OK;
 }
 
@@ -236,15 +232,14 @@ check_key (struct reader *r, struct tally_slice key)
 
   if (key.size == 0)
     return fail (r, "no key before the =");
-  for (i = 0; i < key.size; i++)
-    {
-      char c = key.data[i];
+  for (i = 0; i < key.size; i++) {
+    char c = key.data[i];
 
-      if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
-        return fail (r, "\"%.*s\" is not a key; expected \"key = value\"",
-                     (int) (key.size < 64 ? key.size : 64), key.data);
-    }
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+          || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
+      return fail (r, "\"%.*s\" is not a key; expected \"key = value\"",
+                   (int)(key.size < 64 ? key.size : 64), key.data);
+  }
   return TALLY_OK;
 }
 
@@ -270,25 +265,25 @@ read_entry (struct reader *r, struct tally_slice line, char *out, int num)
 
   if (!equals)
     return fail (r, "expected \"key = value\" or \"[section]\"");
-  before = (size_t) (equals - line.data);
+  before = (size_t)(equals - line.data);
   r->key = trim (slice_make (line.data, before));
   if (check_key (r, r->key) != TALLY_OK)
     return r->status;
   if (r->out->n_sections == 0)
     return fail (r, "\"%.*s\" stands before the first [section]",
-                 (int) (r->key.size < 64 ? r->key.size : 64), r->key.data);
+                 (int)(r->key.size < 64 ? r->key.size : 64), r->key.data);
 
   value = slice_make (equals + 1, line.size - before - 1);
   if (check_value (r, before_comment (value)) != TALLY_OK)
     return r->status;
   r->value = trim (before_comment (value));
   /* '=' is three here, with the line's end and the NUL. */
-  if (num < 4 || r->key.size + r->value.size > (size_t) num - 3)
+  if (num < 4 || r->key.size + r->value.size > (size_t)num - 3)
     return fail (r, "too long: a key and its value have at most %d bytes",
                  num > 3 ? num - 3 : 0);
 
-  snprintf (out, (size_t) num, "%.*s=%.*s\n", (int) r->key.size, r->key.data,
-            (int) r->value.size, r->value.size > 0 ? r->value.data : "");
+  snprintf (out, (size_t)num, "%.*s=%.*s\n", (int)r->key.size, r->key.data,
+            (int)r->value.size, r->value.size > 0 ? r->value.data : "");
   r->pending = true;
   return TALLY_OK;
 }
@@ -305,21 +300,19 @@ read_line (char *out, int num, void *stream)
 
   if (r->status != TALLY_OK)
     return NULL;
-  if (r->pending)
-    {
-      fail (r, "cannot be read for certain");
+  if (r->pending) {
+    fail (r, "cannot be read for certain");
+    return NULL;
+  }
+  for (;;) {
+    if (!next_line (r, &line) || check_bytes (r, line) != TALLY_OK)
       return NULL;
-    }
-  for (;;)
-    {
-      if (!next_line (r, &line) || check_bytes (r, line) != TALLY_OK)
-        return NULL;
-      if (trim (line).size == 0)
-        continue;
-      if (trim (line).data[0] == ';' || trim (line).data[0] == '#')
-        continue;
-      break;
-    }
+    if (trim (line).size == 0)
+      continue;
+    if (trim (line).data[0] == ';' || trim (line).data[0] == '#')
+      continue;
+    break;
+  }
 
   if (is_blank (line.data[0]))
     status = fail (r, "begins with a blank; lines are not continued");
@@ -338,16 +331,15 @@ add_entry (struct reader *r)
   struct ini_entry entry = { ini->n_sections - 1, NULL, NULL, r->line };
   size_t i;
 
-  for (i = ini->n_entries; i > 0; i--)
-    {
-      const struct ini_entry *old = &ini->entries[i - 1];
+  for (i = ini->n_entries; i > 0; i--) {
+    const struct ini_entry *old = &ini->entries[i - 1];
 
-      if (old->section != entry.section)
-        break;
-      if (slice_equal (slice_text (old->key), r->key))
-        return fail (r, "\"%s\" is there already, on line %u", old->key,
-                     old->line);
-    }
+    if (old->section != entry.section)
+      break;
+    if (slice_equal (slice_text (old->key), r->key))
+      return fail (r, "\"%s\" is there already, on line %u", old->key,
+                   old->line);
+  }
   if (ini->n_entries == ENTRIES_MAX)
     return fail (r, "more than %d entries", ENTRIES_MAX);
 
@@ -377,11 +369,10 @@ take_entry (void *user, const char *section, const char *key,
   snprintf (number, sizeof number, "%zu", r->out->n_sections - 1);
   if (!r->pending || strcmp (section, number) != 0
       || !slice_equal (slice_text (key), r->key)
-      || !slice_equal (slice_text (value), r->value))
-    {
-      fail (r, "cannot be read for certain");
-      return 0;
-    }
+      || !slice_equal (slice_text (value), r->value)) {
+    fail (r, "cannot be read for certain");
+    return 0;
+  }
   r->pending = false;
   return add_entry (r) == TALLY_OK;
 }
@@ -420,11 +411,10 @@ ini_free (struct ini *ini)
 
   for (i = 0; i < ini->n_sections; i++)
     free (ini->sections[i].name);
-  for (i = 0; i < ini->n_entries; i++)
-    {
-      free (ini->entries[i].key);
-      free (ini->entries[i].value);
-    }
+  for (i = 0; i < ini->n_entries; i++) {
+    free (ini->entries[i].key);
+    free (ini->entries[i].value);
+  }
   free (ini->sections);
   free (ini->entries);
   memset (ini, 0, sizeof *ini);

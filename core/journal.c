@@ -18,10 +18,10 @@
 static void
 hash_part (crypto_generichash_state *hash, const void *data, size_t size)
 {
-  unsigned char length[4] = { (unsigned char) (size >> 24),
-                              (unsigned char) (size >> 16),
-                              (unsigned char) (size >> 8),
-                              (unsigned char) size };
+  unsigned char length[4] = { (unsigned char)(size >> 24),
+                              (unsigned char)(size >> 16),
+                              (unsigned char)(size >> 8),
+                              (unsigned char)size };
 
   crypto_generichash_update (hash, length, sizeof length);
   if (size > 0)
@@ -45,15 +45,13 @@ journal_id (char out[JOURNAL_ID_TEXT], const char *collection,
 }
 
 static void
-add_side (struct buf *out, struct tally_slice value,
-          const struct stamp *stamp)
+add_side (struct buf *out, struct tally_slice value, const struct stamp *stamp)
 {
   char text[STAMP_TEXT + 1];
 
   stamp_to_text (text, stamp);
   buf_addf (out, "{%s\"client\":\"%s\",\"stamp\":\"%s\",\"value\":",
-            value.data ? "" : "\"absent\":true,", text + STAMP_TEXT - 5,
-            text);
+            value.data ? "" : "\"absent\":true,", text + STAMP_TEXT - 5, text);
   if (value.data)
     buf_add_slice (out, value);
   else
@@ -67,12 +65,11 @@ write_body (struct buf *out, const struct journal *journal,
             const struct loser *loser)
 {
   buf_addf (out, "{\"_id\":\"%s\",\"at\":%llu,\"collection\":\"%s\",",
-            entry_id,
-            (unsigned long long) replica_wall_ms (journal->replica),
+            entry_id, (unsigned long long)replica_wall_ms (journal->replica),
             journal->collection);
   buf_add_text (out, "\"document\":");
   json_encode_string (out, id);
-  buf_addf (out, ",\"field\":\"%.*s\",\"link\":", (int) loser->field.size,
+  buf_addf (out, ",\"field\":\"%.*s\",\"link\":", (int)loser->field.size,
             loser->field.data);
   json_encode_string (out, slice_text (journal->link ? journal->link : ""));
   buf_add_text (out, ",\"lost\":");
@@ -90,8 +87,7 @@ journal_add (struct journal *journal, struct tally_slice id,
   struct buf body = BUF_INIT, meta = BUF_INIT;
   struct tally_doc doc = { 0 };
   struct state state = { 0 };
-  int status
-    = replica_stamp (journal->replica, NULL, &state.whole, err);
+  int status = replica_stamp (journal->replica, NULL, &state.whole, err);
 
   journal_id (entry_id, journal->collection, id, loser);
   write_body (&body, journal, entry_id, id, loser);

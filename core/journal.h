@@ -15,8 +15,7 @@
 #define JOURNAL_ID_TEXT 33 /* 32 hex digits and a NUL */
 
 /* The entries of one merge. */
-struct journal
-{
+struct journal {
   struct replica *replica;
   const char *link;       /* over which it came, or NULL */
   const char *collection; /* of the document */

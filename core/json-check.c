@@ -19,15 +19,20 @@ check_escape (const char *p, const char *end)
 
   if (end - p < 2)
     return NULL;
-  switch (p[1])
-    {
-    case '"': case '\\': case 'b': case 'f': case 'n': case 'r': case 't':
-      return p + 2;
-    case 'u':
-      break;
-    default:
-      return NULL;
-    }
+  switch (p[1]) {
+  case '"':
+  case '\\':
+  case 'b':
+  case 'f':
+  case 'n':
+  case 'r':
+  case 't':
+    return p + 2;
+  case 'u':
+    break;
+  default:
+    return NULL;
+  }
 
   if (json_unescape (p, end, &code) != 6 || code >= 0x20)
     return NULL;
@@ -41,29 +46,25 @@ check_escape (const char *p, const char *end)
 static const char *
 check_string (const char *p, const char *end)
 {
-  for (;;)
-    {
-      p = json_plain_end (p, end);
-      if (p == end)
+  for (;;) {
+    p = json_plain_end (p, end);
+    if (p == end)
+      return NULL;
+    if (*p == '"')
+      return p;
+
+    if (*p == '\\') {
+      p = check_escape (p, end);
+      if (!p)
         return NULL;
-      if (*p == '"')
-        return p;
+    } else {
+      size_t length = utf8_length (p, (size_t)(end - p));
 
-      if (*p == '\\')
-        {
-          p = check_escape (p, end);
-          if (!p)
-            return NULL;
-        }
-      else
-        {
-          size_t length = utf8_length (p, (size_t) (end - p));
-
-          if (length < 2)
-            return NULL;
-          p += length;
-        }
+      if (length < 2)
+        return NULL;
+      p += length;
     }
+  }
 }
 
 static const char *
@@ -79,7 +80,7 @@ check_number (const char *p, const char *end)
 static const char *
 check_word (const char *p, const char *end, const char *word, size_t size)
 {
-  if ((size_t) (end - p) < size || memcmp (p, word, size) != 0)
+  if ((size_t)(end - p) < size || memcmp (p, word, size) != 0)
     return NULL;
   return p + size;
 }
@@ -90,17 +91,16 @@ check_array (const char *p, const char *end, unsigned depth)
 {
   if (p < end && *p == ']')
     return p + 1;
-  for (;;)
-    {
-      p = check_value (p, end, depth);
-      if (!p || p == end)
-        return NULL;
-      if (*p == ']')
-        return p + 1;
-      if (*p != ',')
-        return NULL;
-      p++;
-    }
+  for (;;) {
+    p = check_value (p, end, depth);
+    if (!p || p == end)
+      return NULL;
+    if (*p == ']')
+      return p + 1;
+    if (*p != ',')
+      return NULL;
+    p++;
+  }
 }
 
 /* p is behind the opening brace. */
@@ -111,28 +111,27 @@ check_object (const char *p, const char *end, unsigned depth)
 
   if (p < end && *p == '}')
     return p + 1;
-  for (;;)
-    {
-      if (p == end || *p != '"')
-        return NULL;
-      key.data = p + 1;
-      p = check_string (p + 1, end);
-      if (!p || end - p < 2 || p[1] != ':')
-        return NULL;
-      key.size = (size_t) (p - key.data);
-      if (before.data && json_key_cmp_inline (before, key) >= 0)
-        return NULL;
-      before = key;
+  for (;;) {
+    if (p == end || *p != '"')
+      return NULL;
+    key.data = p + 1;
+    p = check_string (p + 1, end);
+    if (!p || end - p < 2 || p[1] != ':')
+      return NULL;
+    key.size = (size_t)(p - key.data);
+    if (before.data && json_key_cmp_inline (before, key) >= 0)
+      return NULL;
+    before = key;
 
-      p = check_value (p + 2, end, depth);
-      if (!p || p == end)
-        return NULL;
-      if (*p == '}')
-        return p + 1;
-      if (*p != ',')
-        return NULL;
-      p++;
-    }
+    p = check_value (p + 2, end, depth);
+    if (!p || p == end)
+      return NULL;
+    if (*p == '}')
+      return p + 1;
+    if (*p != ',')
+      return NULL;
+    p++;
+  }
 }
 
 /* depth: how many arrays and objects stand around the value. */
@@ -141,26 +140,24 @@ check_value (const char *p, const char *end, unsigned depth)
 {
   if (p == end)
     return NULL;
-  switch (*p)
-    {
-    case '"':
-      p = check_string (p + 1, end);
-      return p ? p + 1 : NULL;
-    case '{':
-      return depth < JSON_DEPTH_MAX ? check_object (p + 1, end, depth + 1)
-                                    : NULL;
-    case '[':
-      return depth < JSON_DEPTH_MAX ? check_array (p + 1, end, depth + 1)
-                                    : NULL;
-    case 't':
-      return check_word (p, end, "true", 4);
-    case 'f':
-      return check_word (p, end, "false", 5);
-    case 'n':
-      return check_word (p, end, "null", 4);
-    default:
-      return check_number (p, end);
-    }
+  switch (*p) {
+  case '"':
+    p = check_string (p + 1, end);
+    return p ? p + 1 : NULL;
+  case '{':
+    return depth < JSON_DEPTH_MAX ? check_object (p + 1, end, depth + 1)
+                                  : NULL;
+  case '[':
+    return depth < JSON_DEPTH_MAX ? check_array (p + 1, end, depth + 1) : NULL;
+  case 't':
+    return check_word (p, end, "true", 4);
+  case 'f':
+    return check_word (p, end, "false", 5);
+  case 'n':
+    return check_word (p, end, "null", 4);
+  default:
+    return check_number (p, end);
+  }
 }
 
 bool
@@ -174,13 +171,12 @@ utf8_valid (struct tally_slice text)
 {
   size_t i = 0;
 
-  while (i < text.size)
-    {
-      size_t length = utf8_length (text.data + i, text.size - i);
+  while (i < text.size) {
+    size_t length = utf8_length (text.data + i, text.size - i);
 
-      if (length == 0)
-        return false;
-      i += length;
-    }
+    if (length == 0)
+      return false;
+    i += length;
+  }
   return true;
 }

@@ -11,23 +11,22 @@
 
 /* The least number that rounds to infinity: the greatest double and half of
  * its last place, 2^1024 - 2^970. */
-static const char double_limit[]
-    = "17976931348623158079372897140530341507993413271003"
-      "78269361737789804449682927647509466490179775872070"
-      "96330286416692887910946555547851940402630657488671"
-      "50582068190890200070838367627385484581771153176447"
-      "57302700698555713669596228429148198608349364752927"
-      "19074168444365510704342711559699508093042880177904"
-      "174497792";
+static const char double_limit[] =
+    "17976931348623158079372897140530341507993413271003"
+    "78269361737789804449682927647509466490179775872070"
+    "96330286416692887910946555547851940402630657488671"
+    "50582068190890200070838367627385484581771153176447"
+    "57302700698555713669596228429148198608349364752927"
+    "19074168444365510704342711559699508093042880177904"
+    "174497792";
 
-#define DOUBLE_LIMIT_DIGITS ((int64_t) sizeof double_limit - 1)
+#define DOUBLE_LIMIT_DIGITS ((int64_t)sizeof double_limit - 1)
 
 /* Differences of exponents beyond this are as good as infinite: no number
  * has so many digits that its point could make up for it. */
 #define EXPONENT_LIMIT (INT64_C (400000000000000000))
 
-struct decimal
-{
+struct decimal {
   bool negative;
   bool exponent_negative;
   struct tally_slice digits;   /* may have the point in it; zero: empty */
@@ -57,23 +56,21 @@ json_number_end (const char *p, const char *end)
   if (*digits == '0')
     p = digits + 1;
 
-  if (p < end && *p == '.')
-    {
-      digits = ++p;
-      p = skip_digits (p, end);
-      if (p == digits)
-        return NULL;
-    }
-  if (p < end && (*p == 'e' || *p == 'E'))
-    {
+  if (p < end && *p == '.') {
+    digits = ++p;
+    p = skip_digits (p, end);
+    if (p == digits)
+      return NULL;
+  }
+  if (p < end && (*p == 'e' || *p == 'E')) {
+    p++;
+    if (p < end && (*p == '+' || *p == '-'))
       p++;
-      if (p < end && (*p == '+' || *p == '-'))
-        p++;
-      digits = p;
-      p = skip_digits (p, end);
-      if (p == digits)
-        return NULL;
-    }
+    digits = p;
+    p = skip_digits (p, end);
+    if (p == digits)
+      return NULL;
+  }
   return p;
 }
 
@@ -87,7 +84,7 @@ parse_mantissa (struct decimal *d, const char *p, const char *end)
     last = skip_digits (point + 1, end);
   while (p < last && (*p == '0' || *p == '.'))
     p++;
-  d->digits = slice_make (p, (size_t) (last - p));
+  d->digits = slice_make (p, (size_t)(last - p));
   d->point = p <= point ? point - p : point + 1 - p;
 }
 
@@ -96,22 +93,20 @@ parse_decimal (const char *p, const char *end)
 {
   struct decimal d = { 0 };
 
-  if (p < end && *p == '-')
-    {
-      d.negative = true;
-      p++;
-    }
+  if (p < end && *p == '-') {
+    d.negative = true;
+    p++;
+  }
   parse_mantissa (&d, p, end);
 
   p = d.digits.data + d.digits.size;
   if (p < end && (*p == 'e' || *p == 'E'))
     p++;
-  if (p < end && (*p == '+' || *p == '-'))
-    {
-      d.exponent_negative = *p == '-';
-      p++;
-    }
-  d.exponent = slice_make (p, (size_t) (skip_digits (p, end) - p));
+  if (p < end && (*p == '+' || *p == '-')) {
+    d.exponent_negative = *p == '-';
+    p++;
+  }
+  d.exponent = slice_make (p, (size_t)(skip_digits (p, end) - p));
   return d;
 }
 
@@ -137,13 +132,12 @@ scale_difference (const struct decimal *a, const struct decimal *b)
                                                      : b->exponent.size;
   int64_t difference = 0;
 
-  while (place-- > 0)
-    {
-      difference = 10 * difference + exponent_digit (a, place)
-                   - exponent_digit (b, place);
-      if (difference > EXPONENT_LIMIT || difference < -EXPONENT_LIMIT)
-        break;
-    }
+  while (place-- > 0) {
+    difference = 10 * difference + exponent_digit (a, place)
+                 - exponent_digit (b, place);
+    if (difference > EXPONENT_LIMIT || difference < -EXPONENT_LIMIT)
+      break;
+  }
   return difference + (a->point - b->point);
 }
 
@@ -165,13 +159,12 @@ next_digit (struct tally_slice *digits)
 static int
 cmp_digits (struct tally_slice a, struct tally_slice b)
 {
-  while (a.size > 0 || b.size > 0)
-    {
-      char x = next_digit (&a), y = next_digit (&b);
+  while (a.size > 0 || b.size > 0) {
+    char x = next_digit (&a), y = next_digit (&b);
 
-      if (x != y)
-        return x < y ? -1 : 1;
-    }
+    if (x != y)
+      return x < y ? -1 : 1;
+  }
   return 0;
 }
 

@@ -21,9 +21,9 @@ next_key_byte (const char **p, const char *end)
     return -1;
   length = **p == '\\' ? json_unescape (*p, end, &code) : 0;
   if (length == 0)
-    return (unsigned char) *(*p)++;
+    return (unsigned char)*(*p)++;
   *p += length;
-  return (int) (code & 0xff);
+  return (int)(code & 0xff);
 }
 
 int
@@ -31,16 +31,15 @@ json_key_cmp_escaped (struct tally_slice a, struct tally_slice b)
 {
   const char *p = a.data, *q = b.data;
 
-  for (;;)
-    {
-      int x = next_key_byte (&p, slice_end (a));
-      int y = next_key_byte (&q, slice_end (b));
+  for (;;) {
+    int x = next_key_byte (&p, slice_end (a));
+    int y = next_key_byte (&q, slice_end (b));
 
-      if (x != y)
-        return x < y ? -1 : 1;
-      if (x < 0)
-        return 0;
-    }
+    if (x != y)
+      return x < y ? -1 : 1;
+    if (x < 0)
+      return 0;
+  }
 }
 
 int
@@ -56,17 +55,16 @@ static const char *
 skip_string (const char *p, const char *end)
 {
   p++;
-  for (;;)
-    {
-      p = json_plain_end (p, end);
-      if (p == end)
-        return NULL;
-      if (*p == '"')
-        return p + 1;
-      if (*p == '\\' && end - p >= 2)
-        p++;
+  for (;;) {
+    p = json_plain_end (p, end);
+    if (p == end)
+      return NULL;
+    if (*p == '"')
+      return p + 1;
+    if (*p == '\\' && end - p >= 2)
       p++;
-    }
+    p++;
+  }
 }
 
 /* p is an opening bracket or brace.  Which closes which is not looked at. */
@@ -76,25 +74,26 @@ skip_container (const char *p, const char *end)
   size_t depth = 0;
 
   while (p < end)
-    switch (*p)
-      {
-      case '"':
-        p = skip_string (p, end);
-        if (!p)
-          return NULL;
-        break;
-      case '{': case '[':
-        depth++;
-        p++;
-        break;
-      case '}': case ']':
-        p++;
-        if (--depth == 0)
-          return p;
-        break;
-      default:
-        p++;
-      }
+    switch (*p) {
+    case '"':
+      p = skip_string (p, end);
+      if (!p)
+        return NULL;
+      break;
+    case '{':
+    case '[':
+      depth++;
+      p++;
+      break;
+    case '}':
+    case ']':
+      p++;
+      if (--depth == 0)
+        return p;
+      break;
+    default:
+      p++;
+    }
   return NULL;
 }
 
@@ -126,28 +125,25 @@ next_item (struct tally_slice *rest, char opening)
 {
   const char *p = rest->data;
 
-  if (rest->size < 2 || (*p != opening && *p != ','))
-    {
-      rest->size = 0;
-      return NULL;
-    }
+  if (rest->size < 2 || (*p != opening && *p != ',')) {
+    rest->size = 0;
+    return NULL;
+  }
   return p + 1;
 }
 
 static bool
-take_value (struct tally_slice *rest, const char *p,
-            struct tally_slice *value)
+take_value (struct tally_slice *rest, const char *p, struct tally_slice *value)
 {
   const char *end = slice_end (*rest);
   const char *behind = skip_value (p, end, ",]}:\"[{ \t\r\n");
 
-  if (!behind)
-    {
-      rest->size = 0;
-      return false;
-    }
-  *value = slice_make (p, (size_t) (behind - p));
-  *rest = slice_make (behind, (size_t) (end - behind));
+  if (!behind) {
+    rest->size = 0;
+    return false;
+  }
+  *value = slice_make (p, (size_t)(behind - p));
+  *rest = slice_make (behind, (size_t)(end - behind));
   return true;
 }
 
@@ -161,12 +157,11 @@ json_next_member (struct tally_slice *rest, struct json_member *member)
   if (!key)
     return false;
   behind = *key == '"' ? skip_string (key, end) : NULL;
-  if (!behind || behind == end || *behind != ':')
-    {
-      rest->size = 0;
-      return false;
-    }
-  member->key = slice_make (key + 1, (size_t) (behind - key) - 2);
+  if (!behind || behind == end || *behind != ':') {
+    rest->size = 0;
+    return false;
+  }
+  member->key = slice_make (key + 1, (size_t)(behind - key) - 2);
   return take_value (rest, behind + 1, &member->value);
 }
 
@@ -184,33 +179,37 @@ json_find_member (struct tally_slice object, struct tally_slice raw_key,
 {
   struct json_member member;
 
-  while (json_next_member (&object, &member))
-    {
-      int order = json_key_cmp_inline (member.key, raw_key);
+  while (json_next_member (&object, &member)) {
+    int order = json_key_cmp_inline (member.key, raw_key);
 
-      if (order > 0)
-        return false;
-      if (order == 0)
-        {
-          *value = member.value;
-          return true;
-        }
+    if (order > 0)
+      return false;
+    if (order == 0) {
+      *value = member.value;
+      return true;
     }
+  }
   return false;
 }
 
 enum json_type
 json_type (struct tally_slice value)
 {
-  switch (value.size > 0 ? *value.data : 'n')
-    {
-    case 'n': return JSON_NULL;
-    case 't': case 'f': return JSON_BOOL;
-    case '"': return JSON_STRING;
-    case '[': return JSON_ARRAY;
-    case '{': return JSON_OBJECT;
-    default: return JSON_NUMBER;
-    }
+  switch (value.size > 0 ? *value.data : 'n') {
+  case 'n':
+    return JSON_NULL;
+  case 't':
+  case 'f':
+    return JSON_BOOL;
+  case '"':
+    return JSON_STRING;
+  case '[':
+    return JSON_ARRAY;
+  case '{':
+    return JSON_OBJECT;
+  default:
+    return JSON_NUMBER;
+  }
 }
 
 /* ---- streams ----------------------------------------------------------- */
@@ -223,12 +222,10 @@ json_locate (const char *text, size_t offset, size_t *line, size_t *column)
   *line = 1;
   *column = 1;
   for (i = 0; i < offset; i++)
-    if (text[i] == '\n')
-      {
-        ++*line;
-        *column = 1;
-      }
-    else
+    if (text[i] == '\n') {
+      ++*line;
+      *column = 1;
+    } else
       ++*column;
 }
 
@@ -245,19 +242,19 @@ json_split (const char *text, size_t size, size_t *offset,
   p += *offset;
   while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
     p++;
-  *offset = (size_t) (p - text);
+  *offset = (size_t)(p - text);
   if (p == end)
     return TALLY_NOTFOUND;
 
   behind = skip_value (p, end, " \t\r\n\"[{");
-  if (behind)
-    {
-      *value = slice_make (p, (size_t) (behind - p));
-      *offset = (size_t) (behind - text);
-      return TALLY_OK;
-    }
+  if (behind) {
+    *value = slice_make (p, (size_t)(behind - p));
+    *offset = (size_t)(behind - text);
+    return TALLY_OK;
+  }
   json_locate (text, *offset, &line, &column);
   return error_set (err, TALLY_INVALID,
                     "line %zu, column %zu: the value that begins here has "
-                    "no end", line, column);
+                    "no end",
+                    line, column);
 }

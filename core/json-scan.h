@@ -34,7 +34,7 @@ int json_key_cmp_escaped (struct tally_slice a, struct tally_slice b);
 static inline bool
 json_is_plain (char c)
 {
-  unsigned char u = (unsigned char) c;
+  unsigned char u = (unsigned char)c;
 
   return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
 }
@@ -50,20 +50,18 @@ json_plain_end (const char *p, const char *end)
 #if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   const uint64_t ones = UINT64_C (0x0101010101010101);
 
-  while (end - p >= 8)
-    {
-      uint64_t word, quote, backslash, marks;
+  while (end - p >= 8) {
+    uint64_t word, quote, backslash, marks;
 
-      memcpy (&word, p, 8);
-      quote = word ^ (ones * '"');
-      backslash = word ^ (ones * '\\');
-      marks = (word | (quote - ones) | (backslash - ones)
-               | (word - ones * 0x20))
-              & (ones * 0x80);
-      if (marks != 0)
-        return p + __builtin_ctzll (marks) / 8;
-      p += 8;
-    }
+    memcpy (&word, p, 8);
+    quote = word ^ (ones * '"');
+    backslash = word ^ (ones * '\\');
+    marks = (word | (quote - ones) | (backslash - ones) | (word - ones * 0x20))
+            & (ones * 0x80);
+    if (marks != 0)
+      return p + __builtin_ctzll (marks) / 8;
+    p += 8;
+  }
 #endif
   while (p < end && json_is_plain (*p))
     p++;
@@ -86,13 +84,12 @@ json_key_cmp_inline (struct tally_slice a, struct tally_slice b)
                                  slice_make (b.data + i, b.size - i));
   if (i == common)
     return a.size < b.size ? -1 : 1;
-  return (unsigned char) a.data[i] < (unsigned char) b.data[i] ? -1 : 1;
+  return (unsigned char)a.data[i] < (unsigned char)b.data[i] ? -1 : 1;
 }
 
 /* A member in the output of json_canonical, by offsets, since the output
  * moves as it grows; `at` is the place of its key in the input. */
-struct json_place
-{
+struct json_place {
   size_t start; /* opening quote of the key */
   size_t key_size;
   size_t size; /* from start to the end of the value */

@@ -9,17 +9,16 @@
 
 /* Merges from[0..middle) and from[middle..n) into to. */
 static void
-merge (const char *text, struct json_place *to,
-       const struct json_place *from, size_t middle, size_t n)
+merge (const char *text, struct json_place *to, const struct json_place *from,
+       size_t middle, size_t n)
 {
   size_t a = 0, b = middle, i;
 
   if (middle == n
-      || json_place_cmp (text, &from[middle - 1], &from[middle]) <= 0)
-    {
-      memcpy (to, from, n * sizeof *to);
-      return;
-    }
+      || json_place_cmp (text, &from[middle - 1], &from[middle]) <= 0) {
+    memcpy (to, from, n * sizeof *to);
+    return;
+  }
   for (i = 0; i < n; i++)
     if (b == n
         || (a < middle && json_place_cmp (text, &from[a], &from[b]) <= 0))
@@ -37,19 +36,17 @@ merge_sort (const char *text, struct json_place *members,
   struct json_place *from = members, *to = spare, *swap;
   size_t width, i;
 
-  for (width = 1; width < n; width *= 2)
-    {
-      for (i = 0; i < n; i += 2 * width)
-        {
-          size_t left = n - i;
+  for (width = 1; width < n; width *= 2) {
+    for (i = 0; i < n; i += 2 * width) {
+      size_t left = n - i;
 
-          merge (text, to + i, from + i, left < width ? left : width,
-                 left < 2 * width ? left : 2 * width);
-        }
-      swap = from;
-      from = to;
-      to = swap;
+      merge (text, to + i, from + i, left < width ? left : width,
+             left < 2 * width ? left : 2 * width);
     }
+    swap = from;
+    from = to;
+    to = swap;
+  }
   if (from != members)
     memcpy (members, from, n * sizeof *members);
 }
@@ -66,12 +63,11 @@ rewrite (struct buf *out, const struct json_place *members, size_t n,
   if (!buf_reserve (out, size + 1))
     return false;
   to = out->data + out->size;
-  for (i = 0; i < n; i++)
-    {
-      memcpy (to, out->data + members[i].start, members[i].size);
-      to += members[i].size;
-      *to++ = ',';
-    }
+  for (i = 0; i < n; i++) {
+    memcpy (to, out->data + members[i].start, members[i].size);
+    to += members[i].size;
+    *to++ = ',';
+  }
   memmove (out->data + start, out->data + out->size, size);
   return true;
 }
@@ -90,10 +86,9 @@ json_sort (struct buf *out, struct json_place *members, size_t n,
   free (spare);
 
   for (i = 1; i < n; i++)
-    if (json_place_cmp (out->data, &members[i - 1], &members[i]) == 0)
-      {
-        *duplicate = &members[i];
-        return true;
-      }
+    if (json_place_cmp (out->data, &members[i - 1], &members[i]) == 0) {
+      *duplicate = &members[i];
+      return true;
+    }
   return rewrite (out, members, n, start);
 }

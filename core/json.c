@@ -13,8 +13,7 @@
 #include "utf8.h"
 
 /* The index holds the members so far of every object that is open. */
-struct parser
-{
+struct parser {
   const char *text, *p, *end;
   struct buf *out;
   struct buf index;
@@ -42,7 +41,7 @@ fail (struct parser *j, const char *at, const char *fmt, ...)
     what[0] = 0;
   va_end (args);
 
-  json_locate (j->text, (size_t) (at - j->text), &line, &column);
+  json_locate (j->text, (size_t)(at - j->text), &line, &column);
   if (line == 1)
     return error_set (j->err, TALLY_INVALID, "column %zu: %s", column, what);
   return error_set (j->err, TALLY_INVALID, "line %zu, column %zu: %s", line,
@@ -57,7 +56,7 @@ unexpected (struct parser *j, const char *wanted)
 
   if (j->p == j->end)
     return fail (j, j->p, "expected %s, found the end", wanted);
-  c = (unsigned char) *j->p;
+  c = (unsigned char)*j->p;
   if (c > 0x20 && c < 0x7f)
     return fail (j, j->p, "expected %s, found '%c'", wanted, c);
   return fail (j, j->p, "expected %s, found byte 0x%02x", wanted, c);
@@ -70,13 +69,12 @@ fail_duplicate (struct parser *j, const struct json_place *m)
   const char *key = j->out->data + m->start + 1;
   size_t shown = 0;
 
-  while (shown < m->key_size && shown < 60)
-    {
-      size_t length = utf8_length (key + shown, m->key_size - shown);
+  while (shown < m->key_size && shown < 60) {
+    size_t length = utf8_length (key + shown, m->key_size - shown);
 
-      shown += length > 0 ? length : 1;
-    }
-  return fail (j, m->at, "duplicate member \"%.*s%s\"", (int) shown, key,
+    shown += length > 0 ? length : 1;
+  }
+  return fail (j, m->at, "duplicate member \"%.*s%s\"", (int)shown, key,
                shown < m->key_size ? "..." : "");
 }
 
@@ -84,7 +82,7 @@ fail_duplicate (struct parser *j, const struct json_place *m)
 static int
 sort_members (struct parser *j, size_t base)
 {
-  struct json_place *members = (void *) (j->index.data + base);
+  struct json_place *members = (void *)(j->index.data + base);
   size_t n = (j->index.size - base) / sizeof *members;
   const struct json_place *duplicate;
 
@@ -125,36 +123,33 @@ parse_string (struct parser *j)
   size_t length;
   int status;
 
-  for (j->p++;;)
-    {
-      j->p = json_plain_end (j->p, j->end);
-      if (j->p == j->end)
-        return fail (j, quote, "the string has no end");
+  for (j->p++;;) {
+    j->p = json_plain_end (j->p, j->end);
+    if (j->p == j->end)
+      return fail (j, quote, "the string has no end");
 
-      if (*j->p == '"')
-        {
-          j->p++;
-          buf_add (j->out, run, (size_t) (j->p - run));
-          return TALLY_OK;
-        }
-      if (*j->p == '\\')
-        {
-          buf_add (j->out, run, (size_t) (j->p - run));
-          status = parse_escape (j);
-          if (status != TALLY_OK)
-            return status;
-          run = j->p;
-          continue;
-        }
-
-      length = utf8_length (j->p, (size_t) (j->end - j->p));
-      if (length == 0)
-        return fail (j, j->p, "bad UTF-8 in a string");
-      if (length == 1)
-        return fail (j, j->p, "control character 0x%02x in a string",
-                     (unsigned char) *j->p);
-      j->p += length;
+    if (*j->p == '"') {
+      j->p++;
+      buf_add (j->out, run, (size_t)(j->p - run));
+      return TALLY_OK;
     }
+    if (*j->p == '\\') {
+      buf_add (j->out, run, (size_t)(j->p - run));
+      status = parse_escape (j);
+      if (status != TALLY_OK)
+        return status;
+      run = j->p;
+      continue;
+    }
+
+    length = utf8_length (j->p, (size_t)(j->end - j->p));
+    if (length == 0)
+      return fail (j, j->p, "bad UTF-8 in a string");
+    if (length == 1)
+      return fail (j, j->p, "control character 0x%02x in a string",
+                   (unsigned char)*j->p);
+    j->p += length;
+  }
 }
 
 static int
@@ -166,7 +161,7 @@ parse_number (struct parser *j)
     return fail (j, start, "bad number");
   if (!json_number_in_range (start, end))
     return fail (j, start, "number beyond the range of a double");
-  buf_add (j->out, start, (size_t) (end - start));
+  buf_add (j->out, start, (size_t)(end - start));
   j->p = end;
   return TALLY_OK;
 }
@@ -176,7 +171,7 @@ parse_word (struct parser *j, const char *word)
 {
   size_t size = strlen (word);
 
-  if ((size_t) (j->end - j->p) < size || memcmp (j->p, word, size) != 0)
+  if ((size_t)(j->end - j->p) < size || memcmp (j->p, word, size) != 0)
     return unexpected (j, "a value");
   buf_add (j->out, word, size);
   j->p += size;
@@ -219,14 +214,13 @@ parse_array (struct parser *j, unsigned depth)
   bool closed;
   int status = parse_opening (j, depth, ']', &closed);
 
-  while (status == TALLY_OK && !closed)
-    {
-      status = parse_value (j, depth + 1);
-      if (status == TALLY_OK)
-        status = parse_separator (j, ']', &closed);
-      if (status == TALLY_OK && closed)
-        buf_add_byte (j->out, ']');
-    }
+  while (status == TALLY_OK && !closed) {
+    status = parse_value (j, depth + 1);
+    if (status == TALLY_OK)
+      status = parse_separator (j, ']', &closed);
+    if (status == TALLY_OK && closed)
+      buf_add_byte (j->out, ']');
+  }
   return status;
 }
 
@@ -247,14 +241,13 @@ parse_member (struct parser *j, unsigned depth, size_t base, bool *sorted)
     return error_nomem (j->err);
 
   m.key_size = j->out->size - m.start - 2;
-  if (*sorted && j->index.size > base)
-    {
-      before = (void *) (j->index.data + j->index.size - sizeof *before);
-      order = json_place_cmp (j->out->data, before, &m);
-      if (order == 0)
-        return fail_duplicate (j, &m);
-      *sorted = order < 0;
-    }
+  if (*sorted && j->index.size > base) {
+    before = (void *)(j->index.data + j->index.size - sizeof *before);
+    order = json_place_cmp (j->out->data, before, &m);
+    if (order == 0)
+      return fail_duplicate (j, &m);
+    *sorted = order < 0;
+  }
 
   skip_space (j);
   if (j->p == j->end || *j->p != ':')
@@ -277,12 +270,11 @@ parse_object (struct parser *j, unsigned depth)
 
   if (status != TALLY_OK || closed)
     return status;
-  while (status == TALLY_OK && !closed)
-    {
-      status = parse_member (j, depth + 1, base, &sorted);
-      if (status == TALLY_OK)
-        status = parse_separator (j, '}', &closed);
-    }
+  while (status == TALLY_OK && !closed) {
+    status = parse_member (j, depth + 1, base, &sorted);
+    if (status == TALLY_OK)
+      status = parse_separator (j, '}', &closed);
+  }
   if (status == TALLY_OK && (j->out->failed || j->index.failed))
     status = error_nomem (j->err);
   if (status == TALLY_OK && !sorted)
@@ -298,16 +290,22 @@ parse_value (struct parser *j, unsigned depth)
 {
   if (j->p == j->end)
     return unexpected (j, "a value");
-  switch (*j->p)
-    {
-    case '"': return parse_string (j);
-    case '{': return parse_object (j, depth);
-    case '[': return parse_array (j, depth);
-    case 't': return parse_word (j, "true");
-    case 'f': return parse_word (j, "false");
-    case 'n': return parse_word (j, "null");
-    default: break;
-    }
+  switch (*j->p) {
+  case '"':
+    return parse_string (j);
+  case '{':
+    return parse_object (j, depth);
+  case '[':
+    return parse_array (j, depth);
+  case 't':
+    return parse_word (j, "true");
+  case 'f':
+    return parse_word (j, "false");
+  case 'n':
+    return parse_word (j, "null");
+  default:
+    break;
+  }
   if (*j->p == '-' || (*j->p >= '0' && *j->p <= '9'))
     return parse_number (j);
   return unexpected (j, "a value");
@@ -338,16 +336,15 @@ json_canonical (struct buf *out, const char *text, size_t size,
     text = "";
   if (json_is_canonical (text, size))
     buf_add (out, text, size);
-  else
-    {
-      j.text = j.p = text;
-      j.end = text + size;
-      j.out = out;
-      j.err = err;
-      buf_reserve (out, size);
-      status = parse_text (&j);
-      buf_free (&j.index);
-    }
+  else {
+    j.text = j.p = text;
+    j.end = text + size;
+    j.out = out;
+    j.err = err;
+    buf_reserve (out, size);
+    status = parse_text (&j);
+    buf_free (&j.index);
+  }
 
   if (status == TALLY_OK && out->failed)
     status = error_nomem (err);

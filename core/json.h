@@ -18,8 +18,7 @@
 /* The outermost array or object is at depth 1. */
 #define JSON_DEPTH_MAX 64
 
-enum json_type
-{
+enum json_type {
   JSON_NULL,
   JSON_BOOL,
   JSON_NUMBER,
@@ -30,8 +29,7 @@ enum json_type
 
 /* A member as it stands in canonical text: the key is what is between the
  * quotes, still escaped, the value may be anything. */
-struct json_member
-{
+struct json_member {
   struct tally_slice key;
   struct tally_slice value;
 };
@@ -74,8 +72,7 @@ enum json_type json_type (struct tally_slice value);
 /* Start with *rest the whole text of an object or array; false at its end.
  * *rest then is for the next call, nothing else. */
 bool json_next_member (struct tally_slice *rest, struct json_member *member);
-bool json_next_element (struct tally_slice *rest,
-                        struct tally_slice *element);
+bool json_next_element (struct tally_slice *rest, struct tally_slice *element);
 
 /* raw_key is escaped as in canonical text, without quotes. */
 bool json_find_member (struct tally_slice object, struct tally_slice raw_key,

@@ -29,8 +29,10 @@ check_syncing (const char *name, struct tally_error *err)
   int status = collection_check (name, err);
 
   if (status == TALLY_OK && collection_is_local (name))
-    status = error_set (err, TALLY_INVALID, "collection \"%s\": is local and "
-                        "never syncs", name);
+    status = error_set (err, TALLY_INVALID,
+                        "collection \"%s\": is local and "
+                        "never syncs",
+                        name);
   return status;
 }
 
@@ -48,22 +50,19 @@ collections_parse (char ***out, const char *text, struct tally_error *err)
   names = calloc (room, sizeof *names);
   if (!names)
     return error_nomem (err);
-  while (status == TALLY_OK)
-    {
-      size_t size = strcspn (text, ", ");
+  while (status == TALLY_OK) {
+    size_t size = strcspn (text, ", ");
 
-      if (size > 0)
-        {
-          names[n] = strndup (text, size);
-          status = names[n] ? check_syncing (names[n], err)
-                            : error_nomem (err);
-          n++;
-        }
-      text += size;
-      if (!*text)
-        break;
-      text++;
+    if (size > 0) {
+      names[n] = strndup (text, size);
+      status = names[n] ? check_syncing (names[n], err) : error_nomem (err);
+      n++;
     }
+    text += size;
+    if (!*text)
+      break;
+    text++;
+  }
   if (status == TALLY_OK && n == 0)
     status = error_set (err, TALLY_INVALID, "collections: none is named");
   if (status == TALLY_OK)
@@ -128,9 +127,8 @@ static int
 join_transport (struct joint *joint, const struct endpoint *a,
                 const struct endpoint *b, bool look, struct tally_error *err)
 {
-  int status
-      = context_open_channel (&joint->channel, joint->tally, b,
-                              look ? 0 : TALLY_OPEN_CREATE, err);
+  int status = context_open_channel (&joint->channel, joint->tally, b,
+                                     look ? 0 : TALLY_OPEN_CREATE, err);
 
   if (status == TALLY_OK)
     status = open_ours (joint, a, !look, err);
@@ -150,8 +148,10 @@ joint_open (struct joint *joint, struct tally *tally, const char *a_text,
   if (status == TALLY_OK)
     status = endpoint_resolve (&b, tally, b_text, err);
   if (status == TALLY_OK && !endpoint_is_store (&a))
-    status = error_set (err, TALLY_USAGE, "%s: is a transport; the first of a "
-                        "pair is a store", a_text);
+    status = error_set (err, TALLY_USAGE,
+                        "%s: is a transport; the first of a "
+                        "pair is a store",
+                        a_text);
   if (status == TALLY_OK)
     status = endpoint_is_store (&b)
                  ? join_stores (joint, &a, &b, look, err)
@@ -201,18 +201,17 @@ keep_result (struct joint *joint, const char *name,
   struct tally_slice value;
   struct tally_error ignored;
 
-  if (snprintf (key, sizeof key, "link/%s", name) >= (int) sizeof key)
+  if (snprintf (key, sizeof key, "link/%s", name) >= (int)sizeof key)
     return;
   buf_addf (&note, "%llu %s",
-            (unsigned long long) replica_wall_ms (joint->replica), err->text);
+            (unsigned long long)replica_wall_ms (joint->replica), err->text);
   value = buf_slice (&note);
   if (!note.failed)
     replica_note_put (joint->replica, key, NULL, &value, &ignored);
   buf_free (&note);
 }
 
-struct run_as
-{
+struct run_as {
   const char *name;
   const char *const *collections;
   int direction;
@@ -259,21 +258,20 @@ tally_sync (struct tally *tally, const char *name,
 
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
-  if (!link)
-    {
-      const char *near = config_nearest (tally->config, name);
+  if (!link) {
+    const char *near = config_nearest (tally->config, name);
 
-      return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
-                        near ? "; did you mean \"" : "", near ? near : "",
-                        near ? "\"?" : "");
-    }
+    return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
+                      near ? "; did you mean \"" : "", near ? near : "",
+                      near ? "\"?" : "");
+  }
   status = collections_parse (&collections, options.collections, err);
   if (status != TALLY_OK)
     return status;
-  as.collections = options.collections ? (const char *const *) collections
+  as.collections = options.collections ? (const char *const *)collections
                                        : link->collections;
   as.direction = options.direction == TALLY_AS_CONFIGURED
-                     ? (int) link->direction
+                     ? (int)link->direction
                      : options.direction;
   status = run_joint (tally, link->store->name, link->transport->name, &as,
                       emit, ctx, err);
@@ -300,7 +298,7 @@ tally_pair (struct tally *tally, const char *a, const char *b,
   buf_addf (&name, "%s %s", a, b);
   buf_add_byte (&name, '\0');
   as.name = name.data;
-  as.collections = (const char *const *) collections;
+  as.collections = (const char *const *)collections;
   as.direction = options.direction == TALLY_AS_CONFIGURED ? TALLY_BOTH
                                                           : options.direction;
   status = name.failed ? error_nomem (err)
@@ -314,7 +312,7 @@ int
 tally_links (struct tally *tally, tally_emit_name *emit, void *ctx,
              struct tally_error *err)
 {
-  (void) err;
+  (void)err;
   for (size_t i = 0; i < tally->config->n_links; i++)
     if (emit (ctx, tally->config->links[i].name))
       break;

@@ -8,8 +8,7 @@
 #include "answer.h"
 #include "context.h"
 
-struct joint
-{
+struct joint {
   struct tally *tally;
   struct tally_replica *ours;
   struct replica *replica;
@@ -25,8 +24,7 @@ int joint_open (struct joint *joint, struct tally *tally, const char *a,
 void joint_close (struct joint *joint);
 
 /* "A,B" as a list that ends with NULL, each name checked; NULL gives NULL. */
-int collections_parse (char ***out, const char *text,
-                       struct tally_error *err);
+int collections_parse (char ***out, const char *text, struct tally_error *err);
 void collections_free (char **names);
 
 #endif /* TALLY_LINK_H */

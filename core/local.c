@@ -15,17 +15,16 @@ local_exchange (void *handle, const struct tally_request *request,
   const struct answer *answer = handle;
   struct tally_response response = { .size = sizeof response, .code = 200 };
   struct buf reply = BUF_INIT;
-  int status = answer_frame (answer, ACCOUNT_DEFAULT, request->body, &reply,
-                             err);
+  int status =
+      answer_frame (answer, ACCOUNT_DEFAULT, request->body, &reply, err);
 
-  if (status == TALLY_OK)
-    {
-      traffic->sent += request->body.size;
-      traffic->received += reply.size;
-      response.content_type = WIRE_CONTENT_TYPE;
-      response.body = buf_slice (&reply);
-      emit (ctx, &response);
-    }
+  if (status == TALLY_OK) {
+    traffic->sent += request->body.size;
+    traffic->received += reply.size;
+    response.content_type = WIRE_CONTENT_TYPE;
+    response.body = buf_slice (&reply);
+    emit (ctx, &response);
+  }
   buf_free (&reply);
   return status;
 }
@@ -34,7 +33,7 @@ local_exchange (void *handle, const struct tally_request *request,
 static void
 local_close (void *handle)
 {
-  (void) handle;
+  (void)handle;
 }
 
 static const struct tally_transport local_transport = {
@@ -48,5 +47,5 @@ int
 local_channel_open (struct channel **out, const struct answer *answer,
                     const char *name, struct tally_error *err)
 {
-  return channel_adopt (out, &local_transport, (void *) answer, name, err);
+  return channel_adopt (out, &local_transport, (void *)answer, name, err);
 }

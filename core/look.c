@@ -13,8 +13,7 @@
 
 /* ---- drivers ------------------------------------------------------------ */
 
-struct drivers
-{
+struct drivers {
   int (*emit) (void *ctx, const struct tally_driver_info *info);
   void *ctx;
   bool stop;
@@ -39,14 +38,13 @@ emit_driver (void *ctx, const struct registry_item *item)
   info.path = item->path;
   info.ok = driver != NULL;
   info.error = item->error;
-  if (driver)
-    {
-      info.kind = kind_of (driver);
-      info.version = driver->version;
-      info.summary = driver->summary;
-      info.abi = driver->abi;
-      info.options = driver->options;
-    }
+  if (driver) {
+    info.kind = kind_of (driver);
+    info.version = driver->version;
+    info.summary = driver->summary;
+    info.abi = driver->abi;
+    info.options = driver->options;
+  }
   drivers->stop = drivers->emit (drivers->ctx, &info) != 0;
   return drivers->stop;
 }
@@ -58,20 +56,17 @@ tell_driver (struct tally *tally, struct drivers *drivers, const char *name,
 {
   struct registry_item item = { .name = name };
   struct driver *driver;
-  int status
-    = registry_find (tally->registry, DRIVER_ANY, name, NULL, &driver, err);
+  int status =
+      registry_find (tally->registry, DRIVER_ANY, name, NULL, &driver, err);
 
-  if (status == TALLY_OK)
-    {
-      item.name = driver->name;
-      item.path = driver->path;
-      item.driver = driver;
-    }
-  else
-    {
-      item.path = strchr (name, '/') ? name : NULL;
-      item.error = err->text;
-    }
+  if (status == TALLY_OK) {
+    item.name = driver->name;
+    item.path = driver->path;
+    item.driver = driver;
+  } else {
+    item.path = strchr (name, '/') ? name : NULL;
+    item.error = err->text;
+  }
   emit_driver (drivers, &item);
   return status;
 }
@@ -88,7 +83,7 @@ names_another (const struct config *config, size_t n)
     return false;
   for (size_t i = 0; config->driver_dirs[i]; i++)
     if (slice_equal (slice_text (config->driver_dirs[i]),
-                     slice_make (path, (size_t) (slash - path))))
+                     slice_make (path, (size_t)(slash - path))))
       return false;
   for (size_t i = 0; i < n; i++)
     if (strcmp (config->endpoints[i].driver, path) == 0)
@@ -118,8 +113,7 @@ tally_drivers (struct tally *tally, const char *name,
 
 /* ---- check -------------------------------------------------------------- */
 
-struct check
-{
+struct check {
   struct tally *tally;
   struct tally_check_row row;
   struct tally_error why;
@@ -129,9 +123,8 @@ static int
 check_store (struct check *check, const struct endpoint *endpoint)
 {
   struct tally_replica *replica;
-  int status
-    = context_open_replica (&replica, check->tally, endpoint,
-                            TALLY_OPEN_READONLY, &check->why);
+  int status = context_open_replica (&replica, check->tally, endpoint,
+                                     TALLY_OPEN_READONLY, &check->why);
 
   if (status == TALLY_OK)
     tally_replica_close (replica);
@@ -143,7 +136,7 @@ ask_transport (struct check *check, struct channel *channel)
 {
   struct wire_hello hello = { .flags = WIRE_HELLO_LOOK };
   struct time_source time = system_time;
-  struct replica nobody = { .time = time, .name = (char *) "check" };
+  struct replica nobody = { .time = time, .name = (char *)"check" };
   struct peer_welcome welcome = { 0 };
   struct peer peer;
   int status;
@@ -153,11 +146,10 @@ ask_transport (struct check *check, struct channel *channel)
   status = peer_open (&peer, channel, &nobody, &check->why);
   if (status == TALLY_OK)
     status = peer_hello (&peer, &hello, &welcome, &check->why);
-  if (status == TALLY_OK && !peer_is_passive (&peer))
-    {
-      check->row.has_skew = 1;
-      check->row.skew_ms = welcome.skew_ms;
-    }
+  if (status == TALLY_OK && !peer_is_passive (&peer)) {
+    check->row.has_skew = 1;
+    check->row.skew_ms = welcome.skew_ms;
+  }
   peer_welcome_free (&welcome);
   peer_close (&peer);
   pthread_mutex_destroy (&nobody.identity_lock);
@@ -184,8 +176,8 @@ check_transport (struct check *check, const struct config_endpoint *section,
                  const struct endpoint *endpoint)
 {
   struct channel *channel;
-  int status = context_open_channel (&channel, check->tally, endpoint, 0,
-                                     &check->why);
+  int status =
+      context_open_channel (&channel, check->tally, endpoint, 0, &check->why);
 
   /* A folder that is yet to be made. */
   if (status == TALLY_NOTFOUND)
@@ -205,18 +197,16 @@ check_section (struct check *check, const struct config_endpoint *section,
 {
   struct endpoint endpoint = { 0 };
   char title[80];
-  int status
-    = endpoint_resolve (&endpoint, check->tally, section->name, &check->why);
+  int status =
+      endpoint_resolve (&endpoint, check->tally, section->name, &check->why);
   size_t size = strlen (section->title);
 
   /* "[store notes]" without its brackets. */
-  if (size > 2 && size - 2 < sizeof title)
-    {
-      memcpy (title, section->title + 1, size - 2);
-      title[size - 2] = '\0';
-      check->row.section = title;
-    }
-  else
+  if (size > 2 && size - 2 < sizeof title) {
+    memcpy (title, section->title + 1, size - 2);
+    title[size - 2] = '\0';
+    check->row.section = title;
+  } else
     check->row.section = section->name;
   if (status == TALLY_OK)
     status = section->kind == CONFIG_KIND_STORE
@@ -238,19 +228,16 @@ tally_check (struct tally *tally,
   int status = TALLY_OK;
 
   err = PUBLIC_ERROR (err);
-  for (size_t i = 0; i < tally->config->n_endpoints; i++)
-    {
-      struct check check = { .tally = tally };
-      int failed;
+  for (size_t i = 0; i < tally->config->n_endpoints; i++) {
+    struct check check = { .tally = tally };
+    int failed;
 
-      check.row.size = sizeof check.row;
-      failed = check_section (&check, &tally->config->endpoints[i], emit,
-                              ctx);
-      if (failed != TALLY_OK && status == TALLY_OK)
-        {
-          status = failed;
-          *err = check.why;
-        }
+    check.row.size = sizeof check.row;
+    failed = check_section (&check, &tally->config->endpoints[i], emit, ctx);
+    if (failed != TALLY_OK && status == TALLY_OK) {
+      status = failed;
+      *err = check.why;
     }
+  }
   return status;
 }

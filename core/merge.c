@@ -11,8 +11,7 @@
 #include "json.h"
 #include "merge.h"
 
-struct merge
-{
+struct merge {
   struct state *out;
   struct body_writer body;
   const struct state *a, *b;
@@ -54,8 +53,8 @@ tell_loser (const struct merge *merge, bool from_b, const struct field *lost,
             const struct field *won)
 {
   const struct state *state = from_b ? merge->b : merge->a;
-  struct loser loser = { from_b,      lost->key,  lost->value, lost->stamp,
-                         won->value, won->stamp };
+  struct loser loser = { from_b,      lost->key,  lost->value,
+                         lost->stamp, won->value, won->stamp };
 
   if (value_cmp (lost->value, won->value) == 0
       || is_known (merge, from_b, &lost->stamp))
@@ -75,13 +74,11 @@ keep_field (struct merge *merge, const struct field *field)
   struct state *out = merge->out;
   int order = stamp_cmp (&field->stamp, &out->whole);
 
-  if (order > 0)
-    {
-      out->overrides[out->n_overrides].field = field->key;
-      out->overrides[out->n_overrides].stamp = field->stamp;
-      out->n_overrides++;
-    }
-  else if (out->deleted)
+  if (order > 0) {
+    out->overrides[out->n_overrides].field = field->key;
+    out->overrides[out->n_overrides].stamp = field->stamp;
+    out->n_overrides++;
+  } else if (out->deleted)
     return TALLY_OK;
   if (field->value.data)
     body_add (&merge->body, field->key, field->value);
@@ -89,8 +86,7 @@ keep_field (struct merge *merge, const struct field *field)
 }
 
 static int
-merge_field (struct merge *merge, const struct field *a,
-             const struct field *b)
+merge_field (struct merge *merge, const struct field *a, const struct field *b)
 {
   bool b_wins = field_cmp (b, a) > 0;
   int status = TALLY_OK;
@@ -115,20 +111,19 @@ merge_fields (struct merge *merge)
   field_cursor_start (&cb, merge->b);
   has_a = field_cursor_next (&ca, &a);
   has_b = field_cursor_next (&cb, &b);
-  while ((has_a || has_b) && status == TALLY_OK)
-    {
-      int order = !has_a ? 1 : !has_b ? -1 : json_key_cmp (a.key, b.key);
-      struct field absent
-        = { order < 0 ? a.key : b.key, { NULL, 0 },
-            order < 0 ? merge->b->whole : merge->a->whole };
+  while ((has_a || has_b) && status == TALLY_OK) {
+    int order = !has_a ? 1 : !has_b ? -1 : json_key_cmp (a.key, b.key);
+    struct field absent = { order < 0 ? a.key : b.key,
+                            { NULL, 0 },
+                            order < 0 ? merge->b->whole : merge->a->whole };
 
-      status = merge_field (merge, order <= 0 ? &a : &absent,
-                            order >= 0 ? &b : &absent);
-      if (order <= 0)
-        has_a = field_cursor_next (&ca, &a);
-      if (order >= 0)
-        has_b = field_cursor_next (&cb, &b);
-    }
+    status = merge_field (merge, order <= 0 ? &a : &absent,
+                          order >= 0 ? &b : &absent);
+    if (order <= 0)
+      has_a = field_cursor_next (&ca, &a);
+    if (order >= 0)
+      has_b = field_cursor_next (&cb, &b);
+  }
   return status;
 }
 
@@ -202,14 +197,13 @@ merge_states (struct state *out, struct buf *body, const struct state *a,
   int status = TALLY_OK;
 
   memset (out, 0, sizeof *out);
-  if (rules && rules->loser)
-    {
-      merge.a_loses_unseen = !rules->a_known;
-      merge.b_loses_unseen = !rules->b_known;
-    }
+  if (rules && rules->loser) {
+    merge.a_loses_unseen = !rules->a_known;
+    merge.b_loses_unseen = !rules->b_known;
+  }
   merge_whole (out, a, b);
-  out->overrides
-    = malloc ((a->n_overrides + b->n_overrides + 1) * sizeof *out->overrides);
+  out->overrides =
+      malloc ((a->n_overrides + b->n_overrides + 1) * sizeof *out->overrides);
   if (!out->overrides)
     return error_nomem (err);
   buf_clear (body);

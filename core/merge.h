@@ -10,14 +10,13 @@
 #include "state.h"
 
 /* An assignment that lost. */
-struct loser
-{
+struct loser {
   bool from_b;              /* which of the two states held it */
   struct tally_slice field; /* raw key; "" for the document as a whole */
   struct tally_slice lost;  /* the value, or for the whole document its body;
                                data NULL: absent, or deleted */
   struct stamp lost_stamp;
-  struct tally_slice won;   /* data NULL: absent, or deleted */
+  struct tally_slice won; /* data NULL: absent, or deleted */
   struct stamp won_stamp;
 };
 
@@ -25,8 +24,7 @@ struct loser
  * Returns a status, anything but TALLY_OK ends the merge with it. */
 typedef int merge_loser_fn (void *ctx, const struct loser *loser);
 
-struct merge_rules
-{
+struct merge_rules {
   bool a_known; /* the other side has all of a already: nothing of a is lost */
   bool b_known;
   const struct strict *strict; /* or NULL */

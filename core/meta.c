@@ -21,12 +21,11 @@
 static void
 add_count (struct buf *out, size_t count)
 {
-  while (count > 0x7f)
-    {
-      buf_add_byte (out, (unsigned char) (count & 0x7f) | 0x80);
-      count >>= 7;
-    }
-  buf_add_byte (out, (unsigned char) count);
+  while (count > 0x7f) {
+    buf_add_byte (out, (unsigned char)(count & 0x7f) | 0x80);
+    count >>= 7;
+  }
+  buf_add_byte (out, (unsigned char)count);
 }
 
 static void
@@ -35,12 +34,11 @@ add_standing (struct buf *out, const struct state *state)
   buf_add_byte (out, META_FORMAT);
   buf_add (out, state->whole.bytes, STAMP_SIZE);
   add_count (out, state->n_overrides);
-  for (size_t i = 0; i < state->n_overrides; i++)
-    {
-      add_count (out, state->overrides[i].field.size);
-      buf_add_slice (out, state->overrides[i].field);
-      buf_add (out, state->overrides[i].stamp.bytes, STAMP_SIZE);
-    }
+  for (size_t i = 0; i < state->n_overrides; i++) {
+    add_count (out, state->overrides[i].field.size);
+    buf_add_slice (out, state->overrides[i].field);
+    buf_add (out, state->overrides[i].stamp.bytes, STAMP_SIZE);
+  }
 }
 
 void
@@ -72,17 +70,15 @@ take_count (struct tally_slice *in, size_t *count)
   unsigned char byte;
   size_t value = 0;
 
-  for (unsigned shift = 0; shift < 28; shift += 7)
-    {
-      if (!take (in, &byte, 1))
-        return false;
-      value |= (size_t) (byte & 0x7f) << shift;
-      if (!(byte & 0x80))
-        {
-          *count = value;
-          return byte != 0 || shift == 0;
-        }
+  for (unsigned shift = 0; shift < 28; shift += 7) {
+    if (!take (in, &byte, 1))
+      return false;
+    value |= (size_t)(byte & 0x7f) << shift;
+    if (!(byte & 0x80)) {
+      *count = value;
+      return byte != 0 || shift == 0;
     }
+  }
   return false;
 }
 
@@ -112,16 +108,15 @@ read_overrides (struct state *out, struct tally_slice *in)
   out->overrides = malloc (n * sizeof *out->overrides);
   if (!out->overrides)
     return TALLY_FAILED;
-  for (size_t i = 0; i < n; i++)
-    {
-      struct override *o = &out->overrides[i];
+  for (size_t i = 0; i < n; i++) {
+    struct override *o = &out->overrides[i];
 
-      if (!take_override (in, o) || stamp_cmp (&o->stamp, &out->whole) <= 0)
-        return TALLY_CORRUPT;
-      if (i > 0 && json_key_cmp (o[-1].field, o->field) >= 0)
-        return TALLY_CORRUPT;
-      out->n_overrides++;
-    }
+    if (!take_override (in, o) || stamp_cmp (&o->stamp, &out->whole) <= 0)
+      return TALLY_CORRUPT;
+    if (i > 0 && json_key_cmp (o[-1].field, o->field) >= 0)
+      return TALLY_CORRUPT;
+    out->n_overrides++;
+  }
   return TALLY_OK;
 }
 
@@ -137,14 +132,13 @@ read_seen (struct state *out, struct tally_slice *in)
   out->seen = malloc (n * sizeof *out->seen);
   if (!out->seen)
     return TALLY_FAILED;
-  for (size_t i = 0; i < n; i++)
-    {
-      take (in, out->seen[i].bytes, STAMP_SIZE);
-      if (i > 0
-          && stamp_client (&out->seen[i - 1]) >= stamp_client (&out->seen[i]))
-        return TALLY_CORRUPT;
-      out->n_seen++;
-    }
+  for (size_t i = 0; i < n; i++) {
+    take (in, out->seen[i].bytes, STAMP_SIZE);
+    if (i > 0
+        && stamp_client (&out->seen[i - 1]) >= stamp_client (&out->seen[i]))
+      return TALLY_CORRUPT;
+    out->n_seen++;
+  }
   return TALLY_OK;
 }
 
@@ -178,19 +172,18 @@ state_decode (struct state *out, bool deleted, struct tally_slice meta,
 static bool
 seen_is_needed (const struct state *state)
 {
-  for (size_t i = 0; i < state->n_seen; i++)
-    {
-      const struct stamp *seen = &state->seen[i];
-      uint32_t client = stamp_client (seen);
+  for (size_t i = 0; i < state->n_seen; i++) {
+    const struct stamp *seen = &state->seen[i];
+    uint32_t client = stamp_client (seen);
 
-      if (stamp_client (&state->whole) == client
-          && stamp_cmp (&state->whole, seen) >= 0)
+    if (stamp_client (&state->whole) == client
+        && stamp_cmp (&state->whole, seen) >= 0)
+      return false;
+    for (size_t j = 0; j < state->n_overrides; j++)
+      if (stamp_client (&state->overrides[j].stamp) == client
+          && stamp_cmp (&state->overrides[j].stamp, seen) >= 0)
         return false;
-      for (size_t j = 0; j < state->n_overrides; j++)
-        if (stamp_client (&state->overrides[j].stamp) == client
-            && stamp_cmp (&state->overrides[j].stamp, seen) >= 0)
-          return false;
-    }
+  }
   return true;
 }
 
@@ -224,12 +217,11 @@ only_hidden (const struct state *state)
 
   if (json_find_member (rest, slice_text ("_id"), &id))
     return false;
-  while (json_next_member (&rest, &member))
-    {
-      if (!state_override (state, member.key))
-        return false;
-      members++;
-    }
+  while (json_next_member (&rest, &member)) {
+    if (!state_override (state, member.key))
+      return false;
+    members++;
+  }
   return members > 0;
 }
 
@@ -257,17 +249,16 @@ fields_are_canonical (const struct state *state)
   size_t i = 0;
 
   field_cursor_start (&cursor, state);
-  while (i < state->n_overrides && field_cursor_next (&cursor, &field))
-    {
-      struct tally_slice key = state->overrides[i].field;
+  while (i < state->n_overrides && field_cursor_next (&cursor, &field)) {
+    struct tally_slice key = state->overrides[i].field;
 
-      if (json_key_cmp (field.key, key) != 0)
-        continue;
-      i++;
-      if (field.value.data ? !slice_equal (field.key, key)
-                           : !is_canonical_key (key))
-        return false;
-    }
+    if (json_key_cmp (field.key, key) != 0)
+      continue;
+    i++;
+    if (field.value.data ? !slice_equal (field.key, key)
+                         : !is_canonical_key (key))
+      return false;
+  }
   return true;
 }
 
@@ -296,8 +287,8 @@ state_check (const struct state *state, struct tally_slice id,
     wrong = "names stamps as seen that stand in it";
   if (!wrong)
     return TALLY_OK;
-  return error_set (err, TALLY_INVALID, "document \"%.*s\": %s",
-                    (int) id.size, id.data, wrong);
+  return error_set (err, TALLY_INVALID, "document \"%.*s\": %s", (int)id.size,
+                    id.data, wrong);
 }
 
 /* ---- revision ---------------------------------------------------------- */
@@ -305,10 +296,10 @@ state_check (const struct state *state, struct tally_slice id,
 static void
 hash_sized (crypto_generichash_state *hash, const void *data, size_t size)
 {
-  unsigned char length[4] = { (unsigned char) (size >> 24),
-                              (unsigned char) (size >> 16),
-                              (unsigned char) (size >> 8),
-                              (unsigned char) size };
+  unsigned char length[4] = { (unsigned char)(size >> 24),
+                              (unsigned char)(size >> 16),
+                              (unsigned char)(size >> 8),
+                              (unsigned char)size };
 
   crypto_generichash_update (hash, length, sizeof length);
   if (size > 0)
@@ -328,15 +319,14 @@ state_rev (const struct state *state, struct tally_slice id,
   hash_sized (&hash, id.data, id.size);
   crypto_generichash_update (&hash, &deleted, 1);
   crypto_generichash_update (&hash, state->whole.bytes, STAMP_SIZE);
-  for (size_t i = 0; i < state->n_overrides; i++)
-    {
-      hash_sized (&hash, state->overrides[i].field.data,
-                  state->overrides[i].field.size);
-      crypto_generichash_update (&hash, state->overrides[i].stamp.bytes,
-                                 STAMP_SIZE);
-    }
+  for (size_t i = 0; i < state->n_overrides; i++) {
+    hash_sized (&hash, state->overrides[i].field.data,
+                state->overrides[i].field.size);
+    crypto_generichash_update (&hash, state->overrides[i].stamp.bytes,
+                               STAMP_SIZE);
+  }
   /* Fields end here: no length of a field begins with this byte. */
-  crypto_generichash_update (&hash, (const unsigned char *) "\xff", 1);
+  crypto_generichash_update (&hash, (const unsigned char *)"\xff", 1);
   hash_sized (&hash, state->body.data, state->body.size);
   crypto_generichash_final (&hash, rev + STAMP_SIZE,
                             TALLY_REV_SIZE - STAMP_SIZE);

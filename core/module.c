@@ -53,11 +53,10 @@ module_file_name (char *name, const char *file)
   if (!has_suffix (file) || strncmp (file, "lib", 3) == 0)
     return false;
   for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-    if (strncmp (file, prefixes[i], strlen (prefixes[i])) == 0)
-      {
-        file += strlen (prefixes[i]);
-        break;
-      }
+    if (strncmp (file, prefixes[i], strlen (prefixes[i])) == 0) {
+      file += strlen (prefixes[i]);
+      break;
+    }
   if (!has_suffix (file))
     return false;
   size = strlen (file) - strlen (SUFFIX);
@@ -86,24 +85,22 @@ is_whole (int fd, uint64_t size)
   ElfW (Phdr) part;
   unsigned i;
 
-  if (pread (fd, &head, sizeof head, 0) != (ssize_t) sizeof head)
+  if (pread (fd, &head, sizeof head, 0) != (ssize_t)sizeof head)
     return true; /* "file too short" */
   if (memcmp (head.e_ident, ELFMAG, SELFMAG) != 0
-      || head.e_ident[EI_CLASS] != native
-      || head.e_phentsize != sizeof part)
+      || head.e_ident[EI_CLASS] != native || head.e_phentsize != sizeof part)
     return true; /* "invalid ELF header" and the like */
 
-  for (i = 0; i < head.e_phnum; i++)
-    {
-      uint64_t offset = head.e_phoff + (uint64_t) i * sizeof part;
+  for (i = 0; i < head.e_phnum; i++) {
+    uint64_t offset = head.e_phoff + (uint64_t)i * sizeof part;
 
-      if (!lies_in (offset, sizeof part, size)
-          || pread (fd, &part, sizeof part, (off_t) offset)
-                 != (ssize_t) sizeof part
-          || !lies_in (part.p_offset, part.p_filesz, size))
-        return false;
-    }
-  return lies_in (head.e_shoff, (uint64_t) head.e_shnum * head.e_shentsize,
+    if (!lies_in (offset, sizeof part, size)
+        || pread (fd, &part, sizeof part, (off_t)offset)
+               != (ssize_t)sizeof part
+        || !lies_in (part.p_offset, part.p_filesz, size))
+      return false;
+  }
+  return lies_in (head.e_shoff, (uint64_t)head.e_shnum * head.e_shentsize,
                   size);
 }
 
@@ -112,7 +109,7 @@ is_whole (int fd, uint64_t size)
 static bool
 is_whole (int fd, uint64_t size)
 {
-  (void) fd;
+  (void)fd;
   return size > 0;
 }
 
@@ -137,11 +134,11 @@ module_vet (const char *path, struct tally_error *err)
     return error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
 
   if (fstat (fd, &st) < 0)
-    status = error_set (err, TALLY_CONFIG, "%s: %s", path,
-                        reason_errno (errno));
+    status =
+        error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   else if (!S_ISREG (st.st_mode))
     status = error_set (err, TALLY_CONFIG, "%s: is not a regular file", path);
-  else if (!is_whole (fd, (uint64_t) st.st_size))
+  else if (!is_whole (fd, (uint64_t)st.st_size))
     status = error_set (err, TALLY_CONFIG, "%s: a part of the file is missing",
                         path);
   close (fd);

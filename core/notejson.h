@@ -17,12 +17,11 @@ note_number (struct tally_slice text, uint64_t *out)
 
   if (text.size == 0 || text.size > 19)
     return false;
-  for (size_t i = 0; i < text.size; i++)
-    {
-      if (text.data[i] < '0' || text.data[i] > '9')
-        return false;
-      value = value * 10 + (uint64_t) (text.data[i] - '0');
-    }
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9')
+      return false;
+    value = value * 10 + (uint64_t)(text.data[i] - '0');
+  }
   *out = value;
   return true;
 }

@@ -13,8 +13,7 @@
 #include "error.h"
 #include "replica.h"
 
-struct found_note
-{
+struct found_note {
   bool found;
   unsigned char rev[TALLY_REV_SIZE];
   struct buf value;
@@ -36,8 +35,8 @@ find_note (struct replica *replica, const char *key, struct found_note *note,
            struct tally_error *err)
 {
   struct tally_slice id = slice_text (key);
-  int status = replica_get (replica, NOTES_COLLECTION, &id, 1,
-                            TALLY_GET_BODY, keep_note, note, err);
+  int status = replica_get (replica, NOTES_COLLECTION, &id, 1, TALLY_GET_BODY,
+                            keep_note, note, err);
 
   if (status == TALLY_OK && note->value.failed)
     status = error_nomem (err);
@@ -46,8 +45,7 @@ find_note (struct replica *replica, const char *key, struct found_note *note,
 
 int
 notes_fallback_get (struct replica *replica, const char *key,
-                    tally_emit_bytes *emit, void *ctx,
-                    struct tally_error *err)
+                    tally_emit_bytes *emit, void *ctx, struct tally_error *err)
 {
   struct found_note note = { 0 };
   int status = find_note (replica, key, &note, err);
@@ -60,8 +58,7 @@ notes_fallback_get (struct replica *replica, const char *key,
 }
 
 static bool
-as_expected (const struct found_note *note,
-             const struct tally_slice *expected)
+as_expected (const struct found_note *note, const struct tally_slice *expected)
 {
   if (!expected)
     return true;
@@ -90,23 +87,22 @@ try_put (struct replica *replica, const char *key,
 
   if (status != TALLY_OK)
     goto out;
-  if (!as_expected (&note, expected))
-    {
-      status = error_set (err, TALLY_CONFLICT, "note %s: was changed by "
-                          "another", key);
-      goto out;
-    }
+  if (!as_expected (&note, expected)) {
+    status = error_set (err, TALLY_CONFLICT,
+                        "note %s: was changed by "
+                        "another",
+                        key);
+    goto out;
+  }
   if (!note.found && !value)
     goto out;
   entry.collection = NOTES_COLLECTION;
   entry.doc.id = slice_text (key);
   entry.expected = note.rev;
-  if (value)
-    {
-      draw_rev (entry.doc.rev);
-      entry.doc.body = *value;
-    }
-  else
+  if (value) {
+    draw_rev (entry.doc.rev);
+    entry.doc.body = *value;
+  } else
     entry.flags = TALLY_ENTRY_FORGET;
   status = replica_put (replica, &entry, 1, 0, &outcome, err);
   if (status == TALLY_OK && outcome.status == TALLY_CONFLICT)
@@ -122,20 +118,18 @@ notes_fallback_put (struct replica *replica, const char *key,
                     const struct tally_slice *value, struct tally_error *err)
 {
   /* Each failed try is another writer's success. */
-  for (unsigned tries = 0; tries < 1000; tries++)
-    {
-      int status = try_put (replica, key, expected, value, err);
+  for (unsigned tries = 0; tries < 1000; tries++) {
+    int status = try_put (replica, key, expected, value, err);
 
-      if (status != TALLY_AGAIN)
-        return status;
-    }
+    if (status != TALLY_AGAIN)
+      return status;
+  }
   return error_set (err, TALLY_AGAIN, "note %s: too many writers", key);
 }
 
 /* ---- listing ------------------------------------------------------------ */
 
-struct note_keys
-{
+struct note_keys {
   const char *prefix;
   struct buf names; /* with a NUL after each */
   size_t count;
@@ -158,13 +152,12 @@ collect_key (void *ctx, const struct tally_doc *doc)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 int
 notes_fallback_list (struct replica *replica, const char *prefix,
-                     tally_emit_name *emit, void *ctx,
-                     struct tally_error *err)
+                     tally_emit_name *emit, void *ctx, struct tally_error *err)
 {
   struct note_keys keys = { prefix, BUF_INIT, 0 };
   const char **sorted = NULL;
@@ -176,16 +169,14 @@ notes_fallback_list (struct replica *replica, const char *prefix,
   if (status != TALLY_OK)
     goto out;
   sorted = calloc (keys.count + 1, sizeof *sorted);
-  if (!sorted || keys.names.failed)
-    {
-      status = error_nomem (err);
-      goto out;
-    }
-  for (size_t i = 0; i < keys.count; i++)
-    {
-      sorted[i] = keys.names.data + at;
-      at += strlen (sorted[i]) + 1;
-    }
+  if (!sorted || keys.names.failed) {
+    status = error_nomem (err);
+    goto out;
+  }
+  for (size_t i = 0; i < keys.count; i++) {
+    sorted[i] = keys.names.data + at;
+    at += strlen (sorted[i]) + 1;
+  }
   qsort (sorted, keys.count, sizeof *sorted, by_name);
   for (size_t i = 0; i < keys.count; i++)
     if (emit (ctx, sorted[i]))

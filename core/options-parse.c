@@ -10,18 +10,17 @@
 #include "error.h"
 #include "options.h"
 
-struct unit
-{
+struct unit {
   const char *name;
   int64_t factor;
 };
 
 static const struct unit size_units[] = {
   { "", 1 },
-  { "k", (int64_t) 1 << 10 },
-  { "K", (int64_t) 1 << 10 },
-  { "M", (int64_t) 1 << 20 },
-  { "G", (int64_t) 1 << 30 },
+  { "k", (int64_t)1 << 10 },
+  { "K", (int64_t)1 << 10 },
+  { "M", (int64_t)1 << 20 },
+  { "G", (int64_t)1 << 30 },
   { NULL, 0 },
 };
 
@@ -34,17 +33,15 @@ static const struct unit duration_units[] = {
   { NULL, 0 },
 };
 
-static const struct
-{
+static const struct {
   const char *text;
   int number;
 } booleans[] = {
-  { "yes", 1 },  { "no", 0 },  { "true", 1 }, { "false", 0 },
-  { "on", 1 },   { "off", 0 }, { "1", 1 },    { "0", 0 },
+  { "yes", 1 }, { "no", 0 },  { "true", 1 }, { "false", 0 },
+  { "on", 1 },  { "off", 0 }, { "1", 1 },    { "0", 0 },
 };
 
-static const struct
-{
+static const struct {
   const char *name;
   const char *wanted;
 } types[] = {
@@ -53,14 +50,14 @@ static const struct
   [TALLY_OPTION_INTEGER] = { "integer", "a whole number" },
   [TALLY_OPTION_BOOLEAN] = { "boolean", "yes or no" },
   [TALLY_OPTION_SIZE] = { "size", "a size (4096, 64k, 4M, 1G)" },
-  [TALLY_OPTION_DURATION]
-  = { "duration", "a duration (250ms, 30s, 5m, 2h, 90d)" },
+  [TALLY_OPTION_DURATION] = { "duration",
+                              "a duration (250ms, 30s, 5m, 2h, 90d)" },
 };
 
 const char *
 option_type_name (int type)
 {
-  if (type < 0 || (size_t) type >= sizeof types / sizeof types[0])
+  if (type < 0 || (size_t)type >= sizeof types / sizeof types[0])
     return NULL;
   return types[type].name;
 }
@@ -73,14 +70,13 @@ parse_digits (const char *text, int64_t *number, const char **end)
   const char *p = text;
   int64_t value = 0;
 
-  for (; *p >= '0' && *p <= '9'; p++)
-    {
-      int digit = *p - '0';
+  for (; *p >= '0' && *p <= '9'; p++) {
+    int digit = *p - '0';
 
-      if (value > (INT64_MAX - digit) / 10)
-        return false;
-      value = value * 10 + digit;
-    }
+    if (value > (INT64_MAX - digit) / 10)
+      return false;
+    value = value * 10 + digit;
+  }
   *number = value;
   *end = p;
   return p > text;
@@ -109,13 +105,12 @@ parse_units (const char *text, const struct unit *unit, int64_t *number)
   if (*number == 0 && !*end)
     return true;
   for (; unit->name; unit++)
-    if (strcmp (unit->name, end) == 0)
-      {
-        if (*number > INT64_MAX / unit->factor)
-          return false;
-        *number *= unit->factor;
-        return true;
-      }
+    if (strcmp (unit->name, end) == 0) {
+      if (*number > INT64_MAX / unit->factor)
+        return false;
+      *number *= unit->factor;
+      return true;
+    }
   return false;
 }
 
@@ -125,19 +120,17 @@ parse_boolean (const char *text, int64_t *number)
   char folded[8];
   size_t i, n = sizeof booleans / sizeof booleans[0];
 
-  for (i = 0; text[i] && i < sizeof folded - 1; i++)
-    {
-      char c = text[i];
+  for (i = 0; text[i] && i < sizeof folded - 1; i++) {
+    char c = text[i];
 
-      folded[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-    }
+    folded[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+  }
   folded[i] = 0;
   for (i = 0; i < n; i++)
-    if (strcmp (booleans[i].text, folded) == 0)
-      {
-        *number = booleans[i].number;
-        return true;
-      }
+    if (strcmp (booleans[i].text, folded) == 0) {
+      *number = booleans[i].number;
+      return true;
+    }
   return false;
 }
 
@@ -145,38 +138,35 @@ static bool
 parse_number (const struct tally_option *row, const char *text,
               int64_t *number)
 {
-  switch (row->type)
-    {
-    case TALLY_OPTION_INTEGER:
-      return parse_integer (text, number);
-    case TALLY_OPTION_BOOLEAN:
-      return parse_boolean (text, number);
-    case TALLY_OPTION_SIZE:
-      return parse_units (text, size_units, number);
-    case TALLY_OPTION_DURATION:
-      return parse_units (text, duration_units, number);
-    default:
-      return true;
-    }
+  switch (row->type) {
+  case TALLY_OPTION_INTEGER:
+    return parse_integer (text, number);
+  case TALLY_OPTION_BOOLEAN:
+    return parse_boolean (text, number);
+  case TALLY_OPTION_SIZE:
+    return parse_units (text, size_units, number);
+  case TALLY_OPTION_DURATION:
+    return parse_units (text, duration_units, number);
+  default:
+    return true;
+  }
 }
 
 /* Appends the parts of a path, each after one slash; "." is no part. */
 static char *
 add_parts (char *out, const char *path)
 {
-  while (*path)
-    {
-      size_t size = strcspn (path, "/");
+  while (*path) {
+    size_t size = strcspn (path, "/");
 
-      if (size > 0 && !(size == 1 && path[0] == '.'))
-        {
-          *out++ = '/';
-          memcpy (out, path, size);
-          out += size;
-        }
-      path += size;
-      path += *path == '/';
+    if (size > 0 && !(size == 1 && path[0] == '.')) {
+      *out++ = '/';
+      memcpy (out, path, size);
+      out += size;
     }
+    path += size;
+    path += *path == '/';
+  }
   return out;
 }
 
@@ -204,7 +194,7 @@ check_text (const struct tally_option *row, const char *text,
   const char *p;
 
   for (p = text; *p; p++)
-    if ((unsigned char) *p < 0x20 || *p == 0x7f)
+    if ((unsigned char)*p < 0x20 || *p == 0x7f)
       return error_set (err, TALLY_CONFIG, "holds a control character");
   if (*text)
     return TALLY_OK;

@@ -97,7 +97,7 @@ fail_unknown (const struct tally_option *rows, const struct option_pair *pair,
   else if (list.size > 0 && !list.failed)
     error_set (err, TALLY_CONFIG,
                "%s: unknown key \"%s\" in %s; there are: %.*s", where,
-               pair->key, owner->title, (int) list.size, list.data);
+               pair->key, owner->title, (int)list.size, list.data);
   else
     error_set (err, TALLY_CONFIG,
                "%s: unknown key \"%s\" in %s, which has none", where,
@@ -121,18 +121,17 @@ read_secret (struct buf *out, const char *path, struct tally_error *err)
     return error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   if (!buf_reserve (out, OPTION_SECRET_FILE_MAX + 1))
     status = error_nomem (err);
-  while (status == TALLY_OK && n > 0 && out->size <= OPTION_SECRET_FILE_MAX)
-    {
-      n = read (fd, out->data + out->size,
-                OPTION_SECRET_FILE_MAX + 1 - out->size);
-      if (n < 0 && errno == EINTR)
-        n = 1;
-      else if (n < 0)
-        status = error_set (err, TALLY_CONFIG, "%s: %s", path,
-                            reason_errno (errno));
-      else
-        out->size += (size_t) n;
-    }
+  while (status == TALLY_OK && n > 0 && out->size <= OPTION_SECRET_FILE_MAX) {
+    n = read (fd, out->data + out->size,
+              OPTION_SECRET_FILE_MAX + 1 - out->size);
+    if (n < 0 && errno == EINTR)
+      n = 1;
+    else if (n < 0)
+      status =
+          error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
+    else
+      out->size += (size_t)n;
+  }
   close (fd);
   return status;
 }
@@ -170,8 +169,9 @@ static int
 load_secret (struct option_value *out, const struct tally_option *row,
              const char *name, const char *base_dir, struct tally_error *err)
 {
-  static const struct tally_option file_row
-      = { FILE_SUFFIX, TALLY_OPTION_PATH, 0, NULL, NULL, NULL };
+  static const struct tally_option file_row = { FILE_SUFFIX, TALLY_OPTION_PATH,
+                                                0,           NULL,
+                                                NULL,        NULL };
   struct option_value path = { NULL, 0 };
   struct buf b = BUF_INIT;
   int status;
@@ -181,12 +181,11 @@ load_secret (struct option_value *out, const struct tally_option *row,
     status = read_secret (&b, path.text, err);
   if (status == TALLY_OK)
     status = check_secret (&b, path.text, err);
-  if (status == TALLY_OK)
-    {
-      buf_add (&b, "", 1);
-      status = b.failed ? error_nomem (err)
-                        : option_parse (out, row, b.data, base_dir, err);
-    }
+  if (status == TALLY_OK) {
+    buf_add (&b, "", 1);
+    status = b.failed ? error_nomem (err)
+                      : option_parse (out, row, b.data, base_dir, err);
+  }
   if (b.data)
     wipe (b.data, b.size);
   buf_free (&b);
@@ -222,23 +221,21 @@ choose (const struct option_pair **chosen, const struct tally_option *rows,
 {
   size_t i;
 
-  for (i = 0; i < n; i++)
-    {
-      bool file;
-      const struct tally_option *row = row_of_key (rows, pairs[i].key, &file);
-      const struct option_pair **slot;
+  for (i = 0; i < n; i++) {
+    bool file;
+    const struct tally_option *row = row_of_key (rows, pairs[i].key, &file);
+    const struct option_pair **slot;
 
-      if (!row)
-        return fail_unknown (rows, &pairs[i], owner, err);
-      slot = &chosen[row - rows];
-      if (*slot && (*slot)->level == pairs[i].level)
-        return error_set (err, TALLY_CONFIG,
-                          "%s: \"%s\" is given already, as \"%s\"",
-                          pair_where (&pairs[i], owner), pairs[i].key,
-                          (*slot)->key);
-      if (!*slot || (*slot)->level < pairs[i].level)
-        *slot = &pairs[i];
-    }
+    if (!row)
+      return fail_unknown (rows, &pairs[i], owner, err);
+    slot = &chosen[row - rows];
+    if (*slot && (*slot)->level == pairs[i].level)
+      return error_set (
+          err, TALLY_CONFIG, "%s: \"%s\" is given already, as \"%s\"",
+          pair_where (&pairs[i], owner), pairs[i].key, (*slot)->key);
+    if (!*slot || (*slot)->level < pairs[i].level)
+      *slot = &pairs[i];
+  }
   return TALLY_OK;
 }
 
@@ -271,24 +268,22 @@ value_by_default (struct option_value *out, const struct tally_option *row,
   struct tally_error why = { TALLY_OK, "" };
   int status;
 
-  if (row->default_value)
-    {
-      status = option_parse (out, row, row->default_value, owner->base_dir,
-                             &why);
-      if (status == TALLY_CONFIG)
-        return error_set (err, status, "%s: default of %s: %s", owner->title,
-                          row->name, why.text);
-      if (status != TALLY_OK)
-        *err = why;
-      return status;
-    }
+  if (row->default_value) {
+    status =
+        option_parse (out, row, row->default_value, owner->base_dir, &why);
+    if (status == TALLY_CONFIG)
+      return error_set (err, status, "%s: default of %s: %s", owner->title,
+                        row->name, why.text);
+    if (status != TALLY_OK)
+      *err = why;
+    return status;
+  }
   if (!(row->flags & TALLY_OPTION_REQUIRED))
     return TALLY_OK;
   return error_set (err, TALLY_CONFIG, "%s%s%s needs \"%s\"%s%s%s",
-                    owner->where ? owner->where : "",
-                    owner->where ? ": " : "", owner->title, row->name,
-                    row->help ? " (" : "", row->help ? row->help : "",
-                    row->help ? ")" : "");
+                    owner->where ? owner->where : "", owner->where ? ": " : "",
+                    owner->title, row->name, row->help ? " (" : "",
+                    row->help ? row->help : "", row->help ? ")" : "");
 }
 
 static int
@@ -299,20 +294,19 @@ fill (struct option_set *set, const struct tally_option *rows,
   size_t i;
   int status;
 
-  for (i = 0; i < set->count; i++)
-    {
-      struct option_value *value = &set->owned[i];
+  for (i = 0; i < set->count; i++) {
+    struct option_value *value = &set->owned[i];
 
-      set->given[i] = chosen[i] != NULL;
-      if (chosen[i])
-        status = value_from_pair (value, rows, chosen[i], owner, err);
-      else
-        status = value_by_default (value, &rows[i], owner, err);
-      if (status != TALLY_OK)
-        return status;
-      set->values[i].text = value->text;
-      set->values[i].number = value->number;
-    }
+    set->given[i] = chosen[i] != NULL;
+    if (chosen[i])
+      status = value_from_pair (value, rows, chosen[i], owner, err);
+    else
+      status = value_by_default (value, &rows[i], owner, err);
+    if (status != TALLY_OK)
+      return status;
+    set->values[i].text = value->text;
+    set->values[i].number = value->number;
+  }
   return TALLY_OK;
 }
 
@@ -331,11 +325,10 @@ option_set_build (struct option_set *out, const struct tally_option *rows,
   out->values = calloc (count + 1, sizeof *out->values);
   out->owned = calloc (count + 1, sizeof *out->owned);
   out->given = calloc (count + 1, sizeof *out->given);
-  if (!chosen || !out->values || !out->owned || !out->given)
-    {
-      status = error_nomem (err);
-      goto out;
-    }
+  if (!chosen || !out->values || !out->owned || !out->given) {
+    status = error_nomem (err);
+    goto out;
+  }
   out->count = count;
 
   status = choose (chosen, rows, pairs, n, owner, err);

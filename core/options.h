@@ -12,27 +12,20 @@
 
 #include <tally/driver.h>
 
-#define OPTION_SECRET_FILE_MAX ((size_t) 64 << 10)
+#define OPTION_SECRET_FILE_MAX ((size_t)64 << 10)
 
 /* One parsed value, owned.  text is as given, for a path made absolute. */
-struct option_value
-{
+struct option_value {
   char *text;
   int64_t number;
 };
 
 /* Who gave a value; the higher one wins. */
-enum option_level
-{
-  OPTION_FILE = 0,
-  OPTION_ENVIRONMENT = 1,
-  OPTION_FLAG = 2
-};
+enum option_level { OPTION_FILE = 0, OPTION_ENVIRONMENT = 1, OPTION_FLAG = 2 };
 
 /* Something given: key, value, and where, as it would begin a message:
  * "tally.ini:12", "TALLY_STORE_NOTES_PATH", or NULL for the command line. */
-struct option_pair
-{
+struct option_pair {
   const char *key;
   const char *value;
   const char *where;
@@ -40,8 +33,7 @@ struct option_pair
 };
 
 /* What the pairs belong to, for messages and relative paths. */
-struct option_owner
-{
+struct option_owner {
   const char *where;    /* of the section: "tally.ini:4"; NULL: none */
   const char *title;    /* "[store notes]", "driver sqlite" */
   const char *base_dir; /* absolute; relative paths start from it */
@@ -51,8 +43,7 @@ struct option_owner
 
 /* Parallel to the table.  `values` is what a driver's open takes; its texts
  * are owned by the set. */
-struct option_set
-{
+struct option_set {
   struct tally_value *values;
   struct option_value *owned;
   bool *given; /* by a pair, not by default */
@@ -79,9 +70,8 @@ int option_set_build (struct option_set *out, const struct tally_option *rows,
 
 /* The same from the VALUE of DRIVER:VALUE, which goes to the first row.  An
  * empty VALUE gives nothing. */
-int option_set_single (struct option_set *out,
-                       const struct tally_option *rows, const char *value,
-                       const struct option_owner *owner,
+int option_set_single (struct option_set *out, const struct tally_option *rows,
+                       const char *value, const struct option_owner *owner,
                        struct tally_error *err);
 
 void option_set_free (struct option_set *set);

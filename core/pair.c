@@ -60,8 +60,8 @@ pair_cursor (struct pair *pair, const char *collection)
 static struct pair_cursor *
 add_cursor (struct pair *pair, const char *collection)
 {
-  struct pair_cursor *cursors = realloc (
-      pair->cursors, (pair->n_cursors + 1) * sizeof *cursors);
+  struct pair_cursor *cursors =
+      realloc (pair->cursors, (pair->n_cursors + 1) * sizeof *cursors);
   size_t at = 0;
 
   if (!cursors)
@@ -96,11 +96,10 @@ pair_set_cursor (struct pair *pair, const char *collection, uint64_t local,
 
   if (copy && !cursor)
     cursor = add_cursor (pair, collection);
-  if (!copy || !cursor)
-    {
-      free (copy);
-      return false;
-    }
+  if (!copy || !cursor) {
+    free (copy);
+    return false;
+  }
   free (cursor->far);
   cursor->far = copy;
   cursor->local = local;
@@ -132,8 +131,8 @@ read_token (struct pair_token *token, struct tally_slice note,
   if (!token->set)
     return true;
   return value.size == REPLICA_ID_TEXT + 1
-         && replica_id_from_text (token->bytes, slice_make (value.data + 1,
-                                                            value.size - 2));
+         && replica_id_from_text (token->bytes,
+                                  slice_make (value.data + 1, value.size - 2));
 }
 
 static bool
@@ -169,12 +168,11 @@ read_own (struct pair *pair, struct tally_slice note)
   pair->own = malloc ((list.size / 2 + 1) * sizeof *pair->own);
   if (!pair->own || json_type (list) != JSON_ARRAY)
     return false;
-  while (json_next_element (&list, &element))
-    {
-      if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
-        return false;
-      pair->own[pair->n_own++] = (uint32_t) client;
-    }
+  while (json_next_element (&list, &element)) {
+    if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
+      return false;
+    pair->own[pair->n_own++] = (uint32_t)client;
+  }
   return true;
 }
 
@@ -188,8 +186,7 @@ read_note (struct pair *pair, struct tally_slice note)
       || !read_token (&pair->current, note, "current")
       || !read_token (&pair->pending, note, "pending")
       || !json_find_member (note, slice_text ("contact"), &contact)
-      || !note_number (contact, &pair->contact_ms)
-      || !read_own (pair, note)
+      || !note_number (contact, &pair->contact_ms) || !read_own (pair, note)
       || !json_find_member (note, slice_text ("cursors"), &cursors))
     return false;
   while (json_next_member (&cursors, &member))
@@ -222,8 +219,7 @@ pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
 /* ---- writing ------------------------------------------------------------ */
 
 static void
-write_token (struct buf *out, const char *name,
-             const struct pair_token *token)
+write_token (struct buf *out, const char *name, const struct pair_token *token)
 {
   char hex[REPLICA_ID_TEXT];
 
@@ -236,29 +232,27 @@ write_token (struct buf *out, const char *name,
 static void
 write_note (const struct pair *pair, struct buf *out)
 {
-  buf_addf (out, "{\"contact\":%llu", (unsigned long long) pair->contact_ms);
+  buf_addf (out, "{\"contact\":%llu", (unsigned long long)pair->contact_ms);
   write_token (out, "current", &pair->current);
   buf_add_text (out, ",\"cursors\":{");
-  for (size_t i = 0; i < pair->n_cursors; i++)
-    {
-      const struct pair_cursor *cursor = &pair->cursors[i];
+  for (size_t i = 0; i < pair->n_cursors; i++) {
+    const struct pair_cursor *cursor = &pair->cursors[i];
 
-      buf_addf (out, "%s\"%s\":[%llu,", i ? "," : "", cursor->collection,
-                (unsigned long long) cursor->local);
-      json_encode_string (out, slice_text (cursor->far));
-      buf_add_byte (out, ']');
-    }
+    buf_addf (out, "%s\"%s\":[%llu,", i ? "," : "", cursor->collection,
+              (unsigned long long)cursor->local);
+    json_encode_string (out, slice_text (cursor->far));
+    buf_add_byte (out, ']');
+  }
   buf_add_byte (out, '}');
   for (size_t i = 0; i < pair->n_own; i++)
     buf_addf (out, "%s%lu%s", i ? "," : ",\"own\":[",
-              (unsigned long) pair->own[i], i + 1 < pair->n_own ? "" : "]");
+              (unsigned long)pair->own[i], i + 1 < pair->n_own ? "" : "]");
   write_token (out, "pending", &pair->pending);
   buf_add_byte (out, '}');
 }
 
 int
-pair_save (struct pair *pair, struct replica *replica,
-           struct tally_error *err)
+pair_save (struct pair *pair, struct replica *replica, struct tally_error *err)
 {
   char key[KEY_SIZE];
   struct buf note = BUF_INIT;
@@ -270,15 +264,13 @@ pair_save (struct pair *pair, struct replica *replica,
   before = pair->exists ? buf_slice (&pair->saved) : slice_make (NULL, 0);
   after = buf_slice (&note);
   status = note.failed ? error_nomem (err)
-                       : replica_note_put (replica, key, &before, &after,
-                                           err);
-  if (status == TALLY_OK)
-    {
-      buf_free (&pair->saved);
-      pair->saved = note;
-      pair->exists = true;
-      return TALLY_OK;
-    }
+                       : replica_note_put (replica, key, &before, &after, err);
+  if (status == TALLY_OK) {
+    buf_free (&pair->saved);
+    pair->saved = note;
+    pair->exists = true;
+    return TALLY_OK;
+  }
   buf_free (&note);
   if (status == TALLY_CONFLICT)
     status = error_set (err, TALLY_AGAIN,
@@ -290,19 +282,18 @@ pair_save (struct pair *pair, struct replica *replica,
 static void
 free_cursors (struct pair *pair)
 {
-  for (size_t i = 0; i < pair->n_cursors; i++)
-    {
-      free (pair->cursors[i].collection);
-      free (pair->cursors[i].far);
-    }
+  for (size_t i = 0; i < pair->n_cursors; i++) {
+    free (pair->cursors[i].collection);
+    free (pair->cursors[i].far);
+  }
   free (pair->cursors);
   pair->cursors = NULL;
   pair->n_cursors = 0;
 }
 
 int
-pair_restart (struct pair *pair, struct replica *replica,
-              const uint32_t *own, size_t n, struct tally_error *err)
+pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
+              size_t n, struct tally_error *err)
 {
   uint32_t *copy = malloc ((n + 1) * sizeof *copy);
 

@@ -12,28 +12,21 @@
 #include "replica.h"
 #include "wire.h"
 
-enum pair_role
-{
-  PAIR_CLIENT,
-  PAIR_SERVER
-};
+enum pair_role { PAIR_CLIENT, PAIR_SERVER };
 
-struct pair_token
-{
+struct pair_token {
   bool set;
   unsigned char bytes[WIRE_TOKEN_SIZE];
 };
 
 /* far is opaque text of the far side; empty: from the start. */
-struct pair_cursor
-{
+struct pair_cursor {
   char *collection;
   uint64_t local;
   char *far;
 };
 
-struct pair
-{
+struct pair {
   enum pair_role role;
   unsigned char far[REPLICA_ID_SIZE];
   struct pair_token current, pending;
@@ -49,8 +42,8 @@ struct pair
 };
 
 /* Reads the note; without one the pair is empty. */
-int pair_load (struct pair *pair, struct replica *replica,
-               enum pair_role role, const unsigned char far[REPLICA_ID_SIZE],
+int pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
+               const unsigned char far[REPLICA_ID_SIZE],
                struct tally_error *err);
 
 /* Writes it, durably.  TALLY_AGAIN: another run of this pair came between. */

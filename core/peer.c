@@ -13,10 +13,10 @@
 #include "state.h"
 
 int
-peer_open (struct peer *peer, struct channel *channel,
-           struct replica *replica, struct tally_error *err)
+peer_open (struct peer *peer, struct channel *channel, struct replica *replica,
+           struct tally_error *err)
 {
-  (void) err;
+  (void)err;
   memset (peer, 0, sizeof *peer);
   peer->channel = channel;
   peer->replica = replica;
@@ -37,8 +37,10 @@ peer_close (struct peer *peer)
 static int
 strange (const struct peer *peer, struct tally_error *err)
 {
-  return error_set (err, TALLY_INVALID, "%s: answered something else than "
-                    "was asked", peer->channel->name);
+  return error_set (err, TALLY_INVALID,
+                    "%s: answered something else than "
+                    "was asked",
+                    peer->channel->name);
 }
 
 /* An error that the far side reports is about it, unless it says whom. */
@@ -47,7 +49,7 @@ far_failure (const struct peer *peer, const struct wire_failure *failure,
              struct tally_error *err)
 {
   return error_set (err, failure->status, "%s: %.*s", peer->channel->name,
-                    (int) failure->text.size, failure->text.data);
+                    (int)failure->text.size, failure->text.data);
 }
 
 static void
@@ -58,15 +60,14 @@ make_request (struct peer *peer, const struct wire_message *message)
   replica_id (peer->replica, self);
   buf_clear (&peer->request);
   wire_start (&peer->request, self);
-  if (peer->rotates)
-    {
-      struct wire_message rotate = { .type = WIRE_ROTATE };
+  if (peer->rotates) {
+    struct wire_message rotate = { .type = WIRE_ROTATE };
 
-      rotate.as.rotate.expected = slice_make (
-          peer->rotate_from, peer->rotate_from_set ? WIRE_TOKEN_SIZE : 0);
-      rotate.as.rotate.next = slice_make (peer->rotate_to, WIRE_TOKEN_SIZE);
-      wire_encode (&peer->request, &rotate);
-    }
+    rotate.as.rotate.expected = slice_make (
+        peer->rotate_from, peer->rotate_from_set ? WIRE_TOKEN_SIZE : 0);
+    rotate.as.rotate.next = slice_make (peer->rotate_to, WIRE_TOKEN_SIZE);
+    wire_encode (&peer->request, &rotate);
+  }
   if (message)
     wire_encode (&peer->request, message);
   wire_seal (&peer->request);
@@ -84,8 +85,10 @@ open_reply (struct peer *peer, struct tally_slice *rest,
   if (status != TALLY_OK)
     return error_set (err, status, "%s: %s", peer->channel->name, err->text);
   if (peer->has_far && memcmp (far, peer->far, sizeof far) != 0)
-    return error_set (err, TALLY_AGAIN, "%s: became another replica while it "
-                      "was synced", peer->channel->name);
+    return error_set (err, TALLY_AGAIN,
+                      "%s: became another replica while it "
+                      "was synced",
+                      peer->channel->name);
   memcpy (peer->far, far, sizeof far);
   peer->has_far = true;
   return TALLY_OK;
@@ -125,15 +128,14 @@ call (struct peer *peer, const struct wire_message *message,
   peer->round_trips += status == TALLY_OK;
   if (status == TALLY_OK)
     status = open_reply (peer, &rest, err);
-  if (status == TALLY_OK && peer->rotates)
-    {
-      status = next_reply (peer, &rest, WIRE_ROTATED, reply, err);
-      if (status == TALLY_OK)
-        peer->rotates = false;
-    }
+  if (status == TALLY_OK && peer->rotates) {
+    status = next_reply (peer, &rest, WIRE_ROTATED, reply, err);
+    if (status == TALLY_OK)
+      peer->rotates = false;
+  }
   if (status == TALLY_OK && message)
-    status = next_reply (peer, &rest,
-                         (enum wire_type) (message->type + 16), reply, err);
+    status = next_reply (peer, &rest, (enum wire_type) (message->type + 16),
+                         reply, err);
   return status;
 }
 
@@ -194,9 +196,9 @@ static int
 take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
               struct tally_error *err)
 {
-  out->verdict = (enum wire_verdict) welcome->verdict;
-  out->collections
-    = calloc (welcome->n_collections + 1, sizeof *out->collections);
+  out->verdict = (enum wire_verdict)welcome->verdict;
+  out->collections =
+      calloc (welcome->n_collections + 1, sizeof *out->collections);
   if (!out->collections)
     return error_nomem (err);
   for (size_t i = 0; i < welcome->n_collections; i++)
@@ -230,8 +232,8 @@ hello_folder (struct peer *peer, const struct wire_hello *hello,
   for (size_t i = 0; i < n; i++)
     if (!add_collection (out, slice_text (names[i])))
       return error_nomem (err);
-  out->verdict = folder_is_ahead (peer->folder) ? WIRE_PAIR_BROKEN
-                                                : WIRE_PAIR_CURRENT;
+  out->verdict =
+      folder_is_ahead (peer->folder) ? WIRE_PAIR_BROKEN : WIRE_PAIR_CURRENT;
   return TALLY_OK;
 }
 
@@ -246,20 +248,18 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
   memset (out, 0, sizeof *out);
   if (channel_is_folder (peer->channel))
     status = hello_folder (peer, hello, out, err);
-  else
-    {
-      message.as.hello = *hello;
-      message.as.hello.wall_ms = before;
-      status = call (peer, &message, &reply, err);
-      after = replica_wall_ms (peer->replica);
-      if (status == TALLY_OK)
-        {
-          out->skew_ms = (int64_t) reply.as.welcome.wall_ms
-                         - (int64_t) (before + (after - before) / 2);
-          status = take_welcome (out, &reply.as.welcome, err);
-        }
-      wire_message_free (&reply);
+  else {
+    message.as.hello = *hello;
+    message.as.hello.wall_ms = before;
+    status = call (peer, &message, &reply, err);
+    after = replica_wall_ms (peer->replica);
+    if (status == TALLY_OK) {
+      out->skew_ms = (int64_t)reply.as.welcome.wall_ms
+                     - (int64_t)(before + (after - before) / 2);
+      status = take_welcome (out, &reply.as.welcome, err);
     }
+    wire_message_free (&reply);
+  }
   if (status != TALLY_OK)
     peer_welcome_free (out);
   return status;
@@ -281,7 +281,7 @@ static void
 set_cursor (struct buf *cursor, uint64_t value)
 {
   buf_clear (cursor);
-  buf_addf (cursor, "%llu", (unsigned long long) value);
+  buf_addf (cursor, "%llu", (unsigned long long)value);
   buf_add_byte (cursor, '\0');
 }
 
@@ -292,8 +292,10 @@ read_cursor (const struct peer *peer, const char *text, uint64_t *value,
   *value = 0;
   if (text[0] == '\0' || note_number (slice_text (text), value))
     return TALLY_OK;
-  return error_set (err, TALLY_CORRUPT, "%s: the checkpoint for %s is "
-                    "damaged", peer->replica->name, peer->channel->name);
+  return error_set (err, TALLY_CORRUPT,
+                    "%s: the checkpoint for %s is "
+                    "damaged",
+                    peer->replica->name, peer->channel->name);
 }
 
 int
@@ -331,13 +333,13 @@ int
 peer_check_doc (struct tally_doc *doc, struct tally_error *err)
 {
   struct state state;
-  int status = state_decode (&state, doc->flags & TALLY_DOC_DELETED,
-                             doc->meta, doc->body, err);
+  int status = state_decode (&state, doc->flags & TALLY_DOC_DELETED, doc->meta,
+                             doc->body, err);
 
   if (status != TALLY_OK)
     return error_set (err, status == TALLY_CORRUPT ? TALLY_INVALID : status,
-                      "document \"%.*s\": %s", (int) doc->id.size,
-                      doc->id.data, err->text);
+                      "document \"%.*s\": %s", (int)doc->id.size, doc->id.data,
+                      err->text);
   status = state_check (&state, doc->id, err);
   if (status == TALLY_OK)
     state_rev (&state, doc->id, doc->rev);
@@ -353,19 +355,18 @@ take_docs (struct peer *peer, struct wire_docs *in,
 {
   size_t at = 0;
 
-  for (size_t i = 0; i < in->n; i++)
-    {
-      struct tally_error why = { 0 };
+  for (size_t i = 0; i < in->n; i++) {
+    struct tally_error why = { 0 };
 
-      while (at < in->answered && !slice_equal (ids[at], in->docs[i].id))
-        at++;
-      if (at++ >= in->answered)
-        return strange (peer, err);
-      if (peer_check_doc (&in->docs[i], &why) == TALLY_OK)
-        doclist_add (docs, &in->docs[i]);
-      else if (bad->status == TALLY_OK)
-        error_set (bad, why.status, "%s: %s", peer->channel->name, why.text);
-    }
+    while (at < in->answered && !slice_equal (ids[at], in->docs[i].id))
+      at++;
+    if (at++ >= in->answered)
+      return strange (peer, err);
+    if (peer_check_doc (&in->docs[i], &why) == TALLY_OK)
+      doclist_add (docs, &in->docs[i]);
+    else if (bad->status == TALLY_OK)
+      error_set (bad, why.status, "%s: %s", peer->channel->name, why.text);
+  }
   return docs->failed ? error_nomem (err) : TALLY_OK;
 }
 
@@ -385,12 +386,12 @@ peer_get (struct peer *peer, const char *collection,
   if (peer->folder)
     return folder_get (peer->folder, ids, n, docs, err);
   message.as.get.collection = slice_text (collection);
-  message.as.get.ids = (struct tally_slice *) ids;
+  message.as.get.ids = (struct tally_slice *)ids;
   message.as.get.n = n < WIRE_HEADERS_MAX ? n : WIRE_HEADERS_MAX;
   status = call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
-  *answered = (size_t) reply.as.docs.answered;
+  *answered = (size_t)reply.as.docs.answered;
   if (*answered == 0 || *answered > message.as.get.n)
     status = strange (peer, err);
   else
@@ -410,39 +411,34 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
   int status;
 
   memset (outcomes, 0, n * sizeof *outcomes);
-  if (peer->folder)
-    {
-      for (size_t i = 0; i < n; i++)
-        outcomes[i].has_rev = true;
-      return folder_put (peer->folder, collection, docs, n, err);
-    }
+  if (peer->folder) {
+    for (size_t i = 0; i < n; i++)
+      outcomes[i].has_rev = true;
+    return folder_put (peer->folder, collection, docs, n, err);
+  }
   message.as.put.collection = slice_text (collection);
   message.as.put.flags = flags;
-  message.as.put.docs = (struct tally_doc *) docs;
-  message.as.put.bases = (struct tally_slice *) bases;
+  message.as.put.docs = (struct tally_doc *)docs;
+  message.as.put.bases = (struct tally_slice *)bases;
   message.as.put.n = n;
   status = TALLY_OK;
-  if (cursor)
-    {
-      message.as.put.flags |= WIRE_PUT_CURSOR;
-      status
-        = read_cursor (peer, cursor->data, &message.as.put.cursor, err);
-    }
+  if (cursor) {
+    message.as.put.flags |= WIRE_PUT_CURSOR;
+    status = read_cursor (peer, cursor->data, &message.as.put.cursor, err);
+  }
   if (status == TALLY_OK)
     status = call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
   if (stored->n != n)
     status = strange (peer, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    {
-      outcomes[i].status = stored->statuses[i];
-      outcomes[i].has_rev = stored->revs[i].size == TALLY_REV_SIZE;
-      if (outcomes[i].has_rev)
-        memcpy (outcomes[i].rev, stored->revs[i].data, TALLY_REV_SIZE);
-    }
-  if (status == TALLY_OK && cursor
-      && stored->cursor > message.as.put.cursor)
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    outcomes[i].status = stored->statuses[i];
+    outcomes[i].has_rev = stored->revs[i].size == TALLY_REV_SIZE;
+    if (outcomes[i].has_rev)
+      memcpy (outcomes[i].rev, stored->revs[i].data, TALLY_REV_SIZE);
+  }
+  if (status == TALLY_OK && cursor && stored->cursor > message.as.put.cursor)
     set_cursor (cursor, stored->cursor);
   wire_message_free (&reply);
   return status;

@@ -12,8 +12,7 @@
 #include "replica.h"
 #include "wire.h"
 
-struct peer
-{
+struct peer {
   struct channel *channel;
   struct folder *folder; /* NULL: somebody answers */
   struct replica *replica;
@@ -31,8 +30,7 @@ struct peer
   struct buf request, reply;
 };
 
-struct peer_welcome
-{
+struct peer_welcome {
   enum wire_verdict verdict;
   int64_t skew_ms;    /* the far clock less ours, half the way back off */
   char **collections; /* n names that sync */
@@ -73,9 +71,8 @@ int peer_get (struct peer *peer, const char *collection,
               struct doclist *docs, struct tally_error *bad,
               struct tally_error *err);
 
-struct peer_outcome
-{
-  int status;   /* see wire_stored */
+struct peer_outcome {
+  int status; /* see wire_stored */
   bool has_rev;
   unsigned char rev[TALLY_REV_SIZE];
 };

@@ -15,27 +15,24 @@ add_item (struct plan *plan, enum plan_action action,
 {
   struct plan_item *item;
 
-  if (plan->count == plan->capacity)
-    {
-      size_t capacity = plan->capacity ? plan->capacity * 2 : 64;
-      struct plan_item *items
-        = realloc (plan->items, capacity * sizeof *items);
+  if (plan->count == plan->capacity) {
+    size_t capacity = plan->capacity ? plan->capacity * 2 : 64;
+    struct plan_item *items = realloc (plan->items, capacity * sizeof *items);
 
-      if (!items)
-        return NULL;
-      plan->items = items;
-      plan->capacity = capacity;
-    }
+    if (!items)
+      return NULL;
+    plan->items = items;
+    plan->capacity = capacity;
+  }
   item = &plan->items[plan->count++];
   memset (item, 0, sizeof *item);
   item->action = action;
   item->id = header->id;
   item->deleted = header->flags & TALLY_DOC_DELETED;
-  if (local)
-    {
-      item->local_seq = local->seq;
-      memcpy (item->local_rev, local->rev, TALLY_REV_SIZE);
-    }
+  if (local) {
+    item->local_seq = local->seq;
+    memcpy (item->local_rev, local->rev, TALLY_REV_SIZE);
+  }
   return item;
 }
 
@@ -62,14 +59,13 @@ plan_compile (struct plan *plan, const struct doclist *remote,
   bool good = true;
 
   plan->count = 0;
-  for (size_t i = 0; i < remote->count && good; i++)
-    {
-      const struct tally_doc *theirs = &remote->docs[i];
-      const struct tally_doc *ours = doclist_next_if (local, &at, theirs->id);
+  for (size_t i = 0; i < remote->count && good; i++) {
+    const struct tally_doc *theirs = &remote->docs[i];
+    const struct tally_doc *ours = doclist_next_if (local, &at, theirs->id);
 
-      good = idmap_add (&ids, theirs->id, i, NULL)
-             && add_item (plan, judge (theirs, ours, rules), theirs, ours);
-    }
+    good = idmap_add (&ids, theirs->id, i, NULL)
+           && add_item (plan, judge (theirs, ours, rules), theirs, ours);
+  }
   for (size_t i = 0; i < changed->count && good; i++)
     if (idmap_find (&ids, changed->docs[i].id) == IDMAP_NONE)
       good = add_item (plan, PLAN_PUSH, &changed->docs[i], &changed->docs[i]);

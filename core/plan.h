@@ -9,33 +9,32 @@
 
 #include "doclist.h"
 
-enum plan_action
-{
+enum plan_action {
   PLAN_EQUAL, /* both have the same */
   PLAN_PULL,  /* take theirs over what is here */
   PLAN_MERGE, /* both may have changed */
   PLAN_PUSH   /* offer ours */
 };
 
-struct plan_item
-{
+struct plan_item {
   enum plan_action action;
-  struct tally_slice id; /* lives as long as the headers */
-  bool deleted;          /* what moves is a tombstone */
-  uint64_t local_seq;    /* 0: not here */
+  struct tally_slice id;                   /* lives as long as the headers */
+  bool deleted;                            /* what moves is a tombstone */
+  uint64_t local_seq;                      /* 0: not here */
   unsigned char local_rev[TALLY_REV_SIZE]; /* zero: not here */
 };
 
-struct plan
-{
+struct plan {
   struct plan_item *items;
   size_t count, capacity;
 };
 
-#define PLAN_INIT {0}
+#define PLAN_INIT \
+  {               \
+    0             \
+  }
 
-struct plan_rules
-{
+struct plan_rules {
   /* Local changes up to here are known over there, and theirs went into what
    * is here: with an unbroken pair's cursor.  0: nothing is known. */
   uint64_t local_cursor;
@@ -48,8 +47,7 @@ struct plan_rules
  * here, in the same order; changed: headers that changed here.  False: out of
  * memory. */
 bool plan_compile (struct plan *plan, const struct doclist *remote,
-                   const struct doclist *local,
-                   const struct doclist *changed,
+                   const struct doclist *local, const struct doclist *changed,
                    const struct plan_rules *rules);
 
 size_t plan_count (const struct plan *plan, enum plan_action action);

@@ -13,23 +13,14 @@
 #include "nearest.h"
 #include "query.h"
 
-struct query
-{
+struct query {
   struct buf text;
 };
 
-enum operator
-{
-  OP_EQ,
-  OP_NE,
-  OP_GT,
-  OP_GTE,
-  OP_LT,
-  OP_LTE
-};
+enum operator{ OP_EQ, OP_NE, OP_GT, OP_GTE, OP_LT, OP_LTE };
 
-static const char *const operators[]
-    = { "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", NULL };
+static const char *const operators[] = { "$eq", "$ne",  "$gt", "$gte",
+                                         "$lt", "$lte", NULL };
 
 /* ---- values ------------------------------------------------------------- */
 
@@ -38,21 +29,20 @@ rank (struct tally_slice value)
 {
   if (!value.data)
     return 0;
-  switch (json_type (value))
-    {
-    case JSON_NULL:
-      return 1;
-    case JSON_NUMBER:
-      return 2;
-    case JSON_STRING:
-      return 3;
-    case JSON_BOOL:
-      return 4;
-    case JSON_ARRAY:
-      return 5;
-    default:
-      return 6;
-    }
+  switch (json_type (value)) {
+  case JSON_NULL:
+    return 1;
+  case JSON_NUMBER:
+    return 2;
+  case JSON_STRING:
+    return 3;
+  case JSON_BOOL:
+    return 4;
+  case JSON_ARRAY:
+    return 5;
+  default:
+    return 6;
+  }
 }
 
 static int
@@ -67,18 +57,17 @@ array_cmp (struct tally_slice a, struct tally_slice b)
 {
   struct tally_slice x, y;
 
-  for (;;)
-    {
-      bool has_x = json_next_element (&a, &x);
-      bool has_y = json_next_element (&b, &y);
-      int order;
+  for (;;) {
+    bool has_x = json_next_element (&a, &x);
+    bool has_y = json_next_element (&b, &y);
+    int order;
 
-      if (!has_x || !has_y)
-        return has_x - has_y;
-      order = query_value_cmp (x, y);
-      if (order != 0)
-        return order;
-    }
+    if (!has_x || !has_y)
+      return has_x - has_y;
+    order = query_value_cmp (x, y);
+    if (order != 0)
+      return order;
+  }
 }
 
 static int
@@ -86,20 +75,19 @@ object_cmp (struct tally_slice a, struct tally_slice b)
 {
   struct json_member x, y;
 
-  for (;;)
-    {
-      bool has_x = json_next_member (&a, &x);
-      bool has_y = json_next_member (&b, &y);
-      int order;
+  for (;;) {
+    bool has_x = json_next_member (&a, &x);
+    bool has_y = json_next_member (&b, &y);
+    int order;
 
-      if (!has_x || !has_y)
-        return has_x - has_y;
-      order = json_key_cmp (x.key, y.key);
-      if (order == 0)
-        order = query_value_cmp (x.value, y.value);
-      if (order != 0)
-        return order;
-    }
+    if (!has_x || !has_y)
+      return has_x - has_y;
+    order = json_key_cmp (x.key, y.key);
+    if (order == 0)
+      order = query_value_cmp (x.value, y.value);
+    if (order != 0)
+      return order;
+  }
 }
 
 int
@@ -109,20 +97,19 @@ query_value_cmp (struct tally_slice a, struct tally_slice b)
 
   if (rank_a != rank_b)
     return rank_a - rank_b;
-  switch (rank_a)
-    {
-    case 2:
-      return json_number_cmp (a, b);
-    case 3:
-      return string_cmp (a, b);
-    case 5:
-      return array_cmp (a, b);
-    case 6:
-      return object_cmp (a, b);
-    default:
-      /* false comes before true, bytewise too. */
-      return slice_cmp (a, b);
-    }
+  switch (rank_a) {
+  case 2:
+    return json_number_cmp (a, b);
+  case 3:
+    return string_cmp (a, b);
+  case 5:
+    return array_cmp (a, b);
+  case 6:
+    return object_cmp (a, b);
+  default:
+    /* false comes before true, bytewise too. */
+    return slice_cmp (a, b);
+  }
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -142,17 +129,18 @@ unknown_operator (struct tally_slice key, struct tally_error *err)
   char word[32];
   const char *near;
 
-  if (key.size < sizeof word)
-    {
-      memcpy (word, key.data, key.size);
-      word[key.size] = '\0';
-      near = nearest (word, operators);
-      if (near)
-        return error_set (err, TALLY_INVALID, "query: unknown operator "
-                          "\"%s\"; did you mean \"%s\"?", word, near);
-    }
+  if (key.size < sizeof word) {
+    memcpy (word, key.data, key.size);
+    word[key.size] = '\0';
+    near = nearest (word, operators);
+    if (near)
+      return error_set (err, TALLY_INVALID,
+                        "query: unknown operator "
+                        "\"%s\"; did you mean \"%s\"?",
+                        word, near);
+  }
   return error_set (err, TALLY_INVALID, "query: unknown operator \"%.*s\"",
-                    (int) key.size, key.data);
+                    (int)key.size, key.data);
 }
 
 static bool
@@ -173,18 +161,18 @@ check_condition (struct tally_slice value, bool *operators_only,
   *operators_only = false;
   if (json_type (value) != JSON_OBJECT)
     return TALLY_OK;
-  while (json_next_member (&rest, &member))
-    {
-      members++;
-      if (!is_operator (member.key))
-        continue;
-      found++;
-      if (find_operator (member.key) < 0)
-        return unknown_operator (member.key, err);
-    }
+  while (json_next_member (&rest, &member)) {
+    members++;
+    if (!is_operator (member.key))
+      continue;
+    found++;
+    if (find_operator (member.key) < 0)
+      return unknown_operator (member.key, err);
+  }
   *operators_only = found > 0;
   if (found > 0 && found < members)
-    return error_set (err, TALLY_INVALID, "query: operators and fields in "
+    return error_set (err, TALLY_INVALID,
+                      "query: operators and fields in "
                       "one condition");
   return TALLY_OK;
 }
@@ -198,20 +186,20 @@ check_query (const struct query *query, struct tally_error *err)
 
   if (json_type (rest) != JSON_OBJECT)
     return error_set (err, TALLY_INVALID, "query: is not an object");
-  while (json_next_member (&rest, &member))
-    {
-      int status;
+  while (json_next_member (&rest, &member)) {
+    int status;
 
-      if (is_operator (member.key))
-        return unknown_operator (member.key, err);
-      if (memchr (member.key.data, '.', member.key.size))
-        return error_set (err, TALLY_INVALID, "query: \"%.*s\": paths into "
-                          "fields are not supported",
-                          (int) member.key.size, member.key.data);
-      status = check_condition (member.value, &ignored, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+    if (is_operator (member.key))
+      return unknown_operator (member.key, err);
+    if (memchr (member.key.data, '.', member.key.size))
+      return error_set (err, TALLY_INVALID,
+                        "query: \"%.*s\": paths into "
+                        "fields are not supported",
+                        (int)member.key.size, member.key.data);
+    status = check_condition (member.value, &ignored, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   return TALLY_OK;
 }
 
@@ -260,23 +248,22 @@ compare (enum operator operator, struct tally_slice value,
   if (!value.data)
     value = null;
   order = query_value_cmp (value, with);
-  if (operator == OP_EQ)
+  if (operator== OP_EQ)
     return order == 0;
-  if (operator == OP_NE)
+  if (operator== OP_NE)
     return order != 0;
   if (rank (value) != rank (with))
     return false;
-  switch (operator)
-    {
-    case OP_GT:
-      return order > 0;
-    case OP_GTE:
-      return order >= 0;
-    case OP_LT:
-      return order < 0;
-    default:
-      return order <= 0;
-    }
+  switch (operator) {
+  case OP_GT:
+    return order > 0;
+  case OP_GTE:
+    return order >= 0;
+  case OP_LT:
+    return order < 0;
+  default:
+    return order <= 0;
+  }
 }
 
 static bool
@@ -290,7 +277,7 @@ match_condition (struct tally_slice value, struct tally_slice condition)
   if (!operators_only)
     return compare (OP_EQ, value, condition);
   while (json_next_member (&condition, &member))
-    if (!compare ((enum operator) find_operator (member.key), value,
+    if (!compare ((enum operator)find_operator (member.key), value,
                   member.value))
       return false;
   return true;
@@ -302,13 +289,12 @@ query_match (const struct query *query, struct tally_slice document)
   struct tally_slice rest = buf_slice (&query->text), value;
   struct json_member member;
 
-  while (json_next_member (&rest, &member))
-    {
-      if (!json_find_member (document, member.key, &value))
-        value = slice_make (NULL, 0);
-      if (!match_condition (value, member.value))
-        return false;
-    }
+  while (json_next_member (&rest, &member)) {
+    if (!json_find_member (document, member.key, &value))
+      value = slice_make (NULL, 0);
+    if (!match_condition (value, member.value))
+      return false;
+  }
   return true;
 }
 
@@ -321,36 +307,35 @@ field_list_parse (struct field_list *out, const char *text, bool signs,
   memset (out, 0, sizeof *out);
   if (!text)
     return TALLY_OK;
-  for (;;)
-    {
-      const char *end = text + strcspn (text, ",");
-      bool descending = signs && text[0] == '-';
-      struct field_name *fields = realloc (
-          out->fields, (out->count + 1) * sizeof *fields);
-      struct field_name *field;
-      struct buf quoted = BUF_INIT;
-      struct tally_slice name;
+  for (;;) {
+    const char *end = text + strcspn (text, ",");
+    bool descending = signs && text[0] == '-';
+    struct field_name *fields =
+        realloc (out->fields, (out->count + 1) * sizeof *fields);
+    struct field_name *field;
+    struct buf quoted = BUF_INIT;
+    struct tally_slice name;
 
-      if (!fields)
-        return error_nomem (err);
-      out->fields = fields;
-      text += descending;
-      name = slice_make (text, (size_t) (end - text));
-      if (end == text || !utf8_valid (name))
-        return error_set (err, TALLY_INVALID, "fields: an empty or bad name");
-      json_encode_string (&quoted, name);
-      field = &fields[out->count++];
-      memset (field, 0, sizeof *field);
-      field->descending = descending;
-      if (!quoted.failed)
-        buf_add (&field->key, quoted.data + 1, quoted.size - 2);
-      buf_free (&quoted);
-      if (quoted.failed || field->key.failed)
-        return error_nomem (err);
-      if (!*end)
-        return TALLY_OK;
-      text = end + 1;
-    }
+    if (!fields)
+      return error_nomem (err);
+    out->fields = fields;
+    text += descending;
+    name = slice_make (text, (size_t)(end - text));
+    if (end == text || !utf8_valid (name))
+      return error_set (err, TALLY_INVALID, "fields: an empty or bad name");
+    json_encode_string (&quoted, name);
+    field = &fields[out->count++];
+    memset (field, 0, sizeof *field);
+    field->descending = descending;
+    if (!quoted.failed)
+      buf_add (&field->key, quoted.data + 1, quoted.size - 2);
+    buf_free (&quoted);
+    if (quoted.failed || field->key.failed)
+      return error_nomem (err);
+    if (!*end)
+      return TALLY_OK;
+    text = end + 1;
+  }
 }
 
 void
@@ -376,15 +361,13 @@ int
 field_list_cmp (const struct field_list *sort, struct tally_slice a,
                 struct tally_slice b)
 {
-  for (size_t i = 0; i < sort->count; i++)
-    {
-      const struct field_name *field = &sort->fields[i];
-      int order
-        = query_value_cmp (field_of (a, field), field_of (b, field));
+  for (size_t i = 0; i < sort->count; i++) {
+    const struct field_name *field = &sort->fields[i];
+    int order = query_value_cmp (field_of (a, field), field_of (b, field));
 
-      if (order != 0)
-        return field->descending ? -order : order;
-    }
+    if (order != 0)
+      return field->descending ? -order : order;
+  }
   return 0;
 }
 

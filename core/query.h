@@ -24,13 +24,11 @@ bool query_match (const struct query *query, struct tally_slice document);
 int query_value_cmp (struct tally_slice a, struct tally_slice b);
 
 /* What `sort` and `fields` name: "F,-G" as raw canonical keys. */
-struct field_list
-{
-  struct field_name
-  {
+struct field_list {
+  struct field_name {
     struct buf key;
     bool descending;
-  } *fields;
+  } * fields;
   size_t count;
 };
 

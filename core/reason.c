@@ -7,8 +7,7 @@
 
 #include "reason.h"
 
-static const struct
-{
+static const struct {
   int number;
   const char *text;
 } reasons[] = {

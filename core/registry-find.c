@@ -18,8 +18,7 @@
 #include "registry-internal.h"
 
 /* A driver of another kind is looked for, too, so as to say so. */
-static const struct
-{
+static const struct {
   const char *prefix;
   enum driver_kind kind;
 } file_names[] = {
@@ -59,8 +58,7 @@ join (const char *dir, const char *prefix, const char *name,
 /* ---- lists of names ---------------------------------------------------- */
 
 /* Owned texts, ends with NULL. */
-struct names
-{
+struct names {
   char **texts;
   size_t count;
 };
@@ -77,8 +75,8 @@ free_names (struct names *names)
 static bool
 add_name (struct names *names, const char *name)
 {
-  char **texts
-      = realloc (names->texts, (names->count + 2) * sizeof *names->texts);
+  char **texts =
+      realloc (names->texts, (names->count + 2) * sizeof *names->texts);
 
   if (!texts)
     return false;
@@ -93,7 +91,7 @@ add_name (struct names *names, const char *name)
 static int
 compare_names (const void *a, const void *b)
 {
-  return strcmp (*(char *const *) a, *(char *const *) b);
+  return strcmp (*(char *const *)a, *(char *const *)b);
 }
 
 static void
@@ -146,14 +144,13 @@ list_names (struct names *names, const struct registry *registry)
   for (entry = registry->entries; ok && entry; entry = entry->next)
     if (!entry->path)
       ok = add_name (names, entry->driver.name);
-  for (i = 0; ok && registry->dirs[i]; i++)
-    {
-      ok = list_files (&files, registry->dirs[i]);
-      for (j = 0; ok && j < files.count; j++)
-        if (module_file_name (name, files.texts[j]))
-          ok = add_name (names, name);
-      free_names (&files);
-    }
+  for (i = 0; ok && registry->dirs[i]; i++) {
+    ok = list_files (&files, registry->dirs[i]);
+    for (j = 0; ok && j < files.count; j++)
+      if (module_file_name (name, files.texts[j]))
+        ok = add_name (names, name);
+    free_names (&files);
+  }
   sort_names (names);
   return ok;
 }
@@ -171,12 +168,11 @@ fail_unknown (const struct registry *registry, const char *name,
   size_t i;
   int status = TALLY_CONFIG;
 
-  if (!list_names (&names, registry))
-    {
-      status = error_nomem (err);
-      goto out;
-    }
-  near = nearest (name, (const char *const *) names.texts);
+  if (!list_names (&names, registry)) {
+    status = error_nomem (err);
+    goto out;
+  }
+  near = nearest (name, (const char *const *)names.texts);
   if (near)
     buf_addf (&text, "did you mean \"%s\"?", near);
   else if (names.count == 0)
@@ -202,8 +198,8 @@ static int
 fail_kind (const char *name, enum driver_kind kind, const char *where,
            struct tally_error *err)
 {
-  enum driver_kind other
-      = kind == DRIVER_STORE ? DRIVER_TRANSPORT : DRIVER_STORE;
+  enum driver_kind other =
+      kind == DRIVER_STORE ? DRIVER_TRANSPORT : DRIVER_STORE;
 
   return error_set (err, TALLY_CONFIG, "%s%sdriver \"%s\" is a %s, not a %s",
                     where ? where : "", where ? ": " : "", name,
@@ -228,27 +224,26 @@ load_named (struct registry *registry, const char *path, const char *name,
 /* Looks in one folder for files of the given kind.  TALLY_NOTFOUND: there is
  * none. */
 static int
-find_in_dir (struct registry *registry, const char *dir,
-             enum driver_kind kind, const char *name,
-             struct registry_entry **out, struct tally_error *err)
+find_in_dir (struct registry *registry, const char *dir, enum driver_kind kind,
+             const char *name, struct registry_entry **out,
+             struct tally_error *err)
 {
   int status = TALLY_NOTFOUND;
   size_t i;
 
-  for (i = 0; i < FILE_NAMES && status == TALLY_NOTFOUND; i++)
-    {
-      char *path;
+  for (i = 0; i < FILE_NAMES && status == TALLY_NOTFOUND; i++) {
+    char *path;
 
-      if (kind != DRIVER_ANY && file_names[i].kind != DRIVER_ANY
-          && kind != file_names[i].kind)
-        continue;
-      path = join (dir, file_names[i].prefix, name, ".so");
-      if (!path)
-        return error_nomem (err);
-      if (access (path, F_OK) == 0)
-        status = load_named (registry, path, name, out, err);
-      free (path);
-    }
+    if (kind != DRIVER_ANY && file_names[i].kind != DRIVER_ANY
+        && kind != file_names[i].kind)
+      continue;
+    path = join (dir, file_names[i].prefix, name, ".so");
+    if (!path)
+      return error_nomem (err);
+    if (access (path, F_OK) == 0)
+      status = load_named (registry, path, name, out, err);
+    free (path);
+  }
   return status;
 }
 
@@ -267,19 +262,18 @@ find_in_dirs (struct registry *registry, enum driver_kind kind,
 
 static int
 find_by_name (struct registry *registry, enum driver_kind kind,
-              const char *name, const char *where,
-              struct registry_entry **out, struct tally_error *err)
+              const char *name, const char *where, struct registry_entry **out,
+              struct tally_error *err)
 {
   struct registry_entry *entry, *other = NULL;
   int status;
 
   for (entry = registry->entries; entry; entry = entry->next)
-    if (!entry->path && strcmp (entry->driver.name, name) == 0)
-      {
-        *out = other = entry;
-        if (is_kind (&entry->driver, kind))
-          return TALLY_OK;
-      }
+    if (!entry->path && strcmp (entry->driver.name, name) == 0) {
+      *out = other = entry;
+      if (is_kind (&entry->driver, kind))
+        return TALLY_OK;
+    }
   if (!module_name_valid (name))
     return fail_unknown (registry, name, where, err);
 
@@ -306,12 +300,11 @@ registry_find (struct registry *registry, enum driver_kind kind,
   pthread_mutex_lock (&registry->mutex);
   if (!strchr (name, '/'))
     status = find_by_name (registry, kind, name, where, &entry, err);
-  else
-    {
-      status = registry_load (registry, name, &entry, err);
-      if (status == TALLY_OK && !is_kind (&entry->driver, kind))
-        status = fail_kind (name, kind, where, err);
-    }
+  else {
+    status = registry_load (registry, name, &entry, err);
+    if (status == TALLY_OK && !is_kind (&entry->driver, kind))
+      status = fail_kind (name, kind, where, err);
+  }
   pthread_mutex_unlock (&registry->mutex);
   if (status == TALLY_OK)
     *driver = &entry->driver;
@@ -373,12 +366,11 @@ registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
 
   pthread_mutex_lock (&registry->mutex);
   for (entry = registry->entries; result == 0 && entry; entry = entry->next)
-    if (!entry->path)
-      {
-        item.name = entry->driver.name;
-        item.driver = &entry->driver;
-        result = fn (ctx, &item) != 0;
-      }
+    if (!entry->path) {
+      item.name = entry->driver.name;
+      item.driver = &entry->driver;
+      result = fn (ctx, &item) != 0;
+    }
   for (i = 0; result == 0 && registry->dirs[i]; i++)
     result = tell_dir (registry, registry->dirs[i], fn, ctx, err);
   pthread_mutex_unlock (&registry->mutex);

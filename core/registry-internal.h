@@ -8,8 +8,7 @@
 #include "driver-check.h"
 #include "registry.h"
 
-struct registry_entry
-{
+struct registry_entry {
   struct registry_entry *next;
   struct driver driver;
   struct driver_tables tables;
@@ -17,8 +16,7 @@ struct registry_entry
   char *path;
 };
 
-struct registry
-{
+struct registry {
   pthread_mutex_t mutex; /* guards entries; the dirs never change */
   struct registry_entry *entries;
   char **dirs; /* ends with NULL */

@@ -21,8 +21,7 @@
 #define ABI_AHEAD 32
 
 /* One for each driver of this process; they are never unloaded either. */
-struct driver_lock
-{
+struct driver_lock {
   struct driver_lock *next;
   const struct tally_driver *table;
   pthread_mutex_t mutex;
@@ -48,11 +47,10 @@ make_lock (const struct tally_driver *table)
   lock = calloc (1, sizeof *lock);
   if (!lock)
     return NULL;
-  if (pthread_mutex_init (&lock->mutex, NULL) != 0)
-    {
-      free (lock);
-      return NULL;
-    }
+  if (pthread_mutex_init (&lock->mutex, NULL) != 0) {
+    free (lock);
+    return NULL;
+  }
   lock->table = table;
   lock->next = process_locks;
   process_locks = lock;
@@ -95,14 +93,13 @@ fail_symbol (lt_dlhandle handle, const char *path, struct tally_error *err)
   char symbol[32];
   int abi;
 
-  for (abi = 0; abi < TALLY_DRIVER_ABI + ABI_AHEAD; abi++)
-    {
-      snprintf (symbol, sizeof symbol, "tally_driver_%d", abi);
-      if (abi != TALLY_DRIVER_ABI && lt_dlsym (handle, symbol))
-        return error_set (err, TALLY_CONFIG,
-                          "%s: built for driver ABI %d, this tally has %d",
-                          path, abi, TALLY_DRIVER_ABI);
-    }
+  for (abi = 0; abi < TALLY_DRIVER_ABI + ABI_AHEAD; abi++) {
+    snprintf (symbol, sizeof symbol, "tally_driver_%d", abi);
+    if (abi != TALLY_DRIVER_ABI && lt_dlsym (handle, symbol))
+      return error_set (err, TALLY_CONFIG,
+                        "%s: built for driver ABI %d, this tally has %d", path,
+                        abi, TALLY_DRIVER_ABI);
+  }
   return error_set (err, TALLY_CONFIG,
                     "%s: no tally_driver_%d in it: not a tally driver", path,
                     TALLY_DRIVER_ABI);
@@ -178,28 +175,25 @@ add_entry (struct registry *registry, const struct tally_driver *table,
 
   if (entry && path)
     entry->path = strdup (path);
-  if (!entry || (path && !entry->path))
-    {
-      free_entry (entry);
-      return error_nomem (err);
-    }
+  if (!entry || (path && !entry->path)) {
+    free_entry (entry);
+    return error_nomem (err);
+  }
   entry->table = table;
   status = driver_check (&entry->tables, table, object, err);
-  if (status == TALLY_OK)
-    {
-      pthread_mutex_lock (&process_mutex);
-      lock = make_lock (table);
-      pthread_mutex_unlock (&process_mutex);
-      if (!lock)
-        status = error_nomem (err);
-      else
-        entry->driver.lock = &lock->mutex;
-    }
-  if (status != TALLY_OK)
-    {
-      free_entry (entry);
-      return status;
-    }
+  if (status == TALLY_OK) {
+    pthread_mutex_lock (&process_mutex);
+    lock = make_lock (table);
+    pthread_mutex_unlock (&process_mutex);
+    if (!lock)
+      status = error_nomem (err);
+    else
+      entry->driver.lock = &lock->mutex;
+  }
+  if (status != TALLY_OK) {
+    free_entry (entry);
+    return status;
+  }
 
   fill_driver (entry);
   for (end = &registry->entries; *end;)
@@ -218,11 +212,10 @@ registry_load (struct registry *registry, const char *path,
   int status;
 
   for (entry = registry->entries; entry; entry = entry->next)
-    if (entry->path && strcmp (entry->path, path) == 0)
-      {
-        *out = entry;
-        return TALLY_OK;
-      }
+    if (entry->path && strcmp (entry->path, path) == 0) {
+      *out = entry;
+      return TALLY_OK;
+    }
 
   status = module_vet (path, err);
   if (status != TALLY_OK)
@@ -250,14 +243,13 @@ registry_add (struct registry *registry, const struct tally_driver *table,
     if (!old->path && table->name
         && strcmp (old->driver.name, table->name) == 0
         && ((old->driver.store && table->store)
-            || (old->driver.transport && table->transport)))
-      {
-        status = error_set (err, TALLY_CONFIG,
-                            "driver \"%s\": another of that name is "
-                            "registered already",
-                            table->name);
-        goto out;
-      }
+            || (old->driver.transport && table->transport))) {
+      status = error_set (err, TALLY_CONFIG,
+                          "driver \"%s\": another of that name is "
+                          "registered already",
+                          table->name);
+      goto out;
+    }
   status = add_entry (registry, table, NULL, &entry, err);
 
 out:
@@ -278,16 +270,15 @@ copy_dirs (struct registry *registry, const char *const *dirs,
   registry->dirs = calloc (n + 1, sizeof *registry->dirs);
   if (!registry->dirs)
     return error_nomem (err);
-  for (i = 0; i < n; i++)
-    {
-      if (dirs[i][0] != '/')
-        return error_set (err, TALLY_CONFIG,
-                          "%s: a folder of drivers must be an absolute path",
-                          dirs[i]);
-      registry->dirs[i] = strdup (dirs[i]);
-      if (!registry->dirs[i])
-        return error_nomem (err);
-    }
+  for (i = 0; i < n; i++) {
+    if (dirs[i][0] != '/')
+      return error_set (err, TALLY_CONFIG,
+                        "%s: a folder of drivers must be an absolute path",
+                        dirs[i]);
+    registry->dirs[i] = strdup (dirs[i]);
+    if (!registry->dirs[i])
+      return error_nomem (err);
+  }
   return TALLY_OK;
 }
 
@@ -309,18 +300,16 @@ registry_new (const char *const *dirs, struct tally_error *err)
 {
   struct registry *registry = calloc (1, sizeof *registry);
 
-  if (!registry || pthread_mutex_init (&registry->mutex, NULL) != 0)
-    {
-      free (registry);
-      error_nomem (err);
-      return NULL;
-    }
+  if (!registry || pthread_mutex_init (&registry->mutex, NULL) != 0) {
+    free (registry);
+    error_nomem (err);
+    return NULL;
+  }
   if (copy_dirs (registry, dirs, err) != TALLY_OK
-      || start_libltdl (err) != TALLY_OK)
-    {
-      registry_free (registry);
-      return NULL;
-    }
+      || start_libltdl (err) != TALLY_OK) {
+    registry_free (registry);
+    return NULL;
+  }
   return registry;
 }
 
@@ -332,11 +321,10 @@ registry_free (struct registry *registry)
 
   if (!registry)
     return;
-  for (entry = registry->entries; entry; entry = next)
-    {
-      next = entry->next;
-      free_entry (entry);
-    }
+  for (entry = registry->entries; entry; entry = next) {
+    next = entry->next;
+    free_entry (entry);
+  }
   for (i = 0; registry->dirs && registry->dirs[i]; i++)
     free (registry->dirs[i]);
   free (registry->dirs);

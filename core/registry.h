@@ -16,8 +16,7 @@ struct registry;
 /* A driver that passed all checks.  Belongs to its registry.  The tables are
  * copies of full size: a slot that the driver's own header did not know yet
  * reads as NULL. */
-struct driver
-{
+struct driver {
   const char *name;
   const char *version; /* never NULL, may be "" */
   const char *summary; /* never NULL, may be "" */
@@ -31,12 +30,7 @@ struct driver
   pthread_mutex_t *lock;
 };
 
-enum driver_kind
-{
-  DRIVER_ANY = 0,
-  DRIVER_STORE = 1,
-  DRIVER_TRANSPORT = 2
-};
+enum driver_kind { DRIVER_ANY = 0, DRIVER_STORE = 1, DRIVER_TRANSPORT = 2 };
 
 /* The folders (absolute, ends with NULL, searched in this order) are copied;
  * they need not exist. */
@@ -58,16 +52,15 @@ int registry_add (struct registry *registry, const struct tally_driver *table,
  * the kind.  `where` begins a message about the name itself ("tally.ini:5",
  * or NULL).  Everything wrong is TALLY_CONFIG.  Any thread. */
 int registry_find (struct registry *registry, enum driver_kind kind,
-                   const char *name, const char *where,
-                   struct driver **driver, struct tally_error *err);
+                   const char *name, const char *where, struct driver **driver,
+                   struct tally_error *err);
 
 /* What registry_each tells: either driver, or why it is none. */
-struct registry_item
-{
-  const char *name;       /* the driver's, or by the file's name */
-  const char *path;       /* NULL: registered */
+struct registry_item {
+  const char *name; /* the driver's, or by the file's name */
+  const char *path; /* NULL: registered */
   const struct driver *driver;
-  const char *error;      /* when driver is NULL; names the path */
+  const char *error; /* when driver is NULL; names the path */
 };
 
 typedef int registry_each_fn (void *ctx, const struct registry_item *item);

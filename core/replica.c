@@ -32,8 +32,10 @@ checked (const struct replica *replica, int status, struct tally_error *err)
   if (status == TALLY_OK)
     return TALLY_OK;
   if (status > 0 || status < TALLY_CANCELLED)
-    return error_set (err, TALLY_FAILED, "%s: its driver gave the unknown "
-                      "status %d", replica->name, status);
+    return error_set (err, TALLY_FAILED,
+                      "%s: its driver gave the unknown "
+                      "status %d",
+                      replica->name, status);
   if (err && (err->status != status || !err->text[0]))
     return error_set (err, status, "%s: its driver gave no reason",
                       replica->name);
@@ -86,11 +88,10 @@ replica_open (struct replica **out, const struct replica_setup *setup,
     status = open_handle (replica, setup, err);
   if (status == TALLY_OK)
     status = identity_wake (replica, setup, err);
-  if (status != TALLY_OK)
-    {
-      replica_close (replica);
-      return status;
-    }
+  if (status != TALLY_OK) {
+    replica_close (replica);
+    return status;
+  }
   *out = replica;
   return TALLY_OK;
 }
@@ -100,12 +101,11 @@ replica_close (struct replica *replica)
 {
   if (!replica)
     return;
-  if (replica->handle)
-    {
-      enter (replica);
-      replica->ops->close (replica->handle);
-      leave (replica);
-    }
+  if (replica->handle) {
+    enter (replica);
+    replica->ops->close (replica->handle);
+    leave (replica);
+  }
   buf_free (&replica->collections);
   free (replica->clients);
   free (replica->place);
@@ -127,8 +127,8 @@ replica_get (struct replica *replica, const char *collection,
   if (n == 0)
     return TALLY_OK;
   enter (replica);
-  status = replica->ops->get (replica->handle, collection, ids, n, flags,
-                              emit, ctx, err);
+  status = replica->ops->get (replica->handle, collection, ids, n, flags, emit,
+                              ctx, err);
   leave (replica);
   return checked (replica, status, err);
 }
@@ -178,34 +178,34 @@ list_collection (struct replica *replica, const char *name,
     return TALLY_OK;
   pthread_mutex_lock (&replica->identity_lock);
   known = listed (&replica->collections, name);
-  while (!known && status == TALLY_OK)
-    {
-      struct tally_slice before, after;
-      struct buf *names = &replica->collections;
+  while (!known && status == TALLY_OK) {
+    struct tally_slice before, after;
+    struct buf *names = &replica->collections;
 
-      status = replica_note_get (replica, COLLECTIONS_NOTE, names, &known,
-                                 err);
-      if (status != TALLY_OK)
-        break;
-      before = known ? slice_make ("", 0) : slice_make (NULL, 0);
-      if (!well_formed (names))
-        status = error_set (err, TALLY_CORRUPT, "%s: its list of collections "
-                            "is damaged", replica->name);
-      known = status == TALLY_OK && listed (names, name);
-      if (known || status != TALLY_OK)
-        break;
-      /* Room first: the bytes before must not move. */
-      if (buf_reserve (names, strlen (name) + 1) && names->size > 0)
-        before = buf_slice (names);
-      buf_add (names, name, strlen (name) + 1);
-      after = buf_slice (names);
-      status = names->failed ? error_nomem (err)
-                             : replica_note_put (replica, COLLECTIONS_NOTE,
-                                                 &before, &after, err);
-      known = status == TALLY_OK;
-      if (status == TALLY_CONFLICT)
-        status = TALLY_OK;
-    }
+    status = replica_note_get (replica, COLLECTIONS_NOTE, names, &known, err);
+    if (status != TALLY_OK)
+      break;
+    before = known ? slice_make ("", 0) : slice_make (NULL, 0);
+    if (!well_formed (names))
+      status = error_set (err, TALLY_CORRUPT,
+                          "%s: its list of collections "
+                          "is damaged",
+                          replica->name);
+    known = status == TALLY_OK && listed (names, name);
+    if (known || status != TALLY_OK)
+      break;
+    /* Room first: the bytes before must not move. */
+    if (buf_reserve (names, strlen (name) + 1) && names->size > 0)
+      before = buf_slice (names);
+    buf_add (names, name, strlen (name) + 1);
+    after = buf_slice (names);
+    status = names->failed ? error_nomem (err)
+                           : replica_note_put (replica, COLLECTIONS_NOTE,
+                                               &before, &after, err);
+    known = status == TALLY_OK;
+    if (status == TALLY_CONFLICT)
+      status = TALLY_OK;
+  }
   if (status != TALLY_OK)
     buf_clear (&replica->collections);
   pthread_mutex_unlock (&replica->identity_lock);
@@ -215,7 +215,7 @@ list_collection (struct replica *replica, const char *name,
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 static int
@@ -238,24 +238,25 @@ emit_listed (const struct buf *names, tally_emit_name *emit, void *ctx,
 }
 
 int
-replica_collections (struct replica *replica, tally_emit_name *emit,
-                     void *ctx, struct tally_error *err)
+replica_collections (struct replica *replica, tally_emit_name *emit, void *ctx,
+                     struct tally_error *err)
 {
   struct buf names = BUF_INIT;
   bool found;
   int status;
 
-  if (replica->ops->collections)
-    {
-      enter (replica);
-      status = replica->ops->collections (replica->handle, emit, ctx, err);
-      leave (replica);
-      return checked (replica, status, err);
-    }
+  if (replica->ops->collections) {
+    enter (replica);
+    status = replica->ops->collections (replica->handle, emit, ctx, err);
+    leave (replica);
+    return checked (replica, status, err);
+  }
   status = replica_note_get (replica, COLLECTIONS_NOTE, &names, &found, err);
   if (status == TALLY_OK && !well_formed (&names))
-    status = error_set (err, TALLY_CORRUPT, "%s: its list of collections is "
-                        "damaged", replica->name);
+    status = error_set (err, TALLY_CORRUPT,
+                        "%s: its list of collections is "
+                        "damaged",
+                        replica->name);
   if (status == TALLY_OK)
     status = emit_listed (&names, emit, ctx, err);
   buf_free (&names);
@@ -273,12 +274,11 @@ batch_size (const struct replica *replica, const struct tally_entry *entries,
 
   if (replica->ops->max_entries > 0 && replica->ops->max_entries < most)
     most = replica->ops->max_entries;
-  for (i = 0; i < n && i < most; i++)
-    {
-      bytes += entries[i].doc.body.size + entries[i].doc.meta.size;
-      if (bytes > TALLY_BATCH_BYTES && i > 0)
-        break;
-    }
+  for (i = 0; i < n && i < most; i++) {
+    bytes += entries[i].doc.body.size + entries[i].doc.meta.size;
+    if (bytes > TALLY_BATCH_BYTES && i > 0)
+      break;
+  }
   return i;
 }
 
@@ -289,13 +289,12 @@ list_collections_of (struct replica *replica,
 {
   for (size_t i = 0; i < n; i++)
     if (i == 0
-        || strcmp (entries[i].collection, entries[i - 1].collection) != 0)
-      {
-        int status = list_collection (replica, entries[i].collection, err);
+        || strcmp (entries[i].collection, entries[i - 1].collection) != 0) {
+      int status = list_collection (replica, entries[i].collection, err);
 
-        if (status != TALLY_OK)
-          return status;
-      }
+      if (status != TALLY_OK)
+        return status;
+    }
   return TALLY_OK;
 }
 
@@ -307,26 +306,24 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
   int status = list_collections_of (replica, entries, n, err);
   size_t done = 0;
 
-  while (status == TALLY_OK && done < n)
-    {
-      size_t batch = flags & TALLY_PUT_ALL
-                         ? n
-                         : batch_size (replica, entries + done, n - done);
+  while (status == TALLY_OK && done < n) {
+    size_t batch = flags & TALLY_PUT_ALL
+                       ? n
+                       : batch_size (replica, entries + done, n - done);
 
-      enter (replica);
-      status = replica->ops->put (replica->handle, entries + done, batch,
-                                  flags, outcomes + done, err);
-      leave (replica);
-      status = checked (replica, status, err);
-      done += batch;
-    }
+    enter (replica);
+    status = replica->ops->put (replica->handle, entries + done, batch, flags,
+                                outcomes + done, err);
+    leave (replica);
+    status = checked (replica, status, err);
+    done += batch;
+  }
   return status;
 }
 
 /* ---- notes -------------------------------------------------------------- */
 
-struct note_copy
-{
+struct note_copy {
   struct buf *value;
   bool found;
 };
@@ -343,22 +340,20 @@ copy_note (void *ctx, const void *data, size_t size)
 }
 
 int
-replica_note_get (struct replica *replica, const char *key,
-                  struct buf *value, bool *found, struct tally_error *err)
+replica_note_get (struct replica *replica, const char *key, struct buf *value,
+                  bool *found, struct tally_error *err)
 {
   struct note_copy copy = { value, false };
   int status;
 
   buf_clear (value);
-  if (replica->ops->note_get)
-    {
-      enter (replica);
-      status = replica->ops->note_get (replica->handle, key, copy_note, &copy,
-                                       err);
-      leave (replica);
-      status = checked (replica, status, err);
-    }
-  else
+  if (replica->ops->note_get) {
+    enter (replica);
+    status =
+        replica->ops->note_get (replica->handle, key, copy_note, &copy, err);
+    leave (replica);
+    status = checked (replica, status, err);
+  } else
     status = notes_fallback_get (replica, key, copy_note, &copy, err);
   *found = copy.found;
   if (status == TALLY_OK && value->failed)
@@ -376,8 +371,7 @@ replica_note_put (struct replica *replica, const char *key,
   if (!replica->ops->note_put)
     return notes_fallback_put (replica, key, expected, value, err);
   enter (replica);
-  status
-    = replica->ops->note_put (replica->handle, key, expected, value, err);
+  status = replica->ops->note_put (replica->handle, key, expected, value, err);
   leave (replica);
   return checked (replica, status, err);
 }
@@ -391,8 +385,7 @@ replica_note_list (struct replica *replica, const char *prefix,
   if (!replica->ops->note_list)
     return notes_fallback_list (replica, prefix, emit, ctx, err);
   enter (replica);
-  status
-    = replica->ops->note_list (replica->handle, prefix, emit, ctx, err);
+  status = replica->ops->note_list (replica->handle, prefix, emit, ctx, err);
   leave (replica);
   return checked (replica, status, err);
 }

@@ -24,22 +24,20 @@
  * NAME alone elsewhere. */
 #define COLLECTION_TEXT_MAX 256
 
-struct replica_setup
-{
+struct replica_setup {
   const struct driver *driver;
   const struct tally_value *values;
-  unsigned flags;       /* TALLY_OPEN_* */
-  const char *name;     /* for messages */
-  const char *path;     /* where it is stored, or NULL: nowhere */
-  const char *place;    /* what names this machine, run and file; NULL: find
-                           out from path */
-  const struct tally_host *host;   /* lives as long as the replica */
-  const struct time_source *time;  /* NULL: the system's */
+  unsigned flags;    /* TALLY_OPEN_* */
+  const char *name;  /* for messages */
+  const char *path;  /* where it is stored, or NULL: nowhere */
+  const char *place; /* what names this machine, run and file; NULL: find
+                        out from path */
+  const struct tally_host *host;  /* lives as long as the replica */
+  const struct time_source *time; /* NULL: the system's */
   uint64_t max_skew_ms;
 };
 
-struct replica
-{
+struct replica {
   const struct tally_store *ops;
   void *handle;
   pthread_mutex_t *lock; /* held in every call of an op; NULL: not needed */
@@ -91,8 +89,7 @@ int replica_collections (struct replica *replica, tally_emit_name *emit,
 
 /* Fills `value`; *found false: there is none. */
 int replica_note_get (struct replica *replica, const char *key,
-                      struct buf *value, bool *found,
-                      struct tally_error *err);
+                      struct buf *value, bool *found, struct tally_error *err);
 
 /* As note_put in driver.h. */
 int replica_note_put (struct replica *replica, const char *key,

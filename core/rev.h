@@ -17,8 +17,7 @@
 #define REV_HASH_SIZE (TALLY_REV_SIZE - STAMP_SIZE)
 
 static inline void
-rev_to_text (char out[TALLY_REV_TEXT],
-             const unsigned char rev[TALLY_REV_SIZE])
+rev_to_text (char out[TALLY_REV_TEXT], const unsigned char rev[TALLY_REV_SIZE])
 {
   struct stamp stamp;
 
@@ -38,8 +37,8 @@ rev_from_text (unsigned char rev[TALLY_REV_SIZE], const char *text)
   if (strlen (text) != TALLY_REV_TEXT - 1 || text[STAMP_TEXT] != '.'
       || !stamp_from_text (&stamp, text, STAMP_TEXT)
       || sodium_hex2bin (rev + STAMP_SIZE, REV_HASH_SIZE,
-                         text + STAMP_TEXT + 1, 2 * REV_HASH_SIZE, NULL,
-                         &size, NULL)
+                         text + STAMP_TEXT + 1, 2 * REV_HASH_SIZE, NULL, &size,
+                         NULL)
              != 0
       || size != REV_HASH_SIZE)
     return false;

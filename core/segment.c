@@ -33,7 +33,7 @@ take_digits (const char **at, const char *end, uint64_t *value)
 
   *value = 0;
   while (*at < end && **at >= '0' && **at <= '9' && *at - start < 18)
-    *value = *value * 10 + (uint64_t) (*(*at)++ - '0');
+    *value = *value * 10 + (uint64_t)(*(*at)++ - '0');
   return *at > start;
 }
 
@@ -48,10 +48,10 @@ segment_name_make (char out[SEGMENT_NAME_SIZE],
   replica_id_text (name->writer, writer);
   if (name->part > 0)
     snprintf (part, sizeof part, ".b%0*lu", PART_DIGITS,
-              (unsigned long) name->part);
+              (unsigned long)name->part);
   snprintf (out, SEGMENT_NAME_SIZE, "%s.%s.%0*llu%s" SUFFIX, writer,
-            name->collection, NUMBER_DIGITS,
-            (unsigned long long) name->number, part);
+            name->collection, NUMBER_DIGITS, (unsigned long long)name->number,
+            part);
 }
 
 /* From the end on, since a collection has dots and digits, too. */
@@ -69,17 +69,16 @@ parse_tail (struct segment_name *out, const char *start, const char **end)
   const char *dot = last_dot (start, *end), *at = dot + 1;
   uint64_t part = 0;
 
-  if (at < *end && *at == 'b')
-    {
-      at++;
-      if (!take_digits (&at, *end, &part) || at != *end || part == 0
-          || part > SEGMENT_PARTS_MAX)
-        return false;
-      *end = dot;
-      dot = last_dot (start, *end);
-      at = dot + 1;
-    }
-  out->part = (uint32_t) part;
+  if (at < *end && *at == 'b') {
+    at++;
+    if (!take_digits (&at, *end, &part) || at != *end || part == 0
+        || part > SEGMENT_PARTS_MAX)
+      return false;
+    *end = dot;
+    dot = last_dot (start, *end);
+    at = dot + 1;
+  }
+  out->part = (uint32_t)part;
   if (dot == start || !take_digits (&at, *end, &out->number) || at != *end)
     return false;
   *end = dot;
@@ -99,10 +98,10 @@ segment_name_parse (struct segment_name *out, const char *name)
     return false;
   end = name + size - (sizeof SUFFIX - 1);
   if (!parse_tail (out, name + head, &end)
-      || (size_t) (end - name) - head > COLLECTION_NAME_MAX
+      || (size_t)(end - name) - head > COLLECTION_NAME_MAX
       || !replica_id_from_text (out->writer, slice_make (name, head - 1)))
     return false;
-  memcpy (out->collection, name + head, (size_t) (end - name) - head);
+  memcpy (out->collection, name + head, (size_t)(end - name) - head);
   if (collection_check (out->collection, &ignored) != TALLY_OK
       || collection_is_local (out->collection))
     return false;
@@ -144,7 +143,7 @@ segment_encode (struct buf *out, const struct segment *segment)
     add_doc (out, &segment->docs[i]);
   if (!out->failed)
     crypto_generichash (checksum, sizeof checksum,
-                        (const unsigned char *) out->data + start,
+                        (const unsigned char *)out->data + start,
                         out->size - start, NULL, 0);
   buf_add (out, checksum, sizeof checksum);
 }
@@ -181,12 +180,11 @@ take_head (struct tally_slice *in, struct segment *out)
       || !cbor_take_text (in, &out->collection)
       || out->collection.size > COLLECTION_NAME_MAX
       || !cbor_take_uint (in, &out->number) || !cbor_take_uint (in, &part)
-      || !cbor_take_uint (in, &out->begin)
-      || !cbor_take_text (in, &out->reads)
+      || !cbor_take_uint (in, &out->begin) || !cbor_take_text (in, &out->reads)
       || !cbor_take_bytes (in, &out->parts)
       || !cbor_take_uint (in, &out->documents))
     return false;
-  out->part = (uint32_t) part;
+  out->part = (uint32_t)part;
   return out->number > 0 && out->number <= SEGMENT_NUMBER_MAX
          && part <= SEGMENT_PARTS_MAX && out->begin > 0
          && out->begin <= out->number && out->reads.size <= SEGMENT_READS_MAX
@@ -205,7 +203,7 @@ take_doc (struct tally_slice *in, struct tally_doc *doc)
       || !cbor_take_bytes (in, &doc->meta)
       || !cbor_take_bytes (in, &doc->body))
     return false;
-  doc->flags = (uint32_t) flags;
+  doc->flags = (uint32_t)flags;
   return true;
 }
 
@@ -227,8 +225,7 @@ take_segment (struct tally_slice in, struct segment *out)
   uint64_t version;
   size_t n;
 
-  if (!cbor_take_text (&in, &magic)
-      || !slice_equal (magic, slice_text (MAGIC))
+  if (!cbor_take_text (&in, &magic) || !slice_equal (magic, slice_text (MAGIC))
       || !cbor_take_uint (&in, &version))
     return TALLY_CORRUPT;
   if (version != FORMAT_VERSION)
@@ -256,7 +253,7 @@ segment_decode (struct segment *out, struct tally_slice bytes)
     return TALLY_CORRUPT;
   segment_checksum (stored, bytes);
   bytes.size -= SEGMENT_CHECKSUM_SIZE;
-  crypto_generichash (found, sizeof found, (const unsigned char *) bytes.data,
+  crypto_generichash (found, sizeof found, (const unsigned char *)bytes.data,
                       bytes.size, NULL, 0);
   if (memcmp (stored, found, sizeof stored) != 0)
     return TALLY_CORRUPT;
@@ -295,8 +292,8 @@ segment_marker_parse (unsigned char id[REPLICA_ID_SIZE],
   bool same;
 
   if (text.size < REPLICA_ID_TEXT
-      || !replica_id_from_text (id, slice_make (text.data,
-                                                REPLICA_ID_TEXT - 1)))
+      || !replica_id_from_text (id,
+                                slice_make (text.data, REPLICA_ID_TEXT - 1)))
     return false;
   segment_marker_make (&again, id);
   same = !again.failed && slice_equal (buf_slice (&again), text);
@@ -311,15 +308,14 @@ lower_bound (const struct segment_cursor *cursor, const unsigned char *writer)
 {
   size_t low = 0, high = cursor->count;
 
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
 
-      if (memcmp (cursor->items[middle].writer, writer, REPLICA_ID_SIZE) < 0)
-        low = middle + 1;
-      else
-        high = middle;
-    }
+    if (memcmp (cursor->items[middle].writer, writer, REPLICA_ID_SIZE) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return low;
 }
 
@@ -358,15 +354,14 @@ segment_cursor_set (struct segment_cursor *cursor,
   size_t at = lower_bound (cursor, position->writer);
 
   if (at == cursor->count
-      || memcmp (cursor->items[at].writer, position->writer,
-                 REPLICA_ID_SIZE) != 0)
-    {
-      if (!make_room (cursor))
-        return false;
-      memmove (cursor->items + at + 1, cursor->items + at,
-               (cursor->count - at) * sizeof *cursor->items);
-      cursor->count++;
-    }
+      || memcmp (cursor->items[at].writer, position->writer, REPLICA_ID_SIZE)
+             != 0) {
+    if (!make_room (cursor))
+      return false;
+    memmove (cursor->items + at + 1, cursor->items + at,
+             (cursor->count - at) * sizeof *cursor->items);
+    cursor->count++;
+  }
   cursor->items[at] = *position;
   return true;
 }
@@ -384,13 +379,12 @@ take_position (const char **at, const char *end, struct segment_position *out)
   *at += REPLICA_ID_TEXT; /* with the colon */
   if (!take_digits (at, end, &out->number))
     return false;
-  if (*at < end && **at == '.')
-    {
-      ++*at;
-      if (!take_digits (at, end, &part) || part > SEGMENT_PARTS_MAX)
-        return false;
-    }
-  out->part = (uint32_t) part;
+  if (*at < end && **at == '.') {
+    ++*at;
+    if (!take_digits (at, end, &part) || part > SEGMENT_PARTS_MAX)
+      return false;
+  }
+  out->part = (uint32_t)part;
   return out->number > 0;
 }
 
@@ -400,16 +394,15 @@ take_positions (struct segment_cursor *out, struct tally_slice text)
   const char *at = text.data, *end = slice_end (text);
   struct segment_position position;
 
-  while (at < end)
-    {
-      if (!take_position (&at, end, &position)
-          || out->count == SEGMENT_WRITERS_MAX)
-        return TALLY_CORRUPT;
-      if (!segment_cursor_set (out, &position))
-        return TALLY_FAILED;
-      if (at < end && *at++ != ',')
-        return TALLY_CORRUPT;
-    }
+  while (at < end) {
+    if (!take_position (&at, end, &position)
+        || out->count == SEGMENT_WRITERS_MAX)
+      return TALLY_CORRUPT;
+    if (!segment_cursor_set (out, &position))
+      return TALLY_FAILED;
+    if (at < end && *at++ != ',')
+      return TALLY_CORRUPT;
+  }
   return TALLY_OK;
 }
 
@@ -421,15 +414,14 @@ segment_cursor_parse (struct segment_cursor *out, struct tally_slice text)
 
   memset (out, 0, sizeof *out);
   status = take_positions (out, text);
-  if (status == TALLY_OK)
-    {
-      segment_cursor_write (&again, out);
-      if (again.failed)
-        status = TALLY_FAILED;
-      else if (!slice_equal (buf_slice (&again), text))
-        status = TALLY_CORRUPT;
-      buf_free (&again);
-    }
+  if (status == TALLY_OK) {
+    segment_cursor_write (&again, out);
+    if (again.failed)
+      status = TALLY_FAILED;
+    else if (!slice_equal (buf_slice (&again), text))
+      status = TALLY_CORRUPT;
+    buf_free (&again);
+  }
   if (status != TALLY_OK)
     segment_cursor_free (out);
   return status;
@@ -438,17 +430,16 @@ segment_cursor_parse (struct segment_cursor *out, struct tally_slice text)
 void
 segment_cursor_write (struct buf *out, const struct segment_cursor *cursor)
 {
-  for (size_t i = 0; i < cursor->count; i++)
-    {
-      const struct segment_position *position = &cursor->items[i];
-      char writer[REPLICA_ID_TEXT];
+  for (size_t i = 0; i < cursor->count; i++) {
+    const struct segment_position *position = &cursor->items[i];
+    char writer[REPLICA_ID_TEXT];
 
-      replica_id_text (position->writer, writer);
-      buf_addf (out, "%s%s:%llu", i ? "," : "", writer,
-                (unsigned long long) position->number);
-      if (position->part > 0)
-        buf_addf (out, ".%lu", (unsigned long) position->part);
-    }
+    replica_id_text (position->writer, writer);
+    buf_addf (out, "%s%s:%llu", i ? "," : "", writer,
+              (unsigned long long)position->number);
+    if (position->part > 0)
+      buf_addf (out, ".%lu", (unsigned long)position->part);
+  }
 }
 
 void

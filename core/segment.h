@@ -18,12 +18,12 @@
 #include "replica.h"
 
 /* What a writer puts into one; a single document may be larger. */
-#define SEGMENT_BYTES_MAX ((size_t) 4 << 20)
+#define SEGMENT_BYTES_MAX ((size_t)4 << 20)
 #define SEGMENT_DOCS_MAX 16384
 /* What a reader takes. */
-#define SEGMENT_SIZE_MAX ((size_t) 64 << 20)
+#define SEGMENT_SIZE_MAX ((size_t)64 << 20)
 #define SEGMENT_PARTS_MAX 99999
-#define SEGMENT_READS_MAX ((size_t) 64 << 10)
+#define SEGMENT_READS_MAX ((size_t)64 << 10)
 #define SEGMENT_CHECKSUM_SIZE 32
 
 /* ---- names -------------------------------------------------------------- */
@@ -33,8 +33,7 @@
 
 /* WRITER.COLLECTION.NUMBER.tally, or for a part of a base
  * WRITER.COLLECTION.NUMBER.bPART.tally. */
-struct segment_name
-{
+struct segment_name {
   unsigned char writer[REPLICA_ID_SIZE];
   char collection[COLLECTION_NAME_MAX + 1]; /* never a local one */
   uint64_t number;                          /* from 1 */
@@ -51,8 +50,7 @@ bool segment_name_parse (struct segment_name *out, const char *name);
 
 /* One of three: documents; a base, which has none itself but names its parts,
  * and these hold all that is live of the log before it; a part. */
-struct segment
-{
+struct segment {
   unsigned char folder[REPLICA_ID_SIZE];
   unsigned char writer[REPLICA_ID_SIZE];
   struct tally_slice collection;
@@ -104,24 +102,21 @@ bool segment_marker_parse (unsigned char id[REPLICA_ID_SIZE],
 
 /* All up to `number` was read; with a part, of the base with this number only
  * the parts up to it. */
-struct segment_position
-{
+struct segment_position {
   unsigned char writer[REPLICA_ID_SIZE];
   uint64_t number;
   uint32_t part;
 };
 
 /* One position for each writer, by writer. */
-struct segment_cursor
-{
+struct segment_cursor {
   struct segment_position *items;
   size_t count, capacity;
 };
 
 /* Reads WRITER:NUMBER[.PART],…  TALLY_CORRUPT: it is something else;
  * TALLY_FAILED: out of memory. */
-int segment_cursor_parse (struct segment_cursor *out,
-                          struct tally_slice text);
+int segment_cursor_parse (struct segment_cursor *out, struct tally_slice text);
 void segment_cursor_write (struct buf *out,
                            const struct segment_cursor *cursor);
 void segment_cursor_free (struct segment_cursor *cursor);

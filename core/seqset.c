@@ -17,32 +17,30 @@ lower_bound (const struct seqset *set, uint64_t seq)
   /* Most seqs come in rising order. */
   if (high > 0 && set->intervals[high - 1].last < seq)
     return high;
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
 
-      if (set->intervals[middle].last < seq)
-        low = middle + 1;
-      else
-        high = middle;
-    }
+    if (set->intervals[middle].last < seq)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return low;
 }
 
 static bool
 insert_at (struct seqset *set, size_t at, uint64_t seq)
 {
-  if (set->count == set->capacity)
-    {
-      size_t capacity = set->capacity ? set->capacity * 2 : 16;
-      struct seq_interval *bigger
-        = realloc (set->intervals, capacity * sizeof *bigger);
+  if (set->count == set->capacity) {
+    size_t capacity = set->capacity ? set->capacity * 2 : 16;
+    struct seq_interval *bigger =
+        realloc (set->intervals, capacity * sizeof *bigger);
 
-      if (!bigger)
-        return false;
-      set->intervals = bigger;
-      set->capacity = capacity;
-    }
+    if (!bigger)
+      return false;
+    set->intervals = bigger;
+    set->capacity = capacity;
+  }
   memmove (set->intervals + at + 1, set->intervals + at,
            (set->count - at) * sizeof *set->intervals);
   set->intervals[at].first = seq;
@@ -70,17 +68,15 @@ seqset_add (struct seqset *set, uint64_t seq)
 
   if (at < set->count && set->intervals[at].first <= seq)
     return true;
-  if (at > 0 && set->intervals[at - 1].last + 1 == seq)
-    {
-      set->intervals[at - 1].last = seq;
-      join_with_next (set, at - 1);
-      return true;
-    }
-  if (at < set->count && set->intervals[at].first == seq + 1)
-    {
-      set->intervals[at].first = seq;
-      return true;
-    }
+  if (at > 0 && set->intervals[at - 1].last + 1 == seq) {
+    set->intervals[at - 1].last = seq;
+    join_with_next (set, at - 1);
+    return true;
+  }
+  if (at < set->count && set->intervals[at].first == seq + 1) {
+    set->intervals[at].first = seq;
+    return true;
+  }
   return insert_at (set, at, seq);
 }
 

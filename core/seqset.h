@@ -9,16 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct seqset
-{
-  struct seq_interval
-  {
+struct seqset {
+  struct seq_interval {
     uint64_t first, last;
-  } *intervals;
+  } * intervals;
   size_t count, capacity;
 };
 
-#define SEQSET_INIT {0}
+#define SEQSET_INIT \
+  {                 \
+    0               \
+  }
 
 /* False: out of memory. */
 bool seqset_add (struct seqset *set, uint64_t seq);

@@ -15,8 +15,7 @@
 #include "public.h"
 #include "wire.h"
 
-struct server
-{
+struct server {
   struct tally *tally;
   const char *name;
   struct tally_replica *handle;
@@ -55,14 +54,12 @@ answer_wire (struct server *server, const struct tally_request *request,
   struct buf frame = BUF_INIT;
 
   if (answer_frame (&server->answer, account, request->body, &frame, &why)
-      == TALLY_OK)
-    {
-      response.code = 200;
-      response.content_type = WIRE_CONTENT_TYPE;
-      response.body = buf_slice (&frame);
-      reply (call, &response);
-    }
-  else
+      == TALLY_OK) {
+    response.code = 200;
+    response.content_type = WIRE_CONTENT_TYPE;
+    response.body = buf_slice (&frame);
+    reply (call, &response);
+  } else
     refuse (reply, call, 500, why.text);
   buf_free (&frame);
 }
@@ -82,14 +79,12 @@ on_request (void *ctx, const struct tally_request *request, reply_fn *reply,
     refuse (reply, call, 405, "only POST\n");
   else if (request->origin)
     refuse (reply, call, 403, "not for web pages\n");
-  else if (!accounts_find (server->accounts, request->credential, account))
-    {
-      context_log (server->tally, 2, "%s: %s: refused, wrong or no token",
-                   server->name, request->peer ? request->peer : "somebody");
-      refuse (reply, call, 401, "wrong or no token\n");
-    }
-  else if (!request->content_type
-           || strcmp (request->content_type, WIRE_CONTENT_TYPE) != 0)
+  else if (!accounts_find (server->accounts, request->credential, account)) {
+    context_log (server->tally, 2, "%s: %s: refused, wrong or no token",
+                 server->name, request->peer ? request->peer : "somebody");
+    refuse (reply, call, 401, "wrong or no token\n");
+  } else if (!request->content_type
+             || strcmp (request->content_type, WIRE_CONTENT_TYPE) != 0)
     refuse (reply, call, 415, "not a tally message\n");
   else
     answer_wire (server, request, account, reply, call);
@@ -114,8 +109,10 @@ on_ready (void *ctx, const char *url)
   struct server *server = ctx;
 
   if (!server->has_tokens && !is_local_url (url))
-    context_log (server->tally, 1, "%s: serves %s without tokens: whoever "
-                 "reaches it may read and write", server->name, url);
+    context_log (server->tally, 1,
+                 "%s: serves %s without tokens: whoever "
+                 "reaches it may read and write",
+                 server->name, url);
   if (server->options->ready)
     server->options->ready (server->options->ctx, server->name, url);
 }
@@ -130,13 +127,12 @@ serve_thread (void *ctx)
   service.ready = on_ready;
   service.request = on_request;
   server->status = channel_serve (server->channel, &service, &server->error);
-  if (server->status != TALLY_OK)
-    {
-      /* Wakes the thread that waits: the others must stop, too. */
-      ssize_t written = write (server->tally->cancel_pipe[1], "", 1);
+  if (server->status != TALLY_OK) {
+    /* Wakes the thread that waits: the others must stop, too. */
+    ssize_t written = write (server->tally->cancel_pipe[1], "", 1);
 
-      (void) written;
-    }
+    (void)written;
+  }
   return NULL;
 }
 
@@ -146,8 +142,10 @@ open_accounts (struct server *server, const char *tokens, bool open,
 {
   server->has_tokens = tokens || open;
   if (open)
-    context_log (server->tally, 1, "%s: accounts are open: any token is let "
-                 "in as an account of its own", server->name);
+    context_log (server->tally, 1,
+                 "%s: accounts are open: any token is let "
+                 "in as an account of its own",
+                 server->name);
   return accounts_load (&server->accounts, tokens, open, err);
 }
 
@@ -173,8 +171,8 @@ static int
 prepare_section (struct server *server, const char *name,
                  struct tally_error *err)
 {
-  const struct config_server *section
-    = config_server (server->tally->config, name);
+  const struct config_server *section =
+      config_server (server->tally->config, name);
   struct endpoint store = { 0 }, transport = { 0 };
   int status;
 
@@ -183,8 +181,8 @@ prepare_section (struct server *server, const char *name,
   server->name = section->name;
   status = open_accounts (server, section->tokens, section->open, err);
   if (status == TALLY_OK)
-    status = endpoint_resolve (&store, server->tally, section->store->name,
-                               err);
+    status =
+        endpoint_resolve (&store, server->tally, section->store->name, err);
   if (status == TALLY_OK)
     status = endpoint_resolve (&transport, server->tally,
                                section->transport->name, err);
@@ -210,8 +208,7 @@ prepare_adhoc (struct server *server,
   if (status == TALLY_OK)
     status = endpoint_resolve (&store, server->tally, options->store, err);
   if (status == TALLY_OK)
-    status = endpoint_listen (&transport, server->tally, options->listen,
-                              err);
+    status = endpoint_listen (&transport, server->tally, options->listen, err);
   if (status == TALLY_OK)
     status = open_server (server, &store, &transport, err);
   endpoint_free (&transport);
@@ -245,38 +242,34 @@ run_servers (struct server *servers, size_t n, struct tally_error *err)
 {
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    {
-      int failed = pthread_create (&servers[i].thread, NULL, serve_thread,
-                                   &servers[i]);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    int failed =
+        pthread_create (&servers[i].thread, NULL, serve_thread, &servers[i]);
 
-      servers[i].started = failed == 0;
-      if (failed)
-        status = error_set (err, TALLY_FAILED, "%s: %s", servers[i].name,
-                            strerror (failed));
-    }
+    servers[i].started = failed == 0;
+    if (failed)
+      status = error_set (err, TALLY_FAILED, "%s: %s", servers[i].name,
+                          strerror (failed));
+  }
   if (status == TALLY_OK)
     wait_for_cancel (servers[0].tally);
   for (size_t i = 0; i < n; i++)
-    if (servers[i].started)
-      {
-        channel_stop (servers[i].channel);
-        pthread_join (servers[i].thread, NULL);
-        /* To be cancelled is how a server ends well. */
-        if (servers[i].status != TALLY_OK
-            && servers[i].status != TALLY_CANCELLED && status == TALLY_OK)
-          {
-            status = servers[i].status;
-            *err = servers[i].error;
-          }
+    if (servers[i].started) {
+      channel_stop (servers[i].channel);
+      pthread_join (servers[i].thread, NULL);
+      /* To be cancelled is how a server ends well. */
+      if (servers[i].status != TALLY_OK && servers[i].status != TALLY_CANCELLED
+          && status == TALLY_OK) {
+        status = servers[i].status;
+        *err = servers[i].error;
       }
+    }
   return status;
 }
 
 int
 tally_serve (struct tally *tally, const char *const *names, size_t n,
-             const struct tally_serve_options *given,
-             struct tally_error *err)
+             const struct tally_serve_options *given, struct tally_error *err)
 {
   struct tally_serve_options options = { 0 };
   size_t count;
@@ -292,17 +285,15 @@ tally_serve (struct tally *tally, const char *const *names, size_t n,
   servers = calloc (count, sizeof *servers);
   if (!servers)
     return error_nomem (err);
-  for (size_t i = 0; i < count && status == TALLY_OK; i++)
-    {
-      servers[i].tally = tally;
-      servers[i].options = &options;
-      if (options.store)
-        status = prepare_adhoc (&servers[i], &options, err);
-      else
-        status = prepare_section (
-            &servers[i], n > 0 ? names[i] : tally->config->servers[i].name,
-            err);
-    }
+  for (size_t i = 0; i < count && status == TALLY_OK; i++) {
+    servers[i].tally = tally;
+    servers[i].options = &options;
+    if (options.store)
+      status = prepare_adhoc (&servers[i], &options, err);
+    else
+      status = prepare_section (
+          &servers[i], n > 0 ? names[i] : tally->config->servers[i].name, err);
+  }
   if (status == TALLY_OK)
     status = run_servers (servers, count, err);
   for (size_t i = 0; i < count; i++)

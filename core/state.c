@@ -39,18 +39,17 @@ state_override (const struct state *state, struct tally_slice field)
 {
   size_t low = 0, high = state->n_overrides;
 
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
-      int order = json_key_cmp (state->overrides[middle].field, field);
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = json_key_cmp (state->overrides[middle].field, field);
 
-      if (order == 0)
-        return &state->overrides[middle].stamp;
-      if (order < 0)
-        low = middle + 1;
-      else
-        high = middle;
-    }
+    if (order == 0)
+      return &state->overrides[middle].stamp;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return NULL;
 }
 
@@ -166,16 +165,15 @@ drop_standing (struct stamp *known, size_t n, const struct stamp *standing,
 {
   size_t kept = 0, j = 0;
 
-  for (size_t i = 0; i < n; i++)
-    {
-      uint32_t client = stamp_client (&known[i]);
+  for (size_t i = 0; i < n; i++) {
+    uint32_t client = stamp_client (&known[i]);
 
-      while (j < n_standing && stamp_client (&standing[j]) < client)
-        j++;
-      if (j == n_standing || stamp_client (&standing[j]) != client
-          || stamp_cmp (&known[i], &standing[j]) > 0)
-        known[kept++] = known[i];
-    }
+    while (j < n_standing && stamp_client (&standing[j]) < client)
+      j++;
+    if (j == n_standing || stamp_client (&standing[j]) != client
+        || stamp_cmp (&known[i], &standing[j]) > 0)
+      known[kept++] = known[i];
+  }
   return kept;
 }
 
@@ -190,23 +188,21 @@ state_build_seen (struct state *out, const struct state *const *from,
     room += 1 + from[i]->n_overrides + from[i]->n_seen;
   known = malloc ((room + 1) * sizeof *known);
   standing = malloc ((1 + out->n_overrides) * sizeof *standing);
-  if (!known || !standing)
-    {
-      free (known);
-      free (standing);
-      return false;
-    }
+  if (!known || !standing) {
+    free (known);
+    free (standing);
+    return false;
+  }
   for (size_t i = 0; i < n_from; i++)
     n += collect (known + n, from[i], true);
   n = newest_of_each (known, n);
   n_standing = newest_of_each (standing, collect (standing, out, false));
   n = drop_standing (known, n, standing, n_standing);
-  if (n > STATE_SEEN_MAX)
-    {
-      qsort (known, n, sizeof *known, newest_first);
-      n = STATE_SEEN_MAX;
-      qsort (known, n, sizeof *known, by_client_newest_first);
-    }
+  if (n > STATE_SEEN_MAX) {
+    qsort (known, n, sizeof *known, newest_first);
+    n = STATE_SEEN_MAX;
+    qsort (known, n, sizeof *known, by_client_newest_first);
+  }
   free (standing);
   free (out->seen);
   out->seen = known;
@@ -227,15 +223,13 @@ advance_member (struct field_cursor *cursor)
 {
   struct json_member member;
 
-  do
-    {
-      cursor->has_member = json_next_member (&cursor->rest, &member);
-      if (!cursor->has_member)
-        return;
-      cursor->key = member.key;
-      cursor->value = member.value;
-    }
-  while (is_id (cursor->key));
+  do {
+    cursor->has_member = json_next_member (&cursor->rest, &member);
+    if (!cursor->has_member)
+      return;
+    cursor->key = member.key;
+    cursor->value = member.value;
+  } while (is_id (cursor->key));
 }
 
 void

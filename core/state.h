@@ -23,17 +23,15 @@
 
 /* A field written after the last whole write.  field is the raw canonical
  * key, without quotes; a field that is not in the body was removed. */
-struct override
-{
+struct override {
   struct tally_slice field;
   struct stamp stamp;
 };
 
 /* The slices belong to somebody else, the arrays to the state. */
-struct state
-{
-  struct stamp whole; /* the last whole write */
-  bool deleted;       /* it was a delete */
+struct state {
+  struct stamp whole;         /* the last whole write */
+  bool deleted;               /* it was a delete */
   struct override *overrides; /* in json_key_cmp order, above whole */
   size_t n_overrides;
   struct stamp *seen; /* by rising client, one each */
@@ -72,8 +70,7 @@ const struct stamp *state_override (const struct state *state,
 
 /* Clients whose stamps count as known only where they stand: a side that
  * was rolled back may have written anew under a name that it had before. */
-struct strict
-{
+struct strict {
   const uint32_t *clients;
   size_t n;
 };
@@ -93,15 +90,13 @@ bool state_build_seen (struct state *out, const struct state *const *from,
                        size_t n);
 
 /* Walks the fields of a body and its overrides together in key order. */
-struct field
-{
+struct field {
   struct tally_slice key;
   struct tally_slice value; /* data NULL: absent */
   struct stamp stamp;
 };
 
-struct field_cursor
-{
+struct field_cursor {
   const struct state *state;
   struct tally_slice rest;
   struct tally_slice key, value; /* the body's next member */

@@ -17,8 +17,7 @@
 
 typedef int status_fn (void *ctx, const struct tally_status_row *row);
 
-struct looker
-{
+struct looker {
   struct tally *tally;
   struct replica *replica;
   status_fn *emit;
@@ -36,8 +35,7 @@ tell (struct looker *looker, struct tally_status_row *row)
 
 /* ---- names -------------------------------------------------------------- */
 
-struct names
-{
+struct names {
   char **names;
   size_t count;
   bool failed;
@@ -93,23 +91,22 @@ tell_collections (struct looker *looker, const char *store,
                   struct tally_error *err)
 {
   struct names names = { 0 };
-  int status = replica_collections (looker->replica, add_collection, &names,
-                                    err);
+  int status =
+      replica_collections (looker->replica, add_collection, &names, err);
 
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < names.count && status == TALLY_OK && !looker->stop;
-       i++)
-    {
-      struct tally_status_row row = { .store = store };
-      uint64_t head;
+       i++) {
+    struct tally_status_row row = { .store = store };
+    uint64_t head;
 
-      row.collection = names.names[i];
-      status = replica_changes (looker->replica, row.collection, 0,
-                                count_document, &row, &head, err);
-      if (status == TALLY_OK)
-        tell (looker, &row);
-    }
+    row.collection = names.names[i];
+    status = replica_changes (looker->replica, row.collection, 0,
+                              count_document, &row, &head, err);
+    if (status == TALLY_OK)
+      tell (looker, &row);
+  }
   names_free (&names);
   return status;
 }
@@ -138,23 +135,22 @@ tell_peers (struct looker *looker, const char *store, enum pair_role role,
   if (status == TALLY_OK && keys.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < keys.count && status == TALLY_OK && !looker->stop;
-       i++)
-    {
-      struct tally_status_row row = { .store = store };
-      unsigned char id[REPLICA_ID_SIZE];
-      struct pair pair;
+       i++) {
+    struct tally_status_row row = { .store = store };
+    unsigned char id[REPLICA_ID_SIZE];
+    struct pair pair;
 
-      row.peer = keys.names[i] + 5;
-      if (!replica_id_from_text (id, slice_text (row.peer)))
-        continue;
-      status = pair_load (&pair, looker->replica, role, id, err);
-      if (status != TALLY_OK)
-        break;
-      row.last_contact_ms = pair.contact_ms;
-      row.acknowledged = least_cursor (&pair);
-      tell (looker, &row);
-      pair_free (&pair);
-    }
+    row.peer = keys.names[i] + 5;
+    if (!replica_id_from_text (id, slice_text (row.peer)))
+      continue;
+    status = pair_load (&pair, looker->replica, role, id, err);
+    if (status != TALLY_OK)
+      break;
+    row.last_contact_ms = pair.contact_ms;
+    row.acknowledged = least_cursor (&pair);
+    tell (looker, &row);
+    pair_free (&pair);
+  }
   names_free (&keys);
   return status;
 }
@@ -186,7 +182,7 @@ count_pending (void *ctx, const struct tally_doc *doc)
 {
   struct tally_status_row *row = ctx;
 
-  (void) doc;
+  (void)doc;
   row->pending++;
   return 0;
 }
@@ -237,28 +233,27 @@ tell_link (struct looker *looker, const struct config_link *link,
   int status = read_result (looker, &base, &note, err);
 
   if (status == TALLY_OK)
-    status = replica_collections (looker->replica, add_collection, &names,
-                                  err);
+    status =
+        replica_collections (looker->replica, add_collection, &names, err);
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < names.count && status == TALLY_OK && !looker->stop;
-       i++)
-    {
-      struct tally_status_row row = base;
-      struct pair_cursor *cursor = pair_cursor (pair, names.names[i]);
-      uint64_t head;
+       i++) {
+    struct tally_status_row row = base;
+    struct pair_cursor *cursor = pair_cursor (pair, names.names[i]);
+    uint64_t head;
 
-      if (!syncs (link, names.names[i]))
-        continue;
-      any = true;
-      row.collection = names.names[i];
-      if (link->direction != CONFIG_PULL)
-        status = replica_changes (looker->replica, row.collection,
-                                  cursor ? cursor->local : 0, count_pending,
-                                  &row, &head, err);
-      if (status == TALLY_OK)
-        tell (looker, &row);
-    }
+    if (!syncs (link, names.names[i]))
+      continue;
+    any = true;
+    row.collection = names.names[i];
+    if (link->direction != CONFIG_PULL)
+      status = replica_changes (looker->replica, row.collection,
+                                cursor ? cursor->local : 0, count_pending,
+                                &row, &head, err);
+    if (status == TALLY_OK)
+      tell (looker, &row);
+  }
   if (status == TALLY_OK && !any)
     tell (looker, &base);
   buf_free (&note);
@@ -279,21 +274,19 @@ look_at_link (struct looker *looker, const struct config_link *link,
                                    TALLY_OPEN_READONLY, err);
 
   /* A store that is yet to be made has nothing to push. */
-  if (status == TALLY_NOTFOUND)
-    {
-      struct tally_status_row row = { .link = link->name };
+  if (status == TALLY_NOTFOUND) {
+    struct tally_status_row row = { .link = link->name };
 
-      tell (looker, &row);
-      return TALLY_OK;
-    }
+    tell (looker, &row);
+    return TALLY_OK;
+  }
   if (status == TALLY_OK)
     status = context_replica (&looker->replica, handle, err);
   if (status == TALLY_OK)
     status = endpoint_resolve (&transport, looker->tally,
                                link->transport->name, err);
   if (status == TALLY_OK)
-    status = engine_route (looker->replica, transport.title, far, &found,
-                           err);
+    status = engine_route (looker->replica, transport.title, far, &found, err);
   if (status == TALLY_OK && found)
     status = pair_load (&pair, looker->replica, PAIR_CLIENT, far, err);
   if (status == TALLY_OK)
@@ -313,23 +306,20 @@ look_at_everything (struct looker *looker, struct tally_error *err)
   struct tally_error why = { 0 };
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < config->n_links + config->n_endpoints; i++)
-    {
-      int failed = TALLY_OK;
+  for (size_t i = 0; i < config->n_links + config->n_endpoints; i++) {
+    int failed = TALLY_OK;
 
-      if (i < config->n_links)
-        failed = look_at_link (looker, &config->links[i], &why);
-      else if (config->endpoints[i - config->n_links].kind
-               == CONFIG_KIND_STORE)
-        failed = look_at_store (
-            looker, config->endpoints[i - config->n_links].name, &why);
-      /* A store of the ini that is yet to be made is no error. */
-      if (failed == TALLY_OK || failed == TALLY_NOTFOUND
-          || status != TALLY_OK)
-        continue;
-      status = failed;
-      *err = why;
-    }
+    if (i < config->n_links)
+      failed = look_at_link (looker, &config->links[i], &why);
+    else if (config->endpoints[i - config->n_links].kind == CONFIG_KIND_STORE)
+      failed = look_at_store (
+          looker, config->endpoints[i - config->n_links].name, &why);
+    /* A store of the ini that is yet to be made is no error. */
+    if (failed == TALLY_OK || failed == TALLY_NOTFOUND || status != TALLY_OK)
+      continue;
+    status = failed;
+    *err = why;
+  }
   return status;
 }
 

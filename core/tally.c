@@ -98,12 +98,11 @@ start (struct tally *tally, const struct tally_setup *setup,
     return status;
   if (sodium_init () < 0)
     return error_set (err, TALLY_FAILED, "libsodium: no random numbers");
-  if (setup->token_file)
-    {
-      tally->token_file = strdup (setup->token_file);
-      if (!tally->token_file)
-        return error_nomem (err);
-    }
+  if (setup->token_file) {
+    tally->token_file = strdup (setup->token_file);
+    if (!tally->token_file)
+      return error_nomem (err);
+  }
   status = read_config (tally, setup, err);
   if (status != TALLY_OK)
     return status;
@@ -164,7 +163,7 @@ tally_cancel (struct tally *tally)
 
   atomic_store (&tally->cancelled, 1);
   written = write (tally->cancel_pipe[1], "", 1);
-  (void) written;
+  (void)written;
   errno = saved;
 }
 

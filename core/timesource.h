@@ -6,8 +6,7 @@
 
 #include <stdint.h>
 
-struct time_source
-{
+struct time_source {
   uint64_t (*wall_ms) (void *ctx); /* since 1970, may jump */
   void (*sleep_ms) (void *ctx, unsigned ms);
   void *ctx;

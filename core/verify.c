@@ -13,8 +13,7 @@
 #include "peer.h"
 #include "public.h"
 
-struct verify
-{
+struct verify {
   struct joint joint;
   struct peer peer;
   struct tally_difference difference;
@@ -57,23 +56,20 @@ compare_window (struct tally_difference *difference,
 {
   size_t at = 0;
 
-  for (size_t i = 0; i < theirs->count; i++)
-    {
-      const struct tally_doc *b = &theirs->docs[i];
-      const struct tally_doc *a = doclist_next_if (ours, &at, b->id);
-      bool alive_a = a && !(a->flags & TALLY_DOC_DELETED);
-      bool alive_b = !(b->flags & TALLY_DOC_DELETED);
+  for (size_t i = 0; i < theirs->count; i++) {
+    const struct tally_doc *b = &theirs->docs[i];
+    const struct tally_doc *a = doclist_next_if (ours, &at, b->id);
+    bool alive_a = a && !(a->flags & TALLY_DOC_DELETED);
+    bool alive_b = !(b->flags & TALLY_DOC_DELETED);
 
-      difference->documents_b += alive_b;
-      if (alive_b && !alive_a)
-        difference->only_b++;
-      if (alive_a && alive_b)
-        {
-          ++*met;
-          difference->different
-              += memcmp (a->rev, b->rev, TALLY_REV_SIZE) != 0;
-        }
+    difference->documents_b += alive_b;
+    if (alive_b && !alive_a)
+      difference->only_b++;
+    if (alive_a && alive_b) {
+      ++*met;
+      difference->different += memcmp (a->rev, b->rev, TALLY_REV_SIZE) != 0;
     }
+  }
 }
 
 static int
@@ -92,26 +88,24 @@ verify_collection (struct verify *verify, const char *collection,
   difference->collection = collection;
   buf_add_byte (&cursor, '\0');
   status = cursor.failed ? error_nomem (err) : TALLY_OK;
-  while (status == TALLY_OK && more)
-    {
-      status = peer_meta (&verify->peer, collection, cursor.data, &theirs,
-                          &next, &more, err);
-      if (status == TALLY_OK)
-        status = read_ours (verify, &theirs, &ours, err);
-      if (status == TALLY_OK)
-        compare_window (difference, &theirs, &ours, &met);
-      buf_free (&cursor);
-      cursor = next;
-      memset (&next, 0, sizeof next);
-    }
+  while (status == TALLY_OK && more) {
+    status = peer_meta (&verify->peer, collection, cursor.data, &theirs, &next,
+                        &more, err);
+    if (status == TALLY_OK)
+      status = read_ours (verify, &theirs, &ours, err);
+    if (status == TALLY_OK)
+      compare_window (difference, &theirs, &ours, &met);
+    buf_free (&cursor);
+    cursor = next;
+    memset (&next, 0, sizeof next);
+  }
   if (status == TALLY_OK)
-    status = replica_changes (verify->joint.replica, collection, 0,
-                              count_alive, &difference->documents_a, &head,
-                              err);
+    status =
+        replica_changes (verify->joint.replica, collection, 0, count_alive,
+                         &difference->documents_a, &head, err);
   difference->only_a = difference->documents_a - met;
-  difference->equal = difference->only_a + difference->only_b
-                          + difference->different
-                      == 0;
+  difference->equal =
+      difference->only_a + difference->only_b + difference->different == 0;
   buf_free (&cursor);
   doclist_free (&ours);
   doclist_free (&theirs);
@@ -120,8 +114,7 @@ verify_collection (struct verify *verify, const char *collection,
 
 /* ---- collections -------------------------------------------------------- */
 
-struct names
-{
+struct names {
   char **names;
   size_t count;
   bool failed;
@@ -152,15 +145,15 @@ add_name (void *ctx, const char *name)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(char *const *) a, *(char *const *) b);
+  return strcmp (*(char *const *)a, *(char *const *)b);
 }
 
 static int
 collect_names (struct verify *verify, const struct peer_welcome *welcome,
                struct names *names, struct tally_error *err)
 {
-  int status = replica_collections (verify->joint.replica, add_name, names,
-                                    err);
+  int status =
+      replica_collections (verify->joint.replica, add_name, names, err);
 
   for (size_t i = 0; i < welcome->n_collections && status == TALLY_OK; i++)
     add_name (names, welcome->collections[i]);
@@ -187,12 +180,11 @@ verify_all (struct verify *verify,
     status = peer_hello (&verify->peer, &hello, &welcome, err);
   if (status == TALLY_OK)
     status = collect_names (verify, &welcome, &names, err);
-  for (size_t i = 0; i < names.count && status == TALLY_OK; i++)
-    {
-      status = verify_collection (verify, names.names[i], err);
-      if (status == TALLY_OK && emit (ctx, &verify->difference))
-        break;
-    }
+  for (size_t i = 0; i < names.count && status == TALLY_OK; i++) {
+    status = verify_collection (verify, names.names[i], err);
+    if (status == TALLY_OK && emit (ctx, &verify->difference))
+      break;
+  }
   for (size_t i = 0; i < names.count; i++)
     free (names.names[i]);
   free (names.names);
@@ -214,8 +206,10 @@ tally_verify (struct tally *tally, const char *a, const char *b,
   if (status != TALLY_OK)
     return status;
   if (channel_is_folder (verify.joint.channel))
-    status = error_set (err, TALLY_UNSUPPORTED, "%s: a folder cannot be "
-                        "verified, nobody answers there", b);
+    status = error_set (err, TALLY_UNSUPPORTED,
+                        "%s: a folder cannot be "
+                        "verified, nobody answers there",
+                        b);
   else
     status = verify_all (&verify, emit, ctx, err);
   joint_close (&verify.joint);

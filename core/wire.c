@@ -54,15 +54,14 @@ add_headers (struct buf *out, const struct wire_headers *headers)
   cbor_add_uint (out, headers->next);
   cbor_add_uint (out, headers->more);
   cbor_add_array (out, headers->n);
-  for (size_t i = 0; i < headers->n; i++)
-    {
-      const struct tally_doc *doc = &headers->docs[i];
+  for (size_t i = 0; i < headers->n; i++) {
+    const struct tally_doc *doc = &headers->docs[i];
 
-      cbor_add_array (out, 3);
-      cbor_add_text (out, doc->id);
-      cbor_add_bytes (out, slice_make (doc->rev, TALLY_REV_SIZE));
-      cbor_add_uint (out, doc->flags);
-    }
+    cbor_add_array (out, 3);
+    cbor_add_text (out, doc->id);
+    cbor_add_bytes (out, slice_make (doc->rev, TALLY_REV_SIZE));
+    cbor_add_uint (out, doc->flags);
+  }
 }
 
 static void
@@ -88,11 +87,10 @@ add_docs (struct buf *out, const struct wire_docs *docs)
 {
   cbor_add_uint (out, docs->answered);
   cbor_add_array (out, docs->n);
-  for (size_t i = 0; i < docs->n; i++)
-    {
-      cbor_add_array (out, 4);
-      add_doc (out, &docs->docs[i]);
-    }
+  for (size_t i = 0; i < docs->n; i++) {
+    cbor_add_array (out, 4);
+    add_doc (out, &docs->docs[i]);
+  }
 }
 
 static void
@@ -102,12 +100,11 @@ add_put (struct buf *out, const struct wire_put *put)
   cbor_add_uint (out, put->flags);
   cbor_add_uint (out, put->cursor);
   cbor_add_array (out, put->n);
-  for (size_t i = 0; i < put->n; i++)
-    {
-      cbor_add_array (out, 5);
-      add_doc (out, &put->docs[i]);
-      cbor_add_bytes (out, put->bases ? put->bases[i] : nothing);
-    }
+  for (size_t i = 0; i < put->n; i++) {
+    cbor_add_array (out, 5);
+    add_doc (out, &put->docs[i]);
+    cbor_add_bytes (out, put->bases ? put->bases[i] : nothing);
+  }
 }
 
 static void
@@ -115,12 +112,11 @@ add_stored (struct buf *out, const struct wire_stored *stored)
 {
   cbor_add_uint (out, stored->cursor);
   cbor_add_array (out, stored->n);
-  for (size_t i = 0; i < stored->n; i++)
-    {
-      cbor_add_array (out, 2);
-      cbor_add_uint (out, (uint64_t) -stored->statuses[i]);
-      cbor_add_bytes (out, stored->revs[i]);
-    }
+  for (size_t i = 0; i < stored->n; i++) {
+    cbor_add_array (out, 2);
+    cbor_add_uint (out, (uint64_t)-stored->statuses[i]);
+    cbor_add_bytes (out, stored->revs[i]);
+  }
 }
 
 void
@@ -136,45 +132,44 @@ wire_encode (struct buf *out, const struct wire_message *message)
 
   cbor_add_array (out, lengths[message->type]);
   cbor_add_uint (out, message->type);
-  switch (message->type)
-    {
-    case WIRE_FAILURE:
-      cbor_add_uint (out, (uint64_t) -message->as.failure.status);
-      cbor_add_text (out, message->as.failure.text);
-      break;
-    case WIRE_HELLO:
-      add_hello (out, &message->as.hello);
-      break;
-    case WIRE_META:
-      cbor_add_text (out, message->as.meta.collection);
-      cbor_add_uint (out, message->as.meta.since);
-      cbor_add_uint (out, message->as.meta.limit);
-      break;
-    case WIRE_GET:
-      add_get (out, &message->as.get);
-      break;
-    case WIRE_PUT:
-      add_put (out, &message->as.put);
-      break;
-    case WIRE_ROTATE:
-      cbor_add_bytes (out, message->as.rotate.expected);
-      cbor_add_bytes (out, message->as.rotate.next);
-      break;
-    case WIRE_WELCOME:
-      add_welcome (out, &message->as.welcome);
-      break;
-    case WIRE_HEADERS:
-      add_headers (out, &message->as.headers);
-      break;
-    case WIRE_DOCS:
-      add_docs (out, &message->as.docs);
-      break;
-    case WIRE_STORED:
-      add_stored (out, &message->as.stored);
-      break;
-    case WIRE_ROTATED:
-      break;
-    }
+  switch (message->type) {
+  case WIRE_FAILURE:
+    cbor_add_uint (out, (uint64_t)-message->as.failure.status);
+    cbor_add_text (out, message->as.failure.text);
+    break;
+  case WIRE_HELLO:
+    add_hello (out, &message->as.hello);
+    break;
+  case WIRE_META:
+    cbor_add_text (out, message->as.meta.collection);
+    cbor_add_uint (out, message->as.meta.since);
+    cbor_add_uint (out, message->as.meta.limit);
+    break;
+  case WIRE_GET:
+    add_get (out, &message->as.get);
+    break;
+  case WIRE_PUT:
+    add_put (out, &message->as.put);
+    break;
+  case WIRE_ROTATE:
+    cbor_add_bytes (out, message->as.rotate.expected);
+    cbor_add_bytes (out, message->as.rotate.next);
+    break;
+  case WIRE_WELCOME:
+    add_welcome (out, &message->as.welcome);
+    break;
+  case WIRE_HEADERS:
+    add_headers (out, &message->as.headers);
+    break;
+  case WIRE_DOCS:
+    add_docs (out, &message->as.docs);
+    break;
+  case WIRE_STORED:
+    add_stored (out, &message->as.stored);
+    break;
+  case WIRE_ROTATED:
+    break;
+  }
 }
 
 /* ---- in ---------------------------------------------------------------- */
@@ -212,7 +207,7 @@ take_id (struct tally_slice *in, struct tally_slice *id)
   if (!cbor_take_text (in, id) || id->size == 0 || id->size > TALLY_ID_MAX)
     return false;
   for (size_t i = 0; i < id->size; i++)
-    if ((unsigned char) id->data[i] < 0x20 || id->data[i] == 0x7f)
+    if ((unsigned char)id->data[i] < 0x20 || id->data[i] == 0x7f)
       return false;
   return true;
 }
@@ -224,7 +219,7 @@ take_flags (struct tally_slice *in, uint32_t *flags)
 
   if (!cbor_take_uint (in, &value) || value > TALLY_DOC_DELETED)
     return false;
-  *flags = (uint32_t) value;
+  *flags = (uint32_t)value;
   return true;
 }
 
@@ -233,9 +228,9 @@ take_status (struct tally_slice *in, int *status)
 {
   uint64_t value;
 
-  if (!cbor_take_uint (in, &value) || value > (uint64_t) -TALLY_CANCELLED)
+  if (!cbor_take_uint (in, &value) || value > (uint64_t)-TALLY_CANCELLED)
     return false;
-  *status = -(int) value;
+  *status = -(int)value;
   return true;
 }
 
@@ -258,24 +253,23 @@ take_welcome (struct tally_slice *in, struct wire_welcome *welcome)
   if (!cbor_take_uint (in, &welcome->verdict)
       || !cbor_take_uint (in, &welcome->wall_ms)
       || !cbor_take_text (in, &welcome->device) || !cbor_take_array (in, &n)
-      || !make_array ((void **) &welcome->collections, n,
+      || !make_array ((void **)&welcome->collections, n,
                       sizeof *welcome->collections, *in, 1))
     return false;
   for (; welcome->n_collections < n; welcome->n_collections++)
     if (!cbor_take_text (in, &welcome->collections[welcome->n_collections]))
       return false;
   if (!cbor_take_array (in, &n)
-      || !make_array ((void **) &welcome->clients, n,
-                      sizeof *welcome->clients, *in, 1))
+      || !make_array ((void **)&welcome->clients, n, sizeof *welcome->clients,
+                      *in, 1))
     return false;
-  for (; welcome->n_clients < n; welcome->n_clients++)
-    {
-      uint64_t client;
+  for (; welcome->n_clients < n; welcome->n_clients++) {
+    uint64_t client;
 
-      if (!cbor_take_uint (in, &client) || client > HLC_CLIENT_MAX)
-        return false;
-      welcome->clients[welcome->n_clients] = (uint32_t) client;
-    }
+    if (!cbor_take_uint (in, &client) || client > HLC_CLIENT_MAX)
+      return false;
+    welcome->clients[welcome->n_clients] = (uint32_t)client;
+  }
   return true;
 }
 
@@ -287,21 +281,20 @@ take_headers (struct tally_slice *in, struct wire_headers *headers)
 
   if (!cbor_take_uint (in, &headers->next) || !cbor_take_uint (in, &more)
       || more > 1 || !cbor_take_array (in, &n) || n > WIRE_HEADERS_MAX
-      || !make_array ((void **) &headers->docs, n, sizeof *headers->docs, *in,
+      || !make_array ((void **)&headers->docs, n, sizeof *headers->docs, *in,
                       TALLY_REV_SIZE))
     return false;
   headers->more = more;
-  for (; headers->n < n; headers->n++)
-    {
-      struct tally_doc *doc = &headers->docs[headers->n];
-      struct tally_slice rev;
+  for (; headers->n < n; headers->n++) {
+    struct tally_doc *doc = &headers->docs[headers->n];
+    struct tally_slice rev;
 
-      if (!take_length (in, 3) || !take_id (in, &doc->id)
-          || !cbor_take_bytes (in, &rev) || rev.size != TALLY_REV_SIZE
-          || !take_flags (in, &doc->flags))
-        return false;
-      memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
-    }
+    if (!take_length (in, 3) || !take_id (in, &doc->id)
+        || !cbor_take_bytes (in, &rev) || rev.size != TALLY_REV_SIZE
+        || !take_flags (in, &doc->flags))
+      return false;
+    memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
+  }
   return true;
 }
 
@@ -312,7 +305,7 @@ take_get (struct tally_slice *in, struct wire_get *get)
 
   if (!cbor_take_text (in, &get->collection) || !cbor_take_array (in, &n)
       || n > WIRE_HEADERS_MAX
-      || !make_array ((void **) &get->ids, n, sizeof *get->ids, *in, 2))
+      || !make_array ((void **)&get->ids, n, sizeof *get->ids, *in, 2))
     return false;
   for (; get->n < n; get->n++)
     if (!take_id (in, &get->ids[get->n]))
@@ -335,7 +328,7 @@ take_docs (struct tally_slice *in, struct wire_docs *docs)
 
   if (!cbor_take_uint (in, &docs->answered) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **) &docs->docs, n, sizeof *docs->docs, *in, 6))
+      || !make_array ((void **)&docs->docs, n, sizeof *docs->docs, *in, 6))
     return false;
   for (; docs->n < n; docs->n++)
     if (!take_length (in, 4) || !take_doc (in, &docs->docs[docs->n]))
@@ -352,8 +345,8 @@ take_put (struct tally_slice *in, struct wire_put *put)
       || !cbor_take_uint (in, &put->flags)
       || !cbor_take_uint (in, &put->cursor) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **) &put->docs, n, sizeof *put->docs, *in, 7)
-      || !make_array ((void **) &put->bases, n, sizeof *put->bases, *in, 7))
+      || !make_array ((void **)&put->docs, n, sizeof *put->docs, *in, 7)
+      || !make_array ((void **)&put->bases, n, sizeof *put->bases, *in, 7))
     return false;
   for (; put->n < n; put->n++)
     if (!take_length (in, 5) || !take_doc (in, &put->docs[put->n])
@@ -369,10 +362,9 @@ take_stored (struct tally_slice *in, struct wire_stored *stored)
 
   if (!cbor_take_uint (in, &stored->cursor) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **) &stored->statuses, n,
-                      sizeof *stored->statuses, *in, 3)
-      || !make_array ((void **) &stored->revs, n, sizeof *stored->revs, *in,
-                      3))
+      || !make_array ((void **)&stored->statuses, n, sizeof *stored->statuses,
+                      *in, 3)
+      || !make_array ((void **)&stored->revs, n, sizeof *stored->revs, *in, 3))
     return false;
   for (; stored->n < n; stored->n++)
     if (!take_length (in, 2) || !take_status (in, &stored->statuses[stored->n])
@@ -385,40 +377,39 @@ static bool
 take_message (struct tally_slice *in, struct wire_message *message,
               uint64_t type, size_t length)
 {
-  switch (type)
-    {
-    case WIRE_FAILURE:
-      return length == 3 && take_status (in, &message->as.failure.status)
-             && message->as.failure.status != TALLY_OK
-             && cbor_take_text (in, &message->as.failure.text);
-    case WIRE_HELLO:
-      return length == 7 && take_hello (in, &message->as.hello);
-    case WIRE_META:
-      return length == 4 && cbor_take_text (in, &message->as.meta.collection)
-             && cbor_take_uint (in, &message->as.meta.since)
-             && cbor_take_uint (in, &message->as.meta.limit);
-    case WIRE_GET:
-      return length == 3 && take_get (in, &message->as.get);
-    case WIRE_PUT:
-      return length == 5 && take_put (in, &message->as.put);
-    case WIRE_ROTATE:
-      return length == 3
-             && take_sized (in, &message->as.rotate.expected, WIRE_TOKEN_SIZE)
-             && cbor_take_bytes (in, &message->as.rotate.next)
-             && message->as.rotate.next.size == WIRE_TOKEN_SIZE;
-    case WIRE_WELCOME:
-      return length == 6 && take_welcome (in, &message->as.welcome);
-    case WIRE_HEADERS:
-      return length == 4 && take_headers (in, &message->as.headers);
-    case WIRE_DOCS:
-      return length == 3 && take_docs (in, &message->as.docs);
-    case WIRE_STORED:
-      return length == 3 && take_stored (in, &message->as.stored);
-    case WIRE_ROTATED:
-      return length == 1;
-    default:
-      return false;
-    }
+  switch (type) {
+  case WIRE_FAILURE:
+    return length == 3 && take_status (in, &message->as.failure.status)
+           && message->as.failure.status != TALLY_OK
+           && cbor_take_text (in, &message->as.failure.text);
+  case WIRE_HELLO:
+    return length == 7 && take_hello (in, &message->as.hello);
+  case WIRE_META:
+    return length == 4 && cbor_take_text (in, &message->as.meta.collection)
+           && cbor_take_uint (in, &message->as.meta.since)
+           && cbor_take_uint (in, &message->as.meta.limit);
+  case WIRE_GET:
+    return length == 3 && take_get (in, &message->as.get);
+  case WIRE_PUT:
+    return length == 5 && take_put (in, &message->as.put);
+  case WIRE_ROTATE:
+    return length == 3
+           && take_sized (in, &message->as.rotate.expected, WIRE_TOKEN_SIZE)
+           && cbor_take_bytes (in, &message->as.rotate.next)
+           && message->as.rotate.next.size == WIRE_TOKEN_SIZE;
+  case WIRE_WELCOME:
+    return length == 6 && take_welcome (in, &message->as.welcome);
+  case WIRE_HEADERS:
+    return length == 4 && take_headers (in, &message->as.headers);
+  case WIRE_DOCS:
+    return length == 3 && take_docs (in, &message->as.docs);
+  case WIRE_STORED:
+    return length == 3 && take_stored (in, &message->as.stored);
+  case WIRE_ROTATED:
+    return length == 1;
+  default:
+    return false;
+  }
 }
 
 int
@@ -432,9 +423,10 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
   if (!cbor_take_uint (rest, &version))
     return error_set (err, TALLY_INVALID, "not a tally message");
   if (version != WIRE_VERSION)
-    return error_set (err, TALLY_UNSUPPORTED, "speaks version %llu of the "
-                      "protocol, this side %d", (unsigned long long) version,
-                      WIRE_VERSION);
+    return error_set (err, TALLY_UNSUPPORTED,
+                      "speaks version %llu of the "
+                      "protocol, this side %d",
+                      (unsigned long long)version, WIRE_VERSION);
   if (!cbor_take_bytes (rest, &id) || id.size != REPLICA_ID_SIZE)
     return error_set (err, TALLY_INVALID, "not a tally message");
   memcpy (sender, id.data, REPLICA_ID_SIZE);
@@ -446,8 +438,8 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
 static void
 make_seal (unsigned char seal[WIRE_SEAL_SIZE], const char *data, size_t size)
 {
-  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *) data,
-                      size, NULL, 0);
+  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *)data, size,
+                      NULL, 0);
 }
 
 void
@@ -470,17 +462,15 @@ wire_unseal (struct tally_slice *rest, struct tally_slice frame,
   unsigned char seal[WIRE_SEAL_SIZE];
   struct tally_slice end, given;
 
-  if (rest->size >= tail)
-    {
-      end = slice_make (rest->data + rest->size - tail, tail);
-      make_seal (seal, frame.data, frame.size - tail);
-      if (cbor_take_bytes (&end, &given) && given.size == sizeof seal
-          && memcmp (given.data, seal, sizeof seal) == 0)
-        {
-          rest->size -= tail;
-          return TALLY_OK;
-        }
+  if (rest->size >= tail) {
+    end = slice_make (rest->data + rest->size - tail, tail);
+    make_seal (seal, frame.data, frame.size - tail);
+    if (cbor_take_bytes (&end, &given) && given.size == sizeof seal
+        && memcmp (given.data, seal, sizeof seal) == 0) {
+      rest->size -= tail;
+      return TALLY_OK;
     }
+  }
   return error_set (err, TALLY_AGAIN, "a message was damaged on its way");
 }
 
@@ -497,13 +487,12 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
   if (rest->size == 0)
     return TALLY_NOTFOUND;
   if (cbor_take_array (rest, &length) && cbor_take_uint (rest, &type)
-      && type <= WIRE_ROTATED)
-    {
-      message->type = (enum wire_type) type;
-      if (take_message (rest, message, type, length))
-        return TALLY_OK;
-      wire_message_free (message);
-    }
+      && type <= WIRE_ROTATED) {
+    message->type = (enum wire_type)type;
+    if (take_message (rest, message, type, length))
+      return TALLY_OK;
+    wire_message_free (message);
+  }
   memset (message, 0, sizeof *message);
   return error_set (err, TALLY_INVALID, "a message is damaged");
 }
@@ -511,31 +500,30 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
 void
 wire_message_free (struct wire_message *message)
 {
-  switch (message->type)
-    {
-    case WIRE_WELCOME:
-      free (message->as.welcome.collections);
-      free (message->as.welcome.clients);
-      break;
-    case WIRE_HEADERS:
-      free (message->as.headers.docs);
-      break;
-    case WIRE_GET:
-      free (message->as.get.ids);
-      break;
-    case WIRE_DOCS:
-      free (message->as.docs.docs);
-      break;
-    case WIRE_PUT:
-      free (message->as.put.docs);
-      free (message->as.put.bases);
-      break;
-    case WIRE_STORED:
-      free (message->as.stored.statuses);
-      free (message->as.stored.revs);
-      break;
-    default:
-      break;
-    }
+  switch (message->type) {
+  case WIRE_WELCOME:
+    free (message->as.welcome.collections);
+    free (message->as.welcome.clients);
+    break;
+  case WIRE_HEADERS:
+    free (message->as.headers.docs);
+    break;
+  case WIRE_GET:
+    free (message->as.get.ids);
+    break;
+  case WIRE_DOCS:
+    free (message->as.docs.docs);
+    break;
+  case WIRE_PUT:
+    free (message->as.put.docs);
+    free (message->as.put.bases);
+    break;
+  case WIRE_STORED:
+    free (message->as.stored.statuses);
+    free (message->as.stored.revs);
+    break;
+  default:
+    break;
+  }
   memset (message, 0, sizeof *message);
 }

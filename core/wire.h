@@ -26,10 +26,9 @@
 /* What one message may carry. */
 #define WIRE_HEADERS_MAX 16384
 #define WIRE_DOCS_MAX 16384
-#define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
+#define WIRE_BYTES_MAX ((size_t)4 << 20) /* of documents, but for one */
 
-enum wire_type
-{
+enum wire_type {
   WIRE_FAILURE = 0, /* answers anything */
   WIRE_HELLO = 1,
   WIRE_META = 2,
@@ -43,20 +42,17 @@ enum wire_type
   WIRE_ROTATED = 21
 };
 
-enum
-{
+enum {
   WIRE_HELLO_LOOK = 1 /* register nothing, change nothing */
 };
 
-enum
-{
+enum {
   WIRE_PUT_STRICT = 1, /* only on the rev that is named, whatever is known */
   WIRE_PUT_CURSOR = 2  /* move the cursor past these puts */
 };
 
 /* What the far side makes of a hello. */
-enum wire_verdict
-{
+enum wire_verdict {
   WIRE_PAIR_NEW = 0,     /* no checkpoint on either side */
   WIRE_PAIR_CURRENT = 1, /* the far token is the client's current one */
   WIRE_PAIR_PENDING = 2, /* it is the pending one: the client promotes it */
@@ -66,8 +62,7 @@ enum wire_verdict
 
 /* Tokens and ids may be empty: none.  Slices are into the frame's bytes when
  * decoded, arrays are malloced. */
-struct wire_hello
-{
+struct wire_hello {
   uint64_t flags;
   uint64_t wall_ms;
   struct tally_slice device;
@@ -76,8 +71,7 @@ struct wire_hello
   struct tally_slice pending;
 };
 
-struct wire_welcome
-{
+struct wire_welcome {
   uint64_t verdict;
   uint64_t wall_ms;
   struct tally_slice device;
@@ -87,24 +81,21 @@ struct wire_welcome
   size_t n_clients;
 };
 
-struct wire_meta
-{
+struct wire_meta {
   struct tally_slice collection;
   uint64_t since;
   uint64_t limit; /* headers at most */
 };
 
 /* id, rev and flags of each. */
-struct wire_headers
-{
+struct wire_headers {
   uint64_t next; /* the cursor behind these */
   bool more;
   struct tally_doc *docs;
   size_t n;
 };
 
-struct wire_get
-{
+struct wire_get {
   struct tally_slice collection;
   struct tally_slice *ids;
   size_t n;
@@ -112,16 +103,14 @@ struct wire_get
 
 /* id, flags, meta and body of each; the first `answered` ids of the get are
  * done, ask again for the others. */
-struct wire_docs
-{
+struct wire_docs {
   uint64_t answered;
   struct tally_doc *docs;
   size_t n;
 };
 
 /* bases[i]: the rev that docs[i] was built on, or empty. */
-struct wire_put
-{
+struct wire_put {
   struct tally_slice collection;
   uint64_t flags;
   uint64_t cursor; /* the client's; see WIRE_PUT_CURSOR */
@@ -132,31 +121,26 @@ struct wire_put
 
 /* statuses[i]: TALLY_OK, stored, with its rev, or without one there already;
  * TALLY_CONFLICT, with the rev that is there; others refuse the document. */
-struct wire_stored
-{
+struct wire_stored {
   uint64_t cursor;
   int *statuses;
   struct tally_slice *revs;
   size_t n;
 };
 
-struct wire_rotate
-{
+struct wire_rotate {
   struct tally_slice expected;
   struct tally_slice next;
 };
 
-struct wire_failure
-{
+struct wire_failure {
   int status;
   struct tally_slice text;
 };
 
-struct wire_message
-{
+struct wire_message {
   enum wire_type type;
-  union
-  {
+  union {
     struct wire_hello hello;
     struct wire_welcome welcome;
     struct wire_meta meta;

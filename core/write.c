@@ -18,8 +18,7 @@
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
-struct writer
-{
+struct writer {
   struct replica *replica;
   const char *collection;
   const struct write_item *items;
@@ -89,29 +88,26 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
   bool changed = true;
   int status = TALLY_OK;
 
-  if (!is_expected (item, stored))
-    {
-      writer->results[at].status = TALLY_CONFLICT;
-      memcpy (writer->results[at].rev, stored ? stored->rev : absent_rev,
-              TALLY_REV_SIZE);
-      return TALLY_OK;
-    }
-  if (!item->body.data && !alive)
-    {
-      set_result (writer, at, TALLY_MISSING, absent_rev);
-      return TALLY_OK;
-    }
-  if (stored)
-    {
-      status = state_decode (&old, !alive, stored->meta, stored->body, err);
-      if (status != TALLY_OK)
-        return error_set (err, status, "%s: document \"%.*s\": %s",
-                          writer->replica->name, (int) item->id.size,
-                          item->id.data, err->text);
-      newest = state_newest (&old);
-    }
-  status
-      = replica_stamp (writer->replica, stored ? &newest : NULL, &stamp, err);
+  if (!is_expected (item, stored)) {
+    writer->results[at].status = TALLY_CONFLICT;
+    memcpy (writer->results[at].rev, stored ? stored->rev : absent_rev,
+            TALLY_REV_SIZE);
+    return TALLY_OK;
+  }
+  if (!item->body.data && !alive) {
+    set_result (writer, at, TALLY_MISSING, absent_rev);
+    return TALLY_OK;
+  }
+  if (stored) {
+    status = state_decode (&old, !alive, stored->meta, stored->body, err);
+    if (status != TALLY_OK)
+      return error_set (err, status, "%s: document \"%.*s\": %s",
+                        writer->replica->name, (int)item->id.size,
+                        item->id.data, err->text);
+    newest = state_newest (&old);
+  }
+  status =
+      replica_stamp (writer->replica, stored ? &newest : NULL, &stamp, err);
   if (status == TALLY_OK && item->body.data)
     status = edit_put (&new, &changed, stored ? &old : NULL, item->body,
                        item->replace, &stamp, err);
@@ -141,9 +137,9 @@ read_stored (struct writer *writer, struct tally_error *err)
   for (size_t i = 0; i < writer->n_todo; i++)
     ids[i] = writer->items[writer->todo[i]].id;
   doclist_clear (&writer->stored);
-  status = replica_get (writer->replica, writer->collection, ids,
-                        writer->n_todo, TALLY_GET_BODY, doclist_emit,
-                        &writer->stored, err);
+  status =
+      replica_get (writer->replica, writer->collection, ids, writer->n_todo,
+                   TALLY_GET_BODY, doclist_emit, &writer->stored, err);
   if (status == TALLY_OK && writer->stored.failed)
     status = error_nomem (err);
   free (ids);
@@ -157,14 +153,13 @@ decide_all (struct writer *writer, struct tally_error *err)
   int status = TALLY_OK;
 
   writer->n_entries = 0;
-  for (size_t i = 0; i < writer->n_todo && status == TALLY_OK; i++)
-    {
-      size_t item = writer->todo[i];
-      const struct tally_doc *stored = doclist_next_if (
-          &writer->stored, &at, writer->items[item].id);
+  for (size_t i = 0; i < writer->n_todo && status == TALLY_OK; i++) {
+    size_t item = writer->todo[i];
+    const struct tally_doc *stored =
+        doclist_next_if (&writer->stored, &at, writer->items[item].id);
 
-      status = decide (writer, item, stored, err);
-    }
+    status = decide (writer, item, stored, err);
+  }
   for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++)
     if (writer->metas[i].failed)
       status = error_nomem (err);
@@ -179,21 +174,20 @@ put_all (struct writer *writer, struct tally_error *err)
                             writer->n_entries, 0, writer->outcomes, err);
 
   writer->n_todo = 0;
-  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++)
-    {
-      size_t item = writer->entry_item[i];
+  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++) {
+    size_t item = writer->entry_item[i];
 
-      if (writer->outcomes[i].status == TALLY_OK)
-        set_result (writer, item, writer->results[item].outcome,
-                    writer->entries[i].doc.rev);
-      else if (writer->outcomes[i].status == TALLY_CONFLICT)
-        writer->todo[writer->n_todo++] = item;
-      else
-        status = error_set (err, TALLY_FAILED, "%s: its driver gave an "
-                            "outcome with the unknown status %d",
-                            writer->replica->name,
-                            writer->outcomes[i].status);
-    }
+    if (writer->outcomes[i].status == TALLY_OK)
+      set_result (writer, item, writer->results[item].outcome,
+                  writer->entries[i].doc.rev);
+    else if (writer->outcomes[i].status == TALLY_CONFLICT)
+      writer->todo[writer->n_todo++] = item;
+    else
+      status = error_set (err, TALLY_FAILED,
+                          "%s: its driver gave an "
+                          "outcome with the unknown status %d",
+                          writer->replica->name, writer->outcomes[i].status);
+  }
   return status;
 }
 
@@ -203,16 +197,15 @@ run_rounds (struct writer *writer, struct tally_error *err)
   int status = TALLY_OK;
   unsigned round;
 
-  for (round = 0; writer->n_todo > 0 && round < ROUNDS_MAX; round++)
-    {
-      status = read_stored (writer, err);
-      if (status == TALLY_OK)
-        status = decide_all (writer, err);
-      if (status == TALLY_OK)
-        status = put_all (writer, err);
-      if (status != TALLY_OK)
-        return status;
-    }
+  for (round = 0; writer->n_todo > 0 && round < ROUNDS_MAX; round++) {
+    status = read_stored (writer, err);
+    if (status == TALLY_OK)
+      status = decide_all (writer, err);
+    if (status == TALLY_OK)
+      status = put_all (writer, err);
+    if (status != TALLY_OK)
+      return status;
+  }
   if (writer->n_todo > 0)
     return error_set (err, TALLY_AGAIN, "%s: too many writers at once",
                       writer->replica->name);
@@ -224,9 +217,11 @@ write_batch (struct replica *replica, const char *collection,
              const struct write_item *items, size_t n,
              struct write_result *results, struct tally_error *err)
 {
-  struct writer writer
-    = { .replica = replica, .collection = collection, .items = items,
-        .results = results, .n_todo = n };
+  struct writer writer = { .replica = replica,
+                           .collection = collection,
+                           .items = items,
+                           .results = results,
+                           .n_todo = n };
   int status;
 
   if (n == 0)
@@ -237,15 +232,14 @@ write_batch (struct replica *replica, const char *collection,
   writer.outcomes = calloc (n, sizeof *writer.outcomes);
   writer.entry_item = calloc (n, sizeof *writer.entry_item);
   writer.metas = calloc (n, sizeof *writer.metas);
-  if (!writer.todo || !writer.entries || !writer.outcomes
-      || !writer.entry_item || !writer.metas)
+  if (!writer.todo || !writer.entries || !writer.outcomes || !writer.entry_item
+      || !writer.metas)
     status = error_nomem (err);
-  else
-    {
-      for (size_t i = 0; i < n; i++)
-        writer.todo[i] = i;
-      status = run_rounds (&writer, err);
-    }
+  else {
+    for (size_t i = 0; i < n; i++)
+      writer.todo[i] = i;
+    status = run_rounds (&writer, err);
+  }
   for (size_t i = 0; writer.metas && i < n; i++)
     buf_free (&writer.metas[i]);
   free (writer.metas);

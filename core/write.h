@@ -9,10 +9,9 @@
 
 /* More at once would hold too many bodies in memory. */
 #define WRITE_BATCH 1000
-#define WRITE_BATCH_BYTES ((size_t) 2 << 20)
+#define WRITE_BATCH_BYTES ((size_t)2 << 20)
 
-struct write_item
-{
+struct write_item {
   struct tally_slice id;
   struct tally_slice body; /* canonical; data NULL: delete */
   bool replace;            /* assign every field */
@@ -20,8 +19,7 @@ struct write_item
   const unsigned char *expected;
 };
 
-struct write_result
-{
+struct write_result {
   int status;  /* TALLY_OK or TALLY_CONFLICT */
   int outcome; /* enum tally_outcome_type */
   unsigned char rev[TALLY_REV_SIZE];

@@ -52,12 +52,11 @@ file_walk (const struct file *file)
   if (fd < 0)
     return NULL;
   walk = fdopendir (fd);
-  if (!walk)
-    {
-      code = errno;
-      close (fd);
-      errno = code;
-    }
+  if (!walk) {
+    code = errno;
+    close (fd);
+    errno = code;
+  }
   return walk;
 }
 
@@ -93,31 +92,27 @@ make_folder (const char *path, struct tally_error *err)
   if (!parent)
     return file_fail (err, TALLY_FAILED, path, NULL, "out of memory");
   slash = strrchr (parent, '/');
-  while (slash && slash > parent && !slash[1])
-    {
-      *slash = '\0';
-      slash = strrchr (parent, '/');
-    }
+  while (slash && slash > parent && !slash[1]) {
+    *slash = '\0';
+    slash = strrchr (parent, '/');
+  }
   if (slash)
     slash[slash == parent] = '\0';
 
-  if (mkdir (path, 0700) < 0 && errno != EEXIST)
-    {
-      if (errno == ENOENT)
-        status = file_fail (err, TALLY_NOTFOUND, parent, NULL,
-                            "no such folder");
-      else
-        status = file_fail_errno (err, errno, path, NULL);
-      goto out;
-    }
+  if (mkdir (path, 0700) < 0 && errno != EEXIST) {
+    if (errno == ENOENT)
+      status = file_fail (err, TALLY_NOTFOUND, parent, NULL, "no such folder");
+    else
+      status = file_fail_errno (err, errno, path, NULL);
+    goto out;
+  }
   fd = open (slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0)
-    {
-      /* Not being allowed to sync somebody else's folder is no reason to
-       * stop: nothing is in ours yet. */
-      file_sync (fd, true);
-      close (fd);
-    }
+  if (fd >= 0) {
+    /* Not being allowed to sync somebody else's folder is no reason to
+     * stop: nothing is in ours yet. */
+    file_sync (fd, true);
+    close (fd);
+  }
 out:
   free (parent);
   return status;
@@ -131,13 +126,12 @@ file_folder_open (const char *path, unsigned flags, int *dir,
 
   *dir = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (*dir < 0 && errno == ENOENT && (flags & TALLY_OPEN_CREATE)
-      && !(flags & TALLY_OPEN_READONLY))
-    {
-      status = make_folder (path, err);
-      if (status != TALLY_OK)
-        return status;
-      *dir = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
+      && !(flags & TALLY_OPEN_READONLY)) {
+    status = make_folder (path, err);
+    if (status != TALLY_OK)
+      return status;
+    *dir = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  }
   if (*dir >= 0)
     return TALLY_OK;
   if (errno == ENOENT)

@@ -13,9 +13,9 @@
 #define TEMP_TAIL ".tmp"
 #define TEMP_HEX 16
 
-_Static_assert (sizeof TEMP_HEAD + TEMP_HEX + sizeof TEMP_TAIL - 1
-                  == FILE_TEMP_SIZE,
-                "the size in file.h");
+_Static_assert(sizeof TEMP_HEAD + TEMP_HEX + sizeof TEMP_TAIL - 1
+                   == FILE_TEMP_SIZE,
+               "the size in file.h");
 
 bool
 file_is_blob (const char *name)
@@ -56,7 +56,7 @@ file_temp_name (char temp[FILE_TEMP_SIZE])
   unsigned char random[TEMP_HEX / 2];
   size_t i;
 
-  if (getrandom (random, sizeof random, 0) != (ssize_t) sizeof random)
+  if (getrandom (random, sizeof random, 0) != (ssize_t)sizeof random)
     return -1;
   memcpy (temp, TEMP_HEAD, sizeof TEMP_HEAD);
   for (i = 0; i < sizeof random; i++)

@@ -20,13 +20,11 @@ static int
 open_temp (const struct file *file, char temp[FILE_TEMP_SIZE], int *fd,
            struct tally_error *err)
 {
-  do
-    {
-      if (file_temp_name (temp) < 0)
-        return file_fail_errno (err, errno, file->path, NULL);
-      *fd = file_open_at (file->dir, temp, O_WRONLY | O_CREAT | O_EXCL, 0666);
-    }
-  while (*fd < 0 && errno == EEXIST);
+  do {
+    if (file_temp_name (temp) < 0)
+      return file_fail_errno (err, errno, file->path, NULL);
+    *fd = file_open_at (file->dir, temp, O_WRONLY | O_CREAT | O_EXCL, 0666);
+  } while (*fd < 0 && errno == EEXIST);
   return *fd < 0 ? file_fail_call (file, errno, NULL, err) : TALLY_OK;
 }
 
@@ -36,18 +34,17 @@ write_blob (const struct file *file, const char *name, int fd,
 {
   ssize_t put;
 
-  while (size > 0)
-    {
-      if (file_cancelled (file))
-        return file_fail_cancelled (file, name, err);
-      put = write (fd, data, size < FILE_CHUNK ? size : FILE_CHUNK);
-      if (put < 0 && errno == EINTR)
-        continue;
-      if (put < 0)
-        return file_fail_call (file, errno, name, err);
-      data += put;
-      size -= (size_t) put;
-    }
+  while (size > 0) {
+    if (file_cancelled (file))
+      return file_fail_cancelled (file, name, err);
+    put = write (fd, data, size < FILE_CHUNK ? size : FILE_CHUNK);
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return file_fail_call (file, errno, name, err);
+    data += put;
+    size -= (size_t)put;
+  }
   if (file_sync (fd, false) < 0)
     return file_fail_call (file, errno, name, err);
   return TALLY_OK;
@@ -73,20 +70,19 @@ publish (const struct file *file, const char *temp, const char *name,
       && st.st_nlink == 2)
     return TALLY_OK;
   if (code == EPERM || code == EACCES || code == ENOTSUP || code == ENOSYS
-      || code == EMLINK)
-    {
+      || code == EMLINK) {
 #ifdef RENAME_NOREPLACE
-      if (renameat2 (file->dir, temp, file->dir, name, RENAME_NOREPLACE) == 0)
-        return TALLY_OK;
-      code = errno;
+    if (renameat2 (file->dir, temp, file->dir, name, RENAME_NOREPLACE) == 0)
+      return TALLY_OK;
+    code = errno;
 #else
-      code = EINVAL;
+    code = EINVAL;
 #endif
-      if (code == EINVAL || code == ENOTSUP || code == ENOSYS)
-        return file_fail (err, TALLY_UNSUPPORTED, file->path, NULL,
-                          "file system has neither hard links nor a rename "
-                          "that does not replace (exFAT over FUSE?)");
-    }
+    if (code == EINVAL || code == ENOTSUP || code == ENOSYS)
+      return file_fail (err, TALLY_UNSUPPORTED, file->path, NULL,
+                        "file system has neither hard links nor a rename "
+                        "that does not replace (exFAT over FUSE?)");
+  }
   if (code == EEXIST)
     return file_fail (err, TALLY_CONFLICT, file->path, name, "exists");
   return file_fail_call (file, code, name, err);
@@ -152,13 +148,12 @@ file_remove (void *handle, const char *name, struct tally_error *err)
     status = file_check (file, err);
   if (status != TALLY_OK)
     return status;
-  if (fstatat (file->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    {
-      if (!S_ISREG (st.st_mode))
-        return file_fail (err, TALLY_FAILED, file->path, name,
-                          "not a regular file");
-      if (unlinkat (file->dir, name, 0) == 0)
-        return TALLY_OK;
-    }
+  if (fstatat (file->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISREG (st.st_mode))
+      return file_fail (err, TALLY_FAILED, file->path, name,
+                        "not a regular file");
+    if (unlinkat (file->dir, name, 0) == 0)
+      return TALLY_OK;
+  }
   return errno == ENOENT ? TALLY_OK : file_fail_call (file, errno, name, err);
 }

@@ -39,25 +39,23 @@ file_list (void *handle, const char *prefix, tally_emit_name *emit, void *ctx,
 
   if (!walk)
     return file_fail_call (file, errno, NULL, err);
-  while (!file_cancelled (file))
-    {
-      errno = 0;
-      row = readdir (walk);
-      if (!row)
-        {
-          /* The end, an error, or a folder that was removed: that one, too,
-           * just ends. */
-          if (errno)
-            status = file_fail_call (file, errno, NULL, err);
-          else
-            status = file_check (file, err);
-          goto out;
-        }
-      if (strncmp (row->d_name, prefix, prefix_size) == 0
-          && file_is_blob (row->d_name) && is_regular (file, row)
-          && emit (ctx, row->d_name))
-        goto out;
+  while (!file_cancelled (file)) {
+    errno = 0;
+    row = readdir (walk);
+    if (!row) {
+      /* The end, an error, or a folder that was removed: that one, too,
+       * just ends. */
+      if (errno)
+        status = file_fail_call (file, errno, NULL, err);
+      else
+        status = file_check (file, err);
+      goto out;
     }
+    if (strncmp (row->d_name, prefix, prefix_size) == 0
+        && file_is_blob (row->d_name) && is_regular (file, row)
+        && emit (ctx, row->d_name))
+      goto out;
+  }
   status = file_fail_cancelled (file, NULL, err);
 out:
   closedir (walk);
@@ -75,20 +73,18 @@ open_blob (const struct file *file, const char *name, int *fd, size_t *size,
   *fd = -1;
   if (fstatat (file->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
     return file_fail_call (file, errno, name, err);
-  if (S_ISREG (st.st_mode))
-    {
-      *fd = file_open_at (file->dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY,
-                          0);
-      if (*fd < 0 || fstat (*fd, &st) < 0)
-        return file_fail_call (file, errno, name, err);
-    }
+  if (S_ISREG (st.st_mode)) {
+    *fd = file_open_at (file->dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (*fd < 0 || fstat (*fd, &st) < 0)
+      return file_fail_call (file, errno, name, err);
+  }
   if (!S_ISREG (st.st_mode))
     return file_fail (err, TALLY_FAILED, file->path, name,
                       "not a regular file");
-  if (st.st_size < 0 || (uintmax_t) st.st_size > FILE_BLOB_MAX)
+  if (st.st_size < 0 || (uintmax_t)st.st_size > FILE_BLOB_MAX)
     return file_fail (err, TALLY_UNSUPPORTED, file->path, name,
                       "larger than 256 MiB");
-  *size = (size_t) st.st_size;
+  *size = (size_t)st.st_size;
   return TALLY_OK;
 }
 
@@ -101,21 +97,20 @@ read_blob (const struct file *file, const char *name, int fd, char *data,
   size_t done = 0;
   ssize_t got;
 
-  while (done <= size)
-    {
-      if (file_cancelled (file))
-        return file_fail_cancelled (file, name, err);
-      /* data has room for a byte more than should be there. */
-      got = read (fd, data + done,
-                  size + 1 - done < FILE_CHUNK ? size + 1 - done : FILE_CHUNK);
-      if (got < 0 && errno == EINTR)
-        continue;
-      if (got < 0)
-        return file_fail_call (file, errno, name, err);
-      if (got == 0)
-        break;
-      done += (size_t) got;
-    }
+  while (done <= size) {
+    if (file_cancelled (file))
+      return file_fail_cancelled (file, name, err);
+    /* data has room for a byte more than should be there. */
+    got = read (fd, data + done,
+                size + 1 - done < FILE_CHUNK ? size + 1 - done : FILE_CHUNK);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return file_fail_call (file, errno, name, err);
+    if (got == 0)
+      break;
+    done += (size_t)got;
+  }
   if (done != size)
     return file_fail (err, TALLY_AGAIN, file->path, name,
                       "changed while it was read");
@@ -138,12 +133,10 @@ file_read (void *handle, const char *name, tally_emit_bytes *emit, void *ctx,
   if (status != TALLY_OK)
     goto out;
   data = malloc (size + 1);
-  if (!data)
-    {
-      status = file_fail (err, TALLY_FAILED, file->path, name,
-                          "out of memory");
-      goto out;
-    }
+  if (!data) {
+    status = file_fail (err, TALLY_FAILED, file->path, name, "out of memory");
+    goto out;
+  }
   status = read_blob (file, name, fd, data, size, err);
   if (status == TALLY_OK)
     emit (ctx, data, size);

@@ -11,13 +11,12 @@
 
 #include <tally/driver.h>
 
-#define FILE_BLOB_MAX ((size_t) 256 << 20)
-#define FILE_CHUNK ((size_t) 1 << 20) /* between two looks at cancelled */
+#define FILE_BLOB_MAX ((size_t)256 << 20)
+#define FILE_CHUNK ((size_t)1 << 20) /* between two looks at cancelled */
 #define FILE_TEMP_SIZE 28
 
 /* Does not change between open and close: that is why any thread may call. */
-struct file
-{
+struct file {
   const struct tally_host *host;
   char *path; /* for messages, and to see whether it is still this folder */
   int dir;
@@ -72,8 +71,8 @@ int file_list (void *handle, const char *prefix, tally_emit_name *emit,
                void *ctx, struct tally_error *err);
 int file_read (void *handle, const char *name, tally_emit_bytes *emit,
                void *ctx, struct tally_error *err);
-int file_create (void *handle, const char *name, const void *data,
-                 size_t size, struct tally_error *err);
+int file_create (void *handle, const char *name, const void *data, size_t size,
+                 struct tally_error *err);
 int file_remove (void *handle, const char *name, struct tally_error *err);
 
 #endif /* TALLY_FILE_H */

@@ -40,13 +40,12 @@ body_reserve (struct call *call, size_t n)
   if (want > server->max_request)
     want = server->max_request;
   if (call->length >= call->size + n && want > call->length)
-    want = (size_t) call->length;
+    want = (size_t)call->length;
   if (want <= call->allocated)
     return NULL;
 
   pthread_mutex_lock (&server->lock);
-  fits = want - call->allocated <= BUDGET * server->max_request
-                                     - server->held;
+  fits = want - call->allocated <= BUDGET * server->max_request - server->held;
   if (fits)
     server->held += want - call->allocated;
   pthread_mutex_unlock (&server->lock);
@@ -54,13 +53,12 @@ body_reserve (struct call *call, size_t n)
     return &http_busy;
 
   grown = realloc (call->body, want);
-  if (!grown)
-    {
-      pthread_mutex_lock (&server->lock);
-      server->held -= want - call->allocated;
-      pthread_mutex_unlock (&server->lock);
-      return &http_busy;
-    }
+  if (!grown) {
+    pthread_mutex_lock (&server->lock);
+    server->held -= want - call->allocated;
+    pthread_mutex_unlock (&server->lock);
+    return &http_busy;
+  }
   call->body = grown;
   call->allocated = want;
   return NULL;
@@ -73,11 +71,10 @@ http_body_append (struct call *call, const char *data, size_t n)
   if (call->refusal)
     return;
   call->refusal = body_reserve (call, n);
-  if (call->refusal)
-    {
-      http_body_drop (call);
-      return;
-    }
+  if (call->refusal) {
+    http_body_drop (call);
+    return;
+  }
   memcpy (call->body + call->size, data, n);
   call->size += n;
 }

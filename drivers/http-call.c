@@ -35,7 +35,8 @@ call_set_peer (struct call *call)
   if (addr->sa_family == AF_INET6)
     size = sizeof (struct sockaddr_in6);
   if (getnameinfo (addr, size, host, sizeof host, port, sizeof port,
-                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                   NI_NUMERICHOST | NI_NUMERICSERV)
+      != 0)
     return;
   snprintf (call->peer, sizeof call->peer,
             addr->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
@@ -50,8 +51,8 @@ call_new (struct http_server *server, struct MHD_Connection *connection)
 
   if (!call)
     return NULL;
-  info = MHD_get_connection_info (connection,
-                                  MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  info =
+      MHD_get_connection_info (connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   call->server = server;
   call->connection = connection;
   call->conn = info ? info->socket_context : NULL;
@@ -68,9 +69,9 @@ call_refuse (struct call *call)
   enum MHD_Result result = MHD_NO;
   struct MHD_Response *response;
 
-  response = MHD_create_response_from_buffer (
-    strlen (refusal->text), (void *) (uintptr_t) refusal->text,
-    MHD_RESPMEM_PERSISTENT);
+  response = MHD_create_response_from_buffer (strlen (refusal->text),
+                                              (void *)(uintptr_t)refusal->text,
+                                              MHD_RESPMEM_PERSISTENT);
   if (!response)
     return MHD_NO;
   if (MHD_add_response_header (response, "Content-Type", "text/plain")
@@ -88,15 +89,14 @@ call_response (const struct tally_response *reply)
   struct MHD_Response *response;
 
   response = MHD_create_response_from_buffer (
-    reply->body.size, (void *) (uintptr_t) reply->body.data,
-    MHD_RESPMEM_MUST_COPY);
+      reply->body.size, (void *)(uintptr_t)reply->body.data,
+      MHD_RESPMEM_MUST_COPY);
   if (response && reply->content_type
       && !MHD_add_response_header (response, "Content-Type",
-                                   reply->content_type))
-    {
-      MHD_destroy_response (response);
-      response = NULL;
-    }
+                                   reply->content_type)) {
+    MHD_destroy_response (response);
+    response = NULL;
+  }
   return response;
 }
 
@@ -154,12 +154,11 @@ call_hand_up (struct call *call, const char *verb, const char *path)
   pthread_mutex_lock (&server->lock);
   if (server->draining)
     call->refusal = &http_busy;
-  else
-    {
-      server->under_way++;
-      if (call->conn)
-        call->conn->deadline_ms = 0;
-    }
+  else {
+    server->under_way++;
+    if (call->conn)
+      call->conn->deadline_ms = 0;
+  }
   pthread_mutex_unlock (&server->lock);
   if (call->refusal)
     return call_refuse (call);
@@ -170,16 +169,15 @@ call_hand_up (struct call *call, const char *verb, const char *path)
   call->request.body.data = call->body;
   call->request.body.size = call->size;
   call->handed = true;
-  server->service->request (server->service->ctx, &call->request,
-                            call_reply, call);
+  server->service->request (server->service->ctx, &call->request, call_reply,
+                            call);
 
   pthread_mutex_lock (&server->lock);
   suspended = !call->replied;
-  if (suspended)
-    {
-      MHD_suspend_connection (call->connection);
-      call->suspended = true;
-    }
+  if (suspended) {
+    MHD_suspend_connection (call->connection);
+    call->suspended = true;
+  }
   pthread_mutex_unlock (&server->lock);
   return suspended ? MHD_YES : call_finish (call);
 }
@@ -196,23 +194,21 @@ http_call_access (void *ctx, struct MHD_Connection *connection,
   struct http_server *server = ctx;
   struct call *call = *call_ctx;
 
-  (void) version;
-  if (!call)
-    {
-      call = call_new (server, connection);
-      if (!call)
-        return MHD_NO;
-      *call_ctx = call;
-      call->refusal = http_head_check (call);
-      return call->refusal ? call_refuse (call) : MHD_YES;
-    }
+  (void)version;
+  if (!call) {
+    call = call_new (server, connection);
+    if (!call)
+      return MHD_NO;
+    *call_ctx = call;
+    call->refusal = http_head_check (call);
+    return call->refusal ? call_refuse (call) : MHD_YES;
+  }
 
-  if (*size > 0)
-    {
-      http_body_append (call, data, *size);
-      *size = 0;
-      return MHD_YES;
-    }
+  if (*size > 0) {
+    http_body_append (call, data, *size);
+    *size = 0;
+    return MHD_YES;
+  }
   if (call->handed)
     return call_finish (call);
   if (call->refusal)
@@ -229,8 +225,8 @@ http_call_completed (void *ctx, struct MHD_Connection *connection,
   struct http_server *server = ctx;
   struct call *call = *call_ctx;
 
-  (void) connection;
-  (void) why;
+  (void)connection;
+  (void)why;
   if (!call)
     return;
   *call_ctx = NULL;
@@ -239,8 +235,8 @@ http_call_completed (void *ctx, struct MHD_Connection *connection,
   if (call->handed)
     server->leaving--;
   if (call->conn)
-    call->conn->deadline_ms = http_now_ms () + server->request_ms
-                              + (uint64_t) server->idle_s * 1000;
+    call->conn->deadline_ms =
+        http_now_ms () + server->request_ms + (uint64_t)server->idle_s * 1000;
   if (server->draining)
     pthread_cond_broadcast (&server->changed);
   pthread_mutex_unlock (&server->lock);

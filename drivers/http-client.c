@@ -42,8 +42,8 @@ client_headers (const struct http_client *client,
                 struct curl_slist **headers)
 {
   const char *type = request->content_type;
-  char *line = http_join ("Content-Type:", type ? " " : "",
-                          type ? type : "", "");
+  char *line =
+      http_join ("Content-Type:", type ? " " : "", type ? type : "", "");
   bool good = line && client_add_header (headers, line)
               && client_add_header (headers, "Accept:")
               && client_add_header (headers, "Expect:");
@@ -64,7 +64,7 @@ client_emit (CURL *curl, const struct attempt *attempt,
 
   curl_easy_getinfo (curl, CURLINFO_RESPONSE_CODE, &code);
   curl_easy_getinfo (curl, CURLINFO_CONTENT_TYPE, &type);
-  response.code = (unsigned) code;
+  response.code = (unsigned)code;
   response.content_type = type;
   response.body.data = attempt->data;
   response.body.size = attempt->size;
@@ -75,8 +75,7 @@ int
 http_client_exchange (struct http_client *client,
                       const struct tally_request *request,
                       tally_emit_response *emit, void *ctx,
-                      struct tally_traffic *traffic,
-                      struct tally_error *err)
+                      struct tally_traffic *traffic, struct tally_error *err)
 {
   struct attempt attempt = { .client = client, .traffic = traffic };
   struct curl_slist *headers = NULL;
@@ -94,12 +93,11 @@ http_client_exchange (struct http_client *client,
   url = http_join (client->base, request->path, "", "");
   curl = http_curl_take (client);
   if (!url || !curl || !client_headers (client, request, &headers)
-      || !http_curl_prepare (curl, request, url, headers, &attempt))
-    {
-      status = http_fail (err, TALLY_FAILED, "%s: out of memory",
-                          client->origin);
-      goto out;
-    }
+      || !http_curl_prepare (curl, request, url, headers, &attempt)) {
+    status =
+        http_fail (err, TALLY_FAILED, "%s: out of memory", client->origin);
+    goto out;
+  }
 
   status = http_perform (client, curl, &attempt, err);
   if (status == TALLY_OK)
@@ -126,29 +124,29 @@ http_client_new (struct http_client **out, const struct tally_host *host,
   int status;
 
   if (token && (!*token || !http_is_plain (token)))
-    return http_fail (err, TALLY_INVALID, "http: token is empty or holds a "
+    return http_fail (err, TALLY_INVALID,
+                      "http: token is empty or holds a "
                       "character that cannot be sent");
 
   pthread_once (&curl_once, client_init_curl);
   client = calloc (1, sizeof *client);
-  if (!client || pthread_mutex_init (&client->lock, NULL) != 0)
-    {
-      free (client);
-      return http_fail (err, TALLY_FAILED, "http: out of memory");
-    }
+  if (!client || pthread_mutex_init (&client->lock, NULL) != 0) {
+    free (client);
+    return http_fail (err, TALLY_FAILED, "http: out of memory");
+  }
 
   client->host = host;
-  client->timeout_ms = (long) values[HTTP_TIMEOUT].number;
-  client->retries = (unsigned) values[HTTP_RETRIES].number;
-  client->max_reply = (size_t) values[HTTP_MAX_REPLY].number;
+  client->timeout_ms = (long)values[HTTP_TIMEOUT].number;
+  client->retries = (unsigned)values[HTTP_RETRIES].number;
+  client->max_reply = (size_t)values[HTTP_MAX_REPLY].number;
   status = http_url_parse (client, values[HTTP_URL].text, err);
   if (status == TALLY_OK && token)
-    client->authorization = http_join ("Authorization: Bearer ", token,
-                                       "", "");
+    client->authorization =
+        http_join ("Authorization: Bearer ", token, "", "");
   if (status == TALLY_OK && ca_file)
     client->ca_file = http_join (ca_file, "", "", "");
-  if (status == TALLY_OK && ((token && !client->authorization)
-                             || (ca_file && !client->ca_file)))
+  if (status == TALLY_OK
+      && ((token && !client->authorization) || (ca_file && !client->ca_file)))
     status = http_fail (err, TALLY_FAILED, "http: out of memory");
 
   if (status == TALLY_OK)

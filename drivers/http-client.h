@@ -14,8 +14,7 @@
 
 #define HTTP_POOL_MAX 8
 
-struct http_client
-{
+struct http_client {
   const struct tally_host *host;
   char *base;          /* the url without a slash at its end */
   char *origin;        /* scheme://host:port, for messages */
@@ -31,8 +30,7 @@ struct http_client
 };
 
 /* One exchange; reset before each attempt. */
-struct attempt
-{
+struct attempt {
   const struct http_client *client;
   struct tally_traffic *traffic;
   char *data;

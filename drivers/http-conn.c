@@ -15,41 +15,35 @@
 
 void
 http_conn_notify (void *ctx, struct MHD_Connection *connection,
-                  void **socket_ctx,
-                  enum MHD_ConnectionNotificationCode what)
+                  void **socket_ctx, enum MHD_ConnectionNotificationCode what)
 {
   struct http_server *server = ctx;
   struct conn *conn = *socket_ctx;
-  int fd = MHD_get_connection_info (connection,
-                                    MHD_CONNECTION_INFO_CONNECTION_FD)
-             ->connect_fd;
+  int fd =
+      MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+          ->connect_fd;
 
   pthread_mutex_lock (&server->lock);
-  if (what == MHD_CONNECTION_NOTIFY_STARTED)
-    {
-      conn = calloc (1, sizeof *conn);
-      *socket_ctx = conn;
-      if (conn)
-        {
-          conn->fd = fd;
-          conn->deadline_ms = http_now_ms () + server->request_ms;
-          conn->next = server->conns;
-          conn->link = &server->conns;
-          if (conn->next)
-            conn->next->link = &conn->next;
-          server->conns = conn;
-        }
-      else
-        shutdown (fd, SHUT_RDWR);
-    }
-  else if (conn)
-    {
-      *conn->link = conn->next;
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    conn = calloc (1, sizeof *conn);
+    *socket_ctx = conn;
+    if (conn) {
+      conn->fd = fd;
+      conn->deadline_ms = http_now_ms () + server->request_ms;
+      conn->next = server->conns;
+      conn->link = &server->conns;
       if (conn->next)
-        conn->next->link = conn->link;
-      free (conn);
-      *socket_ctx = NULL;
-    }
+        conn->next->link = &conn->next;
+      server->conns = conn;
+    } else
+      shutdown (fd, SHUT_RDWR);
+  } else if (conn) {
+    *conn->link = conn->next;
+    if (conn->next)
+      conn->next->link = conn->link;
+    free (conn);
+    *socket_ctx = NULL;
+  }
   pthread_mutex_unlock (&server->lock);
 }
 
@@ -62,11 +56,10 @@ conn_cut_late (struct http_server *server)
   struct conn *conn;
 
   for (conn = server->conns; conn; conn = conn->next)
-    if (conn->deadline_ms && conn->deadline_ms <= now)
-      {
-        shutdown (conn->fd, SHUT_RDWR);
-        conn->deadline_ms = 0;
-      }
+    if (conn->deadline_ms && conn->deadline_ms <= now) {
+      shutdown (conn->fd, SHUT_RDWR);
+      conn->deadline_ms = 0;
+    }
 }
 
 /* Waits for a change, no longer than until the next look at deadlines. */
@@ -77,11 +70,10 @@ http_conn_tick (struct http_server *server)
 
   clock_gettime (CLOCK_MONOTONIC, &until);
   until.tv_nsec += TICK_MS * 1000000;
-  if (until.tv_nsec >= 1000000000)
-    {
-      until.tv_nsec -= 1000000000;
-      until.tv_sec++;
-    }
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
   pthread_cond_timedwait (&server->changed, &server->lock, &until);
   conn_cut_late (server);
 }

@@ -23,26 +23,23 @@ curl_body (char *data, size_t one, size_t n, void *ctx)
   size_t want = attempt->allocated ? attempt->allocated : 4096;
   char *grown;
 
-  (void) one;
-  if (n > attempt->client->max_reply - attempt->size)
-    {
-      attempt->trouble = "reply is larger than max_reply";
-      return 0;
-    }
+  (void)one;
+  if (n > attempt->client->max_reply - attempt->size) {
+    attempt->trouble = "reply is larger than max_reply";
+    return 0;
+  }
 
   while (want < attempt->size + n)
     want *= 2;
-  if (want > attempt->allocated)
-    {
-      grown = realloc (attempt->data, want);
-      if (!grown)
-        {
-          attempt->trouble = "out of memory";
-          return 0;
-        }
-      attempt->data = grown;
-      attempt->allocated = want;
+  if (want > attempt->allocated) {
+    grown = realloc (attempt->data, want);
+    if (!grown) {
+      attempt->trouble = "out of memory";
+      return 0;
     }
+    attempt->data = grown;
+    attempt->allocated = want;
+  }
 
   memcpy (attempt->data + attempt->size, data, n);
   attempt->size += n;
@@ -55,41 +52,39 @@ curl_head (char *data, size_t one, size_t n, void *ctx)
 {
   struct attempt *attempt = ctx;
 
-  (void) data;
-  (void) one;
-  if (n > HEAD_MAX - attempt->head)
-    {
-      attempt->trouble = "head of the reply is too large";
-      return 0;
-    }
+  (void)data;
+  (void)one;
+  if (n > HEAD_MAX - attempt->head) {
+    attempt->trouble = "head of the reply is too large";
+    return 0;
+  }
   attempt->head += n;
   return n;
 }
 
 static int
-curl_progress (void *ctx, curl_off_t down, curl_off_t down_now,
-               curl_off_t up, curl_off_t up_now)
+curl_progress (void *ctx, curl_off_t down, curl_off_t down_now, curl_off_t up,
+               curl_off_t up_now)
 {
   const struct attempt *attempt = ctx;
   const struct tally_host *host = attempt->client->host;
 
-  (void) down;
-  (void) down_now;
-  (void) up;
-  (void) up_now;
+  (void)down;
+  (void)down_now;
+  (void)up;
+  (void)up_now;
   return host->cancelled (host->ctx) != 0;
 }
 
 /* The counters that curl_easy_getinfo offers count a body twice when it
  * leaves together with its head; what passes here is exact. */
 static int
-curl_count (CURL *curl, curl_infotype type, char *data, size_t size,
-            void *ctx)
+curl_count (CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
   struct attempt *attempt = ctx;
 
-  (void) curl;
-  (void) data;
+  (void)curl;
+  (void)data;
   if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT)
     attempt->traffic->sent += size;
   else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN)
@@ -114,7 +109,7 @@ curl_make (const struct http_client *client)
 
   bad |= curl_easy_setopt (curl, CURLOPT_PROTOCOLS_STR, "http,https");
   bad |= curl_easy_setopt (curl, CURLOPT_HTTP_VERSION,
-                           (long) CURL_HTTP_VERSION_1_1);
+                           (long)CURL_HTTP_VERSION_1_1);
   bad |= curl_easy_setopt (curl, CURLOPT_FOLLOWLOCATION, 0L);
   bad |= curl_easy_setopt (curl, CURLOPT_NOSIGNAL, 1L);
   bad |= curl_easy_setopt (curl, CURLOPT_NOPROGRESS, 0L);
@@ -126,11 +121,10 @@ curl_make (const struct http_client *client)
   bad |= curl_easy_setopt (curl, CURLOPT_HEADERFUNCTION, curl_head);
   bad |= curl_easy_setopt (curl, CURLOPT_XFERINFOFUNCTION, curl_progress);
   bad |= curl_easy_setopt (curl, CURLOPT_DEBUGFUNCTION, curl_count);
-  if (client->ca_file)
-    {
-      bad |= curl_easy_setopt (curl, CURLOPT_CAINFO, client->ca_file);
-      bad |= curl_easy_setopt (curl, CURLOPT_CAPATH, NULL);
-    }
+  if (client->ca_file) {
+    bad |= curl_easy_setopt (curl, CURLOPT_CAINFO, client->ca_file);
+    bad |= curl_easy_setopt (curl, CURLOPT_CAPATH, NULL);
+  }
   if (client->near)
     bad |= curl_easy_setopt (curl, CURLOPT_NOPROXY, "*");
 
@@ -162,11 +156,10 @@ http_curl_give_back (struct http_client *client, CURL *curl)
   curl_easy_setopt (curl, CURLOPT_POSTFIELDS, NULL);
 
   pthread_mutex_lock (&client->lock);
-  if (client->n_idle < HTTP_POOL_MAX)
-    {
-      client->idle[client->n_idle++] = curl;
-      curl = NULL;
-    }
+  if (client->n_idle < HTTP_POOL_MAX) {
+    client->idle[client->n_idle++] = curl;
+    curl = NULL;
+  }
   pthread_mutex_unlock (&client->lock);
   if (curl)
     curl_easy_cleanup (curl);
@@ -187,13 +180,12 @@ http_curl_prepare (CURL *curl, const struct tally_request *request,
   bad |= curl_easy_setopt (curl, CURLOPT_URL, url);
   bad |= curl_easy_setopt (curl, CURLOPT_HTTPGET, 1L);
   bad |= curl_easy_setopt (curl, CURLOPT_NOBODY, head ? 1L : 0L);
-  if (post && !head)
-    {
-      bad |= curl_easy_setopt (curl, CURLOPT_POST, 1L);
-      bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                               (curl_off_t) request->body.size);
-      bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDS, body);
-    }
+  if (post && !head) {
+    bad |= curl_easy_setopt (curl, CURLOPT_POST, 1L);
+    bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                             (curl_off_t)request->body.size);
+    bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDS, body);
+  }
   bad |= curl_easy_setopt (curl, CURLOPT_CUSTOMREQUEST, request->verb);
   bad |= curl_easy_setopt (curl, CURLOPT_HTTPHEADER, headers);
   bad |= curl_easy_setopt (curl, CURLOPT_VERBOSE, 1L);

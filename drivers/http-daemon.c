@@ -19,8 +19,8 @@
 static size_t
 daemon_unescape (void *ctx, struct MHD_Connection *connection, char *text)
 {
-  (void) ctx;
-  (void) connection;
+  (void)ctx;
+  (void)connection;
   return strlen (text);
 }
 
@@ -57,16 +57,13 @@ daemon_read_pem (const char *path, char **out, struct tally_error *err)
   text = malloc (PEM_MAX);
   if (text)
     n = fread (text, 1, PEM_MAX, file);
-  if (!text || n == 0 || n == PEM_MAX || ferror (file))
-    {
-      status = http_fail (err, TALLY_FAILED, "%s: cannot be read", path);
-      free (text);
-    }
-  else
-    {
-      text[n] = '\0';
-      *out = text;
-    }
+  if (!text || n == 0 || n == PEM_MAX || ferror (file)) {
+    status = http_fail (err, TALLY_FAILED, "%s: cannot be read", path);
+    free (text);
+  } else {
+    text[n] = '\0';
+    *out = text;
+  }
   fclose (file);
   return status;
 }
@@ -85,42 +82,39 @@ http_daemon_start (struct http_server *server, int *listener,
   char *cert = NULL, *key = NULL;
   int fd = *listener, status = TALLY_OK;
 
-  if (server->cert)
-    {
-      status = daemon_read_pem (server->cert, &cert, err);
-      if (status == TALLY_OK)
-        status = daemon_read_pem (server->key, &key, err);
-      if (status != TALLY_OK)
-        goto out;
-      flags |= MHD_USE_TLS;
-      tls[0] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, cert };
-      tls[1] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
-      tls[2] = (struct MHD_OptionItem){
-        MHD_OPTION_HTTPS_PRIORITIES, 0,
-        (void *) (uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-      };
-      tls[3] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-    }
+  if (server->cert) {
+    status = daemon_read_pem (server->cert, &cert, err);
+    if (status == TALLY_OK)
+      status = daemon_read_pem (server->key, &key, err);
+    if (status != TALLY_OK)
+      goto out;
+    flags |= MHD_USE_TLS;
+    tls[0] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, cert };
+    tls[1] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
+    tls[2] = (struct MHD_OptionItem){
+      MHD_OPTION_HTTPS_PRIORITIES, 0,
+      (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+    };
+    tls[3] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+  }
 
   *out = MHD_start_daemon (
-    flags, 0, NULL, NULL, http_call_access, server, MHD_OPTION_EXTERNAL_LOGGER,
-    daemon_log, server, MHD_OPTION_LISTEN_SOCKET, fd,
-    MHD_OPTION_THREAD_POOL_SIZE, server->workers,
-    MHD_OPTION_CONNECTION_LIMIT, server->max_connections,
-    MHD_OPTION_PER_IP_CONNECTION_LIMIT, server->per_ip,
-    MHD_OPTION_CONNECTION_TIMEOUT, server->idle_s,
-    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-    http_call_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-    http_conn_notify, server, MHD_OPTION_UNESCAPE_CALLBACK,
-    daemon_unescape, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
-  if (!*out)
-    {
-      *listener = -1;
-      status = http_fail (err, TALLY_FAILED, "%s: server does not start%s",
-                          server->listen,
-                          server->cert ? "; are tls_cert and tls_key a pair?"
-                                       : "");
-    }
+      flags, 0, NULL, NULL, http_call_access, server,
+      MHD_OPTION_EXTERNAL_LOGGER, daemon_log, server, MHD_OPTION_LISTEN_SOCKET,
+      fd, MHD_OPTION_THREAD_POOL_SIZE, server->workers,
+      MHD_OPTION_CONNECTION_LIMIT, server->max_connections,
+      MHD_OPTION_PER_IP_CONNECTION_LIMIT, server->per_ip,
+      MHD_OPTION_CONNECTION_TIMEOUT, server->idle_s,
+      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+      http_call_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+      http_conn_notify, server, MHD_OPTION_UNESCAPE_CALLBACK, daemon_unescape,
+      NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+  if (!*out) {
+    *listener = -1;
+    status = http_fail (
+        err, TALLY_FAILED, "%s: server does not start%s", server->listen,
+        server->cert ? "; are tls_cert and tls_key a pair?" : "");
+  }
 
 out:
   free (key);

@@ -10,8 +10,7 @@
 
 #include "http-server.h"
 
-struct head
-{
+struct head {
   struct tally_request *request;
   uint64_t length;
   unsigned lengths;
@@ -28,12 +27,11 @@ http_number (const char *text, uint64_t *number)
 
   if (!*text || strlen (text) > 18)
     return false;
-  for (; *text; text++)
-    {
-      if (*text < '0' || *text > '9')
-        return false;
-      value = value * 10 + (uint64_t) (*text - '0');
-    }
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9')
+      return false;
+    value = value * 10 + (uint64_t)(*text - '0');
+  }
   *number = value;
   return true;
 }
@@ -58,38 +56,30 @@ head_line (void *ctx, enum MHD_ValueKind kind, const char *name,
   struct head *head = ctx;
   size_t i;
 
-  (void) kind;
+  (void)kind;
   if (!value)
     value = "";
   if (strlen (name) != name_size || strlen (value) != value_size)
     head->bad = true;
   for (i = 0; i < name_size; i++)
-    if ((unsigned char) name[i] <= ' ')
+    if ((unsigned char)name[i] <= ' ')
       head->bad = true;
 
-  if (strcasecmp (name, "Content-Length") == 0)
-    {
-      head->lengths++;
-      if (!http_number (value, &head->length))
-        head->bad = true;
-    }
-  else if (strcasecmp (name, "Transfer-Encoding") == 0)
-    {
-      head->encodings++;
-      if (strcasecmp (value, "chunked") != 0)
-        head->bad = true;
-    }
-  else if (strcasecmp (name, "Authorization") == 0)
-    {
-      head->credentials++;
-      head->request->credential = head_bearer (value);
-    }
-  else if (strcasecmp (name, "Host") == 0)
-    {
-      head->hosts++;
-      head->request->host = value;
-    }
-  else if (strcasecmp (name, "Origin") == 0)
+  if (strcasecmp (name, "Content-Length") == 0) {
+    head->lengths++;
+    if (!http_number (value, &head->length))
+      head->bad = true;
+  } else if (strcasecmp (name, "Transfer-Encoding") == 0) {
+    head->encodings++;
+    if (strcasecmp (value, "chunked") != 0)
+      head->bad = true;
+  } else if (strcasecmp (name, "Authorization") == 0) {
+    head->credentials++;
+    head->request->credential = head_bearer (value);
+  } else if (strcasecmp (name, "Host") == 0) {
+    head->hosts++;
+    head->request->host = value;
+  } else if (strcasecmp (name, "Origin") == 0)
     head->request->origin = value;
   else if (strcasecmp (name, "Content-Type") == 0)
     head->request->content_type = value;

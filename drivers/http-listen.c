@@ -22,14 +22,14 @@ http_listen_parse (struct http_server *server, const char *text,
                    struct tally_error *err)
 {
   const char *colon = strrchr (text, ':');
-  size_t n = colon ? (size_t) (colon - text) : 0;
+  size_t n = colon ? (size_t)(colon - text) : 0;
   bool bracket = n > 2 && text[0] == '[' && text[n - 1] == ']';
   uint64_t port;
 
   if (n == 0 || n > 255 || !http_number (colon + 1, &port) || port > 65535
-      || strpbrk (text, " \t/@")
-      || (!bracket && strcspn (text, ":[]") < n))
-    return http_fail (err, TALLY_INVALID, "http: listen must be "
+      || strpbrk (text, " \t/@") || (!bracket && strcspn (text, ":[]") < n))
+    return http_fail (err, TALLY_INVALID,
+                      "http: listen must be "
                       "address:port, like 127.0.0.1:7770 or [::1]:7770");
 
   server->listen = strdup (text);
@@ -48,17 +48,13 @@ listen_error (const struct http_server *server, int number,
   int status = TALLY_FAILED;
   const char *text = "cannot be listened on";
 
-  if (number == EADDRINUSE)
-    {
-      status = TALLY_AGAIN;
-      text = "address already in use";
-    }
-  else if (number == EACCES)
-    {
-      status = TALLY_DENIED;
-      text = "permission denied";
-    }
-  else if (number == EADDRNOTAVAIL)
+  if (number == EADDRINUSE) {
+    status = TALLY_AGAIN;
+    text = "address already in use";
+  } else if (number == EACCES) {
+    status = TALLY_DENIED;
+    text = "permission denied";
+  } else if (number == EADDRNOTAVAIL)
     text = "not an address of this machine";
   return http_fail (err, status, "%s: %s", server->listen, text);
 }
@@ -96,12 +92,11 @@ http_listen_open (const struct http_server *server, int *out,
   if (getaddrinfo (server->node, server->port, &hints, &list) != 0)
     return http_fail (err, TALLY_FAILED, "%s: host is not known",
                       server->listen);
-  for (info = list; info && fd < 0; info = info->ai_next)
-    {
-      fd = listen_bind (info);
-      if (fd < 0)
-        number = errno;
-    }
+  for (info = list; info && fd < 0; info = info->ai_next) {
+    fd = listen_bind (info);
+    if (fd < 0)
+      number = errno;
+  }
   freeaddrinfo (list);
   if (fd < 0)
     return listen_error (server, number, err);
@@ -119,10 +114,10 @@ http_listen_ready (struct http_server *server, int fd)
   char url[320];
 
   memset (&addr, 0, sizeof addr);
-  if (getsockname (fd, (struct sockaddr *) &addr, &size) == 0)
+  if (getsockname (fd, (struct sockaddr *)&addr, &size) == 0)
     port = addr.ss_family == AF_INET6
-             ? ntohs (((struct sockaddr_in6 *) &addr)->sin6_port)
-             : ntohs (((struct sockaddr_in *) &addr)->sin_port);
+               ? ntohs (((struct sockaddr_in6 *)&addr)->sin6_port)
+               : ntohs (((struct sockaddr_in *)&addr)->sin_port);
   snprintf (url, sizeof url, "%s://%s:%u", server->cert ? "https" : "http",
             server->name, port);
   server->service->ready (server->service->ctx, url);

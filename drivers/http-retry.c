@@ -19,8 +19,7 @@
 
 /* What a failure of libcurl means.  Retry: nothing was answered, and a
  * moment later it may be. */
-static const struct reason
-{
+static const struct reason {
   CURLcode code;
   int status;
   bool retry;
@@ -45,8 +44,7 @@ static const struct reason
   { CURLE_OUT_OF_MEMORY, TALLY_FAILED, false, "out of memory" },
 };
 
-static const struct
-{
+static const struct {
   int number;
   const char *text;
 } os_reasons[] = {
@@ -65,8 +63,8 @@ retry_random (const struct http_client *client)
   uint64_t x;
 
   clock_gettime (CLOCK_REALTIME, &now);
-  x = (uint64_t) now.tv_sec * 1000000007u ^ (uint64_t) now.tv_nsec << 20
-      ^ (uint64_t) (uintptr_t) client;
+  x = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec << 20
+      ^ (uint64_t)(uintptr_t)client;
   x = (x ^ (x >> 30)) * UINT64_C (0xbf58476d1ce4e5b9);
   x = (x ^ (x >> 27)) * UINT64_C (0x94d049bb133111eb);
   return x ^ (x >> 31);
@@ -104,7 +102,7 @@ retry_again (const struct http_client *client, CURL *curl, CURLcode code,
   if (after > RETRY_AFTER_MAX_MS / 1000)
     after = RETRY_AFTER_MAX_MS / 1000;
   if (after > 0)
-    *wait_ms += (uint64_t) after * 1000;
+    *wait_ms += (uint64_t)after * 1000;
   return again;
 }
 
@@ -117,17 +115,15 @@ retry_wait (const struct http_client *client, uint64_t wait_ms)
   struct timespec nap = { 0, 0 };
   uint64_t now;
 
-  for (;;)
-    {
-      if (host->cancelled (host->ctx))
-        return false;
-      now = http_now_ms ();
-      if (now >= end)
-        return true;
-      nap.tv_nsec = (long) (end - now < POLL_MS ? end - now : POLL_MS)
-                    * 1000000;
-      nanosleep (&nap, NULL);
-    }
+  for (;;) {
+    if (host->cancelled (host->ctx))
+      return false;
+    now = http_now_ms ();
+    if (now >= end)
+      return true;
+    nap.tv_nsec = (long)(end - now < POLL_MS ? end - now : POLL_MS) * 1000000;
+    nanosleep (&nap, NULL);
+  }
 }
 
 static int
@@ -140,23 +136,21 @@ retry_fail (const struct http_client *client, CURL *curl, CURLcode code,
   size_t i;
 
   for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-    if (reasons[i].code == code)
-      {
-        status = reasons[i].status;
-        text = reasons[i].text;
-      }
-
-  if (code == CURLE_COULDNT_CONNECT)
-    {
-      curl_easy_getinfo (curl, CURLINFO_OS_ERRNO, &number);
-      for (i = 0; i < sizeof os_reasons / sizeof os_reasons[0]; i++)
-        if (os_reasons[i].number == number)
-          text = os_reasons[i].text;
+    if (reasons[i].code == code) {
+      status = reasons[i].status;
+      text = reasons[i].text;
     }
+
+  if (code == CURLE_COULDNT_CONNECT) {
+    curl_easy_getinfo (curl, CURLINFO_OS_ERRNO, &number);
+    for (i = 0; i < sizeof os_reasons / sizeof os_reasons[0]; i++)
+      if (os_reasons[i].number == number)
+        text = os_reasons[i].text;
+  }
   if (code == CURLE_WRITE_ERROR && attempt->trouble)
     text = attempt->trouble;
   return http_fail (err, status, "%s: %c%s", client->origin,
-                    tolower ((unsigned char) text[0]), text + 1);
+                    tolower ((unsigned char)text[0]), text + 1);
 }
 
 /* Sends until there is a reply worth passing on. */
@@ -168,20 +162,18 @@ http_perform (const struct http_client *client, CURL *curl,
   CURLcode code;
   unsigned n;
 
-  for (n = 0;; n++)
-    {
-      attempt->size = 0;
-      attempt->head = 0;
-      attempt->trouble = NULL;
-      code = curl_easy_perform (curl);
-      if (!retry_again (client, curl, code, attempt, n, &wait_ms))
-        break;
-      if (!retry_wait (client, wait_ms))
-        {
-          code = CURLE_ABORTED_BY_CALLBACK;
-          break;
-        }
+  for (n = 0;; n++) {
+    attempt->size = 0;
+    attempt->head = 0;
+    attempt->trouble = NULL;
+    code = curl_easy_perform (curl);
+    if (!retry_again (client, curl, code, attempt, n, &wait_ms))
+      break;
+    if (!retry_wait (client, wait_ms)) {
+      code = CURLE_ABORTED_BY_CALLBACK;
+      break;
     }
+  }
 
   if (code != CURLE_OK)
     return retry_fail (client, curl, code, attempt, err);

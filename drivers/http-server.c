@@ -46,11 +46,10 @@ server_run (struct http_server *server, struct tally_error *err)
   http_listen_ready (server, fd);
 
   pthread_mutex_lock (&server->lock);
-  while (!server->stop && !cancelled)
-    {
-      http_conn_tick (server);
-      cancelled = host->cancelled (host->ctx) != 0;
-    }
+  while (!server->stop && !cancelled) {
+    http_conn_tick (server);
+    cancelled = host->cancelled (host->ctx) != 0;
+  }
   server->draining = true;
   pthread_mutex_unlock (&server->lock);
 
@@ -60,8 +59,7 @@ server_run (struct http_server *server, struct tally_error *err)
   pthread_mutex_unlock (&server->lock);
   MHD_stop_daemon (daemon);
   if (cancelled)
-    status = http_fail (err, TALLY_CANCELLED, "%s: cancelled",
-                        server->listen);
+    status = http_fail (err, TALLY_CANCELLED, "%s: cancelled", server->listen);
 
 out:
   if (fd >= 0)
@@ -86,12 +84,11 @@ http_server_serve (struct http_server *server,
     return http_fail (err, TALLY_INVALID, "%s: is being served already",
                       server->listen);
 
-  if (!stop)
-    {
-      server->service = service;
-      status = server_run (server, err);
-      server->service = NULL;
-    }
+  if (!stop) {
+    server->service = service;
+    status = server_run (server, err);
+    server->service = NULL;
+  }
 
   pthread_mutex_lock (&server->lock);
   server->serving = false;
@@ -123,11 +120,10 @@ server_init_locks (struct http_server *server)
   good = pthread_condattr_setclock (&attr, CLOCK_MONOTONIC) == 0
          && pthread_cond_init (&server->changed, &attr) == 0;
   pthread_condattr_destroy (&attr);
-  if (good && pthread_mutex_init (&server->lock, NULL) != 0)
-    {
-      pthread_cond_destroy (&server->changed);
-      good = false;
-    }
+  if (good && pthread_mutex_init (&server->lock, NULL) != 0) {
+    pthread_cond_destroy (&server->changed);
+    good = false;
+  }
   return good;
 }
 
@@ -140,31 +136,28 @@ http_server_new (struct http_server **out, const struct tally_host *host,
   struct http_server *server = calloc (1, sizeof *server);
   int status;
 
-  if (!server || !server_init_locks (server))
-    {
-      free (server);
-      return http_fail (err, TALLY_FAILED, "http: out of memory");
-    }
+  if (!server || !server_init_locks (server)) {
+    free (server);
+    return http_fail (err, TALLY_FAILED, "http: out of memory");
+  }
 
   server->host = host;
-  server->max_request = (size_t) values[HTTP_MAX_REQUEST].number;
-  server->max_connections = (unsigned) values[HTTP_MAX_CONNECTIONS].number;
-  server->per_ip = (unsigned) values[HTTP_PER_IP].number;
-  server->workers = (unsigned) values[HTTP_WORKERS].number;
-  server->request_ms = (uint64_t) values[HTTP_REQUEST_TIMEOUT].number;
-  server->idle_s = (unsigned) ((values[HTTP_IDLE_TIMEOUT].number + 999)
-                               / 1000);
+  server->max_request = (size_t)values[HTTP_MAX_REQUEST].number;
+  server->max_connections = (unsigned)values[HTTP_MAX_CONNECTIONS].number;
+  server->per_ip = (unsigned)values[HTTP_PER_IP].number;
+  server->workers = (unsigned)values[HTTP_WORKERS].number;
+  server->request_ms = (uint64_t)values[HTTP_REQUEST_TIMEOUT].number;
+  server->idle_s = (unsigned)((values[HTTP_IDLE_TIMEOUT].number + 999) / 1000);
   if (server->workers > server->max_connections)
     server->workers = server->max_connections;
 
   status = http_listen_parse (server, values[HTTP_LISTEN].text, err);
-  if (status == TALLY_OK && cert)
-    {
-      server->cert = strdup (cert);
-      server->key = strdup (key);
-      if (!server->cert || !server->key)
-        status = http_fail (err, TALLY_FAILED, "http: out of memory");
-    }
+  if (status == TALLY_OK && cert) {
+    server->cert = strdup (cert);
+    server->key = strdup (key);
+    if (!server->cert || !server->key)
+      status = http_fail (err, TALLY_FAILED, "http: out of memory");
+  }
   if (status == TALLY_OK)
     *out = server;
   else

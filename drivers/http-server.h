@@ -13,22 +13,20 @@
 #include "http.h"
 
 /* One connection, for its deadline. */
-struct conn
-{
+struct conn {
   struct conn *next;
   struct conn **link; /* what points here */
   int fd;
   uint64_t deadline_ms; /* 0: none, the reply is still being made */
 };
 
-struct http_server
-{
+struct http_server {
   const struct tally_host *host;
-  char *listen;  /* as it stands in the ini */
-  char *name;    /* its address, in brackets if it is IPv6 */
-  char *node;    /* the same without */
+  char *listen;     /* as it stands in the ini */
+  char *name;       /* its address, in brackets if it is IPv6 */
+  char *node;       /* the same without */
   const char *port; /* points into listen */
-  char *cert;    /* path, or NULL */
+  char *cert;       /* path, or NULL */
   char *key;
   size_t max_request;
   unsigned max_connections;
@@ -40,18 +38,17 @@ struct http_server
   pthread_mutex_t lock; /* guards all below; may be held over calls to
                          * libmicrohttpd's suspend and resume */
   pthread_cond_t changed;
-  bool stop;         /* asked for; taken back when serve returns */
+  bool stop; /* asked for; taken back when serve returns */
   bool serving;
-  bool draining;     /* no request is handed up any more */
-  size_t under_way;  /* handed up, not replied to */
-  size_t leaving;    /* replied to, not all sent */
-  size_t held;       /* bytes of bodies */
+  bool draining;    /* no request is handed up any more */
+  size_t under_way; /* handed up, not replied to */
+  size_t leaving;   /* replied to, not all sent */
+  size_t held;      /* bytes of bodies */
   struct conn *conns;
 };
 
 /* A reply of our own, to what is not handed up; it ends the connection. */
-struct refusal
-{
+struct refusal {
   unsigned code;
   const char *text;
 };
@@ -59,8 +56,7 @@ struct refusal
 extern const struct refusal http_bad_head, http_too_large, http_busy;
 
 /* One request, from its head to the end of its reply. */
-struct call
-{
+struct call {
   struct http_server *server;
   struct MHD_Connection *connection;
   struct conn *conn;
@@ -107,8 +103,7 @@ void http_body_drop (struct call *call);
 /* ---- http-call.c ---- */
 
 /* MHD_AccessHandlerCallback, MHD_RequestCompletedCallback. */
-enum MHD_Result http_call_access (void *ctx,
-                                  struct MHD_Connection *connection,
+enum MHD_Result http_call_access (void *ctx, struct MHD_Connection *connection,
                                   const char *path, const char *verb,
                                   const char *version, const char *data,
                                   size_t *size, void **call_ctx);

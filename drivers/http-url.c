@@ -31,7 +31,7 @@ bool
 http_is_plain (const char *text)
 {
   for (; *text; text++)
-    if ((unsigned char) *text <= ' ' || *text == 0x7f)
+    if ((unsigned char)*text <= ' ' || *text == 0x7f)
       return false;
   return true;
 }
@@ -51,29 +51,28 @@ http_url_parse (struct http_client *client, const char *text,
 
   code = url ? curl_url_set (url, CURLUPART_URL, text, CURLU_DISALLOW_USER)
              : CURLUE_OUT_OF_MEMORY;
-  if (code == CURLUE_USER_NOT_ALLOWED)
-    {
-      status = http_fail (err, TALLY_INVALID, "http: url holds a user name; "
-                          "a server knows us by token or token_file");
-      goto out;
-    }
-  if (code == CURLUE_OUT_OF_MEMORY)
-    {
-      status = http_fail (err, TALLY_FAILED, "http: out of memory");
-      goto out;
-    }
+  if (code == CURLUE_USER_NOT_ALLOWED) {
+    status = http_fail (err, TALLY_INVALID,
+                        "http: url holds a user name; "
+                        "a server knows us by token or token_file");
+    goto out;
+  }
+  if (code == CURLUE_OUT_OF_MEMORY) {
+    status = http_fail (err, TALLY_FAILED, "http: out of memory");
+    goto out;
+  }
   if (code || curl_url_get (url, CURLUPART_SCHEME, &scheme, 0)
       || (strcasecmp (scheme, "http") && strcasecmp (scheme, "https"))
       || curl_url_get (url, CURLUPART_HOST, &host, 0)
       || curl_url_get (url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)
       || curl_url_get (url, CURLUPART_URL, &whole, 0)
       || !curl_url_get (url, CURLUPART_QUERY, &more, 0)
-      || !curl_url_get (url, CURLUPART_FRAGMENT, &more, 0))
-    {
-      status = http_fail (err, TALLY_INVALID, "http: url must be "
-                          "http://host[:port][/path], or https");
-      goto out;
-    }
+      || !curl_url_get (url, CURLUPART_FRAGMENT, &more, 0)) {
+    status = http_fail (err, TALLY_INVALID,
+                        "http: url must be "
+                        "http://host[:port][/path], or https");
+    goto out;
+  }
 
   for (n = strlen (whole); n > 0 && whole[n - 1] == '/'; n--)
     whole[n - 1] = '\0';

@@ -10,8 +10,7 @@
 #include <tally/driver.h>
 
 /* The rows of the option table, in its order. */
-enum
-{
+enum {
   HTTP_URL,
   HTTP_TOKEN,
   HTTP_TIMEOUT,
@@ -36,7 +35,8 @@ struct http_server;
 #ifdef __GNUC__
 __attribute__ ((format (printf, 3, 4)))
 #endif
-int http_fail (struct tally_error *err, int status, const char *format, ...);
+int
+http_fail (struct tally_error *err, int status, const char *format, ...);
 
 /* Milliseconds on a clock that only rises. */
 uint64_t http_now_ms (void);

@@ -62,19 +62,17 @@ reason_of (const struct linvo *s, const char *text)
 }
 
 static int
-fail_leveldb (const struct linvo *s, const char *text,
-              struct tally_error *err)
+fail_leveldb (const struct linvo *s, const char *text, struct tally_error *err)
 {
   const char *path = s->folder.path;
   const char *reason = reason_of (s, text);
 
-  if (strncmp (text, "IO error: lock ", 15) == 0)
-    {
-      if (strstr (text, "already held by process"))
-        return linvo_fail (err, TALLY_AGAIN, path,
-                           "in use by this process already");
-      return linvo_folder_held (path, 0, err);
-    }
+  if (strncmp (text, "IO error: lock ", 15) == 0) {
+    if (strstr (text, "already held by process"))
+      return linvo_fail (err, TALLY_AGAIN, path,
+                         "in use by this process already");
+    return linvo_folder_held (path, 0, err);
+  }
   if (strncmp (text, "Corruption: ", 12) == 0)
     return linvo_fail (err, TALLY_CORRUPT, path, "damaged: %s", reason);
   /* A file that LevelDB counts on. */
@@ -91,8 +89,7 @@ fail_leveldb (const struct linvo *s, const char *text,
 }
 
 int
-linvo_fail_leveldb (const struct linvo *s, char *text,
-                    struct tally_error *err)
+linvo_fail_leveldb (const struct linvo *s, char *text, struct tally_error *err)
 {
   int r = fail_leveldb (s, text, err);
 
@@ -144,7 +141,7 @@ check_head (struct linvo *s, struct tally_error *err)
                        "damaged: its newest %" PRIu64 " writes are missing",
                        s->folder.writes - head->writes);
   if (head->writes > s->folder.writes)
-    (void) linvo_folder_mark (&s->folder, head->writes);
+    (void)linvo_folder_mark (&s->folder, head->writes);
   head->format = LINVO_FORMAT;
   return TALLY_OK;
 }
@@ -161,11 +158,10 @@ start (struct linvo *s, bool fresh, struct tally_error *err)
   if (!s->db)
     return linvo_fail_leveldb (s, text, err);
   r = check_head (s, err);
-  if (r != TALLY_OK)
-    {
-      leveldb_close (s->db);
-      s->db = NULL;
-    }
+  if (r != TALLY_OK) {
+    leveldb_close (s->db);
+    s->db = NULL;
+  }
   return r;
 }
 
@@ -234,16 +230,14 @@ linvo_db_open (struct linvo *s, const char *path, unsigned flags,
   if (r != TALLY_OK)
     goto out_options;
 
-  if (pthread_mutex_init (&s->writing, NULL) != 0)
-    {
-      r = linvo_fail_memory (s, err);
-      goto out_db;
-    }
-  if (pthread_rwlock_init (&s->gate, NULL) != 0)
-    {
-      r = linvo_fail_memory (s, err);
-      goto out_mutex;
-    }
+  if (pthread_mutex_init (&s->writing, NULL) != 0) {
+    r = linvo_fail_memory (s, err);
+    goto out_db;
+  }
+  if (pthread_rwlock_init (&s->gate, NULL) != 0) {
+    r = linvo_fail_memory (s, err);
+    goto out_mutex;
+  }
   return TALLY_OK;
 
 out_mutex:
@@ -274,20 +268,19 @@ static int
 enter (struct linvo *s, struct tally_error *err)
 {
   pthread_rwlock_rdlock (&s->gate);
-  while (!s->db)
-    {
-      int r = TALLY_OK;
+  while (!s->db) {
+    int r = TALLY_OK;
 
-      pthread_rwlock_unlock (&s->gate);
-      pthread_mutex_lock (&s->writing);
-      /* Only who holds `writing` changes db. */
-      if (!s->db)
-        r = restart (s, err);
-      pthread_mutex_unlock (&s->writing);
-      if (r != TALLY_OK)
-        return r;
-      pthread_rwlock_rdlock (&s->gate);
-    }
+    pthread_rwlock_unlock (&s->gate);
+    pthread_mutex_lock (&s->writing);
+    /* Only who holds `writing` changes db. */
+    if (!s->db)
+      r = restart (s, err);
+    pthread_mutex_unlock (&s->writing);
+    if (r != TALLY_OK)
+      return r;
+    pthread_rwlock_rdlock (&s->gate);
+  }
   return TALLY_OK;
 }
 
@@ -327,11 +320,10 @@ linvo_begin_write (struct linvo *s, struct tally_error *err)
   pthread_mutex_lock (&s->writing);
   if (s->broken || !s->db)
     r = restart (s, err);
-  if (r != TALLY_OK)
-    {
-      pthread_mutex_unlock (&s->writing);
-      return r;
-    }
+  if (r != TALLY_OK) {
+    pthread_mutex_unlock (&s->writing);
+    return r;
+  }
   pthread_rwlock_rdlock (&s->gate);
   return TALLY_OK;
 }
@@ -356,12 +348,11 @@ linvo_commit (struct linvo *s, leveldb_writebatch_t *batch,
   leveldb_writebatch_put (batch, key.data, key.size, value,
                           linvo_encode_head (value, head));
   leveldb_write (s->db, s->write, batch, &text);
-  if (text)
-    {
-      s->broken = true;
-      return linvo_fail_leveldb (s, text, err);
-    }
+  if (text) {
+    s->broken = true;
+    return linvo_fail_leveldb (s, text, err);
+  }
   s->head = *head;
-  (void) linvo_folder_mark (&s->folder, head->writes);
+  (void)linvo_folder_mark (&s->folder, head->writes);
   return TALLY_OK;
 }

@@ -15,8 +15,7 @@
 #include "linvo-folder.h"
 #include "linvo-keys.h"
 
-struct linvo
-{
+struct linvo {
   const struct tally_host *host;
   struct linvo_folder folder;
 
@@ -39,16 +38,14 @@ struct linvo
 };
 
 /* What a reader sees: one moment of the store. */
-struct linvo_view
-{
+struct linvo_view {
   const leveldb_snapshot_t *snapshot;
   leveldb_readoptions_t *point; /* for single reads */
   leveldb_readoptions_t *range; /* for scans: leaves the cache alone */
 };
 
 /* A document found; doc points into the two values. */
-struct linvo_found
-{
+struct linvo_found {
   bool found;
   char *header;
   char *value;
@@ -91,8 +88,7 @@ int linvo_find (struct linvo *s, const leveldb_readoptions_t *how,
 void linvo_found_done (struct linvo_found *found);
 
 /* An iterator that stands on the first key at or after `from`. */
-leveldb_iterator_t *linvo_scan (struct linvo *s,
-                                const struct linvo_view *view,
+leveldb_iterator_t *linvo_scan (struct linvo *s, const struct linvo_view *view,
                                 const struct linvo_key *from);
 
 /* Whether it stands on a key within the first `size` bytes of prefix, which

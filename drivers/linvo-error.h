@@ -10,9 +10,9 @@
 int linvo_fail (struct tally_error *err, int status, const char *path,
                 const char *format, ...)
 #if defined __GNUC__
-  __attribute__ ((format (printf, 4, 5)))
+    __attribute__ ((format (printf, 4, 5)))
 #endif
-  ;
+    ;
 int linvo_fail_errno (struct tally_error *err, const char *path, int code);
 
 #endif /* TALLY_LINVO_ERROR_H */

@@ -25,8 +25,7 @@
 #define MARKER_START "tally linvo "
 #define MARKER_SIZE 60
 
-struct marker
-{
+struct marker {
   uint64_t format;
   uint64_t writes;
   uint64_t holder;
@@ -109,14 +108,13 @@ take_line (const char **in, const char *name, uint64_t *n)
   if (strncmp (*in, name, size) != 0)
     return false;
   *n = 0;
-  for (p = *in + size; *p >= '0' && *p <= '9'; p++)
-    {
-      unsigned digit = (unsigned) (*p - '0');
+  for (p = *in + size; *p >= '0' && *p <= '9'; p++) {
+    unsigned digit = (unsigned)(*p - '0');
 
-      if (*n > (UINT64_MAX - digit) / 10)
-        return false;
-      *n = *n * 10 + digit;
-    }
+    if (*n > (UINT64_MAX - digit) / 10)
+      return false;
+    *n = *n * 10 + digit;
+  }
   if (p == *in + size || *p != '\n')
     return false;
   *in = p + 1;
@@ -159,11 +157,11 @@ is_cut_short (int fd)
 
   if (n < 0 || n > MARKER_SIZE)
     return false;
-  while (zeros < (size_t) n && text[zeros] == '\0')
+  while (zeros < (size_t)n && text[zeros] == '\0')
     zeros++;
-  if (zeros == (size_t) n)
+  if (zeros == (size_t)n)
     return true;
-  return memcmp (text, start, (size_t) n < head ? (size_t) n : head) == 0;
+  return memcmp (text, start, (size_t)n < head ? (size_t)n : head) == 0;
 }
 
 bool
@@ -174,8 +172,8 @@ linvo_folder_mark (struct linvo_folder *folder, uint64_t writes)
 
   folder->writes = writes;
   n = snprintf (text, sizeof text, MARKER, LINVO_FORMAT, writes,
-                (long) getpid ());
-  return n > 0 && pwrite (folder->fd, text, (size_t) n, 0) == n;
+                (long)getpid ());
+  return n > 0 && pwrite (folder->fd, text, (size_t)n, 0) == n;
 }
 
 int
@@ -189,15 +187,14 @@ linvo_folder_room (struct linvo_folder *folder, size_t size,
     return linvo_fail_errno (err, folder->path, ENOMEM);
   fd = open (name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   code = fd == -1 ? errno : 0;
-  if (fd != -1)
-    {
-      (void) unlink (name);
-      code = posix_fallocate (fd, 0, (off_t) size);
-      close (fd);
-      /* Anything else means that this file system cannot tell. */
-      if (code != ENOSPC && code != EDQUOT && code != EFBIG)
-        code = 0;
-    }
+  if (fd != -1) {
+    (void)unlink (name);
+    code = posix_fallocate (fd, 0, (off_t)size);
+    close (fd);
+    /* Anything else means that this file system cannot tell. */
+    if (code != ENOSPC && code != EDQUOT && code != EFBIG)
+      code = 0;
+  }
   free (name);
   return code ? linvo_fail_errno (err, folder->path, code) : TALLY_OK;
 }
@@ -212,13 +209,12 @@ linvo_folder_held (const char *path, pid_t holder, struct tally_error *err)
   memset (&lock, 0, sizeof lock);
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (fd != -1)
-    {
-      if (fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
-          && lock.l_pid > 0)
-        holder = lock.l_pid;
-      close (fd);
-    }
+  if (fd != -1) {
+    if (fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
+        && lock.l_pid > 0)
+      holder = lock.l_pid;
+    close (fd);
+  }
   free (name);
 
   if (holder <= 0)
@@ -228,7 +224,7 @@ linvo_folder_held (const char *path, pid_t holder, struct tally_error *err)
   return linvo_fail (err, TALLY_AGAIN, path,
                      "in use by process %ld; reach it through its server, "
                      "or stop it first",
-                     (long) holder);
+                     (long)holder);
 }
 
 /* The lock is flock's: it belongs to the descriptor, so it also keeps out a
@@ -244,15 +240,14 @@ lock_marker (struct linvo_folder *folder, struct tally_error *err)
     return linvo_fail_errno (err, folder->path, errno);
   if (!read_marker (folder->fd, &marker) || marker.holder > INT32_MAX)
     marker.holder = 0;
-  if (marker.holder == (uint64_t) getpid ())
+  if (marker.holder == (uint64_t)getpid ())
     return linvo_fail (err, TALLY_AGAIN, folder->path,
                        "in use by this process already");
-  return linvo_folder_held (folder->path, (pid_t) marker.holder, err);
+  return linvo_folder_held (folder->path, (pid_t)marker.holder, err);
 }
 
 static int
-open_marker (struct linvo_folder *folder, bool create,
-             struct tally_error *err)
+open_marker (struct linvo_folder *folder, bool create, struct tally_error *err)
 {
   char *name = join (folder->path, "TALLY");
 
@@ -284,11 +279,10 @@ settle (struct linvo_folder *folder, unsigned flags, struct tally_error *err)
   folder->fresh = standing != LINVO_STORE;
 
   whole = read_marker (folder->fd, &marker);
-  if (!whole && folder->fresh && is_cut_short (folder->fd))
-    {
-      memset (&marker, 0, sizeof marker);
-      whole = true;
-    }
+  if (!whole && folder->fresh && is_cut_short (folder->fd)) {
+    memset (&marker, 0, sizeof marker);
+    whole = true;
+  }
   if (!whole || (marker.format == 0 && !folder->fresh))
     return linvo_fail (err, TALLY_CORRUPT, path, "its file TALLY is damaged");
   if (marker.format > LINVO_FORMAT)
@@ -336,12 +330,11 @@ linvo_folder_open (struct linvo_folder *folder, const char *path,
 void
 linvo_folder_close (struct linvo_folder *folder)
 {
-  if (folder->fd != -1)
-    {
-      (void) fsync (folder->fd);
-      (void) flock (folder->fd, LOCK_UN);
-      close (folder->fd);
-    }
+  if (folder->fd != -1) {
+    (void)fsync (folder->fd);
+    (void)flock (folder->fd, LOCK_UN);
+    close (folder->fd);
+  }
   free (folder->path);
   folder->fd = -1;
   folder->path = NULL;

@@ -13,8 +13,7 @@
 
 #include "linvo-error.h"
 
-struct linvo_folder
-{
+struct linvo_folder {
   char *path;
   int fd;          /* of TALLY, locked */
   bool fresh;      /* LevelDB has to be made in it */

@@ -15,25 +15,22 @@
 #define LINVO_NAME_MAX 255
 
 /* A key is a kind, then what that kind is ordered by. */
-enum linvo_kind
-{
-  LINVO_HEAD = 'h',  /* one record: struct linvo_head */
-  LINVO_NAME = 'c',  /* collection's name -> its number */
-  LINVO_NOTE = 'n',  /* key -> value */
-  LINVO_DOC = 'd',   /* number, id -> seq, meta, body */
-  LINVO_SEQ = 's',   /* number, seq -> flags, rev, id */
-  LINVO_STAMP = 't'  /* number, stamp, id -> hash, flags */
+enum linvo_kind {
+  LINVO_HEAD = 'h', /* one record: struct linvo_head */
+  LINVO_NAME = 'c', /* collection's name -> its number */
+  LINVO_NOTE = 'n', /* key -> value */
+  LINVO_DOC = 'd',  /* number, id -> seq, meta, body */
+  LINVO_SEQ = 's',  /* number, seq -> flags, rev, id */
+  LINVO_STAMP = 't' /* number, stamp, id -> hash, flags */
 };
 
-struct linvo_key
-{
+struct linvo_key {
   size_t size;
   char data[1 + 4 + TALLY_STAMP_SIZE + TALLY_ID_MAX];
 };
 
 /* Written again with every batch, so that it is as new as the batch is. */
-struct linvo_head
-{
+struct linvo_head {
   uint32_t format;
   uint32_t numbers; /* given to collections so far, from 1 */
   uint64_t seq;     /* the last one given */

@@ -42,22 +42,21 @@ judge_names (DIR *dir)
   bool any = false;
   const struct dirent *entry;
 
-  for (entry = readdir (dir); entry; entry = readdir (dir))
-    {
-      const char *name = entry->d_name;
+  for (entry = readdir (dir); entry; entry = readdir (dir)) {
+    const char *name = entry->d_name;
 
-      if (strcmp (name, ".") == 0 || strcmp (name, "..") == 0)
-        continue;
-      any = true;
-      if (strcmp (name, "TALLY") == 0)
-        marker = true;
-      else if (strcmp (name, "CURRENT") == 0)
-        current = true;
-      else if (is_data (name))
-        data = true;
-      else if (!is_beginning (name))
-        other = true;
-    }
+    if (strcmp (name, ".") == 0 || strcmp (name, "..") == 0)
+      continue;
+    any = true;
+    if (strcmp (name, "TALLY") == 0)
+      marker = true;
+    else if (strcmp (name, "CURRENT") == 0)
+      current = true;
+    else if (is_data (name))
+      data = true;
+    else if (!is_beginning (name))
+      other = true;
+  }
 
   if (!any)
     return LINVO_EMPTY;
@@ -94,25 +93,24 @@ int
 linvo_accept (const char *path, enum linvo_standing standing, unsigned flags,
               struct tally_error *err)
 {
-  switch (standing)
-    {
-    case LINVO_STORE:
+  switch (standing) {
+  case LINVO_STORE:
+    return TALLY_OK;
+  case LINVO_HEADLESS:
+    return linvo_fail (err, TALLY_CORRUPT, path, "CURRENT is missing");
+  case LINVO_LEVELDB:
+    return linvo_fail (err, TALLY_CORRUPT, path,
+                       "is a LevelDB folder, but not a tally store; "
+                       "try tally import linvodb3");
+  case LINVO_OTHER:
+    if (flags & TALLY_OPEN_CREATE)
+      return linvo_fail (err, TALLY_INVALID, path,
+                         "is not empty, and not a tally store");
+    return linvo_fail (err, TALLY_CORRUPT, path,
+                       "is a folder, but not a tally store");
+  default:
+    if (flags & TALLY_OPEN_CREATE)
       return TALLY_OK;
-    case LINVO_HEADLESS:
-      return linvo_fail (err, TALLY_CORRUPT, path, "CURRENT is missing");
-    case LINVO_LEVELDB:
-      return linvo_fail (err, TALLY_CORRUPT, path,
-                         "is a LevelDB folder, but not a tally store; "
-                         "try tally import linvodb3");
-    case LINVO_OTHER:
-      if (flags & TALLY_OPEN_CREATE)
-        return linvo_fail (err, TALLY_INVALID, path,
-                           "is not empty, and not a tally store");
-      return linvo_fail (err, TALLY_CORRUPT, path,
-                         "is a folder, but not a tally store");
-    default:
-      if (flags & TALLY_OPEN_CREATE)
-        return TALLY_OK;
-      return linvo_fail (err, TALLY_NOTFOUND, path, "not there");
-    }
+    return linvo_fail (err, TALLY_NOTFOUND, path, "not there");
+  }
 }

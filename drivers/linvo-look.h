@@ -6,15 +6,14 @@
 
 #include <tally/driver.h>
 
-enum linvo_standing
-{
+enum linvo_standing {
   LINVO_ABSENT,     /* nothing at all */
   LINVO_EMPTY,      /* an empty folder */
   LINVO_UNFINISHED, /* a store whose making was cut short */
   LINVO_STORE,
-  LINVO_HEADLESS,   /* a store that lost CURRENT */
-  LINVO_LEVELDB,    /* somebody else's LevelDB */
-  LINVO_OTHER       /* somebody else's folder */
+  LINVO_HEADLESS, /* a store that lost CURRENT */
+  LINVO_LEVELDB,  /* somebody else's LevelDB */
+  LINVO_OTHER     /* somebody else's folder */
 };
 
 /* TALLY_CORRUPT when it is not a folder. */

@@ -38,7 +38,7 @@ linvo_note_get (void *handle, const char *name, tally_emit_bytes *emit,
     return r;
   r = linvo_read (s, view.point, &key, &value, &size, err);
   if (r == TALLY_OK && value)
-    (void) emit (ctx, value, size);
+    (void)emit (ctx, value, size);
   leveldb_free (value);
   linvo_end_read (s, &view);
   return r;
@@ -121,14 +121,13 @@ linvo_note_list (void *handle, const char *prefix, tally_emit_name *emit,
   if (r != TALLY_OK)
     return r;
   it = linvo_scan (s, &view, &from);
-  while (linvo_scan_within (it, &from, from.size, &key))
-    {
-      if (!linvo_name_of_key (&key, name))
-        r = linvo_fail_corrupt (s, "the key of a note is damaged", err);
-      if (r != TALLY_OK || emit (ctx, name))
-        break;
-      leveldb_iter_next (it);
-    }
+  while (linvo_scan_within (it, &from, from.size, &key)) {
+    if (!linvo_name_of_key (&key, name))
+      r = linvo_fail_corrupt (s, "the key of a note is damaged", err);
+    if (r != TALLY_OK || emit (ctx, name))
+      break;
+    leveldb_iter_next (it);
+  }
   ended = linvo_scan_end (s, it, err);
   linvo_end_read (s, &view);
   return r != TALLY_OK ? r : ended;

@@ -10,8 +10,7 @@
 #include "linvo-put.h"
 
 /* An entry and what is stored under its id now. */
-struct item
-{
+struct item {
   const struct tally_entry *entry;
   uint32_t number; /* of its collection; 0: none yet */
   bool forget;
@@ -21,14 +20,13 @@ struct item
   unsigned char rev[TALLY_REV_SIZE];
 };
 
-struct batch
-{
+struct batch {
   struct linvo *s;
   struct item *items;   /* as given */
   struct item **sorted; /* by collection and id */
   size_t n;
-  size_t conflicts;     /* items that expect something else */
-  size_t writes;        /* items that change something */
+  size_t conflicts; /* items that expect something else */
+  size_t writes;    /* items that change something */
   struct linvo_head head;
   leveldb_writebatch_t *records;
   char *value; /* room to put a document's value together */
@@ -42,8 +40,8 @@ static const unsigned char nothing[TALLY_REV_SIZE];
 static int
 compare_items (const void *a, const void *b)
 {
-  const struct tally_entry *x = (*(struct item *const *) a)->entry;
-  const struct tally_entry *y = (*(struct item *const *) b)->entry;
+  const struct tally_entry *x = (*(struct item *const *)a)->entry;
+  const struct tally_entry *y = (*(struct item *const *)b)->entry;
   size_t size;
   int r = strcmp (x->collection, y->collection);
 
@@ -65,8 +63,8 @@ check_entry (const struct batch *b, const struct tally_entry *entry,
   if (!entry->collection || strlen (entry->collection) > LINVO_NAME_MAX)
     return linvo_fail (err, TALLY_INVALID, path, "bad collection name");
   if (entry->doc.id.size == 0 || entry->doc.id.size > TALLY_ID_MAX)
-    return linvo_fail (err, TALLY_INVALID, path,
-                       "an id has 1 to %d bytes", TALLY_ID_MAX);
+    return linvo_fail (err, TALLY_INVALID, path, "an id has 1 to %d bytes",
+                       TALLY_ID_MAX);
   if ((entry->flags & TALLY_ENTRY_FORGET) && !entry->expected)
     return linvo_fail (err, TALLY_INVALID, path,
                        "forgetting takes an expected rev");
@@ -81,22 +79,20 @@ sort_items (struct batch *b, const struct tally_entry *entries,
   size_t i;
   int r;
 
-  for (i = 0; i < b->n; i++)
-    {
-      r = check_entry (b, &entries[i], err);
-      if (r != TALLY_OK)
-        return r;
-      b->items[i].entry = &entries[i];
-      b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
-      b->sorted[i] = &b->items[i];
-    }
+  for (i = 0; i < b->n; i++) {
+    r = check_entry (b, &entries[i], err);
+    if (r != TALLY_OK)
+      return r;
+    b->items[i].entry = &entries[i];
+    b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
+    b->sorted[i] = &b->items[i];
+  }
   qsort (b->sorted, b->n, sizeof *b->sorted, compare_items);
-  for (i = 1; i < b->n; i++)
-    {
-      if (compare_items (&b->sorted[i - 1], &b->sorted[i]) == 0)
-        return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
-                           "an id is in the batch twice");
-    }
+  for (i = 1; i < b->n; i++) {
+    if (compare_items (&b->sorted[i - 1], &b->sorted[i]) == 0)
+      return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
+                         "an id is in the batch twice");
+  }
   return TALLY_OK;
 }
 
@@ -108,8 +104,8 @@ as_expected (const struct item *item)
 
   if (!expected)
     return true;
-  return memcmp (expected, item->found ? item->rev : nothing,
-                 TALLY_REV_SIZE) == 0;
+  return memcmp (expected, item->found ? item->rev : nothing, TALLY_REV_SIZE)
+         == 0;
 }
 
 static bool
@@ -125,15 +121,14 @@ look_up (struct batch *b, struct item *item, struct tally_error *err)
   int r = linvo_find (b->s, b->s->read, item->number, &item->entry->doc.id,
                       &found, err);
 
-  if (r == TALLY_OK)
-    {
-      item->found = found.found;
-      item->seq = found.doc.seq;
-      memcpy (item->rev, found.doc.rev, TALLY_REV_SIZE);
-      item->conflict = !as_expected (item);
-      b->conflicts += item->conflict;
-      b->writes += changes_something (item);
-    }
+  if (r == TALLY_OK) {
+    item->found = found.found;
+    item->seq = found.doc.seq;
+    memcpy (item->rev, found.doc.rev, TALLY_REV_SIZE);
+    item->conflict = !as_expected (item);
+    b->conflicts += item->conflict;
+    b->writes += changes_something (item);
+  }
   linvo_found_done (&found);
   return r;
 }
@@ -146,22 +141,20 @@ look_up_all (struct batch *b, struct tally_error *err)
   size_t i;
   int r;
 
-  for (i = 0; i < b->n; i++)
-    {
-      struct item *item = b->sorted[i];
+  for (i = 0; i < b->n; i++) {
+    struct item *item = b->sorted[i];
 
-      if (!collection || strcmp (collection, item->entry->collection) != 0)
-        {
-          collection = item->entry->collection;
-          r = linvo_read_number (b->s, b->s->read, collection, &number, err);
-          if (r != TALLY_OK)
-            return r;
-        }
-      item->number = number;
-      r = look_up (b, item, err);
+    if (!collection || strcmp (collection, item->entry->collection) != 0) {
+      collection = item->entry->collection;
+      r = linvo_read_number (b->s, b->s->read, collection, &number, err);
       if (r != TALLY_OK)
         return r;
     }
+    item->number = number;
+    r = look_up (b, item, err);
+    if (r != TALLY_OK)
+      return r;
+  }
   return TALLY_OK;
 }
 
@@ -187,26 +180,24 @@ number_collections (struct batch *b, struct tally_error *err)
   const char *collection = NULL;
   size_t i;
 
-  for (i = 0; i < b->n; i++)
-    {
-      struct item *item = b->sorted[i];
-      char value[LINVO_NUMBER_SIZE];
-      struct linvo_key key;
+  for (i = 0; i < b->n; i++) {
+    struct item *item = b->sorted[i];
+    char value[LINVO_NUMBER_SIZE];
+    struct linvo_key key;
 
-      if (item->number != 0 || !changes_something (item))
-        continue;
-      if (!collection || strcmp (collection, item->entry->collection) != 0)
-        {
-          if (b->head.numbers == UINT32_MAX)
-            return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
-                               "too many collections");
-          b->head.numbers++;
-          collection = item->entry->collection;
-          linvo_key_text (&key, LINVO_NAME, collection, strlen (collection));
-          add (b, &key, value, linvo_encode_number (value, b->head.numbers));
-        }
-      item->number = b->head.numbers;
+    if (item->number != 0 || !changes_something (item))
+      continue;
+    if (!collection || strcmp (collection, item->entry->collection) != 0) {
+      if (b->head.numbers == UINT32_MAX)
+        return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
+                           "too many collections");
+      b->head.numbers++;
+      collection = item->entry->collection;
+      linvo_key_text (&key, LINVO_NAME, collection, strlen (collection));
+      add (b, &key, value, linvo_encode_number (value, b->head.numbers));
     }
+    item->number = b->head.numbers;
+  }
   return TALLY_OK;
 }
 
@@ -288,12 +279,11 @@ write_item (struct batch *b, struct item *item, struct tally_error *err)
 
   if (item->found)
     drop_orders (b, item);
-  if (item->forget)
-    {
-      linvo_key_doc (&key, item->number, &item->entry->doc.id);
-      drop (b, &key);
-      return TALLY_OK;
-    }
+  if (item->forget) {
+    linvo_key_doc (&key, item->number, &item->entry->doc.id);
+    drop (b, &key);
+    return TALLY_OK;
+  }
 
   b->head.seq++;
   r = write_doc (b, item, err);
@@ -313,11 +303,10 @@ write_all (struct batch *b, struct tally_error *err)
 
   b->records = leveldb_writebatch_create ();
   r = number_collections (b, err);
-  for (i = 0; r == TALLY_OK && i < b->n; i++)
-    {
-      if (changes_something (&b->items[i]))
-        r = write_item (b, &b->items[i], err);
-    }
+  for (i = 0; r == TALLY_OK && i < b->n; i++) {
+    if (changes_something (&b->items[i]))
+      r = write_item (b, &b->items[i], err);
+  }
   if (r == TALLY_OK)
     r = linvo_commit (b->s, b->records, &b->head, err);
   leveldb_writebatch_destroy (b->records);
@@ -332,16 +321,15 @@ report (const struct batch *b, bool written, struct tally_outcome *outcomes)
   size_t i;
 
   memset (outcomes, 0, b->n * sizeof *outcomes);
-  for (i = 0; i < b->n; i++)
-    {
-      const struct item *item = &b->items[i];
+  for (i = 0; i < b->n; i++) {
+    const struct item *item = &b->items[i];
 
-      outcomes[i].status = item->conflict ? TALLY_CONFLICT : TALLY_OK;
-      if (!item->conflict && (!written || item->forget))
-        continue;
-      outcomes[i].seq = item->seq;
-      memcpy (outcomes[i].rev, item->rev, TALLY_REV_SIZE);
-    }
+    outcomes[i].status = item->conflict ? TALLY_CONFLICT : TALLY_OK;
+    if (!item->conflict && (!written || item->forget))
+      continue;
+    outcomes[i].seq = item->seq;
+    memcpy (outcomes[i].rev, item->rev, TALLY_REV_SIZE);
+  }
 }
 
 /* With the store entered for writing. */
@@ -377,11 +365,10 @@ linvo_put (void *handle, const struct tally_entry *entries, size_t n,
     return TALLY_OK;
   b.items = calloc (n, sizeof *b.items);
   b.sorted = calloc (n, sizeof *b.sorted);
-  if (!b.items || !b.sorted)
-    {
-      r = linvo_fail_memory (s, err);
-      goto out;
-    }
+  if (!b.items || !b.sorted) {
+    r = linvo_fail_memory (s, err);
+    goto out;
+  }
 
   r = sort_items (&b, entries, err);
   if (r != TALLY_OK)

@@ -66,9 +66,9 @@ linvo_read_head (struct linvo *s, const leveldb_readoptions_t *how,
 }
 
 int
-linvo_find (struct linvo *s, const leveldb_readoptions_t *how,
-            uint32_t number, const struct tally_slice *id,
-            struct linvo_found *found, struct tally_error *err)
+linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
+            const struct tally_slice *id, struct linvo_found *found,
+            struct tally_error *err)
 {
   struct tally_slice value, header;
   struct linvo_key key;

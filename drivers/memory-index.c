@@ -37,14 +37,13 @@ memory_compare (const char *a, size_t a_size, const char *b, size_t b_size)
 struct memory_node *
 memory_tree_find (struct memory_node *node, struct tally_slice id)
 {
-  while (node)
-    {
-      int order = memory_compare (id.data, id.size, node->id, node->id_size);
+  while (node) {
+    int order = memory_compare (id.data, id.size, node->id, node->id_size);
 
-      if (!order)
-        break;
-      node = node->child[order > 0];
-    }
+    if (!order)
+      break;
+    node = node->child[order > 0];
+  }
   return node;
 }
 
@@ -83,11 +82,10 @@ tree_balance (struct memory_node **link)
   int lean = tree_height (node->child[1]) - tree_height (node->child[0]);
   int side = lean > 0;
 
-  if (lean >= -1 && lean <= 1)
-    {
-      tree_measure (node);
-      return;
-    }
+  if (lean >= -1 && lean <= 1) {
+    tree_measure (node);
+    return;
+  }
   heavy = node->child[side];
   if (tree_height (heavy->child[!side]) > tree_height (heavy->child[side]))
     tree_rotate (&node->child[side], !side);
@@ -104,15 +102,14 @@ tree_descend (struct memory_node **root, const char *id, size_t size,
   size_t depth = 0;
 
   path[depth++] = link;
-  while (*link)
-    {
-      int order = memory_compare (id, size, (*link)->id, (*link)->id_size);
+  while (*link) {
+    int order = memory_compare (id, size, (*link)->id, (*link)->id_size);
 
-      if (!order)
-        break;
-      link = &(*link)->child[order > 0];
-      path[depth++] = link;
-    }
+    if (!order)
+      break;
+    link = &(*link)->child[order > 0];
+    path[depth++] = link;
+  }
   return depth;
 }
 
@@ -125,14 +122,13 @@ memory_tree_insert (struct memory_node **root, struct memory_node *node)
   node->child[0] = node->child[1] = NULL;
   node->height = 1;
   *path[--depth] = node;
-  while (depth)
-    {
-      int before = (*path[--depth])->height;
+  while (depth) {
+    int before = (*path[--depth])->height;
 
-      tree_balance (path[depth]);
-      if ((*path[depth])->height == before)
-        break;
-    }
+    tree_balance (path[depth]);
+    if ((*path[depth])->height == before)
+      break;
+  }
 }
 
 /* Takes the node out; its successor takes its place. */
@@ -143,22 +139,19 @@ memory_tree_remove (struct memory_node **root, struct memory_node *node)
   size_t depth = tree_descend (root, node->id, node->id_size, path);
   size_t at = depth - 1;
 
-  if (node->child[0] && node->child[1])
-    {
-      path[depth++] = &node->child[1];
-      while ((*path[depth - 1])->child[0])
-        {
-          path[depth] = &(*path[depth - 1])->child[0];
-          depth++;
-        }
-      next = *path[depth - 1];
-      *path[depth - 1] = next->child[1];
-      memcpy (next->child, node->child, sizeof next->child);
-      next->height = node->height;
-      *path[at] = next;
-      path[at + 1] = &next->child[1];
+  if (node->child[0] && node->child[1]) {
+    path[depth++] = &node->child[1];
+    while ((*path[depth - 1])->child[0]) {
+      path[depth] = &(*path[depth - 1])->child[0];
+      depth++;
     }
-  else
+    next = *path[depth - 1];
+    *path[depth - 1] = next->child[1];
+    memcpy (next->child, node->child, sizeof next->child);
+    next->height = node->height;
+    *path[at] = next;
+    path[at + 1] = &next->child[1];
+  } else
     *path[at] = node->child[node->child[0] ? 0 : 1];
   for (depth--; depth; depth--)
     tree_balance (path[depth - 1]);
@@ -176,24 +169,20 @@ memory_node_free (struct memory_node *node)
 void
 memory_tree_free (struct memory_node *root)
 {
-  while (root)
-    {
-      struct memory_node *left = root->child[0];
+  while (root) {
+    struct memory_node *left = root->child[0];
 
-      if (left)
-        {
-          root->child[0] = left->child[1];
-          left->child[1] = root;
-          root = left;
-        }
-      else
-        {
-          struct memory_node *right = root->child[1];
+    if (left) {
+      root->child[0] = left->child[1];
+      left->child[1] = root;
+      root = left;
+    } else {
+      struct memory_node *right = root->child[1];
 
-          memory_node_free (root);
-          root = right;
-        }
+      memory_node_free (root);
+      root = right;
     }
+  }
 }
 
 /* ---- order of arrival ---- */
@@ -204,15 +193,14 @@ memory_order_above (const struct memory_order *o, uint64_t seq)
 {
   size_t low = 0, high = o->n;
 
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
 
-      if (o->arrivals[middle].seq > seq)
-        high = middle;
-      else
-        low = middle + 1;
-    }
+    if (o->arrivals[middle].seq > seq)
+      high = middle;
+    else
+      low = middle + 1;
+  }
   return low;
 }
 
@@ -224,14 +212,13 @@ memory_order_reserve (struct memory_order *o, size_t more)
   struct memory_arrival *grown;
   size_t size = o->size, kept = 0;
 
-  if (o->holes > o->n / 2)
-    {
-      for (size_t i = 0; i < o->n; i++)
-        if (o->arrivals[i].node)
-          o->arrivals[kept++] = o->arrivals[i];
-      o->n = kept;
-      o->holes = 0;
-    }
+  if (o->holes > o->n / 2) {
+    for (size_t i = 0; i < o->n; i++)
+      if (o->arrivals[i].node)
+        o->arrivals[kept++] = o->arrivals[i];
+    o->n = kept;
+    o->holes = 0;
+  }
   if (more <= size - o->n)
     return 0;
   size = o->n + more;
@@ -271,21 +258,19 @@ collection_place (const struct memory_list *list, const char *name,
   size_t low = 0, high = list->n;
 
   *found = false;
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
-      int order = strcmp (name, list->collections[middle]->name);
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = strcmp (name, list->collections[middle]->name);
 
-      if (!order)
-        {
-          *found = true;
-          return middle;
-        }
-      if (order < 0)
-        high = middle;
-      else
-        low = middle + 1;
+    if (!order) {
+      *found = true;
+      return middle;
     }
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
   return low;
 }
 
@@ -315,11 +300,10 @@ memory_collection_make (struct memory_list *list, const char *name)
   if (!c)
     return NULL;
   c->name = memory_copy (name, strlen (name));
-  if (!c->name)
-    {
-      free (c);
-      return NULL;
-    }
+  if (!c->name) {
+    free (c);
+    return NULL;
+  }
   memmove (grown + place + 1, grown + place,
            (list->n - place) * sizeof *grown);
   grown[place] = c;

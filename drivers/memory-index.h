@@ -9,8 +9,7 @@
 
 /* A document.  The payload, meta and then body, is apart so that an update
  * leaves the node where it stands in the tree. */
-struct memory_node
-{
+struct memory_node {
   struct memory_node *child[2];
   int height;
   uint32_t flags;
@@ -25,29 +24,25 @@ struct memory_node
 
 /* A place in the order of arrival; node is NULL when the document has moved
  * on or was forgotten. */
-struct memory_arrival
-{
+struct memory_arrival {
   uint64_t seq;
   struct memory_node *node;
 };
 
 /* The documents of a collection as they arrived. */
-struct memory_order
-{
+struct memory_order {
   struct memory_arrival *arrivals; /* in rising seq */
   size_t n, size, holes;
 };
 
-struct memory_collection
-{
+struct memory_collection {
   char *name;
   struct memory_node *root;
   struct memory_order order;
   size_t pending; /* arrivals of the put under way */
 };
 
-struct memory_list
-{
+struct memory_list {
   struct memory_collection **collections; /* by name */
   size_t n;
 };

@@ -8,8 +8,7 @@
 #include "memory-index.h"
 #include "memory-notes.h"
 
-struct memory_note
-{
+struct memory_note {
   char *key;
   char *value;
   size_t size;
@@ -21,15 +20,14 @@ note_place (const struct memory_notes *notes, const char *key)
 {
   size_t low = 0, high = notes->n;
 
-  while (low < high)
-    {
-      size_t middle = low + (high - low) / 2;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
 
-      if (strcmp (notes->all[middle].key, key) < 0)
-        low = middle + 1;
-      else
-        high = middle;
-    }
+    if (strcmp (notes->all[middle].key, key) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return low;
 }
 
@@ -83,7 +81,7 @@ note_remove (struct memory_notes *notes, struct memory_note *note)
   free (note->value);
   notes->n--;
   memmove (note, note + 1,
-           (size_t) (notes->all + notes->n - note) * sizeof *note);
+           (size_t)(notes->all + notes->n - note) * sizeof *note);
 }
 
 /* Adds an empty note, or returns NULL. */
@@ -120,22 +118,20 @@ memory_notes_put (struct memory_notes *notes, const char *key,
 
   if (!note_is (note, expected))
     return TALLY_CONFLICT;
-  if (!value)
-    {
-      if (note)
-        note_remove (notes, note);
-      return TALLY_OK;
-    }
+  if (!value) {
+    if (note)
+      note_remove (notes, note);
+    return TALLY_OK;
+  }
   copy = memory_copy (value->data, value->size);
   if (!copy)
     return TALLY_FAILED;
   if (!note)
     note = note_add (notes, key);
-  if (!note)
-    {
-      free (copy);
-      return TALLY_FAILED;
-    }
+  if (!note) {
+    free (copy);
+    return TALLY_FAILED;
+  }
   free (note->value);
   note->value = copy;
   note->size = value->size;
@@ -145,10 +141,9 @@ memory_notes_put (struct memory_notes *notes, const char *key,
 void
 memory_notes_free (struct memory_notes *notes)
 {
-  for (size_t i = 0; i < notes->n; i++)
-    {
-      free (notes->all[i].key);
-      free (notes->all[i].value);
-    }
+  for (size_t i = 0; i < notes->n; i++) {
+    free (notes->all[i].key);
+    free (notes->all[i].value);
+  }
   free (notes->all);
 }

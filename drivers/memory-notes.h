@@ -8,8 +8,7 @@
 
 struct memory_note;
 
-struct memory_notes
-{
+struct memory_notes {
   struct memory_note *all; /* by key */
   size_t n;
 };

@@ -29,19 +29,19 @@
  *
  * document_stamp carries hash and flags so that comparing two stores never
  * touches the table. */
-static const char layout[]
-    = "CREATE TABLE collection (key INTEGER PRIMARY KEY,"
-      " name TEXT NOT NULL UNIQUE);"
-      "CREATE TABLE document (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-      " collection INTEGER NOT NULL, flags INTEGER NOT NULL,"
-      " stamp BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL,"
-      " meta BLOB NOT NULL, body BLOB NOT NULL);"
-      "CREATE UNIQUE INDEX document_id ON document (collection, id);"
-      "CREATE INDEX document_stamp"
-      " ON document (collection, stamp, id, hash, flags);"
-      "CREATE INDEX document_arrival ON document (collection);"
-      "INSERT INTO sqlite_sequence (name, seq) VALUES ('document', 0);"
-      "CREATE TABLE note (key TEXT NOT NULL UNIQUE, value BLOB NOT NULL);";
+static const char layout[] =
+    "CREATE TABLE collection (key INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE document (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " collection INTEGER NOT NULL, flags INTEGER NOT NULL,"
+    " stamp BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL,"
+    " meta BLOB NOT NULL, body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX document_id ON document (collection, id);"
+    "CREATE INDEX document_stamp"
+    " ON document (collection, stamp, id, hash, flags);"
+    "CREATE INDEX document_arrival ON document (collection);"
+    "INSERT INTO sqlite_sequence (name, seq) VALUES ('document', 0);"
+    "CREATE TABLE note (key TEXT NOT NULL UNIQUE, value BLOB NOT NULL);";
 
 static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_READ] = "BEGIN",
@@ -50,29 +50,29 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_ROLLBACK] = "ROLLBACK",
   [SQL_COLLECTION_FIND] = "SELECT key FROM collection WHERE name = ?1",
   [SQL_COLLECTION_ADD] = "INSERT INTO collection (name) VALUES (?1)",
-  [SQL_COLLECTION_LIST]
-  = "SELECT name FROM collection WHERE EXISTS"
-    " (SELECT 1 FROM document WHERE collection = key) ORDER BY name",
-  [SQL_HEAD]
-  = "SELECT max ("
-    "coalesce ((SELECT seq FROM sqlite_sequence WHERE name = 'document'), 0),"
-    "coalesce ((SELECT max (seq) FROM document), 0))",
-  [SQL_HEAD_SET]
-  = "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'document'",
+  [SQL_COLLECTION_LIST] =
+      "SELECT name FROM collection WHERE EXISTS"
+      " (SELECT 1 FROM document WHERE collection = key) ORDER BY name",
+  [SQL_HEAD] = "SELECT max ("
+               "coalesce ((SELECT seq FROM sqlite_sequence WHERE name = "
+               "'document'), 0),"
+               "coalesce ((SELECT max (seq) FROM document), 0))",
+  [SQL_HEAD_SET] =
+      "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'document'",
   /* The CASEs keep a large body unread when it is not asked for. */
-  [SQL_FIND]
-  = "SELECT seq, flags, stamp, hash, CASE WHEN ?3 & 3 THEN meta END,"
-    " CASE WHEN ?3 & 2 THEN body END"
-    " FROM document WHERE collection = ?1 AND id = ?2",
+  [SQL_FIND] =
+      "SELECT seq, flags, stamp, hash, CASE WHEN ?3 & 3 THEN meta END,"
+      " CASE WHEN ?3 & 2 THEN body END"
+      " FROM document WHERE collection = ?1 AND id = ?2",
   [SQL_CHANGES] = "SELECT seq, flags, stamp, hash, id"
                   " FROM document INDEXED BY document_arrival"
                   " WHERE collection = ?1 AND seq > ?2 ORDER BY seq",
   [SQL_INSERT] = "INSERT INTO document"
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-  [SQL_UPDATE]
-  = "UPDATE document SET seq = ?1, flags = ?3, stamp = ?4, hash = ?5,"
-    " meta = ?7, body = ?8 WHERE seq = ?9",
+  [SQL_UPDATE] =
+      "UPDATE document SET seq = ?1, flags = ?3, stamp = ?4, hash = ?5,"
+      " meta = ?7, body = ?8 WHERE seq = ?9",
   [SQL_DELETE] = "DELETE FROM document WHERE seq = ?1",
   [SQL_NOTE_FIND] = "SELECT value FROM note WHERE key = ?1",
   [SQL_NOTE_SET] = "INSERT INTO note (key, value) VALUES (?1, ?2)"
@@ -93,7 +93,7 @@ sqlite_fail (const struct sqlite_store *s, struct tally_error *err, int status,
 
   if (size > PATH_SHOWN)
     path += size - PATH_SHOWN;
-  while (((unsigned char) *path & 0xc0) == 0x80)
+  while (((unsigned char)*path & 0xc0) == 0x80)
     path++;
   err->status = status;
   snprintf (err->text, sizeof err->text, "%s: %s", path, reason);
@@ -109,19 +109,18 @@ is_cancelled (const struct sqlite_store *s)
 static int
 fail_cantopen (const struct sqlite_store *s, struct tally_error *err)
 {
-  switch (sqlite3_system_errno (s->db))
-    {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return sqlite_fail (s, err, TALLY_DENIED,
-                          "no permission to open it or to write beside it");
-    case ENOENT:
-    case ENOTDIR:
-      return sqlite_fail (s, err, TALLY_FAILED, "its folder is not there");
-    default:
-      return sqlite_fail (s, err, TALLY_FAILED, sqlite3_errmsg (s->db));
-    }
+  switch (sqlite3_system_errno (s->db)) {
+  case EACCES:
+  case EPERM:
+  case EROFS:
+    return sqlite_fail (s, err, TALLY_DENIED,
+                        "no permission to open it or to write beside it");
+  case ENOENT:
+  case ENOTDIR:
+    return sqlite_fail (s, err, TALLY_FAILED, "its folder is not there");
+  default:
+    return sqlite_fail (s, err, TALLY_FAILED, sqlite3_errmsg (s->db));
+  }
 }
 
 int
@@ -130,41 +129,40 @@ sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
 {
   const char *text = s->db ? sqlite3_errmsg (s->db) : "out of memory";
 
-  switch (code & 0xff)
-    {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      if (is_cancelled (s))
-        return sqlite_fail (s, err, TALLY_CANCELLED, "cancelled");
-      return sqlite_fail (s, err, TALLY_AGAIN, "locked by another process");
-    case SQLITE_INTERRUPT:
+  switch (code & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    if (is_cancelled (s))
       return sqlite_fail (s, err, TALLY_CANCELLED, "cancelled");
-    case SQLITE_FULL:
-      return sqlite_fail (s, err, TALLY_FAILED, "disk is full");
-    case SQLITE_NOMEM:
-      return sqlite_fail (s, err, TALLY_FAILED, "out of memory");
-    case SQLITE_NOTADB:
-      return sqlite_fail (s, err, TALLY_CORRUPT,
-                          "not a tally store (file is not a database)");
-    case SQLITE_CORRUPT:
-    case SQLITE_CONSTRAINT: /* what is stored contradicts itself */
-    case SQLITE_MISMATCH:
-      return sqlite_fail (s, err, TALLY_CORRUPT, text);
-    case SQLITE_TOOBIG:
-      return sqlite_fail (s, err, TALLY_INVALID, text);
-    case SQLITE_READONLY:
-      if (code == SQLITE_READONLY_DBMOVED)
-        return sqlite_fail (s, err, TALLY_FAILED,
-                            "was moved or removed while it was open");
-      return sqlite_fail (s, err, TALLY_DENIED, text);
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return sqlite_fail (s, err, TALLY_DENIED, text);
-    case SQLITE_CANTOPEN:
-      return fail_cantopen (s, err);
-    default:
-      return sqlite_fail (s, err, TALLY_FAILED, text);
-    }
+    return sqlite_fail (s, err, TALLY_AGAIN, "locked by another process");
+  case SQLITE_INTERRUPT:
+    return sqlite_fail (s, err, TALLY_CANCELLED, "cancelled");
+  case SQLITE_FULL:
+    return sqlite_fail (s, err, TALLY_FAILED, "disk is full");
+  case SQLITE_NOMEM:
+    return sqlite_fail (s, err, TALLY_FAILED, "out of memory");
+  case SQLITE_NOTADB:
+    return sqlite_fail (s, err, TALLY_CORRUPT,
+                        "not a tally store (file is not a database)");
+  case SQLITE_CORRUPT:
+  case SQLITE_CONSTRAINT: /* what is stored contradicts itself */
+  case SQLITE_MISMATCH:
+    return sqlite_fail (s, err, TALLY_CORRUPT, text);
+  case SQLITE_TOOBIG:
+    return sqlite_fail (s, err, TALLY_INVALID, text);
+  case SQLITE_READONLY:
+    if (code == SQLITE_READONLY_DBMOVED)
+      return sqlite_fail (s, err, TALLY_FAILED,
+                          "was moved or removed while it was open");
+    return sqlite_fail (s, err, TALLY_DENIED, text);
+  case SQLITE_PERM:
+  case SQLITE_AUTH:
+    return sqlite_fail (s, err, TALLY_DENIED, text);
+  case SQLITE_CANTOPEN:
+    return fail_cantopen (s, err);
+  default:
+    return sqlite_fail (s, err, TALLY_FAILED, text);
+  }
 }
 
 /* ---- statements ---- */
@@ -172,18 +170,17 @@ sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
 static int
 prepare_all (struct sqlite_store *s, struct tally_error *err)
 {
-  for (int i = 0; i < SQL_STATEMENTS; i++)
-    {
-      int code = sqlite3_prepare_v3 (s->db, statement_texts[i], -1,
-                                     SQLITE_PREPARE_PERSISTENT,
-                                     &s->statements[i], NULL);
+  for (int i = 0; i < SQL_STATEMENTS; i++) {
+    int code = sqlite3_prepare_v3 (s->db, statement_texts[i], -1,
+                                   SQLITE_PREPARE_PERSISTENT,
+                                   &s->statements[i], NULL);
 
-      /* A table or column is missing. */
-      if (code == SQLITE_ERROR)
-        return sqlite_fail (s, err, TALLY_CORRUPT, sqlite3_errmsg (s->db));
-      if (code != SQLITE_OK)
-        return sqlite_fail_code (s, err, code);
-    }
+    /* A table or column is missing. */
+    if (code == SQLITE_ERROR)
+      return sqlite_fail (s, err, TALLY_CORRUPT, sqlite3_errmsg (s->db));
+    if (code != SQLITE_OK)
+      return sqlite_fail_code (s, err, code);
+  }
   return TALLY_OK;
 }
 
@@ -195,7 +192,7 @@ now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* SQLite's busy handler: count is how often it was called for this lock.
@@ -260,8 +257,8 @@ check_format (const struct sqlite_store *s, bool *empty,
   if (!status)
     status = read_number (s, "PRAGMA user_version", &format, err);
   if (!status)
-    status = read_number (s, "SELECT count (*) FROM sqlite_master", &objects,
-                          err);
+    status =
+        read_number (s, "SELECT count (*) FROM sqlite_master", &objects, err);
   if (status)
     return status;
   *empty = !id && !format && !objects;
@@ -289,15 +286,14 @@ make_layout (const struct sqlite_store *s, struct tally_error *err)
   if (status)
     return status;
   status = check_format (s, &empty, err);
-  if (!status && empty)
-    {
-      snprintf (marks, sizeof marks,
-                "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                APPLICATION_ID, FORMAT);
-      status = run_text (s, layout, err);
-      if (!status)
-        status = run_text (s, marks, err);
-    }
+  if (!status && empty) {
+    snprintf (marks, sizeof marks,
+              "PRAGMA application_id = %d; PRAGMA user_version = %d",
+              APPLICATION_ID, FORMAT);
+    status = run_text (s, layout, err);
+    if (!status)
+      status = run_text (s, marks, err);
+  }
   if (!status)
     status = run_text (s, "COMMIT", err);
   if (status)

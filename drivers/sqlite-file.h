@@ -14,8 +14,7 @@
 #define HASH_SIZE (TALLY_REV_SIZE - TALLY_STAMP_SIZE)
 
 /* Prepared once per handle. */
-enum sqlite_statement
-{
+enum sqlite_statement {
   SQL_READ,  /* begins a snapshot */
   SQL_WRITE, /* begins a transaction; waits for other writers */
   SQL_COMMIT,
@@ -37,8 +36,7 @@ enum sqlite_statement
   SQL_STATEMENTS
 };
 
-struct sqlite_store
-{
+struct sqlite_store {
   sqlite3 *db;
   sqlite3_stmt *statements[SQL_STATEMENTS];
   const struct tally_host *host;

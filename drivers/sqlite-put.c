@@ -7,8 +7,7 @@
 #include "sqlite-file.h"
 
 /* A put under way. */
-struct sqlite_batch
-{
+struct sqlite_batch {
   const struct sqlite_store *s;
   const struct tally_entry *entries;
   struct tally_outcome *outcomes;
@@ -24,8 +23,8 @@ struct sqlite_batch
 static int
 entry_compare (const void *left, const void *right)
 {
-  const struct tally_entry *a = *(const struct tally_entry *const *) left;
-  const struct tally_entry *b = *(const struct tally_entry *const *) right;
+  const struct tally_entry *a = *(const struct tally_entry *const *)left;
+  const struct tally_entry *b = *(const struct tally_entry *const *)right;
   size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
   int order = strcmp (a->collection, b->collection);
 
@@ -42,14 +41,12 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
   b->order = calloc (b->n, sizeof *b->order);
   if (!b->order)
     return sqlite_fail (b->s, err, TALLY_FAILED, "out of memory");
-  for (size_t i = 0; i < b->n; i++)
-    {
-      b->order[i] = &b->entries[i];
-      if ((b->entries[i].flags & TALLY_ENTRY_FORGET)
-          && !b->entries[i].expected)
-        return sqlite_fail (b->s, err, TALLY_INVALID,
-                            "an entry to forget names no rev");
-    }
+  for (size_t i = 0; i < b->n; i++) {
+    b->order[i] = &b->entries[i];
+    if ((b->entries[i].flags & TALLY_ENTRY_FORGET) && !b->entries[i].expected)
+      return sqlite_fail (b->s, err, TALLY_INVALID,
+                          "an entry to forget names no rev");
+  }
   qsort (b->order, b->n, sizeof *b->order, entry_compare);
   for (size_t i = 1; i < b->n; i++)
     if (!entry_compare (&b->order[i - 1], &b->order[i]))
@@ -74,12 +71,11 @@ entry_find (const struct sqlite_batch *b, const struct tally_entry *entry,
   sqlite_bind_bytes (s, SQL_FIND, 2, entry->doc.id.data, entry->doc.id.size);
   sqlite_bind_number (s, SQL_FIND, 3, 0);
   status = sqlite_step (s, SQL_FIND, err);
-  if (status == SQLITE_ROW)
-    {
-      status = sqlite_header (s, SQL_FIND, &doc, err);
-      found->seq = doc.seq;
-      memcpy (found->rev, doc.rev, TALLY_REV_SIZE);
-    }
+  if (status == SQLITE_ROW) {
+    status = sqlite_header (s, SQL_FIND, &doc, err);
+    found->seq = doc.seq;
+    memcpy (found->rev, doc.rev, TALLY_REV_SIZE);
+  }
   sqlite_reset (s, SQL_FIND);
   return status < 0 ? status : TALLY_OK;
 }
@@ -93,27 +89,25 @@ entry_write (struct sqlite_batch *b, const struct tally_entry *entry,
   enum sqlite_statement which = stored_seq ? SQL_UPDATE : SQL_INSERT;
   int status;
 
-  if (!b->key)
-    {
-      sqlite_bind_text (s, SQL_COLLECTION_ADD, 1, entry->collection);
-      status = sqlite_run (s, SQL_COLLECTION_ADD, err);
-      if (status)
-        return status;
-      b->key = sqlite3_last_insert_rowid (s->db);
-    }
+  if (!b->key) {
+    sqlite_bind_text (s, SQL_COLLECTION_ADD, 1, entry->collection);
+    status = sqlite_run (s, SQL_COLLECTION_ADD, err);
+    if (status)
+      return status;
+    b->key = sqlite3_last_insert_rowid (s->db);
+  }
   sqlite_bind_number (s, which, 1, seq);
-  if (!stored_seq)
-    {
-      sqlite_bind_number (s, which, 2, b->key);
-      sqlite_bind_bytes (s, which, 6, doc->id.data, doc->id.size);
-    }
+  if (!stored_seq) {
+    sqlite_bind_number (s, which, 2, b->key);
+    sqlite_bind_bytes (s, which, 6, doc->id.data, doc->id.size);
+  }
   sqlite_bind_number (s, which, 3, doc->flags);
   sqlite_bind_bytes (s, which, 4, doc->rev, TALLY_STAMP_SIZE);
   sqlite_bind_bytes (s, which, 5, doc->rev + TALLY_STAMP_SIZE, HASH_SIZE);
   sqlite_bind_bytes (s, which, 7, doc->meta.data, doc->meta.size);
   sqlite_bind_bytes (s, which, 8, doc->body.data, doc->body.size);
   if (stored_seq)
-    sqlite_bind_number (s, which, 9, (int64_t) stored_seq);
+    sqlite_bind_number (s, which, 9, (int64_t)stored_seq);
   return sqlite_run (s, which, err);
 }
 
@@ -122,35 +116,33 @@ static int
 entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
            unsigned flags, struct tally_error *err)
 {
-  size_t i = (size_t) (entry - b->entries);
+  size_t i = (size_t)(entry - b->entries);
   struct tally_outcome *outcome = &b->outcomes[i];
-  int64_t seq = b->head + 1 + (int64_t) i;
+  int64_t seq = b->head + 1 + (int64_t)i;
   uint64_t stored_seq;
   int status = entry_find (b, entry, outcome, err);
 
   if (status)
     return status;
   if (entry->expected
-      && memcmp (entry->expected, outcome->rev, TALLY_REV_SIZE) != 0)
-    {
-      outcome->status = TALLY_CONFLICT;
-      b->refused = b->refused || (flags & TALLY_PUT_ALL);
-      return TALLY_OK;
-    }
+      && memcmp (entry->expected, outcome->rev, TALLY_REV_SIZE) != 0) {
+    outcome->status = TALLY_CONFLICT;
+    b->refused = b->refused || (flags & TALLY_PUT_ALL);
+    return TALLY_OK;
+  }
   stored_seq = outcome->seq;
   memset (outcome, 0, sizeof *outcome);
   if (b->refused)
     return TALLY_OK;
-  if (entry->flags & TALLY_ENTRY_FORGET)
-    {
-      if (!stored_seq)
-        return TALLY_OK;
-      b->wrote = true;
-      sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t) stored_seq);
-      return sqlite_run (b->s, SQL_DELETE, err);
-    }
+  if (entry->flags & TALLY_ENTRY_FORGET) {
+    if (!stored_seq)
+      return TALLY_OK;
+    b->wrote = true;
+    sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t)stored_seq);
+    return sqlite_run (b->s, SQL_DELETE, err);
+  }
   b->wrote = true;
-  outcome->seq = (uint64_t) seq;
+  outcome->seq = (uint64_t)seq;
   memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
   return entry_write (b, entry, stored_seq, seq, err);
 }
@@ -162,21 +154,20 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
 {
   int status = sqlite_head (b->s, &b->head, err);
 
-  if (!status && b->n > (uint64_t) (INT64_MAX - b->head))
+  if (!status && b->n > (uint64_t)(INT64_MAX - b->head))
     status = sqlite_fail (b->s, err, TALLY_FAILED, "has no seq left to give");
-  for (size_t i = 0; !status && i < b->n; i++)
-    {
-      const struct tally_entry *entry = b->order[i];
+  for (size_t i = 0; !status && i < b->n; i++) {
+    const struct tally_entry *entry = b->order[i];
 
-      if (!b->collection || strcmp (b->collection, entry->collection) != 0)
-        status = sqlite_collection (b->s, entry->collection, &b->key, err);
-      b->collection = entry->collection;
-      if (!status)
-        status = entry_put (b, entry, flags, err);
-    }
+    if (!b->collection || strcmp (b->collection, entry->collection) != 0)
+      status = sqlite_collection (b->s, entry->collection, &b->key, err);
+    b->collection = entry->collection;
+    if (!status)
+      status = entry_put (b, entry, flags, err);
+  }
   if (status || b->refused || !b->wrote)
     return status;
-  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t) b->n);
+  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t)b->n);
   status = sqlite_run (b->s, SQL_HEAD_SET, err);
   if (!status && sqlite3_changes (b->s->db) != 1)
     status = sqlite_fail (b->s, err, TALLY_CORRUPT, "its last seq is lost");
@@ -188,8 +179,9 @@ sqlite_put (void *handle, const struct tally_entry *entries, size_t n,
             unsigned flags, struct tally_outcome *outcomes,
             struct tally_error *err)
 {
-  struct sqlite_batch b
-      = { .s = handle, .entries = entries, .outcomes = outcomes, .n = n };
+  struct sqlite_batch b = {
+    .s = handle, .entries = entries, .outcomes = outcomes, .n = n
+  };
   int status;
 
   if (!n)

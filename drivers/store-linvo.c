@@ -34,11 +34,10 @@ linvo_open (void **handle, const struct tally_host *host,
     return linvo_fail_errno (err, path, ENOMEM);
   s->host = host;
   r = linvo_db_open (s, path, flags, err);
-  if (r != TALLY_OK)
-    {
-      free (s);
-      return r;
-    }
+  if (r != TALLY_OK) {
+    free (s);
+    return r;
+  }
   *handle = s;
   return TALLY_OK;
 }
@@ -73,22 +72,21 @@ get_one (struct linvo *s, const struct linvo_view *view, uint32_t number,
   int r;
 
   r = linvo_find (s, view->point, number, id, &found, err);
-  if (r == TALLY_OK && found.found)
-    {
-      if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
-        found.doc.meta = none;
-      if (!(flags & TALLY_GET_BODY))
-        found.doc.body = none;
-      *stop = emit (ctx, &found.doc) != 0;
-    }
+  if (r == TALLY_OK && found.found) {
+    if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
+      found.doc.meta = none;
+    if (!(flags & TALLY_GET_BODY))
+      found.doc.body = none;
+    *stop = emit (ctx, &found.doc) != 0;
+  }
   linvo_found_done (&found);
   return r;
 }
 
 static int
-linvo_get (void *handle, const char *collection,
-           const struct tally_slice *ids, size_t n, unsigned flags,
-           tally_emit_doc *emit, void *ctx, struct tally_error *err)
+linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
+           size_t n, unsigned flags, tally_emit_doc *emit, void *ctx,
+           struct tally_error *err)
 {
   struct linvo *s = handle;
   struct linvo_view view;
@@ -101,12 +99,11 @@ linvo_get (void *handle, const char *collection,
   if (r != TALLY_OK)
     return r;
   r = linvo_read_number (s, view.point, collection, &number, err);
-  for (i = 0; r == TALLY_OK && number != 0 && !stop && i < n; i++)
-    {
-      r = ask (s, i, err);
-      if (r == TALLY_OK)
-        r = get_one (s, &view, number, &ids[i], flags, emit, ctx, &stop, err);
-    }
+  for (i = 0; r == TALLY_OK && number != 0 && !stop && i < n; i++) {
+    r = ask (s, i, err);
+    if (r == TALLY_OK)
+      r = get_one (s, &view, number, &ids[i], flags, emit, ctx, &stop, err);
+  }
   linvo_end_read (s, &view);
   return r;
 }
@@ -130,9 +127,9 @@ emit_header (struct linvo *s, const leveldb_iterator_t *it,
 /* Emits the headers of one collection above `since`, which is not the
  * greatest seq there is. */
 static int
-emit_changes (struct linvo *s, const struct linvo_view *view,
-              uint32_t number, uint64_t since, tally_emit_doc *emit,
-              void *ctx, struct tally_error *err)
+emit_changes (struct linvo *s, const struct linvo_view *view, uint32_t number,
+              uint64_t since, tally_emit_doc *emit, void *ctx,
+              struct tally_error *err)
 {
   struct tally_slice key;
   struct linvo_key from;
@@ -143,18 +140,17 @@ emit_changes (struct linvo *s, const struct linvo_view *view,
 
   linvo_key_seq (&from, number, since + 1);
   it = linvo_scan (s, view, &from);
-  while (r == TALLY_OK && !stop && linvo_scan_within (it, &from, 1 + 4, &key))
-    {
-      r = emit_header (s, it, &key, emit, ctx, &stop, err);
-      if (r == TALLY_OK)
-        r = ask (s, i++, err);
-      leveldb_iter_next (it);
-    }
-  if (r != TALLY_OK)
-    {
-      leveldb_iter_destroy (it);
-      return r;
-    }
+  while (r == TALLY_OK && !stop
+         && linvo_scan_within (it, &from, 1 + 4, &key)) {
+    r = emit_header (s, it, &key, emit, ctx, &stop, err);
+    if (r == TALLY_OK)
+      r = ask (s, i++, err);
+    leveldb_iter_next (it);
+  }
+  if (r != TALLY_OK) {
+    leveldb_iter_destroy (it);
+    return r;
+  }
   return linvo_scan_end (s, it, err);
 }
 
@@ -240,11 +236,10 @@ linvo_collections (void *handle, tally_emit_name *emit, void *ctx,
     return r;
   it = linvo_scan (s, &view, &from);
   while (r == TALLY_OK && !stop
-         && linvo_scan_within (it, &from, from.size, &key))
-    {
-      r = emit_collection (s, &view, it, &key, emit, ctx, &stop, err);
-      leveldb_iter_next (it);
-    }
+         && linvo_scan_within (it, &from, from.size, &key)) {
+    r = emit_collection (s, &view, it, &key, emit, ctx, &stop, err);
+    leveldb_iter_next (it);
+  }
   ended = linvo_scan_end (s, it, err);
   linvo_end_read (s, &view);
   return r != TALLY_OK ? r : ended;
@@ -260,19 +255,18 @@ static const struct tally_option linvo_options[] = {
   { .name = NULL }
 };
 
-static const struct tally_store linvo_store = {
-  TALLY_STORE_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .open = linvo_open,
-  .close = linvo_close,
-  .get = linvo_get,
-  .put = linvo_put,
-  .changes = linvo_changes,
-  .note_get = linvo_note_get,
-  .note_put = linvo_note_put,
-  .note_list = linvo_note_list,
-  .collections = linvo_collections
-};
+static const struct tally_store linvo_store = { TALLY_STORE_INIT,
+                                                .threads = TALLY_THREADS_ANY,
+                                                .open = linvo_open,
+                                                .close = linvo_close,
+                                                .get = linvo_get,
+                                                .put = linvo_put,
+                                                .changes = linvo_changes,
+                                                .note_get = linvo_note_get,
+                                                .note_put = linvo_note_put,
+                                                .note_list = linvo_note_list,
+                                                .collections =
+                                                    linvo_collections };
 
 static const struct tally_driver linvo_driver = {
   TALLY_DRIVER_INIT,

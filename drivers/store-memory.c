@@ -12,8 +12,7 @@
 #include "memory-index.h"
 #include "memory-notes.h"
 
-struct memory_store
-{
+struct memory_store {
   char *name; /* for messages; may be NULL */
   uint64_t head;
   struct memory_list list;
@@ -21,8 +20,7 @@ struct memory_store
 };
 
 /* What one entry of a put will do, once all entries have been looked at. */
-struct memory_step
-{
+struct memory_step {
   const struct tally_entry *entry;
   struct tally_outcome *outcome;
   struct memory_collection *collection;
@@ -57,14 +55,13 @@ memory_collections (void *handle, tally_emit_name *emit, void *ctx,
 {
   const struct memory_store *m = handle;
 
-  (void) err;
-  for (size_t i = 0; i < m->list.n; i++)
-    {
-      const struct memory_collection *c = m->list.collections[i];
+  (void)err;
+  for (size_t i = 0; i < m->list.n; i++) {
+    const struct memory_collection *c = m->list.collections[i];
 
-      if (c->root && emit (ctx, c->name))
-        break;
-    }
+    if (c->root && emit (ctx, c->name))
+      break;
+  }
   return TALLY_OK;
 }
 
@@ -78,19 +75,17 @@ memory_open (void **handle, const struct tally_host *host,
 {
   struct memory_store *m = calloc (1, sizeof *m);
 
-  (void) host;
-  (void) flags;
+  (void)host;
+  (void)flags;
   if (!m)
     return memory_full (m, err);
-  if (values[0].text && values[0].text[0])
-    {
-      m->name = memory_copy (values[0].text, strlen (values[0].text));
-      if (!m->name)
-        {
-          free (m);
-          return memory_full (NULL, err);
-        }
+  if (values[0].text && values[0].text[0]) {
+    m->name = memory_copy (values[0].text, strlen (values[0].text));
+    if (!m->name) {
+      free (m);
+      return memory_full (NULL, err);
     }
+  }
   *handle = m;
   return TALLY_OK;
 }
@@ -101,13 +96,12 @@ memory_close (void *handle)
   struct memory_store *m = handle;
 
   memory_notes_free (&m->notes);
-  for (size_t i = 0; i < m->list.n; i++)
-    {
-      memory_tree_free (m->list.collections[i]->root);
-      free (m->list.collections[i]->order.arrivals);
-      free (m->list.collections[i]->name);
-      free (m->list.collections[i]);
-    }
+  for (size_t i = 0; i < m->list.n; i++) {
+    memory_tree_free (m->list.collections[i]->root);
+    free (m->list.collections[i]->order.arrivals);
+    free (m->list.collections[i]->name);
+    free (m->list.collections[i]);
+  }
   free (m->list.collections);
   free (m->name);
   free (m);
@@ -132,28 +126,26 @@ memory_get (void *handle, const char *collection,
             tally_emit_doc *emit, void *ctx, struct tally_error *err)
 {
   const struct memory_store *m = handle;
-  const struct memory_collection *c
-      = memory_collection_find (&m->list, collection);
+  const struct memory_collection *c =
+      memory_collection_find (&m->list, collection);
 
-  (void) err;
-  for (size_t i = 0; c && i < n; i++)
-    {
-      const struct memory_node *node = memory_tree_find (c->root, ids[i]);
-      struct tally_doc doc;
+  (void)err;
+  for (size_t i = 0; c && i < n; i++) {
+    const struct memory_node *node = memory_tree_find (c->root, ids[i]);
+    struct tally_doc doc;
 
-      if (!node)
-        continue;
-      node_header (node, &doc);
-      if (node->payload && flags)
-        {
-          doc.meta.data = node->payload;
-          doc.meta.size = node->meta_size;
-          doc.body.data = node->payload + node->meta_size;
-          doc.body.size = node->body_size;
-        }
-      if (emit (ctx, &doc))
-        break;
+    if (!node)
+      continue;
+    node_header (node, &doc);
+    if (node->payload && flags) {
+      doc.meta.data = node->payload;
+      doc.meta.size = node->meta_size;
+      doc.body.data = node->payload + node->meta_size;
+      doc.body.size = node->body_size;
     }
+    if (emit (ctx, &doc))
+      break;
+  }
   return TALLY_OK;
 }
 
@@ -163,23 +155,22 @@ memory_changes (void *handle, const char *collection, uint64_t since,
                 struct tally_error *err)
 {
   const struct memory_store *m = handle;
-  const struct memory_collection *c
-      = memory_collection_find (&m->list, collection);
+  const struct memory_collection *c =
+      memory_collection_find (&m->list, collection);
   const struct memory_order *order = c ? &c->order : NULL;
 
-  (void) err;
+  (void)err;
   *head = m->head;
   for (size_t i = c ? memory_order_above (order, since) : 0; c && i < order->n;
-       i++)
-    {
-      struct tally_doc doc;
+       i++) {
+    struct tally_doc doc;
 
-      if (!order->arrivals[i].node)
-        continue;
-      node_header (order->arrivals[i].node, &doc);
-      if (emit (ctx, &doc))
-        break;
-    }
+    if (!order->arrivals[i].node)
+      continue;
+    node_header (order->arrivals[i].node, &doc);
+    if (emit (ctx, &doc))
+      break;
+  }
   return TALLY_OK;
 }
 
@@ -188,8 +179,8 @@ memory_changes (void *handle, const char *collection, uint64_t since,
 static int
 step_compare (const void *left, const void *right)
 {
-  const struct tally_entry *a = ((const struct memory_step *) left)->entry;
-  const struct tally_entry *b = ((const struct memory_step *) right)->entry;
+  const struct tally_entry *a = ((const struct memory_step *)left)->entry;
+  const struct tally_entry *b = ((const struct memory_step *)right)->entry;
   int order = strcmp (a->collection, b->collection);
 
   return order ? order
@@ -203,24 +194,22 @@ steps_check (const struct memory_store *m, struct memory_step *steps,
              const struct tally_entry *entries, size_t n,
              struct tally_outcome *outcomes, struct tally_error *err)
 {
-  for (size_t i = 0; i < n; i++)
-    {
-      steps[i].entry = &entries[i];
-      if ((entries[i].flags & TALLY_ENTRY_FORGET) && !entries[i].expected)
-        return memory_error (m, err, TALLY_INVALID,
-                             "an entry to forget names no rev");
-    }
+  for (size_t i = 0; i < n; i++) {
+    steps[i].entry = &entries[i];
+    if ((entries[i].flags & TALLY_ENTRY_FORGET) && !entries[i].expected)
+      return memory_error (m, err, TALLY_INVALID,
+                           "an entry to forget names no rev");
+  }
   qsort (steps, n, sizeof *steps, step_compare);
   for (size_t i = 1; i < n; i++)
     if (!step_compare (&steps[i - 1], &steps[i]))
       return memory_error (m, err, TALLY_INVALID,
                            "an id stands twice in one batch");
-  for (size_t i = 0; i < n; i++)
-    {
-      memset (&outcomes[i], 0, sizeof outcomes[i]);
-      steps[i].entry = &entries[i];
-      steps[i].outcome = &outcomes[i];
-    }
+  for (size_t i = 0; i < n; i++) {
+    memset (&outcomes[i], 0, sizeof outcomes[i]);
+    steps[i].entry = &entries[i];
+    steps[i].outcome = &outcomes[i];
+  }
   return TALLY_OK;
 }
 
@@ -251,8 +240,8 @@ step_allocate (struct memory_store *m, struct memory_step *step)
   if (step->entry->flags & TALLY_ENTRY_FORGET)
     return 0;
   if (!step->collection)
-    step->collection
-        = memory_collection_make (&m->list, step->entry->collection);
+    step->collection =
+        memory_collection_make (&m->list, step->entry->collection);
   c = step->collection;
   if (!c || memory_order_reserve (&c->order, ++c->pending))
     return -1;
@@ -312,13 +301,12 @@ step_write (struct memory_store *m, struct memory_step *step)
 static void
 steps_free (struct memory_step *steps, size_t n)
 {
-  for (size_t i = 0; i < n; i++)
-    {
-      if (steps[i].collection)
-        steps[i].collection->pending = 0;
-      free (steps[i].made);
-      free (steps[i].payload);
-    }
+  for (size_t i = 0; i < n; i++) {
+    if (steps[i].collection)
+      steps[i].collection->pending = 0;
+    free (steps[i].made);
+    free (steps[i].payload);
+  }
   free (steps);
 }
 
@@ -337,31 +325,28 @@ memory_put (void *handle, const struct tally_entry *entries, size_t n,
   status = steps_check (m, steps, entries, n, outcomes, err);
   if (status)
     goto out;
-  for (size_t i = 0; i < n; i++)
-    {
-      struct memory_step *step = &steps[i];
+  for (size_t i = 0; i < n; i++) {
+    struct memory_step *step = &steps[i];
 
-      step->collection
-          = memory_collection_find (&m->list, entries[i].collection);
-      if (step->collection)
-        step->found
-            = memory_tree_find (step->collection->root, entries[i].doc.id);
-      if (!step_fits (step))
-        write = write && !(flags & TALLY_PUT_ALL);
-      else if (write && step_allocate (m, step))
-        {
-          status = memory_full (m, err);
-          goto out;
-        }
+    step->collection =
+        memory_collection_find (&m->list, entries[i].collection);
+    if (step->collection)
+      step->found =
+          memory_tree_find (step->collection->root, entries[i].doc.id);
+    if (!step_fits (step))
+      write = write && !(flags & TALLY_PUT_ALL);
+    else if (write && step_allocate (m, step)) {
+      status = memory_full (m, err);
+      goto out;
     }
+  }
   for (size_t i = 0; write && i < n; i++)
-    if (outcomes[i].status == TALLY_OK)
-      {
-        if (entries[i].flags & TALLY_ENTRY_FORGET)
-          step_forget (&steps[i]);
-        else
-          step_write (m, &steps[i]);
-      }
+    if (outcomes[i].status == TALLY_OK) {
+      if (entries[i].flags & TALLY_ENTRY_FORGET)
+        step_forget (&steps[i]);
+      else
+        step_write (m, &steps[i]);
+    }
 
 out:
   steps_free (steps, n);
@@ -376,7 +361,7 @@ memory_note_get (void *handle, const char *key, tally_emit_bytes *emit,
 {
   const struct memory_store *m = handle;
 
-  (void) err;
+  (void)err;
   memory_notes_get (&m->notes, key, emit, ctx);
   return TALLY_OK;
 }
@@ -401,7 +386,7 @@ memory_note_list (void *handle, const char *prefix, tally_emit_name *emit,
 {
   const struct memory_store *m = handle;
 
-  (void) err;
+  (void)err;
   memory_notes_list (&m->notes, prefix, emit, ctx);
   return TALLY_OK;
 }

@@ -23,22 +23,20 @@ sqlite_open (void **handle, const struct tally_host *host,
 
   if (s)
     s->path = malloc (size + 1);
-  if (!s || !s->path)
-    {
-      free (s);
-      return sqlite_fail (&nameless, err, TALLY_FAILED, "out of memory");
-    }
+  if (!s || !s->path) {
+    free (s);
+    return sqlite_fail (&nameless, err, TALLY_FAILED, "out of memory");
+  }
   memcpy (s->path, values[0].text, size + 1);
   s->host = host;
   s->lock_timeout_ms = values[1].number;
   status = sqlite_file_open (s, flags, err);
-  if (status)
-    {
-      sqlite_file_close (s);
-      free (s->path);
-      free (s);
-      return status;
-    }
+  if (status) {
+    sqlite_file_close (s);
+    free (s->path);
+    free (s);
+    return status;
+  }
   *handle = s;
   return TALLY_OK;
 }
@@ -79,17 +77,16 @@ get_one (const struct sqlite_store *s, int64_t key, struct tally_slice id,
   sqlite_bind_bytes (s, SQL_FIND, 2, id.data, id.size);
   sqlite_bind_number (s, SQL_FIND, 3, flags);
   status = sqlite_step (s, SQL_FIND, err);
-  if (status == SQLITE_ROW)
-    {
-      status = sqlite_header (s, SQL_FIND, &doc, err);
-      doc.id = id;
-      if (!status)
-        status = sqlite_slice (s, SQL_FIND, 4, &doc.meta, err);
-      if (!status)
-        status = sqlite_slice (s, SQL_FIND, 5, &doc.body, err);
-      if (!status)
-        *stop = emit (ctx, &doc);
-    }
+  if (status == SQLITE_ROW) {
+    status = sqlite_header (s, SQL_FIND, &doc, err);
+    doc.id = id;
+    if (!status)
+      status = sqlite_slice (s, SQL_FIND, 4, &doc.meta, err);
+    if (!status)
+      status = sqlite_slice (s, SQL_FIND, 5, &doc.body, err);
+    if (!status)
+      *stop = emit (ctx, &doc);
+  }
   sqlite_reset (s, SQL_FIND);
   return status < 0 ? status : TALLY_OK;
 }
@@ -124,25 +121,24 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
     status = sqlite_head (s, &last, err);
   if (status)
     goto out;
-  *head = (uint64_t) last;
+  *head = (uint64_t)last;
   if (!key || since >= INT64_MAX)
     goto out;
   sqlite_bind_number (s, SQL_CHANGES, 1, key);
-  sqlite_bind_number (s, SQL_CHANGES, 2, (int64_t) since);
-  for (;;)
-    {
-      status = sqlite_step (s, SQL_CHANGES, err);
-      if (status != SQLITE_ROW)
-        break;
-      status = sqlite_header (s, SQL_CHANGES, &doc, err);
-      if (!status)
-        status = sqlite_slice (s, SQL_CHANGES, 4, &doc.id, err);
-      if (!status && (!doc.id.size || doc.id.size > TALLY_ID_MAX))
-        status = sqlite_fail (s, err, TALLY_CORRUPT,
-                              "a document's id is damaged");
-      if (status || emit (ctx, &doc))
-        break;
-    }
+  sqlite_bind_number (s, SQL_CHANGES, 2, (int64_t)since);
+  for (;;) {
+    status = sqlite_step (s, SQL_CHANGES, err);
+    if (status != SQLITE_ROW)
+      break;
+    status = sqlite_header (s, SQL_CHANGES, &doc, err);
+    if (!status)
+      status = sqlite_slice (s, SQL_CHANGES, 4, &doc.id, err);
+    if (!status && (!doc.id.size || doc.id.size > TALLY_ID_MAX))
+      status =
+          sqlite_fail (s, err, TALLY_CORRUPT, "a document's id is damaged");
+    if (status || emit (ctx, &doc))
+      break;
+  }
   sqlite_reset (s, SQL_CHANGES);
 
 out:
@@ -194,12 +190,12 @@ note_check (const struct sqlite_store *s, const char *key,
     return TALLY_OK;
   status = note_find (s, key, &found, &value, err);
   if (!status)
-    fits = found == (expected->data != NULL)
-           && (!found
-               || (value.size == expected->size
-                   && (!value.size
-                       || memcmp (value.data, expected->data, value.size)
-                              == 0)));
+    fits =
+        found == (expected->data != NULL)
+        && (!found
+            || (value.size == expected->size
+                && (!value.size
+                    || memcmp (value.data, expected->data, value.size) == 0)));
   sqlite_reset (s, SQL_NOTE_FIND);
   if (!fits)
     return sqlite_fail (s, err, TALLY_CONFLICT, "the note is not as expected");
@@ -217,13 +213,12 @@ sqlite_note_put (void *handle, const char *key,
 
   if (!status)
     status = note_check (s, key, expected, err);
-  if (!status)
-    {
-      sqlite_bind_text (s, which, 1, key);
-      if (value)
-        sqlite_bind_bytes (s, which, 2, value->data, value->size);
-      status = sqlite_run (s, which, err);
-    }
+  if (!status) {
+    sqlite_bind_text (s, which, 1, key);
+    if (value)
+      sqlite_bind_bytes (s, which, 2, value->data, value->size);
+    status = sqlite_run (s, which, err);
+  }
   if (!status)
     status = sqlite_run (s, SQL_COMMIT, err);
   sqlite_rollback (s);
@@ -239,22 +234,20 @@ emit_names (const struct sqlite_store *s, enum sqlite_statement which,
   size_t size = strlen (prefix);
   int result;
 
-  for (;;)
-    {
-      const char *name;
+  for (;;) {
+    const char *name;
 
-      result = sqlite_step (s, which, err);
-      if (result != SQLITE_ROW)
-        break;
-      name = (const char *) sqlite3_column_text (s->statements[which], 0);
-      if (!name)
-        {
-          result = sqlite_fail_code (s, err, SQLITE_NOMEM);
-          break;
-        }
-      if (strncmp (name, prefix, size) != 0 || emit (ctx, name))
-        break;
+    result = sqlite_step (s, which, err);
+    if (result != SQLITE_ROW)
+      break;
+    name = (const char *)sqlite3_column_text (s->statements[which], 0);
+    if (!name) {
+      result = sqlite_fail_code (s, err, SQLITE_NOMEM);
+      break;
     }
+    if (strncmp (name, prefix, size) != 0 || emit (ctx, name))
+      break;
+  }
   sqlite_reset (s, which);
   return result < 0 ? result : TALLY_OK;
 }

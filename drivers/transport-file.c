@@ -27,11 +27,10 @@ file_open (void **handle, const struct tally_host *host,
     return file_fail (err, TALLY_FAILED, path, NULL, "out of memory");
   file->host = host;
   file->path = strdup (path);
-  if (!file->path)
-    {
-      status = file_fail (err, TALLY_FAILED, path, NULL, "out of memory");
-      goto out;
-    }
+  if (!file->path) {
+    status = file_fail (err, TALLY_FAILED, path, NULL, "out of memory");
+    goto out;
+  }
   status = file_folder_open (path, flags, &file->dir, err);
   if (status != TALLY_OK)
     goto out;
@@ -65,14 +64,10 @@ static const struct tally_option file_options[] = {
 };
 
 static const struct tally_transport file_transport = {
-  TALLY_TRANSPORT_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .open = file_open,
-  .close = file_close,
-  .list = file_list,
-  .read = file_read,
-  .create = file_create,
-  .remove = file_remove
+  TALLY_TRANSPORT_INIT,  .threads = TALLY_THREADS_ANY,
+  .open = file_open,     .close = file_close,
+  .list = file_list,     .read = file_read,
+  .create = file_create, .remove = file_remove
 };
 
 static const struct tally_driver file_driver = {

@@ -11,8 +11,7 @@
 
 #include "http.h"
 
-struct http
-{
+struct http {
   struct http_client *client; /* NULL: no url is set */
   struct http_server *server; /* NULL: no listen is set */
 };
@@ -27,12 +26,12 @@ static const struct tally_option http_options[] = {
                      "longest time for a request and its reply", NULL },
   [HTTP_RETRIES] = { "retries", TALLY_OPTION_INTEGER, 0, "3",
                      "how often a request is sent again when the server "
-                     "cannot be reached or is busy", NULL },
+                     "cannot be reached or is busy",
+                     NULL },
   [HTTP_MAX_REPLY] = { "max_reply", TALLY_OPTION_SIZE, 0, "64M",
                        "largest reply that is taken", NULL },
   [HTTP_CA_FILE] = { "ca_file", TALLY_OPTION_PATH, 0, NULL,
-                     "certificates to trust in place of the system's",
-                     NULL },
+                     "certificates to trust in place of the system's", NULL },
   [HTTP_LISTEN] = { "listen", TALLY_OPTION_STRING, 0, NULL,
                     "where to serve: address:port; port 0 takes a free one",
                     NULL },
@@ -44,34 +43,37 @@ static const struct tally_option http_options[] = {
                      NULL },
   [HTTP_MAX_REQUEST] = { "max_request", TALLY_OPTION_SIZE, 0, "64M",
                          "largest request body that is taken; four times "
-                         "this may be on its way in at once", NULL },
-  [HTTP_MAX_CONNECTIONS] = { "max_connections", TALLY_OPTION_INTEGER, 0,
-                             "256", "connections at once", NULL },
+                         "this may be on its way in at once",
+                         NULL },
+  [HTTP_MAX_CONNECTIONS] = { "max_connections", TALLY_OPTION_INTEGER, 0, "256",
+                             "connections at once", NULL },
   [HTTP_PER_IP] = { "per_ip", TALLY_OPTION_INTEGER, 0, "64",
                     "connections at once from one address; 0: no limit",
                     NULL },
   [HTTP_IDLE_TIMEOUT] = { "idle_timeout", TALLY_OPTION_DURATION, 0, "30s",
                           "a silent connection is closed after this, in "
-                          "whole seconds", NULL },
+                          "whole seconds",
+                          NULL },
   [HTTP_REQUEST_TIMEOUT] = { "request_timeout", TALLY_OPTION_DURATION, 0,
-                             "60s", "longest time for a request to come in, "
-                             "and for a reply to go out", NULL },
+                             "60s",
+                             "longest time for a request to come in, "
+                             "and for a reply to go out",
+                             NULL },
   [HTTP_WORKERS] = { "workers", TALLY_OPTION_INTEGER, 0, "4",
                      "threads that serve", NULL },
   { NULL, 0, 0, NULL, NULL, NULL }
 };
 
 /* What a number must lie in; sizes also fit a size_t with room to double. */
-static const struct
-{
+static const struct {
   int row;
   int64_t min;
   int64_t max;
 } http_ranges[] = {
   { HTTP_TIMEOUT, 1, 86400000 },
   { HTTP_RETRIES, 0, 100 },
-  { HTTP_MAX_REPLY, 1, (int64_t) (SIZE_MAX / 8) },
-  { HTTP_MAX_REQUEST, 1, (int64_t) (SIZE_MAX / 8) },
+  { HTTP_MAX_REPLY, 1, (int64_t)(SIZE_MAX / 8) },
+  { HTTP_MAX_REQUEST, 1, (int64_t)(SIZE_MAX / 8) },
   { HTTP_MAX_CONNECTIONS, 1, 100000 },
   { HTTP_PER_IP, 0, 100000 },
   { HTTP_IDLE_TIMEOUT, 1, 86400000 },
@@ -97,7 +99,7 @@ http_now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static int
@@ -105,17 +107,15 @@ http_check (const struct tally_value *values, struct tally_error *err)
 {
   size_t i;
 
-  for (i = 0; i < sizeof http_ranges / sizeof http_ranges[0]; i++)
-    {
-      int row = http_ranges[i].row;
-      int64_t number = values[row].number;
+  for (i = 0; i < sizeof http_ranges / sizeof http_ranges[0]; i++) {
+    int row = http_ranges[i].row;
+    int64_t number = values[row].number;
 
-      if (number < http_ranges[i].min || number > http_ranges[i].max)
-        return http_fail (err, TALLY_INVALID,
-                          "http: %s must be from %" PRId64 " to %" PRId64,
-                          http_options[row].name, http_ranges[i].min,
-                          http_ranges[i].max);
-    }
+    if (number < http_ranges[i].min || number > http_ranges[i].max)
+      return http_fail (
+          err, TALLY_INVALID, "http: %s must be from %" PRId64 " to %" PRId64,
+          http_options[row].name, http_ranges[i].min, http_ranges[i].max);
+  }
 
   if (!values[HTTP_TLS_CERT].text != !values[HTTP_TLS_KEY].text)
     return http_fail (err, TALLY_INVALID,
@@ -143,7 +143,7 @@ http_open (void **handle, const struct tally_host *host,
   struct http *http;
   int status;
 
-  (void) flags;
+  (void)flags;
   status = http_check (values, err);
   if (status != TALLY_OK)
     return status;
@@ -157,11 +157,10 @@ http_open (void **handle, const struct tally_host *host,
   if (status == TALLY_OK && values[HTTP_LISTEN].text)
     status = http_server_new (&http->server, host, values, err);
 
-  if (status != TALLY_OK)
-    {
-      http_close (http);
-      return status;
-    }
+  if (status != TALLY_OK) {
+    http_close (http);
+    return status;
+  }
   *handle = http;
   return TALLY_OK;
 }
@@ -175,8 +174,7 @@ http_exchange (void *handle, const struct tally_request *request,
 
   if (!http->client)
     return http_fail (err, TALLY_INVALID, "http: no url is set");
-  return http_client_exchange (http->client, request, emit, ctx, traffic,
-                               err);
+  return http_client_exchange (http->client, request, emit, ctx, traffic, err);
 }
 
 static int
@@ -200,12 +198,8 @@ http_stop (void *handle)
 }
 
 static const struct tally_transport http_transport = {
-  TALLY_TRANSPORT_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .open = http_open,
-  .close = http_close,
-  .exchange = http_exchange,
-  .serve = http_serve,
+  TALLY_TRANSPORT_INIT, .threads = TALLY_THREADS_ANY, .open = http_open,
+  .close = http_close,  .exchange = http_exchange,    .serve = http_serve,
   .stop = http_stop,
 };
 

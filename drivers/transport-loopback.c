@@ -16,25 +16,20 @@
 
 #define TICK_MS 50 /* how long cancelled may go unasked */
 
-enum
-{
-  LOOPBACK_NAME
-};
+enum { LOOPBACK_NAME };
 
-struct loopback
-{
+struct loopback {
   const struct tally_host *host;
-  char *name; /* or NULL */
+  char *name;           /* or NULL */
   pthread_mutex_t lock; /* guards all below, and every call's shared part */
   pthread_cond_t changed;
   const struct tally_service *service; /* NULL: nobody serves */
-  bool serving; /* serve has not returned yet */
-  bool stop;    /* asked for; taken back when serve returns */
+  bool serving;                        /* serve has not returned yet */
+  bool stop;        /* asked for; taken back when serve returns */
   size_t under_way; /* twice a call: `request` to return, the reply to come */
 };
 
-struct call
-{
+struct call {
   struct loopback *loopback;
   struct tally_request request;
   void *copies[4]; /* what the request points to */
@@ -60,8 +55,8 @@ loopback_fail (const struct loopback *loopback, struct tally_error *err,
   const char *name = loopback && loopback->name ? loopback->name : "";
 
   err->status = status;
-  snprintf (err->text, sizeof err->text, "loopback%s%s: %s",
-            *name ? " " : "", name, text);
+  snprintf (err->text, sizeof err->text, "loopback%s%s: %s", *name ? " " : "",
+            name, text);
   return status;
 }
 
@@ -73,11 +68,10 @@ loopback_tick (struct loopback *loopback)
 
   clock_gettime (CLOCK_MONOTONIC, &until);
   until.tv_nsec += TICK_MS * 1000000;
-  if (until.tv_nsec >= 1000000000)
-    {
-      until.tv_nsec -= 1000000000;
-      until.tv_sec++;
-    }
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
   pthread_cond_timedwait (&loopback->changed, &loopback->lock, &until);
 }
 
@@ -141,16 +135,13 @@ call_new (struct loopback *loopback, const struct tally_request *request)
   call->request.peer = "loopback";
   call->copies[0] = call_copy (request->body.data, request->body.size);
   if (!call->copies[0]
-      || !call_copy_text (request->verb, &call->copies[1],
-                          &call->request.verb)
-      || !call_copy_text (request->path, &call->copies[2],
-                          &call->request.path)
+      || !call_copy_text (request->verb, &call->copies[1], &call->request.verb)
+      || !call_copy_text (request->path, &call->copies[2], &call->request.path)
       || !call_copy_text (request->content_type, &call->copies[3],
-                          &call->request.content_type))
-    {
-      call_free (call);
-      return NULL;
-    }
+                          &call->request.content_type)) {
+    call_free (call);
+    return NULL;
+  }
   call->request.body.data = call->copies[0];
   call->request.body.size = request->body.size;
   return call;
@@ -209,11 +200,10 @@ loopback_init_locks (struct loopback *loopback)
   good = pthread_condattr_setclock (&attr, CLOCK_MONOTONIC) == 0
          && pthread_cond_init (&loopback->changed, &attr) == 0;
   pthread_condattr_destroy (&attr);
-  if (good && pthread_mutex_init (&loopback->lock, NULL) != 0)
-    {
-      pthread_cond_destroy (&loopback->changed);
-      good = false;
-    }
+  if (good && pthread_mutex_init (&loopback->lock, NULL) != 0) {
+    pthread_cond_destroy (&loopback->changed);
+    good = false;
+  }
   return good;
 }
 
@@ -225,22 +215,19 @@ loopback_open (void **handle, const struct tally_host *host,
   const char *name = values[LOOPBACK_NAME].text;
   struct loopback *loopback = calloc (1, sizeof *loopback);
 
-  (void) flags;
-  if (!loopback || !loopback_init_locks (loopback))
-    {
-      free (loopback);
+  (void)flags;
+  if (!loopback || !loopback_init_locks (loopback)) {
+    free (loopback);
+    return loopback_fail (NULL, err, TALLY_FAILED, "out of memory");
+  }
+  loopback->host = host;
+  if (name) {
+    loopback->name = strdup (name);
+    if (!loopback->name) {
+      loopback_close (loopback);
       return loopback_fail (NULL, err, TALLY_FAILED, "out of memory");
     }
-  loopback->host = host;
-  if (name)
-    {
-      loopback->name = strdup (name);
-      if (!loopback->name)
-        {
-          loopback_close (loopback);
-          return loopback_fail (NULL, err, TALLY_FAILED, "out of memory");
-        }
-    }
+  }
   *handle = loopback;
   return TALLY_OK;
 }
@@ -281,11 +268,10 @@ loopback_exchange (void *handle, const struct tally_request *request,
   if (service)
     loopback->under_way += 2;
   pthread_mutex_unlock (&loopback->lock);
-  if (!service)
-    {
-      call_free (call);
-      return loopback_fail (loopback, err, TALLY_AGAIN, "nobody serves here");
-    }
+  if (!service) {
+    call_free (call);
+    return loopback_fail (loopback, err, TALLY_AGAIN, "nobody serves here");
+  }
 
   traffic->sent += request->body.size;
   service->request (service->ctx, &call->request, loopback_reply, call);
@@ -294,11 +280,10 @@ loopback_exchange (void *handle, const struct tally_request *request,
 
   if (call->lost)
     status = loopback_fail (loopback, err, TALLY_FAILED, "out of memory");
-  else
-    {
-      traffic->received += call->response.body.size;
-      emit (ctx, &call->response);
-    }
+  else {
+    traffic->received += call->response.body.size;
+    emit (ctx, &call->response);
+  }
   call_free (call);
   return status;
 }
@@ -311,12 +296,11 @@ loopback_serve (void *handle, const struct tally_service *service,
   bool stop, cancelled = false;
 
   pthread_mutex_lock (&loopback->lock);
-  if (loopback->serving)
-    {
-      pthread_mutex_unlock (&loopback->lock);
-      return loopback_fail (loopback, err, TALLY_INVALID,
-                            "is being served already");
-    }
+  if (loopback->serving) {
+    pthread_mutex_unlock (&loopback->lock);
+    return loopback_fail (loopback, err, TALLY_INVALID,
+                          "is being served already");
+  }
   loopback->serving = true;
   loopback->service = service;
   stop = loopback->stop;
@@ -326,11 +310,10 @@ loopback_serve (void *handle, const struct tally_service *service,
     service->ready (service->ctx, "loopback:");
 
   pthread_mutex_lock (&loopback->lock);
-  while (!loopback->stop && !cancelled)
-    {
-      loopback_tick (loopback);
-      cancelled = loopback_cancelled (loopback);
-    }
+  while (!loopback->stop && !cancelled) {
+    loopback_tick (loopback);
+    cancelled = loopback_cancelled (loopback);
+  }
   loopback->service = NULL;
   while (loopback->under_way > 0)
     loopback_tick (loopback);
@@ -355,12 +338,9 @@ loopback_stop (void *handle)
 }
 
 static const struct tally_transport loopback_transport = {
-  TALLY_TRANSPORT_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .open = loopback_open,
-  .close = loopback_close,
-  .exchange = loopback_exchange,
-  .serve = loopback_serve,
+  TALLY_TRANSPORT_INIT,          .threads = TALLY_THREADS_ANY,
+  .open = loopback_open,         .close = loopback_close,
+  .exchange = loopback_exchange, .serve = loopback_serve,
   .stop = loopback_stop,
 };
 

@@ -28,7 +28,7 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 #define CHECK(condition) \
-  ((condition) ? (void) 0 : broken (#condition, __LINE__, text, size))
+  ((condition) ? (void)0 : broken (#condition, __LINE__, text, size))
 
 static void
 broken (const char *condition, int line, const char *text, size_t size)
@@ -40,7 +40,7 @@ broken (const char *condition, int line, const char *text, size_t size)
     if (text[i] >= 0x20 && text[i] < 0x7f && text[i] != '\\')
       fputc (text[i], stderr);
     else
-      fprintf (stderr, "\\x%02x", (unsigned char) text[i]);
+      fprintf (stderr, "\\x%02x", (unsigned char)text[i]);
   fputc ('\n', stderr);
   abort ();
 }
@@ -115,31 +115,28 @@ check_canonical (struct tally_slice value, const char *text, size_t size)
   struct buf raw = BUF_INIT, again = BUF_INIT;
 
   CHECK (json_is_canonical (value.data, value.size));
-  switch (json_type (value))
-    {
-    case JSON_ARRAY:
-      while (json_next_element (&rest, &element))
-        check_canonical (element, text, size);
-      break;
-    case JSON_OBJECT:
-      for (; json_next_member (&rest, &member); before = member)
-        {
-          CHECK (!before.key.data
-                 || json_key_cmp (before.key, member.key) < 0);
-          CHECK (json_find_member (value, member.key, &found)
-                 && found.data == member.value.data);
-          check_canonical (member.value, text, size);
-        }
-      break;
-    case JSON_STRING:
-      CHECK (json_decode_string (&raw, value));
-      CHECK (utf8_valid (buf_slice (&raw)));
-      json_encode_string (&again, buf_slice (&raw));
-      CHECK (slice_equal (buf_slice (&again), value));
-      break;
-    default:
-      break;
+  switch (json_type (value)) {
+  case JSON_ARRAY:
+    while (json_next_element (&rest, &element))
+      check_canonical (element, text, size);
+    break;
+  case JSON_OBJECT:
+    for (; json_next_member (&rest, &member); before = member) {
+      CHECK (!before.key.data || json_key_cmp (before.key, member.key) < 0);
+      CHECK (json_find_member (value, member.key, &found)
+             && found.data == member.value.data);
+      check_canonical (member.value, text, size);
     }
+    break;
+  case JSON_STRING:
+    CHECK (json_decode_string (&raw, value));
+    CHECK (utf8_valid (buf_slice (&raw)));
+    json_encode_string (&again, buf_slice (&raw));
+    CHECK (slice_equal (buf_slice (&again), value));
+    break;
+  default:
+    break;
+  }
   buf_free (&raw);
   buf_free (&again);
 }
@@ -158,25 +155,23 @@ check_oracle (const char *text, size_t size, int status,
   json_t *theirs, *ours = NULL;
   char *dump = NULL;
 
-  if (size > 0 && memchr (text, 0, size))
-    {
-      CHECK (status == TALLY_INVALID);
-      return;
-    }
+  if (size > 0 && memchr (text, 0, size)) {
+    CHECK (status == TALLY_INVALID);
+    return;
+  }
   if (contains (text, size, "\\u0000") || contains (err->text, 252, "levels"))
     return;
   theirs = json_loadb (text, size, flags, NULL);
   CHECK ((theirs != NULL) == (status == TALLY_OK));
-  if (theirs)
-    {
-      ours = json_loadb (canonical.data, canonical.size, flags, NULL);
-      CHECK (ours && json_equal (ours, theirs));
-      dump = json_dumps (theirs,
-                         JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
-      CHECK (dump);
-    }
-  if (dump && walk (canonical, 0) == 0 && !contains (dump, strlen (dump),
-                                                      "\\u00"))
+  if (theirs) {
+    ours = json_loadb (canonical.data, canonical.size, flags, NULL);
+    CHECK (ours && json_equal (ours, theirs));
+    dump =
+        json_dumps (theirs, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
+    CHECK (dump);
+  }
+  if (dump && walk (canonical, 0) == 0
+      && !contains (dump, strlen (dump), "\\u00"))
     CHECK (slice_equal (slice_text (dump), canonical));
   free (dump);
   json_decref (ours);
@@ -203,13 +198,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   CHECK (json_is_canonical (text, size)
          == (status == TALLY_OK && out.size == size
              && memcmp (out.data, text, size) == 0));
-  if (status == TALLY_OK)
-    {
-      check_canonical (buf_slice (&out), text, size);
-      CHECK (json_canonical (&twice, out.data, out.size, &err) == TALLY_OK);
-      CHECK (slice_equal (buf_slice (&out), buf_slice (&twice)));
-    }
-  else
+  if (status == TALLY_OK) {
+    check_canonical (buf_slice (&out), text, size);
+    CHECK (json_canonical (&twice, out.data, out.size, &err) == TALLY_OK);
+    CHECK (slice_equal (buf_slice (&out), buf_slice (&twice)));
+  } else
     CHECK (out.size == 0 && err.text[0]);
   check_oracle (text, size, status, buf_slice (&out), &err);
 
@@ -223,8 +216,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
 #ifndef TALLY_LIBFUZZER
 
-struct random
-{
+struct random {
   uint64_t state;
 };
 
@@ -234,7 +226,7 @@ below (struct random *r, unsigned n)
   r->state ^= r->state << 13;
   r->state ^= r->state >> 7;
   r->state ^= r->state << 17;
-  return (unsigned) (r->state >> 20) % n;
+  return (unsigned)(r->state >> 20) % n;
 }
 
 #define PICK(r, table) table[below (r, sizeof table / sizeof *table)]
@@ -243,17 +235,42 @@ static void
 make_space (struct random *r, struct buf *out)
 {
   if (below (r, 6) == 0)
-    buf_add_byte (out, (unsigned char) " \n\t\r"[below (r, 4)]);
+    buf_add_byte (out, (unsigned char)" \n\t\r"[below (r, 4)]);
 }
 
 static void
 make_string (struct random *r, struct buf *out)
 {
   static const char *const parts[] = {
-    "a", "b", "_id", "city", "Z", " ", "\\\"", "\\\\", "\\/", "/", "\\n",
-    "\\t", "\\b", "\\f", "\\r", "\\u0001", "\\u001F", "\\u001f", "\\u0061",
-    "\\u0022", "\\u005C", "\\u00e9", "\xc3\xa9", "\\u20ac", "\xe2\x82\xac",
-    "\\ud83c\\udf89", "\xf0\x9f\x8e\x89", "\x7f", "\\u000b",
+    "a",
+    "b",
+    "_id",
+    "city",
+    "Z",
+    " ",
+    "\\\"",
+    "\\\\",
+    "\\/",
+    "/",
+    "\\n",
+    "\\t",
+    "\\b",
+    "\\f",
+    "\\r",
+    "\\u0001",
+    "\\u001F",
+    "\\u001f",
+    "\\u0061",
+    "\\u0022",
+    "\\u005C",
+    "\\u00e9",
+    "\xc3\xa9",
+    "\\u20ac",
+    "\xe2\x82\xac",
+    "\\ud83c\\udf89",
+    "\xf0\x9f\x8e\x89",
+    "\x7f",
+    "\\u000b",
     "eight or more",
   };
   unsigned n = below (r, 16) ? 1 + below (r, 4) : 0;
@@ -268,11 +285,26 @@ static void
 make_scalar (struct random *r, struct buf *out)
 {
   static const char *const scalars[] = {
-    "null", "true", "false", "0", "-0", "1", "-1", "0.1", "1e5", "1E-7",
-    "9007199254740993", "129.95", "1e308", "17976931348623157e292",
+    "null",
+    "true",
+    "false",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "0.1",
+    "1e5",
+    "1E-7",
+    "9007199254740993",
+    "129.95",
+    "1e308",
+    "17976931348623157e292",
     "179769313486231580793728971405303415079934132710037826936173778e246",
     "179769313486231580793728971405303415079934132710037826936173779e246",
-    "1e999", "0e999", "1e-999", "1764000000000",
+    "1e999",
+    "0e999",
+    "1e-999",
+    "1764000000000",
   };
 
   if (below (r, 2))
@@ -287,29 +319,26 @@ make_value (struct random *r, struct buf *out, unsigned depth)
   unsigned kind = below (r, 4), n = below (r, depth < 2 ? 8 : 4);
   const char *separator = "";
 
-  if (kind < 2 && (depth > 0 || below (r, 8) == 0))
-    {
-      make_scalar (r, out);
-      return;
-    }
+  if (kind < 2 && (depth > 0 || below (r, 8) == 0)) {
+    make_scalar (r, out);
+    return;
+  }
   if (depth > 5)
     n = 0;
   buf_add_byte (out, kind == 2 ? '[' : '{');
   make_space (r, out);
-  for (; n > 0; n--, separator = ",")
-    {
-      buf_add_text (out, separator);
+  for (; n > 0; n--, separator = ",") {
+    buf_add_text (out, separator);
+    make_space (r, out);
+    if (kind != 2) {
+      make_string (r, out);
       make_space (r, out);
-      if (kind != 2)
-        {
-          make_string (r, out);
-          make_space (r, out);
-          buf_add_byte (out, ':');
-          make_space (r, out);
-        }
-      make_value (r, out, depth + 1);
+      buf_add_byte (out, ':');
       make_space (r, out);
     }
+    make_value (r, out, depth + 1);
+    make_space (r, out);
+  }
   buf_add_byte (out, kind == 2 ? ']' : '}');
 }
 
@@ -318,13 +347,41 @@ static void
 damage (struct random *r, struct buf *b)
 {
   static const char *const tokens[] = {
-    "", "", "", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud800",
-    "\\udc00", "0", "9", ".", "e", "-", "\xc3", "\x80", "\xed\xa0\x80",
-    "\xf4\x90\x80\x80", "\xc0\x80", "\n", "\x01", "\x1f", " ", "\"a\":1,",
-    ",\"a\":1", "null", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    "",
+    "",
+    "",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\\u",
+    "\\ud800",
+    "\\udc00",
+    "0",
+    "9",
+    ".",
+    "e",
+    "-",
+    "\xc3",
+    "\x80",
+    "\xed\xa0\x80",
+    "\xf4\x90\x80\x80",
+    "\xc0\x80",
+    "\n",
+    "\x01",
+    "\x1f",
+    " ",
+    "\"a\":1,",
+    ",\"a\":1",
+    "null",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
   };
   const char *token = PICK (r, tokens);
-  size_t at = below (r, (unsigned) b->size + 1);
+  size_t at = below (r, (unsigned)b->size + 1);
   size_t cut = below (r, 3), length = strlen (token);
 
   if (below (r, 20) == 0)
@@ -337,7 +394,7 @@ damage (struct random *r, struct buf *b)
   memcpy (b->data + at, token, length);
   b->size += length - cut;
   if (b->size > 0 && below (r, 4) == 0)
-    b->data[below (r, (unsigned) b->size)] = (char) below (r, 256);
+    b->data[below (r, (unsigned)b->size)] = (char)below (r, 256);
 }
 
 static void
@@ -347,25 +404,23 @@ run_random (unsigned long count, uint64_t seed)
   struct buf b = BUF_INIT, canonical = BUF_INIT;
   unsigned long taken = 0;
 
-  while (count-- > 0)
-    {
-      unsigned n = below (&r, 2) ? 1 + below (&r, 3) : 0;
+  while (count-- > 0) {
+    unsigned n = below (&r, 2) ? 1 + below (&r, 3) : 0;
 
+    buf_clear (&b);
+    make_value (&r, &b, 0);
+    buf_clear (&canonical);
+    if (below (&r, 2)
+        && json_canonical (&canonical, b.data, b.size, NULL) == TALLY_OK) {
       buf_clear (&b);
-      make_value (&r, &b, 0);
-      buf_clear (&canonical);
-      if (below (&r, 2)
-          && json_canonical (&canonical, b.data, b.size, NULL) == TALLY_OK)
-        {
-          buf_clear (&b);
-          buf_add_slice (&b, buf_slice (&canonical));
-        }
-      while (n-- > 0)
-        damage (&r, &b);
-      LLVMFuzzerTestOneInput ((const uint8_t *) b.data, b.size);
-      buf_clear (&canonical);
-      taken += json_canonical (&canonical, b.data, b.size, NULL) == TALLY_OK;
+      buf_add_slice (&b, buf_slice (&canonical));
     }
+    while (n-- > 0)
+      damage (&r, &b);
+    LLVMFuzzerTestOneInput ((const uint8_t *)b.data, b.size);
+    buf_clear (&canonical);
+    taken += json_canonical (&canonical, b.data, b.size, NULL) == TALLY_OK;
+  }
   printf ("%lu of them were JSON\n", taken);
   buf_free (&canonical);
   buf_free (&b);
@@ -378,15 +433,14 @@ run_file (const char *path)
   FILE *file = fopen (path, "rb");
   int c;
 
-  if (!file)
-    {
-      perror (path);
-      return 1;
-    }
+  if (!file) {
+    perror (path);
+    return 1;
+  }
   for (c = getc (file); c != EOF; c = getc (file))
-    buf_add_byte (&b, (unsigned char) c);
+    buf_add_byte (&b, (unsigned char)c);
   fclose (file);
-  LLVMFuzzerTestOneInput ((const uint8_t *) b.data, b.size);
+  LLVMFuzzerTestOneInput ((const uint8_t *)b.data, b.size);
   buf_free (&b);
   return 0;
 }
@@ -398,16 +452,14 @@ main (int argc, char **argv)
   int i, failed = 0;
   char *end;
 
-  if (argc > 1)
-    {
-      count = strtoul (argv[1], &end, 10);
-      if (*end)
-        {
-          for (i = 1; i < argc; i++)
-            failed |= run_file (argv[i]);
-          return failed;
-        }
+  if (argc > 1) {
+    count = strtoul (argv[1], &end, 10);
+    if (*end) {
+      for (i = 1; i < argc; i++)
+        failed |= run_file (argv[i]);
+      return failed;
     }
+  }
   if (argc > 2)
     seed = strtoul (argv[2], NULL, 10);
 

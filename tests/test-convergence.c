@@ -25,8 +25,7 @@
 
 /* Over a folder each side runs on its own and never meets the other; else A
  * runs and B serves, over http from a context of its own. */
-struct rig
-{
+struct rig {
   const char *store_a, *store_b, *transport;
   char folder[KIT_PATH];
   struct tally *tally_a, *tally_b; /* the same over loopback */
@@ -38,8 +37,7 @@ struct rig
 };
 
 /* What one exchange of everything did, as A sees it. */
-struct moved
-{
+struct moved {
   struct kit_run a, b, again; /* b and again: over a folder only */
 };
 
@@ -55,15 +53,17 @@ static void
 open_sides (struct rig *rig, const char *wiring_a, const char *wiring_b)
 {
   rig->tally_a = kit_context (
-    NULL, "[store a]\ndriver = %s\n%s = %s/a\n[store b]\ndriver = %s\n"
-    "%s = %s/b\n%s", rig->store_a, store_path (rig->store_a), rig->folder,
-    rig->store_b, store_path (rig->store_b), rig->folder, wiring_a);
+      NULL,
+      "[store a]\ndriver = %s\n%s = %s/a\n[store b]\ndriver = %s\n"
+      "%s = %s/b\n%s",
+      rig->store_a, store_path (rig->store_a), rig->folder, rig->store_b,
+      store_path (rig->store_b), rig->folder, wiring_a);
   rig->a = kit_store (rig->tally_a, "a");
   rig->tally_b = rig->tally_a;
   if (wiring_b)
-    rig->tally_b = kit_context (
-      NULL, "[store b]\ndriver = %s\n%s = %s/b\n%s", rig->store_b,
-      store_path (rig->store_b), rig->folder, wiring_b);
+    rig->tally_b = kit_context (NULL, "[store b]\ndriver = %s\n%s = %s/b\n%s",
+                                rig->store_b, store_path (rig->store_b),
+                                rig->folder, wiring_b);
   rig->b = kit_store (rig->tally_b, "b");
 }
 
@@ -77,9 +77,11 @@ serve (struct rig *rig)
 static void
 rig_loopback (struct rig *rig)
 {
-  open_sides (rig, "[transport wire]\ndriver = loopback\n"
-                   "[serve hub]\ntransport = wire\nstore = b\n"
-                   "[sync link]\nstore = a\ntransport = wire\n", NULL);
+  open_sides (rig,
+              "[transport wire]\ndriver = loopback\n"
+              "[serve hub]\ntransport = wire\nstore = b\n"
+              "[sync link]\nstore = a\ntransport = wire\n",
+              NULL);
   serve (rig);
 }
 
@@ -89,19 +91,21 @@ rig_http (struct rig *rig)
 {
   char wiring[512];
 
-  rig->tally_b = kit_context (
-    NULL, "[store b]\ndriver = %s\n%s = %s/b\n"
-    "[transport public]\ndriver = http\nlisten = 127.0.0.1:0\n"
-    "[serve hub]\ntransport = public\nstore = b\n", rig->store_b,
-    store_path (rig->store_b), rig->folder);
+  rig->tally_b =
+      kit_context (NULL,
+                   "[store b]\ndriver = %s\n%s = %s/b\n"
+                   "[transport public]\ndriver = http\nlisten = 127.0.0.1:0\n"
+                   "[serve hub]\ntransport = public\nstore = b\n",
+                   rig->store_b, store_path (rig->store_b), rig->folder);
   rig->b = kit_store (rig->tally_b, "b");
   serve (rig);
-  snprintf (wiring, sizeof wiring, "[transport hub]\ndriver = http\n"
+  snprintf (wiring, sizeof wiring,
+            "[transport hub]\ndriver = http\n"
             "url = %s\n[sync link]\nstore = a\ntransport = hub\n",
             rig->server.url);
-  rig->tally_a = kit_context (NULL, "[store a]\ndriver = %s\n%s = %s/a\n%s",
-                              rig->store_a, store_path (rig->store_a),
-                              rig->folder, wiring);
+  rig->tally_a =
+      kit_context (NULL, "[store a]\ndriver = %s\n%s = %s/a\n%s", rig->store_a,
+                   store_path (rig->store_a), rig->folder, wiring);
   rig->a = kit_store (rig->tally_a, "a");
 }
 
@@ -110,10 +114,12 @@ rig_file (struct rig *rig)
 {
   char a[512], b[512];
 
-  snprintf (a, sizeof a, "[transport stick]\ndriver = file\n"
+  snprintf (a, sizeof a,
+            "[transport stick]\ndriver = file\n"
             "path = %s/stick\n[sync link]\nstore = a\ntransport = stick\n",
             rig->folder);
-  snprintf (b, sizeof b, "[transport stick]\ndriver = file\n"
+  snprintf (b, sizeof b,
+            "[transport stick]\ndriver = file\n"
             "path = %s/stick\n[sync link]\nstore = b\ntransport = stick\n",
             rig->folder);
   rig->passive = true;
@@ -161,26 +167,27 @@ fill (struct tally_replica *replica, char side)
   char *json = malloc (BATCH * 96);
 
   assert_non_null (json);
-  for (unsigned at = 0; at < EACH; at += BATCH)
-    {
-      size_t used = 0;
+  for (unsigned at = 0; at < EACH; at += BATCH) {
+    size_t used = 0;
 
-      for (unsigned i = at; i < at + BATCH; i++)
-        used += (size_t) sprintf (
-          json + used, "{\"_id\":\"%c%04u\",\"n\":%u,\"price\":%u.10,"
-          "\"name\":\"number %u of %c\"}\n", side, i, i, i % 97, i, side);
-      kit_put (replica, "notes", "%s", json);
-    }
+    for (unsigned i = at; i < at + BATCH; i++)
+      used += (size_t)sprintf (json + used,
+                               "{\"_id\":\"%c%04u\",\"n\":%u,\"price\":%u.10,"
+                               "\"name\":\"number %u of %c\"}\n",
+                               side, i, i, i % 97, i, side);
+    kit_put (replica, "notes", "%s", json);
+  }
   free (json);
 }
 
 /* As JSON strings. */
-static const char *const odd_ids[]
-  = { " ",          ".",          "..",        "/",         "a/../b",
-      "\\\"",       "\\\\",       "%2e%00",    "_id",       "__proto__",
-      "x:y",        "*",          "\\u00e9",   "e\\u0301",  "\\ud83d\\ude00",
-      "\\u2028",    "\\ufeff",    "\\uffff",   "'; DROP",   "A",
-      "a" };
+static const char *const odd_ids[] = {
+  " ",       ".",       "..",      "/",        "a/../b",
+  "\\\"",    "\\\\",    "%2e%00",  "_id",      "__proto__",
+  "x:y",     "*",       "\\u00e9", "e\\u0301", "\\ud83d\\ude00",
+  "\\u2028", "\\ufeff", "\\uffff", "'; DROP",  "A",
+  "a"
+};
 
 #define ODD (sizeof odd_ids / sizeof odd_ids[0])
 
@@ -192,7 +199,7 @@ fill_odd (struct tally_replica *replica, size_t from)
 
   for (size_t i = from; i < ODD; i += 2)
     kit_put (replica, "odd", "{\"_id\":\"%s\",\"i\":%u}", odd_ids[i],
-             (unsigned) i);
+             (unsigned)i);
   memset (longest, from ? 'b' : 'a', sizeof longest);
   longest[1024] = '\0';
   kit_put (replica, "odd", "{\"_id\":\"%s\"}", longest);
@@ -242,9 +249,11 @@ edit_both (struct rig *rig)
   edit (rig->a, 'a', A_EDITS);
   edit (rig->b, 'b', B_EDITS);
   /* Different fields; n, price and name stay as they are. */
-  kit_put (rig->a, "notes", "{\"_id\":\"a0001\",\"n\":1,\"price\":1.10,"
+  kit_put (rig->a, "notes",
+           "{\"_id\":\"a0001\",\"n\":1,\"price\":1.10,"
            "\"name\":\"number 1 of a\",\"x\":\"from a\"}");
-  kit_put (rig->b, "notes", "{\"_id\":\"a0001\",\"n\":1,\"price\":1.10,"
+  kit_put (rig->b, "notes",
+           "{\"_id\":\"a0001\",\"n\":1,\"price\":1.10,"
            "\"name\":\"number 1 of a\",\"y\":\"from b\"}");
   /* Deletes that meet what nobody touched. */
   kit_remove (rig->a, "notes", "a0003");
@@ -293,12 +302,11 @@ expect_settled (struct rig *rig)
   struct moved moved;
 
   kit_same (rig->a, rig->b);
-  if (!rig->passive)
-    {
-      const char *far = strcmp (rig->transport, "http") == 0 ? "hub" : "b";
+  if (!rig->passive) {
+    const char *far = strcmp (rig->transport, "http") == 0 ? "hub" : "b";
 
-      kit_verify (rig->tally_a, "a", far, rig->documents);
-    }
+    kit_verify (rig->tally_a, "a", far, rig->documents);
+  }
   run (rig, &moved);
   assert_true (moved.a.n >= 3);
   kit_expect_nothing (&moved.a, rig->passive ? 0 : 2);
@@ -314,15 +322,12 @@ expect_filled (const struct rig *rig, const struct moved *moved)
   uint64_t odd_a = (ODD + 1) / 2 + 1, odd_b = ODD / 2 + 1;
 
   assert_int_equal (moved->a.n, 3);
-  if (!rig->passive)
-    {
-      kit_expect_figures (&moved->a, "notes",
-                          KIT_FIGURES (EACH, EACH, 0, 0, 0));
-      kit_expect_figures (&moved->a, "odd",
-                          KIT_FIGURES (odd_b, odd_a, 0, 0, 0));
-      kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (3, 5, 0, 0, 0));
-      return;
-    }
+  if (!rig->passive) {
+    kit_expect_figures (&moved->a, "notes", KIT_FIGURES (EACH, EACH, 0, 0, 0));
+    kit_expect_figures (&moved->a, "odd", KIT_FIGURES (odd_b, odd_a, 0, 0, 0));
+    kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (3, 5, 0, 0, 0));
+    return;
+  }
   kit_expect_figures (&moved->a, "notes", KIT_FIGURES (0, EACH, 0, 0, 0));
   kit_expect_figures (&moved->b, "notes", KIT_FIGURES (EACH, EACH, 0, 0, 0));
   kit_expect_figures (&moved->again, "notes", KIT_FIGURES (EACH, 0, 0, 0, 0));
@@ -335,15 +340,14 @@ expect_filled (const struct rig *rig, const struct moved *moved)
 static void
 expect_edited (const struct rig *rig, const struct moved *moved)
 {
-  if (!rig->passive)
-    {
-      kit_expect_figures (&moved->a, "notes",
-                          KIT_FIGURES (B_EDITS + 1, A_EDITS + 1, 1, 0, 2));
-      kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (0, 0, 3, 3, 0));
-      kit_expect_figures (&moved->a, "late", KIT_FIGURES (2, 0, 0, 0, 0));
-      kit_expect_figures (&moved->a, "odd", KIT_FIGURES (0, 0, 0, 0, 0));
-      return;
-    }
+  if (!rig->passive) {
+    kit_expect_figures (&moved->a, "notes",
+                        KIT_FIGURES (B_EDITS + 1, A_EDITS + 1, 1, 0, 2));
+    kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (0, 0, 3, 3, 0));
+    kit_expect_figures (&moved->a, "late", KIT_FIGURES (2, 0, 0, 0, 0));
+    kit_expect_figures (&moved->a, "odd", KIT_FIGURES (0, 0, 0, 0, 0));
+    return;
+  }
   kit_expect_figures (&moved->a, "notes",
                       KIT_FIGURES (0, A_EDITS + 2, 0, 0, 1));
   kit_expect_figures (&moved->a, "tasks", KIT_FIGURES (0, 3, 0, 0, 1));
@@ -425,19 +429,18 @@ main (void)
   struct CMUnitTest tests[27];
 
   memset (tests, 0, sizeof tests);
-  for (size_t i = 0; i < 27; i++)
-    {
-      struct rig *rig = &rigs[i];
+  for (size_t i = 0; i < 27; i++) {
+    struct rig *rig = &rigs[i];
 
-      rig->store_a = stores[i / 9];
-      rig->store_b = stores[i / 3 % 3];
-      rig->transport = transports[i % 3];
-      snprintf (names[i], sizeof names[i], "%s to %s over %s", rig->store_a,
-                rig->store_b, rig->transport);
-      tests[i].name = names[i];
-      tests[i].test_func = converge;
-      tests[i].teardown_func = tear_down;
-      tests[i].initial_state = rig;
-    }
+    rig->store_a = stores[i / 9];
+    rig->store_b = stores[i / 3 % 3];
+    rig->transport = transports[i % 3];
+    snprintf (names[i], sizeof names[i], "%s to %s over %s", rig->store_a,
+              rig->store_b, rig->transport);
+    tests[i].name = names[i];
+    tests[i].test_func = converge;
+    tests[i].teardown_func = tear_down;
+    tests[i].initial_state = rig;
+  }
   return cmocka_run_group_tests_name ("convergence", tests, NULL, NULL);
 }

@@ -15,21 +15,20 @@
 static void
 test_collection_names (void **state)
 {
-  static const struct
-  {
+  static const struct {
     const char *name;
     bool good;
   } rows[] = {
-    { "notes", true },     { "N", true },        { "_local", true },
-    { "9", true },         { "a.b-c_d", true },  { "", false },
-    { ".a", false },       { "-a", false },      { "a b", false },
-    { "a/b", false },      { "a:b", false },     { "caf\xc3\xa9", false },
-    { "a\n", false },      { "a\x7f", false },   { "\xff", false },
+    { "notes", true }, { "N", true },       { "_local", true },
+    { "9", true },     { "a.b-c_d", true }, { "", false },
+    { ".a", false },   { "-a", false },     { "a b", false },
+    { "a/b", false },  { "a:b", false },    { "caf\xc3\xa9", false },
+    { "a\n", false },  { "a\x7f", false },  { "\xff", false },
   };
   char name[COLLECTION_NAME_MAX + 2];
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     assert_int_equal (collection_check (rows[i].name, &err),
                       rows[i].good ? TALLY_OK : TALLY_INVALID);
@@ -57,7 +56,7 @@ test_ids (void **state)
 {
   char id[TALLY_ID_MAX + 1];
 
-  (void) state;
+  (void)state;
   assert_id ("", 0, false);
   assert_id ("a", 1, true);
   assert_id (" ", 1, true);
@@ -86,14 +85,13 @@ test_made_ids (void **state)
 {
   char ids[2000][DOCUMENT_ID_MADE + 1];
 
-  (void) state;
-  for (size_t i = 0; i < 2000; i++)
-    {
-      document_make_id (ids[i]);
-      assert_int_equal (strlen (ids[i]), DOCUMENT_ID_MADE);
-      assert_int_not_equal (ids[i][0], '-');
-      assert_id (ids[i], DOCUMENT_ID_MADE, true);
-    }
+  (void)state;
+  for (size_t i = 0; i < 2000; i++) {
+    document_make_id (ids[i]);
+    assert_int_equal (strlen (ids[i]), DOCUMENT_ID_MADE);
+    assert_int_not_equal (ids[i][0], '-');
+    assert_id (ids[i], DOCUMENT_ID_MADE, true);
+  }
   qsort (ids, 2000, sizeof *ids, by_text);
   for (size_t i = 1; i < 2000; i++)
     assert_string_not_equal (ids[i - 1], ids[i]);
@@ -101,11 +99,10 @@ test_made_ids (void **state)
 
 /* ---- reading ------------------------------------------------------------ */
 
-struct reading
-{
+struct reading {
   const char *text;
   const char *id_field;
-  const char *id;   /* NULL: made, or with body NULL: refused */
+  const char *id; /* NULL: made, or with body NULL: refused */
   const char *body;
 };
 
@@ -122,23 +119,18 @@ read_one (const struct reading *row)
   buf_add_text (&id, "old");
   status = document_read (&body, &id, &made, slice_text (row->text),
                           row->id_field, &err);
-  if (!row->body)
-    {
-      if (status != TALLY_INVALID || !err.text[0])
-        fail_msg ("%s: %d", row->text, status);
+  if (!row->body) {
+    if (status != TALLY_INVALID || !err.text[0])
+      fail_msg ("%s: %d", row->text, status);
+  } else {
+    if (status != TALLY_OK)
+      fail_msg ("%s: %s", row->text, err.text);
+    assert_int_equal (made, row->id == NULL);
+    if (row->id) {
+      assert_true (slice_equal (buf_slice (&id), slice_text (row->id)));
+      assert_true (slice_equal (buf_slice (&body), slice_text (row->body)));
     }
-  else
-    {
-      if (status != TALLY_OK)
-        fail_msg ("%s: %s", row->text, err.text);
-      assert_int_equal (made, row->id == NULL);
-      if (row->id)
-        {
-          assert_true (slice_equal (buf_slice (&id), slice_text (row->id)));
-          assert_true (
-              slice_equal (buf_slice (&body), slice_text (row->body)));
-        }
-    }
+  }
   buf_free (&body);
   buf_free (&id);
 }
@@ -164,7 +156,7 @@ test_reading (void **state)
     { "{\"_id\":\"x\"}", "_id", "x", "{\"_id\":\"x\"}" },
   };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     read_one (&rows[i]);
 }
@@ -197,7 +189,7 @@ test_refusing (void **state)
     { "{\"k\":\"\"}", "k", NULL, NULL },
   };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     read_one (&rows[i]);
 }
@@ -209,14 +201,14 @@ test_a_made_id_is_in_the_body (void **state)
   struct tally_error err;
   bool made;
 
-  (void) state;
+  (void)state;
   assert_int_equal (document_read (&body, &id, &made,
                                    slice_text ("{\"z\":1,\"A\":2}"), NULL,
                                    &err),
                     TALLY_OK);
   assert_true (made);
   assert_int_equal (id.size, DOCUMENT_ID_MADE);
-  buf_addf (&expected, "{\"A\":2,\"_id\":\"%.*s\",\"z\":1}", (int) id.size,
+  buf_addf (&expected, "{\"A\":2,\"_id\":\"%.*s\",\"z\":1}", (int)id.size,
             id.data);
   assert_true (slice_equal (buf_slice (&body), buf_slice (&expected)));
   buf_free (&expected);
@@ -235,25 +227,24 @@ test_size (void **state)
   bool made;
   char *text = malloc (size + 2);
 
-  (void) state;
+  (void)state;
   assert_non_null (text);
-  for (size_t more = 0; more < 2; more++)
-    {
-      memset (text, 'a', size + 1);
-      memcpy (text, head, sizeof head - 1);
-      memcpy (text + size + more - 2, "\"}", 2);
-      assert_int_equal (document_read (&body, &id, &made,
-                                       slice_make (text, size + more), NULL,
-                                       &err),
-                        more ? TALLY_INVALID : TALLY_OK);
-    }
+  for (size_t more = 0; more < 2; more++) {
+    memset (text, 'a', size + 1);
+    memcpy (text, head, sizeof head - 1);
+    memcpy (text + size + more - 2, "\"}", 2);
+    assert_int_equal (document_read (&body, &id, &made,
+                                     slice_make (text, size + more), NULL,
+                                     &err),
+                      more ? TALLY_INVALID : TALLY_OK);
+  }
   /* As large as it may be, but for the _id that it lacks. */
   memset (text, 'a', size);
   memcpy (text, "{\"a\":\"", 6);
   memcpy (text + size - 2, "\"}", 2);
-  assert_int_equal (document_read (&body, &id, &made,
-                                   slice_make (text, size), NULL, &err),
-                    TALLY_INVALID);
+  assert_int_equal (
+      document_read (&body, &id, &made, slice_make (text, size), NULL, &err),
+      TALLY_INVALID);
   free (text);
   buf_free (&body);
   buf_free (&id);

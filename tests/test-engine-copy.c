@@ -58,15 +58,14 @@ copy_store (const struct world *w, const char *from, const char *to)
 {
   char one[3 * KIT_PATH], other[3 * KIT_PATH];
 
-  for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
-    {
-      name_file (w, from, beside[i], one);
-      name_file (w, to, beside[i], other);
-      if (access (one, F_OK) == 0)
-        kit_copy (one, other);
-      else if (i > 0)
-        unlink (other);
-    }
+  for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+    name_file (w, from, beside[i], one);
+    name_file (w, to, beside[i], other);
+    if (access (one, F_OK) == 0)
+      kit_copy (one, other);
+    else if (i > 0)
+      unlink (other);
+  }
 }
 
 static void
@@ -94,11 +93,10 @@ start (struct world *w, const char *driver)
   bool found = kit_has_driver (tally, driver, "store");
 
   tally_free (tally);
-  if (!found)
-    {
-      print_message ("there is no driver %s\n", driver);
-      skip ();
-    }
+  if (!found) {
+    print_message ("there is no driver %s\n", driver);
+    skip ();
+  }
   world_make (w, driver);
   world_open (w);
 }
@@ -111,12 +109,10 @@ add_field (struct tally_replica *replica, const char *id, const char *field)
 {
   char *json = kit_get (replica, "notes", id, NULL);
 
-  if (json)
-    {
-      json[strlen (json) - 1] = '\0';
-      kit_put (replica, "notes", "%s,\"%s\":1}", json, field);
-    }
-  else
+  if (json) {
+    json[strlen (json) - 1] = '\0';
+    kit_put (replica, "notes", "%s,\"%s\":1}", json, field);
+  } else
     kit_put (replica, "notes", "{\"_id\":\"%s\",\"%s\":1}", id, field);
   free (json);
 }
@@ -135,11 +131,10 @@ expect_field (struct world *w, const char *id, const char *field)
 static void
 fill (struct world *w)
 {
-  for (unsigned i = 0; i < 6; i++)
-    {
-      kit_put (w->d1, "notes", "{\"_id\":\"n%u\",\"v\":1}", i);
-      kit_put (w->hub, "tasks", "{\"_id\":\"t%u\",\"v\":1}", i);
-    }
+  for (unsigned i = 0; i < 6; i++) {
+    kit_put (w->d1, "notes", "{\"_id\":\"n%u\",\"v\":1}", i);
+    kit_put (w->hub, "tasks", "{\"_id\":\"t%u\",\"v\":1}", i);
+  }
   world_sync (w);
   world_sync (w);
   world_same (w);
@@ -341,8 +336,7 @@ test_device_cloned (struct world *w, const char *driver)
 
 /* ---- and the run that finds out is cut ---------------------------------- */
 
-struct story
-{
+struct story {
   void (*tell) (struct world *w);
   void (*expect) (struct world *w);
 };
@@ -353,24 +347,23 @@ cut_story (struct world *w, const char *driver, const struct story *story,
 {
   unsigned at = 1, exchanges = 0;
 
-  for (;; at++)
-    {
-      struct kit_run run;
+  for (;; at++) {
+    struct kit_run run;
 
-      start (w, driver);
-      story->tell (w);
-      shim_fault_at (fault, at, 0);
-      kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
-      if (run.status == TALLY_OK)
-        kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-      exchanges = shim_exchanges ();
-      shim_fault_at (SHIM_NONE, 0, 0);
-      if (at > exchanges)
-        break;
-      assert_int_equal (run.status, TALLY_AGAIN);
-      story->expect (w);
-      world_remove (w);
-    }
+    start (w, driver);
+    story->tell (w);
+    shim_fault_at (fault, at, 0);
+    kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
+    if (run.status == TALLY_OK)
+      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+    exchanges = shim_exchanges ();
+    shim_fault_at (SHIM_NONE, 0, 0);
+    if (at > exchanges)
+      break;
+    assert_int_equal (run.status, TALLY_AGAIN);
+    story->expect (w);
+    world_remove (w);
+  }
   assert_true (at > 9);
 }
 
@@ -380,60 +373,59 @@ test_loss_is_told_late (void **state)
 {
   struct world *w = *state;
 
-  for (unsigned at = 1; at <= 8; at++)
-    {
-      struct kit_run run;
-      uint64_t told;
+  for (unsigned at = 1; at <= 8; at++) {
+    struct kit_run run;
+    uint64_t told;
 
-      start (w, "sqlite");
-      lose_one (w);
-      shim_fault_at (SHIM_LOSE, at, 0);
-      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-      shim_fault_at (SHIM_NONE, 0, 0);
-      told = kit_report (&run, "notes")->conflicts;
-      kit_sync (&run, w->tally, "l1");
-      told += kit_report (&run, "notes")->conflicts;
-      if (told != 1)
-        fail_msg ("exchange %u: told %u times", at, (unsigned) told);
-      world_remove (w);
-    }
+    start (w, "sqlite");
+    lose_one (w);
+    shim_fault_at (SHIM_LOSE, at, 0);
+    kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+    shim_fault_at (SHIM_NONE, 0, 0);
+    told = kit_report (&run, "notes")->conflicts;
+    kit_sync (&run, w->tally, "l1");
+    told += kit_report (&run, "notes")->conflicts;
+    if (told != 1)
+      fail_msg ("exchange %u: told %u times", at, (unsigned)told);
+    world_remove (w);
+  }
   w->folder[0] = '\0';
 }
 
 static void
 test_cut (struct world *w, const char *driver, enum shim_fault fault)
 {
-  static const struct story stories[]
-    = { { roll_back_device, expect_rolled_back_device },
-        { roll_back_hub, expect_rolled_back_hub },
-        { clone_device, expect_cloned_device } };
+  static const struct story stories[] = {
+    { roll_back_device, expect_rolled_back_device },
+    { roll_back_hub, expect_rolled_back_hub },
+    { clone_device, expect_cloned_device }
+  };
 
-  for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++)
-    {
-      cut_story (w, driver, &stories[i], fault);
-      world_remove (w);
-    }
+  for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+    cut_story (w, driver, &stories[i], fault);
+    world_remove (w);
+  }
   w->folder[0] = '\0';
 }
 
 /* ------------------------------------------------------------------------- */
 
-#define STORIES(driver)                                                     \
-  static void driver##_device_restored (void **state)                       \
-  {                                                                         \
-    test_device_restored (*state, #driver);                                 \
-  }                                                                         \
-  static void driver##_loss_is_told (void **state)                          \
-  {                                                                         \
-    test_loss_is_told (*state, #driver);                                    \
-  }                                                                         \
-  static void driver##_hub_restored (void **state)                          \
-  {                                                                         \
-    test_hub_restored (*state, #driver);                                    \
-  }                                                                         \
-  static void driver##_device_cloned (void **state)                         \
-  {                                                                         \
-    test_device_cloned (*state, #driver);                                   \
+#define STORIES(driver)                               \
+  static void driver##_device_restored (void **state) \
+  {                                                   \
+    test_device_restored (*state, #driver);           \
+  }                                                   \
+  static void driver##_loss_is_told (void **state)    \
+  {                                                   \
+    test_loss_is_told (*state, #driver);              \
+  }                                                   \
+  static void driver##_hub_restored (void **state)    \
+  {                                                   \
+    test_hub_restored (*state, #driver);              \
+  }                                                   \
+  static void driver##_device_cloned (void **state)   \
+  {                                                   \
+    test_device_cloned (*state, #driver);             \
   }
 
 STORIES (sqlite)
@@ -452,16 +444,17 @@ sqlite_reply_lost (void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
-#define TESTS(driver)                                                       \
-  TEST (driver##_device_restored), TEST (driver##_loss_is_told),            \
-    TEST (driver##_hub_restored), TEST (driver##_device_cloned)
+#define TESTS(driver)                                            \
+  TEST (driver##_device_restored), TEST (driver##_loss_is_told), \
+      TEST (driver##_hub_restored), TEST (driver##_device_cloned)
 
 int
 main (void)
 {
-  const struct CMUnitTest tests[]
-    = { TESTS (sqlite), TESTS (linvo), TEST (test_loss_is_told_late),
-        TEST (sqlite_request_lost), TEST (sqlite_reply_lost) };
+  const struct CMUnitTest tests[] = { TESTS (sqlite), TESTS (linvo),
+                                      TEST (test_loss_is_told_late),
+                                      TEST (sqlite_request_lost),
+                                      TEST (sqlite_reply_lost) };
 
   return cmocka_run_group_tests_name ("engine, copies", tests, NULL, NULL);
 }

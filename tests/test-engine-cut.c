@@ -79,16 +79,15 @@ plain_dump (struct tally_replica *replica)
 {
   char *dump = kit_dump (replica), *out = dump, *next;
 
-  for (char *line = dump; *line; line = next)
-    {
-      char *rev = strchr (line, ' '), *json = strchr (rev + 1, ' ');
+  for (char *line = dump; *line; line = next) {
+    char *rev = strchr (line, ' '), *json = strchr (rev + 1, ' ');
 
-      next = strchr (json, '\n') + 1;
-      memmove (out, line, (size_t) (rev - line));
-      out += rev - line;
-      memmove (out, json, (size_t) (next - json));
-      out += next - json;
-    }
+    next = strchr (json, '\n') + 1;
+    memmove (out, line, (size_t)(rev - line));
+    out += rev - line;
+    memmove (out, json, (size_t)(next - json));
+    out += next - json;
+  }
   *out = '\0';
   return dump;
 }
@@ -147,27 +146,25 @@ fail_everywhere (struct world *w, enum shim_fault fault)
   char *end = expected_end (w);
   unsigned at = 1, exchanges = 0;
 
-  for (;; at++)
-    {
-      struct kit_run run;
+  for (;; at++) {
+    struct kit_run run;
 
-      prepare (w);
-      shim_fault_at (fault, at, 0);
-      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-      exchanges = shim_exchanges ();
-      if (at > exchanges)
-        break;
-      if (fault == SHIM_TWICE)
-        assert_int_equal (run.status, TALLY_OK);
-      else
-        {
-          assert_int_equal (run.status, TALLY_AGAIN);
-          expect_clean_error (&run);
-        }
-      shim_fault_at (SHIM_NONE, 0, 0);
-      expect_end (w, end);
-      forget (w);
+    prepare (w);
+    shim_fault_at (fault, at, 0);
+    kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+    exchanges = shim_exchanges ();
+    if (at > exchanges)
+      break;
+    if (fault == SHIM_TWICE)
+      assert_int_equal (run.status, TALLY_OK);
+    else {
+      assert_int_equal (run.status, TALLY_AGAIN);
+      expect_clean_error (&run);
     }
+    shim_fault_at (SHIM_NONE, 0, 0);
+    expect_end (w, end);
+    forget (w);
+  }
   assert_true (at > 7);
   free (end);
 }
@@ -200,12 +197,10 @@ test_lost_again_and_again (void **state)
   struct kit_run run;
 
   prepare (w);
-  do
-    {
-      shim_fault_at (runs % 2 ? SHIM_CUT : SHIM_LOSE, runs / 2 % 5 + 1, 0);
-      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-    }
-  while (++runs < 40);
+  do {
+    shim_fault_at (runs % 2 ? SHIM_CUT : SHIM_LOSE, runs / 2 % 5 + 1, 0);
+    kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  } while (++runs < 40);
   shim_fault_at (SHIM_NONE, 0, 0);
   expect_end (w, end);
   free (end);
@@ -237,20 +232,19 @@ measure (struct world *w, size_t sizes[32])
   unsigned exchanges = 2;
 
   memset (sizes, 0, 32 * sizeof *sizes);
-  for (unsigned at = 1; at < exchanges; at++)
-    {
-      struct kit_run run;
+  for (unsigned at = 1; at < exchanges; at++) {
+    struct kit_run run;
 
-      prepare (w);
-      /* The one after it is cut, so that its reply is the last. */
-      shim_fault_at (SHIM_CUT, at + 1, 0);
-      kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-      sizes[at - 1] = shim_reply_size ();
-      assert_true (sizes[at - 1] > 0);
-      exchanges = shim_exchanges () > at ? at + 2 : at;
-      assert_true (exchanges < 32);
-      forget (w);
-    }
+    prepare (w);
+    /* The one after it is cut, so that its reply is the last. */
+    shim_fault_at (SHIM_CUT, at + 1, 0);
+    kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+    sizes[at - 1] = shim_reply_size ();
+    assert_true (sizes[at - 1] > 0);
+    exchanges = shim_exchanges () > at ? at + 2 : at;
+    assert_true (exchanges < 32);
+    forget (w);
+  }
 }
 
 static void
@@ -260,13 +254,12 @@ damage_everywhere (struct world *w, enum shim_fault fault, size_t step)
   size_t sizes[32];
 
   measure (w, sizes);
-  for (unsigned i = 0; sizes[i] > 0; i++)
-    {
-      size_t most = sizes[i] * (fault == SHIM_FLIP ? 8 : 1);
+  for (unsigned i = 0; sizes[i] > 0; i++) {
+    size_t most = sizes[i] * (fault == SHIM_FLIP ? 8 : 1);
 
-      for (size_t where = i % step; where < most; where += step)
-        damage_at (w, fault, i + 1, where, end);
-    }
+    for (size_t where = i % step; where < most; where += step)
+      damage_at (w, fault, i + 1, where, end);
+  }
   free (end);
 }
 
@@ -290,12 +283,9 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    TEST (test_request_lost),
-    TEST (test_reply_lost),
-    TEST (test_request_doubled),
-    TEST (test_lost_again_and_again),
-    TEST (test_reply_truncated),
-    TEST (test_reply_flipped),
+    TEST (test_request_lost),    TEST (test_reply_lost),
+    TEST (test_request_doubled), TEST (test_lost_again_and_again),
+    TEST (test_reply_truncated), TEST (test_reply_flipped),
   };
 
   return cmocka_run_group_tests_name ("engine, cut", tests, NULL, NULL);

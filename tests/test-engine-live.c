@@ -39,8 +39,7 @@ tear_down (void **state)
 
 /* ---- writes while a run goes on ----------------------------------------- */
 
-struct edit
-{
+struct edit {
   struct tally_replica *replica;
   const char *json;
 };
@@ -115,14 +114,13 @@ edit_all (void *ctx)
   static const char *const ids[] = { "x", "a001", "a002", "a003" };
   struct tally_replica *replica = ctx;
 
-  for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
-    {
-      char *json = kit_get (replica, "notes", ids[i], NULL);
+  for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    char *json = kit_get (replica, "notes", ids[i], NULL);
 
-      json[strlen (json) - 1] = '\0';
-      kit_put (replica, "notes", "%s,\"c\":9}", json);
-      free (json);
-    }
+    json[strlen (json) - 1] = '\0';
+    kit_put (replica, "notes", "%s,\"c\":9}", json);
+    free (json);
+  }
   kit_put (replica, "notes", "{\"_id\":\"new\",\"v\":9}");
 }
 
@@ -132,20 +130,19 @@ test_hub_changes_at_every_exchange (void **state)
   struct world *w = *state;
   unsigned at, exchanges = 0;
 
-  for (at = 1; at == 1 || at <= exchanges; at++)
-    {
-      struct kit_run run;
+  for (at = 1; at == 1 || at <= exchanges; at++) {
+    struct kit_run run;
 
-      prepare_meeting (w);
-      shim_fault_at (SHIM_NONE, 0, 0);
-      shim_before_exchange (at, edit_all, w->hub);
-      kit_sync (&run, w->tally, "l1");
-      exchanges = shim_exchanges ();
-      expect_meeting (w);
-      world_close (w);
-      shim_reset ();
-      world_open (w);
-    }
+    prepare_meeting (w);
+    shim_fault_at (SHIM_NONE, 0, 0);
+    shim_before_exchange (at, edit_all, w->hub);
+    kit_sync (&run, w->tally, "l1");
+    exchanges = shim_exchanges ();
+    expect_meeting (w);
+    world_close (w);
+    shim_reset ();
+    world_open (w);
+  }
   assert_true (at > 5);
 }
 
@@ -156,19 +153,18 @@ test_device_changes_at_every_call (void **state)
   struct world *w = *state;
   unsigned at, calls = 0;
 
-  for (at = 1; at == 1 || at <= calls; at++)
-    {
-      struct kit_run run;
+  for (at = 1; at == 1 || at <= calls; at++) {
+    struct kit_run run;
 
-      prepare_meeting (w);
-      shim_before_call ("held/d1", at, edit_all, w->d1);
-      kit_sync (&run, w->tally, "l1");
-      calls = shim_calls ();
-      expect_meeting (w);
-      world_close (w);
-      shim_reset ();
-      world_open (w);
-    }
+    prepare_meeting (w);
+    shim_before_call ("held/d1", at, edit_all, w->d1);
+    kit_sync (&run, w->tally, "l1");
+    calls = shim_calls ();
+    expect_meeting (w);
+    world_close (w);
+    shim_reset ();
+    world_open (w);
+  }
   assert_true (at > 10);
 }
 
@@ -179,26 +175,24 @@ test_hub_changes_at_every_call (void **state)
   struct world *w = *state;
   unsigned at, calls = 0;
 
-  for (at = 1; at == 1 || at <= calls; at++)
-    {
-      struct kit_run run;
+  for (at = 1; at == 1 || at <= calls; at++) {
+    struct kit_run run;
 
-      prepare_meeting (w);
-      shim_before_call ("held/hub", at, edit_all, w->hub);
-      kit_sync (&run, w->tally, "l1");
-      calls = shim_calls ();
-      expect_meeting (w);
-      world_close (w);
-      shim_reset ();
-      world_open (w);
-    }
+    prepare_meeting (w);
+    shim_before_call ("held/hub", at, edit_all, w->hub);
+    kit_sync (&run, w->tally, "l1");
+    calls = shim_calls ();
+    expect_meeting (w);
+    world_close (w);
+    shim_reset ();
+    world_open (w);
+  }
   assert_true (at > 8);
 }
 
 /* ---- threads ------------------------------------------------------------ */
 
-struct runner
-{
+struct runner {
   pthread_t thread;
   struct tally *tally;
   unsigned worked, again, failed;
@@ -211,17 +205,15 @@ run_often (void *ctx)
 {
   struct runner *runner = ctx;
 
-  for (unsigned i = 0; i < 40; i++)
-    {
-      struct tally_error err = { 0 };
-      int status = tally_sync (runner->tally, "l1", NULL, NULL, NULL, &err);
+  for (unsigned i = 0; i < 40; i++) {
+    struct tally_error err = { 0 };
+    int status = tally_sync (runner->tally, "l1", NULL, NULL, NULL, &err);
 
-      runner->worked += status == TALLY_OK;
-      runner->again += status == TALLY_AGAIN;
-      if (status != TALLY_OK && status != TALLY_AGAIN
-          && runner->failed++ == 0)
-        runner->err = err;
-    }
+    runner->worked += status == TALLY_OK;
+    runner->again += status == TALLY_AGAIN;
+    if (status != TALLY_OK && status != TALLY_AGAIN && runner->failed++ == 0)
+      runner->err = err;
+  }
   return NULL;
 }
 
@@ -234,29 +226,24 @@ test_two_runs_at_once (void **state)
 
   world_fill (w->d1, 'a', 20);
   for (unsigned i = 0; i < 2; i++)
-    assert_int_equal (pthread_create (&runners[i].thread, NULL, run_often,
-                                      &runners[i]),
-                      0);
-  for (unsigned i = 0; i < 100; i++)
-    {
-      kit_put (w->d1, "notes", "{\"_id\":\"b%u\",\"v\":1}", i);
-      kit_put (w->hub, "notes", "{\"_id\":\"h%u\",\"v\":1}", i);
-    }
-  for (unsigned i = 0; i < 2; i++)
-    {
-      pthread_join (runners[i].thread, NULL);
-      worked += runners[i].worked;
-      if (runners[i].failed)
-        fail_msg ("status %d: %s", runners[i].err.status,
-                  runners[i].err.text);
-    }
+    assert_int_equal (
+        pthread_create (&runners[i].thread, NULL, run_often, &runners[i]), 0);
+  for (unsigned i = 0; i < 100; i++) {
+    kit_put (w->d1, "notes", "{\"_id\":\"b%u\",\"v\":1}", i);
+    kit_put (w->hub, "notes", "{\"_id\":\"h%u\",\"v\":1}", i);
+  }
+  for (unsigned i = 0; i < 2; i++) {
+    pthread_join (runners[i].thread, NULL);
+    worked += runners[i].worked;
+    if (runners[i].failed)
+      fail_msg ("status %d: %s", runners[i].err.status, runners[i].err.text);
+  }
   assert_true (worked > 0);
   world_sync (w);
   world_settled (w, 220);
 }
 
-struct writer
-{
+struct writer {
   pthread_t thread;
   const char *path;
   char name;
@@ -279,15 +266,14 @@ write_often (void *ctx)
   snprintf (endpoint, sizeof endpoint, "sqlite:%s", writer->path);
   writer->status = tally_new (&tally, &setup, &writer->err);
   if (writer->status == TALLY_OK)
-    writer->status
-      = tally_replica_open (&replica, tally, endpoint, 0, &writer->err);
-  for (unsigned i = 0; i < WRITES && writer->status == TALLY_OK; i++)
-    {
-      snprintf (json, sizeof json, "{\"_id\":\"%c%u\",\"v\":%u}",
-                writer->name, i, i);
-      writer->status = tally_put (replica, "notes", json, strlen (json), NULL,
-                                  NULL, NULL, &writer->err);
-    }
+    writer->status =
+        tally_replica_open (&replica, tally, endpoint, 0, &writer->err);
+  for (unsigned i = 0; i < WRITES && writer->status == TALLY_OK; i++) {
+    snprintf (json, sizeof json, "{\"_id\":\"%c%u\",\"v\":%u}", writer->name,
+              i, i);
+    writer->status = tally_put (replica, "notes", json, strlen (json), NULL,
+                                NULL, NULL, &writer->err);
+  }
   tally_replica_close (replica);
   tally_free (tally);
   return NULL;
@@ -301,42 +287,37 @@ test_two_contexts_write_one_file (void **state)
   char path[2 * KIT_PATH];
   struct kit_run run;
 
-  if (!kit_has_driver (w->tally, "sqlite", "store"))
-    {
-      print_message ("there is no driver sqlite\n");
-      skip ();
-    }
+  if (!kit_has_driver (w->tally, "sqlite", "store")) {
+    print_message ("there is no driver sqlite\n");
+    skip ();
+  }
   world_close (w);
   w->driver = "sqlite";
   world_open (w);
   world_fill (w->d1, 'a', 1);
   world_path (w, "d1", path);
-  for (unsigned i = 0; i < 2; i++)
-    {
-      writers[i].path = path;
-      assert_int_equal (pthread_create (&writers[i].thread, NULL, write_often,
-                                        &writers[i]),
-                        0);
-    }
-  for (unsigned i = 0; i < 30; i++)
-    {
-      kit_put (w->hub, "notes", "{\"_id\":\"h%u\"}", i);
-      kit_sync (&run, w->tally, "l1");
-    }
-  for (unsigned i = 0; i < 2; i++)
-    {
-      pthread_join (writers[i].thread, NULL);
-      if (writers[i].status != TALLY_OK)
-        fail_msg ("%s", writers[i].err.text);
-    }
+  for (unsigned i = 0; i < 2; i++) {
+    writers[i].path = path;
+    assert_int_equal (
+        pthread_create (&writers[i].thread, NULL, write_often, &writers[i]),
+        0);
+  }
+  for (unsigned i = 0; i < 30; i++) {
+    kit_put (w->hub, "notes", "{\"_id\":\"h%u\"}", i);
+    kit_sync (&run, w->tally, "l1");
+  }
+  for (unsigned i = 0; i < 2; i++) {
+    pthread_join (writers[i].thread, NULL);
+    if (writers[i].status != TALLY_OK)
+      fail_msg ("%s", writers[i].err.text);
+  }
   world_sync (w);
   world_settled (w, 1 + 30 + 2 * WRITES);
 }
 
 /* ---- what is told ------------------------------------------------------- */
 
-struct told
-{
+struct told {
   struct tally *cancel; /* at the first progress */
   unsigned starts, ends, progress, conflicts;
   bool open;
@@ -350,8 +331,8 @@ static void
 check_progress (struct told *told, const struct tally_event *event)
 {
   told->progress++;
-  told->wrong += !told->open || event->done < told->done
-                 || event->done > event->total;
+  told->wrong +=
+      !told->open || event->done < told->done || event->done > event->total;
   told->done = event->done;
   told->total = event->total;
   if (told->cancel)
@@ -364,32 +345,28 @@ on_event (void *ctx, const struct tally_event *event)
   struct told *told = ctx;
 
   told->wrong += event->size != sizeof *event || strcmp (event->link, "l1");
-  if (event->type == TALLY_EVENT_SYNC_START)
-    {
-      told->wrong += told->open
-                     || strcmp (told->collection, event->collection) >= 0;
-      snprintf (told->collection, sizeof told->collection, "%s",
-                event->collection);
-      told->open = true;
-      told->starts++;
-      told->done = told->total = 0;
-    }
+  if (event->type == TALLY_EVENT_SYNC_START) {
+    told->wrong +=
+        told->open || strcmp (told->collection, event->collection) >= 0;
+    snprintf (told->collection, sizeof told->collection, "%s",
+              event->collection);
+    told->open = true;
+    told->starts++;
+    told->done = told->total = 0;
+  }
   told->wrong += strcmp (told->collection, event->collection) != 0;
   if (event->type == TALLY_EVENT_PROGRESS)
     check_progress (told, event);
-  if (event->type == TALLY_EVENT_CONFLICT)
-    {
-      told->conflicts++;
-      snprintf (told->id, sizeof told->id, "%s", event->id);
-      snprintf (told->field, sizeof told->field, "%s", event->field);
-    }
-  if (event->type == TALLY_EVENT_SYNC_END)
-    {
-      told->wrong += !told->open || !event->report
-                     || told->done != told->total;
-      told->open = false;
-      told->ends++;
-    }
+  if (event->type == TALLY_EVENT_CONFLICT) {
+    told->conflicts++;
+    snprintf (told->id, sizeof told->id, "%s", event->id);
+    snprintf (told->field, sizeof told->field, "%s", event->field);
+  }
+  if (event->type == TALLY_EVENT_SYNC_END) {
+    told->wrong += !told->open || !event->report || told->done != told->total;
+    told->open = false;
+    told->ends++;
+  }
 }
 
 static void

@@ -288,37 +288,34 @@ test_direction_flips (void **state)
 {
   struct world *w = *state;
 
-  for (unsigned order = 0; order < 27; order++)
-    {
-      unsigned rest = order;
-      struct kit_run run;
+  for (unsigned order = 0; order < 27; order++) {
+    unsigned rest = order;
+    struct kit_run run;
 
-      kit_put (w->d1, "notes", "{\"_id\":\"x\"}");
-      for (unsigned step = 0; step < 3; step++, rest /= 3)
-        {
-          char *mine = kit_get (w->d1, "notes", "x", NULL);
-          char *theirs = kit_get (w->hub, "notes", "x", NULL);
+    kit_put (w->d1, "notes", "{\"_id\":\"x\"}");
+    for (unsigned step = 0; step < 3; step++, rest /= 3) {
+      char *mine = kit_get (w->d1, "notes", "x", NULL);
+      char *theirs = kit_get (w->hub, "notes", "x", NULL);
 
-          mine[strlen (mine) - 1] = '\0';
-          kit_put (w->d1, "notes", "%s,\"d%u\":1}", mine, step);
-          if (theirs)
-            {
-              theirs[strlen (theirs) - 1] = '\0';
-              kit_put (w->hub, "notes", "%s,\"h%u\":1}", theirs, step);
-            }
-          kit_put (w->d1, "notes", "{\"_id\":\"d%u\",\"v\":1}", step);
-          kit_put (w->hub, "notes", "{\"_id\":\"h%u\",\"v\":1}", step);
-          sync_as (w, &run, (int) (rest % 3));
-          free (theirs);
-          free (mine);
-        }
-      world_sync (w);
-      world_expect (w, "notes", "x", "\"d0\":1,\"d1\":1,\"d2\":1");
-      world_settled (w, 7);
-      world_close (w);
-      shim_reset ();
-      world_open (w);
+      mine[strlen (mine) - 1] = '\0';
+      kit_put (w->d1, "notes", "%s,\"d%u\":1}", mine, step);
+      if (theirs) {
+        theirs[strlen (theirs) - 1] = '\0';
+        kit_put (w->hub, "notes", "%s,\"h%u\":1}", theirs, step);
+      }
+      kit_put (w->d1, "notes", "{\"_id\":\"d%u\",\"v\":1}", step);
+      kit_put (w->hub, "notes", "{\"_id\":\"h%u\",\"v\":1}", step);
+      sync_as (w, &run, (int)(rest % 3));
+      free (theirs);
+      free (mine);
     }
+    world_sync (w);
+    world_expect (w, "notes", "x", "\"d0\":1,\"d1\":1,\"d2\":1");
+    world_settled (w, 7);
+    world_close (w);
+    shim_reset ();
+    world_open (w);
+  }
 }
 
 /* ---- a store that can do little ----------------------------------------- */

@@ -27,7 +27,7 @@
 
 #include "file-kit.h"
 
-#define BLOB_MAX ((size_t) 256 << 20)
+#define BLOB_MAX ((size_t)256 << 20)
 
 static void
 assert_gone (struct test *t)
@@ -62,8 +62,7 @@ folder_gone (void **state)
 static void
 create_fails (void **state)
 {
-  static const struct
-  {
+  static const struct {
     int write_errno, fsync_errno, link_errno, status;
     const char *text;
   } rows[] = {
@@ -81,16 +80,15 @@ create_fails (void **state)
   struct test *t = *state;
   char text[256];
 
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      kit_fault.write_errno = rows[i].write_errno;
-      kit_fault.fsync_errno = rows[i].fsync_errno;
-      kit_fault.link_errno = rows[i].link_errno;
-      assert_int_equal (kit_create (t, "a", "text"), rows[i].status);
-      snprintf (text, sizeof text, "%s%s", t->base, rows[i].text);
-      assert_string_equal (t->err.text, text);
-      assert_int_equal (kit_count (t->path), 0);
-    }
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    kit_fault.write_errno = rows[i].write_errno;
+    kit_fault.fsync_errno = rows[i].fsync_errno;
+    kit_fault.link_errno = rows[i].link_errno;
+    assert_int_equal (kit_create (t, "a", "text"), rows[i].status);
+    snprintf (text, sizeof text, "%s%s", t->base, rows[i].text);
+    assert_string_equal (t->err.text, text);
+    assert_int_equal (kit_count (t->path), 0);
+  }
   memset (&kit_fault, 0, sizeof kit_fault);
   assert_int_equal (kit_create (t, "a", "text"), TALLY_OK);
 }
@@ -119,22 +117,21 @@ without_hard_links (void **state)
   struct test *t = *state;
   char name[16];
 
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-    {
-      snprintf (name, sizeof name, "a%zu", i);
-      kit_fault.link_errno = codes[i];
-      assert_int_equal (kit_create (t, name, "1"), TALLY_OK);
-      kit_assert_blob (t, name, "1");
-      assert_int_equal (kit_create (t, name, "2"), TALLY_CONFLICT);
-      kit_fault.rename_errno = EINVAL;
-      assert_int_equal (kit_create (t, "b", "2"), TALLY_UNSUPPORTED);
-      kit_fault.rename_errno = EEXIST;
-      assert_int_equal (kit_create (t, "b", "2"), TALLY_CONFLICT);
-      kit_fault.rename_errno = EPERM;
-      assert_int_equal (kit_create (t, "b", "2"), TALLY_DENIED);
-      kit_fault.rename_errno = 0;
-      assert_int_equal (kit_count (t->path), i + 1);
-    }
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+    snprintf (name, sizeof name, "a%zu", i);
+    kit_fault.link_errno = codes[i];
+    assert_int_equal (kit_create (t, name, "1"), TALLY_OK);
+    kit_assert_blob (t, name, "1");
+    assert_int_equal (kit_create (t, name, "2"), TALLY_CONFLICT);
+    kit_fault.rename_errno = EINVAL;
+    assert_int_equal (kit_create (t, "b", "2"), TALLY_UNSUPPORTED);
+    kit_fault.rename_errno = EEXIST;
+    assert_int_equal (kit_create (t, "b", "2"), TALLY_CONFLICT);
+    kit_fault.rename_errno = EPERM;
+    assert_int_equal (kit_create (t, "b", "2"), TALLY_DENIED);
+    kit_fault.rename_errno = 0;
+    assert_int_equal (kit_count (t->path), i + 1);
+  }
 }
 
 /* NFS: the link was made, the answer was lost, the second try said that the
@@ -188,10 +185,9 @@ too_big (void **state)
   char path[512];
 
   kit_put_file (kit_inside (t, "big", path), "x");
-  assert_int_equal (truncate (path, (off_t) BLOB_MAX + 1), 0);
+  assert_int_equal (truncate (path, (off_t)BLOB_MAX + 1), 0);
   assert_int_equal (kit_read (t, "big"), TALLY_UNSUPPORTED);
-  assert_int_equal (t->ops->create (t->handle, "b", "", BLOB_MAX + 1,
-                                    &t->err),
+  assert_int_equal (t->ops->create (t->handle, "b", "", BLOB_MAX + 1, &t->err),
                     TALLY_INVALID);
 }
 
@@ -237,15 +233,14 @@ fill_disk (struct test *t)
              || unshare (CLONE_NEWUSER | CLONE_NEWNS) == 0)
             && mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
             && mount ("tmpfs", t->path, "tmpfs", 0, "size=64k") == 0;
-  if (!mounted)
-    {
-      struct rlimit limit = { 64 << 10, 64 << 10 };
+  if (!mounted) {
+    struct rlimit limit = { 64 << 10, 64 << 10 };
 
-      print_message ("no tmpfs to fill (%d): a file size limit instead\n",
-                     errno);
-      signal (SIGXFSZ, SIG_IGN);
-      setrlimit (RLIMIT_FSIZE, &limit);
-    }
+    print_message ("no tmpfs to fill (%d): a file size limit instead\n",
+                   errno);
+    signal (SIGXFSZ, SIG_IGN);
+    setrlimit (RLIMIT_FSIZE, &limit);
+  }
   if (!data || kit_open (t, t->path, 0) != TALLY_OK)
     return 1;
   status = t->ops->create (t->handle, "a", data, size, &t->err);
@@ -280,16 +275,11 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    KIT_TEST (folder_gone),
-    KIT_TEST (create_fails),
-    KIT_TEST (folder_sync_fails),
-    KIT_TEST (without_hard_links),
-    KIT_TEST (link_answer_lost),
-    KIT_TEST (interrupted_and_short),
-    KIT_TEST (cancelled_calls),
-    KIT_TEST (too_big),
-    KIT_TEST (changed_while_read),
-    KIT_TEST (disk_full),
+    KIT_TEST (folder_gone),        KIT_TEST (create_fails),
+    KIT_TEST (folder_sync_fails),  KIT_TEST (without_hard_links),
+    KIT_TEST (link_answer_lost),   KIT_TEST (interrupted_and_short),
+    KIT_TEST (cancelled_calls),    KIT_TEST (too_big),
+    KIT_TEST (changed_while_read), KIT_TEST (disk_full),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

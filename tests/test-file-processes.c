@@ -34,17 +34,16 @@ race (struct test *t, int start, int racer)
   if (kit_open (t, t->path, 0) != TALLY_OK || read (start, &go, 1) != 0)
     return 255;
   snprintf (text, sizeof text, "racer %d", racer);
-  for (int i = 0; i < RACES; i++)
-    {
-      int status;
+  for (int i = 0; i < RACES; i++) {
+    int status;
 
-      snprintf (name, sizeof name, "n%d", i);
-      status = t->ops->create (t->handle, name, text, strlen (text), &t->err);
-      if (status != TALLY_OK && status != TALLY_CONFLICT)
-        return 254;
-      won += status == TALLY_OK;
-    }
-  return (int) won;
+    snprintf (name, sizeof name, "n%d", i);
+    status = t->ops->create (t->handle, name, text, strlen (text), &t->err);
+    if (status != TALLY_OK && status != TALLY_CONFLICT)
+      return 254;
+    won += status == TALLY_OK;
+  }
+  return (int)won;
 }
 
 static void
@@ -56,35 +55,31 @@ race_for_names (struct test *t)
   char name[16];
 
   assert_int_equal (pipe (fds), 0);
-  for (int i = 0; i < RACERS; i++)
-    {
-      pids[i] = fork ();
-      assert_true (pids[i] >= 0);
-      if (pids[i] == 0)
-        {
-          close (fds[1]);
-          _exit (race (t, fds[0], i));
-        }
+  for (int i = 0; i < RACERS; i++) {
+    pids[i] = fork ();
+    assert_true (pids[i] >= 0);
+    if (pids[i] == 0) {
+      close (fds[1]);
+      _exit (race (t, fds[0], i));
     }
+  }
   close (fds[0]);
   close (fds[1]);
-  for (int i = 0; i < RACERS; i++)
-    {
-      assert_int_equal (waitpid (pids[i], &result, 0), pids[i]);
-      assert_true (WIFEXITED (result));
-      assert_true (WEXITSTATUS (result) <= RACES);
-      blobs[i] = WEXITSTATUS (result);
-      won += blobs[i];
-    }
+  for (int i = 0; i < RACERS; i++) {
+    assert_int_equal (waitpid (pids[i], &result, 0), pids[i]);
+    assert_true (WIFEXITED (result));
+    assert_true (WEXITSTATUS (result) <= RACES);
+    blobs[i] = WEXITSTATUS (result);
+    won += blobs[i];
+  }
   assert_int_equal (won, RACES);
-  for (int i = 0; i < RACES; i++)
-    {
-      snprintf (name, sizeof name, "n%d", i);
-      assert_int_equal (kit_read (t, name), TALLY_OK);
-      assert_int_equal (t->size, strlen ("racer 0"));
-      assert_in_range (t->data[6], '0', '0' + RACERS - 1);
-      blobs[t->data[6] - '0']--;
-    }
+  for (int i = 0; i < RACES; i++) {
+    snprintf (name, sizeof name, "n%d", i);
+    assert_int_equal (kit_read (t, name), TALLY_OK);
+    assert_int_equal (t->size, strlen ("racer 0"));
+    assert_in_range (t->data[6], '0', '0' + RACERS - 1);
+    blobs[t->data[6] - '0']--;
+  }
   for (int i = 0; i < RACERS; i++)
     assert_int_equal (blobs[i], 0);
   assert_int_equal (kit_count (t->path), RACES);
@@ -110,16 +105,15 @@ create_for_ever (struct test *t, int out, unsigned round)
   static char data[40000];
   char name[32];
 
-  for (unsigned i = 0;; i++)
-    {
-      size_t size = 1 + (i * 7919u) % sizeof data;
+  for (unsigned i = 0;; i++) {
+    size_t size = 1 + (i * 7919u) % sizeof data;
 
-      memset (data, 'a' + i % 26, size);
-      snprintf (name, sizeof name, "k%u-%u-%zu-%u", round, i, size, i % 26);
-      if (t->ops->create (t->handle, name, data, size, &t->err) != TALLY_OK
-          || write (out, &i, sizeof i) != (ssize_t) sizeof i)
-        _exit (1);
-    }
+    memset (data, 'a' + i % 26, size);
+    snprintf (name, sizeof name, "k%u-%u-%zu-%u", round, i, size, i % 26);
+    if (t->ops->create (t->handle, name, data, size, &t->err) != TALLY_OK
+        || write (out, &i, sizeof i) != (ssize_t)sizeof i)
+      _exit (1);
+  }
 }
 
 static void
@@ -128,8 +122,8 @@ assert_whole (struct test *t, const char *name)
   unsigned round, i, letter;
   size_t size;
 
-  assert_int_equal (
-      sscanf (name, "k%u-%u-%zu-%u", &round, &i, &size, &letter), 4);
+  assert_int_equal (sscanf (name, "k%u-%u-%zu-%u", &round, &i, &size, &letter),
+                    4);
   assert_int_equal (kit_read (t, name), TALLY_OK);
   assert_int_equal (t->size, size);
   for (size_t n = 0; n < size; n++)
@@ -153,14 +147,13 @@ kill_one (struct test *t, unsigned round)
   if (pid == 0)
     create_for_ever (t, fds[1], round);
   close (fds[1]);
-  while (told < 1 + 3 * round)
-    {
-      assert_int_equal (read (fds[0], &i, sizeof i), sizeof i);
-      told++;
-    }
+  while (told < 1 + 3 * round) {
+    assert_int_equal (read (fds[0], &i, sizeof i), sizeof i);
+    told++;
+  }
   assert_int_equal (kill (pid, SIGKILL), 0);
   assert_int_equal (waitpid (pid, NULL, 0), pid);
-  while (read (fds[0], &i, sizeof i) == (ssize_t) sizeof i)
+  while (read (fds[0], &i, sizeof i) == (ssize_t)sizeof i)
     told++;
   close (fds[0]);
 

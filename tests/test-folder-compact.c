@@ -19,8 +19,7 @@ static void
 test_compaction (void **state)
 {
   struct world *w = *state;
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
 
   kit_reopen (w, a);
   for (unsigned i = 0; i < 16; i++)
@@ -28,8 +27,7 @@ test_compaction (void **state)
   assert_int_equal (kit_count (w, a), 16);
   assert_int_equal (kit_read_all (w, b), TALLY_OK);
   kit_publish (w, a, 4, 99);
-  assert_int_equal (folder_complaint (a->folder, "notes", &w->err),
-                    TALLY_OK);
+  assert_int_equal (folder_complaint (a->folder, "notes", &w->err), TALLY_OK);
   assert_int_equal (kit_count (w, a), 2); /* the base and its part */
 
   /* b lacks the last segment: it reads the base. */
@@ -146,11 +144,10 @@ test_parts (void **state)
   kit_reopen (w, a);
   for (unsigned i = 0; i < 12; i++)
     kit_publish (w, a, 6, i);
-  for (unsigned i = 0; i < 6; i++)
-    {
-      assert_int_equal (kit_put_sized (w, a, i, i + 1, 1500000), TALLY_OK);
-      assert_int_equal (kit_commit (w, a), TALLY_OK);
-    }
+  for (unsigned i = 0; i < 6; i++) {
+    assert_int_equal (kit_put_sized (w, a, i, i + 1, 1500000), TALLY_OK);
+    assert_int_equal (kit_commit (w, a), TALLY_OK);
+  }
   assert_int_equal (kit_count (w, a), 5); /* base, three parts, and one */
   kit_hide (w, a, 18, 2, false);
   assert_int_equal (kit_read_all (w, b), TALLY_AGAIN);
@@ -178,20 +175,17 @@ test_base_goes_away (void **state)
   bool more;
 
   kit_reopen (w, a);
-  for (unsigned i = 0; i < 18; i++)
-    {
-      assert_int_equal (kit_put_sized (w, a, i % 6, i, 1500000), TALLY_OK);
-      assert_int_equal (kit_commit (w, a), TALLY_OK);
-    }
+  for (unsigned i = 0; i < 18; i++) {
+    assert_int_equal (kit_put_sized (w, a, i % 6, i, 1500000), TALLY_OK);
+    assert_int_equal (kit_commit (w, a), TALLY_OK);
+  }
   kit_reopen (w, b);
   assert_int_equal (kit_read_one (w, b, &more), TALLY_OK);
   assert_non_null (strchr (b->view.cursor, '.'));
-  for (unsigned i = 0; i < 24; i++)
-    {
-      assert_int_equal (kit_put_sized (w, a, i % 6, 100 + i, 1500000),
-                        TALLY_OK);
-      assert_int_equal (kit_commit (w, a), TALLY_OK);
-    }
+  for (unsigned i = 0; i < 24; i++) {
+    assert_int_equal (kit_put_sized (w, a, i % 6, 100 + i, 1500000), TALLY_OK);
+    assert_int_equal (kit_commit (w, a), TALLY_OK);
+  }
   assert_int_equal (kit_read_all (w, b), TALLY_OK);
   for (unsigned i = 0; i < 6; i++)
     assert_int_equal (b->view.value[i], 118 + i);

@@ -103,9 +103,8 @@ test_damaged_note (void **state)
   kit_publish (w, a, 1, 1);
   replica_id_text (a->folder_id, id);
   snprintf (key, sizeof key, "folder/%s/notes", id);
-  assert_int_equal (replica_note_put (a->replica, key, NULL, &garbage,
-                                      &w->err),
-                    TALLY_OK);
+  assert_int_equal (
+      replica_note_put (a->replica, key, NULL, &garbage, &w->err), TALLY_OK);
   assert_int_equal (kit_open (w, a, false), TALLY_CORRUPT);
 }
 
@@ -115,8 +114,7 @@ static void
 test_behind (void **state)
 {
   struct world *w = *state;
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
 
   kit_reopen (w, a);
   for (unsigned i = 1; i <= 3; i++)
@@ -140,8 +138,7 @@ test_behind (void **state)
   assert_int_equal (kit_count (w, a), 3); /* one is hidden */
   kit_reopen (w, a);
   assert_false (folder_is_behind (a->folder, "notes"));
-  assert_int_equal (folder_complaint (a->folder, "notes", &w->err),
-                    TALLY_OK);
+  assert_int_equal (folder_complaint (a->folder, "notes", &w->err), TALLY_OK);
 
   /* Who read it all before, and who never did. */
   assert_int_equal (kit_read_all (w, b), TALLY_OK);
@@ -180,12 +177,9 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    KIT_TEST (test_ahead),
-    KIT_TEST (test_clones_meet),
-    KIT_TEST (test_renewed_between),
-    KIT_TEST (test_damaged_note),
-    KIT_TEST (test_behind),
-    KIT_TEST (test_emptied_folder),
+    KIT_TEST (test_ahead),           KIT_TEST (test_clones_meet),
+    KIT_TEST (test_renewed_between), KIT_TEST (test_damaged_note),
+    KIT_TEST (test_behind),          KIT_TEST (test_emptied_folder),
   };
 
   if (sodium_init () < 0)

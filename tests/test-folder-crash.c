@@ -17,8 +17,7 @@
 #define ROUNDS 40
 
 /* What a store holds, and up to which of its changes the folder has it. */
-struct model
-{
+struct model {
   unsigned value[IDS];
   unsigned changed[IDS]; /* the round of the last change */
   unsigned round, cursor;
@@ -60,41 +59,36 @@ assert_view (const struct view *view, const struct model *model)
 static bool
 die_once (struct world *w, long at, bool after)
 {
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
   struct model model = { .round = 0 };
   bool died = false;
 
   kit_fault = (struct kit_fault){ 0, at, after };
-  while (model.round < ROUNDS)
-    {
-      model.round++;
-      for (unsigned i = 0; i < 3; i++)
-        {
-          unsigned id = (model.round * 7 + i) % 9;
+  while (model.round < ROUNDS) {
+    model.round++;
+    for (unsigned i = 0; i < 3; i++) {
+      unsigned id = (model.round * 7 + i) % 9;
 
-          model.value[id] = model.round;
-          model.changed[id] = model.round;
-        }
-      if (run (w, a, &model) != TALLY_OK || kit_is_dead ())
-        {
-          assert_true (kit_is_dead ());
-          died = true;
-          memset (&kit_fault, 0, sizeof kit_fault);
-          /* Who reads now has no complaint: nothing is half there. */
-          assert_int_equal (kit_read_all (w, b), TALLY_OK);
-          assert_int_equal (run (w, a, &model), TALLY_OK);
-          assert_int_equal (folder_complaint (a->folder, "notes", &w->err),
-                            TALLY_OK);
-        }
-      if (model.round == 20)
-        kit_each_file (w, "notes", kit_remove_file, NULL);
-      else if (model.round % 5 == 0)
-        {
-          assert_int_equal (kit_read_all (w, b), TALLY_OK);
-          assert_view (&b->view, &model);
-        }
+      model.value[id] = model.round;
+      model.changed[id] = model.round;
     }
+    if (run (w, a, &model) != TALLY_OK || kit_is_dead ()) {
+      assert_true (kit_is_dead ());
+      died = true;
+      memset (&kit_fault, 0, sizeof kit_fault);
+      /* Who reads now has no complaint: nothing is half there. */
+      assert_int_equal (kit_read_all (w, b), TALLY_OK);
+      assert_int_equal (run (w, a, &model), TALLY_OK);
+      assert_int_equal (folder_complaint (a->folder, "notes", &w->err),
+                        TALLY_OK);
+    }
+    if (model.round == 20)
+      kit_each_file (w, "notes", kit_remove_file, NULL);
+    else if (model.round % 5 == 0) {
+      assert_int_equal (kit_read_all (w, b), TALLY_OK);
+      assert_view (&b->view, &model);
+    }
+  }
   assert_int_equal (kit_read_all (w, c), TALLY_OK);
   assert_view (&c->view, &model);
   assert_true (kit_count (w, a) <= 18);
@@ -107,17 +101,15 @@ torture (struct world *w, bool after)
   long at = 1;
   bool died = true;
 
-  for (; died; at++)
-    {
-      died = die_once (w, at, after);
-      memset (&kit_fault, 0, sizeof kit_fault);
-      kit_each_file (w, "", kit_remove_file, NULL);
-      for (size_t i = 0; i < DEVICES; i++)
-        {
-          kit_free_device (&w->devices[i]);
-          kit_make_device (w, &w->devices[i]);
-        }
+  for (; died; at++) {
+    died = die_once (w, at, after);
+    memset (&kit_fault, 0, sizeof kit_fault);
+    kit_each_file (w, "", kit_remove_file, NULL);
+    for (size_t i = 0; i < DEVICES; i++) {
+      kit_free_device (&w->devices[i]);
+      kit_make_device (w, &w->devices[i]);
     }
+  }
   assert_true (at > 150);
 }
 
@@ -143,23 +135,21 @@ test_fail_once (void **state)
   struct device *a = &w->devices[0], *b = &w->devices[1];
 
   kit_reopen (w, a);
-  for (int i = 0; i < 12; i++)
-    {
-      unsigned id = (unsigned) i;
+  for (int i = 0; i < 12; i++) {
+    unsigned id = (unsigned)i;
 
-      assert_int_equal (kit_put (w, a, id, id + 1), TALLY_OK);
-      kit_fault = (struct kit_fault){ 0, 1 + i % 3, i % 6 == 1 };
-      assert_int_equal (kit_commit (w, a), TALLY_FAILED);
-      memset (&kit_fault, 0, sizeof kit_fault);
-      assert_int_equal (kit_put (w, a, id + 12, id), TALLY_OK);
-      assert_int_equal (kit_commit (w, a), TALLY_OK);
-    }
+    assert_int_equal (kit_put (w, a, id, id + 1), TALLY_OK);
+    kit_fault = (struct kit_fault){ 0, 1 + i % 3, i % 6 == 1 };
+    assert_int_equal (kit_commit (w, a), TALLY_FAILED);
+    memset (&kit_fault, 0, sizeof kit_fault);
+    assert_int_equal (kit_put (w, a, id + 12, id), TALLY_OK);
+    assert_int_equal (kit_commit (w, a), TALLY_OK);
+  }
   assert_int_equal (kit_read_all (w, b), TALLY_OK);
-  for (unsigned i = 0; i < 12; i++)
-    {
-      assert_int_equal (b->view.value[i], i + 1);
-      assert_int_equal (b->view.value[i + 12], i);
-    }
+  for (unsigned i = 0; i < 12; i++) {
+    assert_int_equal (b->view.value[i], i + 1);
+    assert_int_equal (b->view.value[i + 12], i);
+  }
   kit_reopen (w, a);
   assert_false (folder_is_ahead (a->folder));
   assert_false (folder_is_behind (a->folder, "notes"));

@@ -25,8 +25,7 @@ static void
 test_two_writers (void **state)
 {
   struct world *w = *state;
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
   const char *const *names;
   char cursor[sizeof c->view.cursor];
   bool more;
@@ -175,24 +174,27 @@ test_lost_marker (void **state)
 static void
 test_foreign_files (void **state)
 {
-  static const char *const names[]
-    = { "readme.txt", "00112233445566778899aabbccddeeff.notes.1.tally",
-        "00112233445566778899aabbccddeeff.notes.0000000001 (copy).tally",
-        "00112233445566778899aabbccddeeff.notes.0000000001.tally.tmp",
-        "x.tally", "..tally", "folder (conflicted copy).tally-id" };
+  static const char *const names[] = {
+    "readme.txt",
+    "00112233445566778899aabbccddeeff.notes.1.tally",
+    "00112233445566778899aabbccddeeff.notes.0000000001 (copy).tally",
+    "00112233445566778899aabbccddeeff.notes.0000000001.tally.tmp",
+    "x.tally",
+    "..tally",
+    "folder (conflicted copy).tally-id"
+  };
   struct world *w = *state;
   struct device *a = &w->devices[0], *b = &w->devices[1];
   char path[512];
 
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    {
-      FILE *file;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    FILE *file;
 
-      snprintf (path, sizeof path, "%s/%s", w->path, names[i]);
-      file = fopen (path, "w");
-      assert_non_null (file);
-      fclose (file);
-    }
+    snprintf (path, sizeof path, "%s/%s", w->path, names[i]);
+    file = fopen (path, "w");
+    assert_non_null (file);
+    fclose (file);
+  }
   kit_reopen (w, a);
   kit_publish (w, a, 1, 1);
   assert_int_equal (kit_read_all (w, b), TALLY_OK);
@@ -220,8 +222,7 @@ static void
 test_half_a_segment (void **state)
 {
   struct world *w = *state;
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
   char path[512], whole[520];
   struct stat st;
 
@@ -232,30 +233,28 @@ test_half_a_segment (void **state)
   kit_publish (w, b, 3, 3);
   kit_blob_path (w, a, 1, 0, path);
   assert_int_equal (stat (path, &st), 0);
-  for (size_t size = 0; size < (size_t) st.st_size; size += 7)
-    {
-      memset (&c->view, 0, sizeof c->view);
-      snprintf (whole, sizeof whole, "%s.whole", path);
-      assert_int_equal (rename (path, whole), 0);
-      copy_file (whole, path, size);
-      assert_int_equal (kit_read_all (w, c), TALLY_AGAIN);
-      assert_non_null (strstr (w->err.text, "incomplete or damaged"));
-      assert_int_equal (c->view.segments, 1);
-      assert_int_equal (c->view.value[3], 3);
-      assert_int_equal (rename (whole, path), 0);
-      assert_int_equal (kit_read_all (w, c), TALLY_OK);
-      assert_int_equal (c->view.segments, 2);
-      assert_int_equal (c->view.value[1], 1);
-      assert_int_equal (c->view.value[2], 2);
-    }
+  for (size_t size = 0; size < (size_t)st.st_size; size += 7) {
+    memset (&c->view, 0, sizeof c->view);
+    snprintf (whole, sizeof whole, "%s.whole", path);
+    assert_int_equal (rename (path, whole), 0);
+    copy_file (whole, path, size);
+    assert_int_equal (kit_read_all (w, c), TALLY_AGAIN);
+    assert_non_null (strstr (w->err.text, "incomplete or damaged"));
+    assert_int_equal (c->view.segments, 1);
+    assert_int_equal (c->view.value[3], 3);
+    assert_int_equal (rename (whole, path), 0);
+    assert_int_equal (kit_read_all (w, c), TALLY_OK);
+    assert_int_equal (c->view.segments, 2);
+    assert_int_equal (c->view.value[1], 1);
+    assert_int_equal (c->view.value[2], 2);
+  }
 }
 
 static void
 test_wrong_name (void **state)
 {
   struct world *w = *state;
-  struct device *a = &w->devices[0], *b = &w->devices[1],
-                *c = &w->devices[2];
+  struct device *a = &w->devices[0], *b = &w->devices[1], *c = &w->devices[2];
   char from[512], to[512];
 
   kit_reopen (w, a);
@@ -332,9 +331,9 @@ forge (struct world *w, const struct device *in, uint64_t number,
   segment.n_docs = n;
   segment_encode (&bytes, &segment);
   segment_name_make (text, &name);
-  assert_int_equal (channel_create (in->channel, text, buf_slice (&bytes),
-                                    &w->err),
-                    TALLY_OK);
+  assert_int_equal (
+      channel_create (in->channel, text, buf_slice (&bytes), &w->err),
+      TALLY_OK);
   buf_free (&bytes);
 }
 

@@ -25,23 +25,21 @@ load (void **state)
 {
   json_error_t error;
 
-  (void) state;
+  (void)state;
   vectors = json_load_file (TEST_DATA "/hlc-vectors.json", 0, &error);
-  if (!vectors)
-    {
-      fprintf (stderr, "%s\n", error.text);
-      return -1;
-    }
-  max_future_ms
-      = (uint64_t) json_integer_value (json_object_get (vectors,
-                                                        "maxFutureOffsetMs"));
+  if (!vectors) {
+    fprintf (stderr, "%s\n", error.text);
+    return -1;
+  }
+  max_future_ms = (uint64_t)json_integer_value (
+      json_object_get (vectors, "maxFutureOffsetMs"));
   return 0;
 }
 
 static int
 unload (void **state)
 {
-  (void) state;
+  (void)state;
   json_decref (vectors);
   return 0;
 }
@@ -102,15 +100,14 @@ test_client_ids (void **state)
 {
   const json_t *rows = group ("client_ids");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const json_t *row = json_array_get (rows, i);
-      const char *name = text_of (row, "uniqueId");
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const json_t *row = json_array_get (rows, i);
+    const char *name = text_of (row, "uniqueId");
 
-      assert_client (hlc_client_of_name (name, strlen (name)),
-                     text_of (row, "clientId"));
-    }
+    assert_client (hlc_client_of_name (name, strlen (name)),
+                   text_of (row, "clientId"));
+  }
 }
 
 static void
@@ -118,15 +115,14 @@ test_fnv1a (void **state)
 {
   const json_t *rows = group ("fnv1a");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const json_t *row = json_array_get (rows, i);
-      const char *name = text_of (row, "string");
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const json_t *row = json_array_get (rows, i);
+    const char *name = text_of (row, "string");
 
-      assert_int_equal (hlc_client_of_name (name, strlen (name)),
-                        number_of (row, "hash") & HLC_CLIENT_MAX);
-    }
+    assert_int_equal (hlc_client_of_name (name, strlen (name)),
+                      number_of (row, "hash") & HLC_CLIENT_MAX);
+  }
 }
 
 /* ---- bytes and text ----------------------------------------------------- */
@@ -134,14 +130,14 @@ test_fnv1a (void **state)
 static bool
 make (struct stamp *out, const json_t *row)
 {
-  const char *name
-      = json_string_value (json_object_get (row, "clientUniqueId"));
+  const char *name =
+      json_string_value (json_object_get (row, "clientUniqueId"));
 
   if (!name)
     name = OWN_NAME;
   return number_of (row, "counter") <= UINT32_MAX
-         && stamp_make (out, (uint64_t) number_of (row, "time"),
-                        (uint32_t) number_of (row, "counter"),
+         && stamp_make (out, (uint64_t)number_of (row, "time"),
+                        (uint32_t)number_of (row, "counter"),
                         hlc_client_of_name (name, strlen (name)));
 }
 
@@ -150,17 +146,16 @@ test_encode (void **state)
 {
   const json_t *rows = group ("encode");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const json_t *row = json_array_get (rows, i);
-      char text[STAMP_TEXT + 1];
-      struct stamp stamp;
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const json_t *row = json_array_get (rows, i);
+    char text[STAMP_TEXT + 1];
+    struct stamp stamp;
 
-      assert_true (make (&stamp, row));
-      stamp_to_text (text, &stamp);
-      assert_string_equal (text, text_of (row, "hlc"));
-    }
+    assert_true (make (&stamp, row));
+    stamp_to_text (text, &stamp);
+    assert_string_equal (text, text_of (row, "hlc"));
+  }
 }
 
 static void
@@ -168,16 +163,15 @@ test_encode_wrap_is_refused (void **state)
 {
   const json_t *rows = group ("encode_wrap");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      struct stamp stamp, before;
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    struct stamp stamp, before;
 
-      memset (&stamp, 0xa5, sizeof stamp);
-      before = stamp;
-      assert_false (make (&stamp, json_array_get (rows, i)));
-      assert_memory_equal (&stamp, &before, sizeof stamp);
-    }
+    memset (&stamp, 0xa5, sizeof stamp);
+    before = stamp;
+    assert_false (make (&stamp, json_array_get (rows, i)));
+    assert_memory_equal (&stamp, &before, sizeof stamp);
+  }
 }
 
 static void
@@ -185,7 +179,7 @@ test_client_out_of_range_is_refused (void **state)
 {
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   assert_true (stamp_make (&stamp, 0, 0, HLC_CLIENT_MAX));
   assert_false (stamp_make (&stamp, 0, 0, HLC_CLIENT_MAX + 1));
 }
@@ -195,19 +189,18 @@ test_decode (void **state)
 {
   const json_t *rows = group ("decode");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const json_t *row = json_array_get (rows, i);
-      struct stamp stamp = stamp_of (text_of (row, "hlc"));
-      char text[STAMP_TEXT + 1];
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const json_t *row = json_array_get (rows, i);
+    struct stamp stamp = stamp_of (text_of (row, "hlc"));
+    char text[STAMP_TEXT + 1];
 
-      assert_int_equal (stamp_ms (&stamp), number_of (row, "time"));
-      assert_int_equal (stamp_counter (&stamp), number_of (row, "counter"));
-      assert_client (stamp_client (&stamp), text_of (row, "client"));
-      stamp_to_text (text, &stamp);
-      assert_string_equal (text, text_of (row, "hlc"));
-    }
+    assert_int_equal (stamp_ms (&stamp), number_of (row, "time"));
+    assert_int_equal (stamp_counter (&stamp), number_of (row, "counter"));
+    assert_client (stamp_client (&stamp), text_of (row, "client"));
+    stamp_to_text (text, &stamp);
+    assert_string_equal (text, text_of (row, "hlc"));
+  }
 }
 
 static void
@@ -215,14 +208,13 @@ test_decode_invalid_is_refused (void **state)
 {
   const json_t *rows = group ("decode_invalid");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const char *text = text_of (json_array_get (rows, i), "hlc");
-      struct stamp stamp;
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const char *text = text_of (json_array_get (rows, i), "hlc");
+    struct stamp stamp;
 
-      assert_false (stamp_from_text (&stamp, text, strlen (text)));
-    }
+    assert_false (stamp_from_text (&stamp, text, strlen (text)));
+  }
 }
 
 /* Every byte in every place. */
@@ -232,16 +224,15 @@ test_unknown_characters_are_refused (void **state)
   const char *alphabet = text_of (vectors, "alphabet");
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   for (size_t at = 0; at < STAMP_TEXT; at++)
-    for (int c = 0; c < 256; c++)
-      {
-        char text[] = "NnLbBO-----00000";
+    for (int c = 0; c < 256; c++) {
+      char text[] = "NnLbBO-----00000";
 
-        text[at] = (char) c;
-        assert_int_equal (stamp_from_text (&stamp, text, STAMP_TEXT),
-                          c != 0 && strchr (alphabet, c) != NULL);
-      }
+      text[at] = (char)c;
+      assert_int_equal (stamp_from_text (&stamp, text, STAMP_TEXT),
+                        c != 0 && strchr (alphabet, c) != NULL);
+    }
 }
 
 static void
@@ -250,7 +241,7 @@ test_other_lengths_are_refused (void **state)
   static const char text[] = "NnLbBO-----00000-";
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   for (size_t size = 0; size < sizeof text; size++)
     assert_int_equal (stamp_from_text (&stamp, text, size),
                       size == STAMP_TEXT);
@@ -267,16 +258,15 @@ test_ordering (void **state)
 {
   const json_t *rows = group ("ordering");
 
-  (void) state;
-  for (size_t i = 0; i < json_array_size (rows); i++)
-    {
-      const json_t *row = json_array_get (rows, i);
-      struct stamp a = stamp_of (text_of (row, "a"));
-      struct stamp b = stamp_of (text_of (row, "b"));
+  (void)state;
+  for (size_t i = 0; i < json_array_size (rows); i++) {
+    const json_t *row = json_array_get (rows, i);
+    struct stamp a = stamp_of (text_of (row, "a"));
+    struct stamp b = stamp_of (text_of (row, "b"));
 
-      assert_int_equal (sign (stamp_cmp (&a, &b)), number_of (row, "cmp"));
-      assert_int_equal (sign (stamp_cmp (&b, &a)), -number_of (row, "cmp"));
-    }
+    assert_int_equal (sign (stamp_cmp (&a, &b)), number_of (row, "cmp"));
+    assert_int_equal (sign (stamp_cmp (&b, &a)), -number_of (row, "cmp"));
+  }
 }
 
 /* memcmp of bytes, strcmp of text and the order of the parts are one, and
@@ -286,36 +276,33 @@ test_one_order (void **state)
 {
   struct rng rng = rng_start ("stamps");
 
-  (void) state;
-  for (unsigned i = 0; i < 100000; i++)
-    {
-      struct stamp stamps[2], again;
-      char text[2][STAMP_TEXT + 1];
-      int order = 0;
-      uint64_t part[2][3];
+  (void)state;
+  for (unsigned i = 0; i < 100000; i++) {
+    struct stamp stamps[2], again;
+    char text[2][STAMP_TEXT + 1];
+    int order = 0;
+    uint64_t part[2][3];
 
-      for (int k = 0; k < 2; k++)
-        {
-          bool near = rng_one_in (&rng, 2);
+    for (int k = 0; k < 2; k++) {
+      bool near = rng_one_in (&rng, 2);
 
-          part[k][0] = rng_next (&rng) & (near ? 1 : HLC_MS_MAX);
-          part[k][1] = rng_next (&rng) & (near ? 1 : HLC_COUNTER_MAX);
-          part[k][2] = rng_next (&rng) & HLC_CLIENT_MAX;
-          assert_true (stamp_make (&stamps[k], part[k][0],
-                                   (uint32_t) part[k][1],
-                                   (uint32_t) part[k][2]));
-          stamp_to_text (text[k], &stamps[k]);
-          again = stamp_of (text[k]);
-          assert_memory_equal (&again, &stamps[k], sizeof again);
-          assert_int_equal (stamp_ms (&again), part[k][0]);
-          assert_int_equal (stamp_counter (&again), part[k][1]);
-          assert_int_equal (stamp_client (&again), part[k][2]);
-        }
-      for (int k = 0; k < 3 && order == 0; k++)
-        order = (part[0][k] > part[1][k]) - (part[0][k] < part[1][k]);
-      assert_int_equal (sign (stamp_cmp (&stamps[0], &stamps[1])), order);
-      assert_int_equal (sign (strcmp (text[0], text[1])), order);
+      part[k][0] = rng_next (&rng) & (near ? 1 : HLC_MS_MAX);
+      part[k][1] = rng_next (&rng) & (near ? 1 : HLC_COUNTER_MAX);
+      part[k][2] = rng_next (&rng) & HLC_CLIENT_MAX;
+      assert_true (stamp_make (&stamps[k], part[k][0], (uint32_t)part[k][1],
+                               (uint32_t)part[k][2]));
+      stamp_to_text (text[k], &stamps[k]);
+      again = stamp_of (text[k]);
+      assert_memory_equal (&again, &stamps[k], sizeof again);
+      assert_int_equal (stamp_ms (&again), part[k][0]);
+      assert_int_equal (stamp_counter (&again), part[k][1]);
+      assert_int_equal (stamp_client (&again), part[k][2]);
     }
+    for (int k = 0; k < 3 && order == 0; k++)
+      order = (part[0][k] > part[1][k]) - (part[0][k] < part[1][k]);
+    assert_int_equal (sign (stamp_cmp (&stamps[0], &stamps[1])), order);
+    assert_int_equal (sign (strcmp (text[0], text[1])), order);
+  }
 }
 
 /* ---- the clock ---------------------------------------------------------- */
@@ -334,35 +321,31 @@ run_sequence (const json_t *sequence)
 {
   const json_t *steps = json_object_get (sequence, "steps");
   const char *name = text_of (sequence, "uniqueId");
-  struct hlc clock
-      = { 0, -1, hlc_client_of_name (name, strlen (name)) };
+  struct hlc clock = { 0, -1, hlc_client_of_name (name, strlen (name)) };
   uint64_t now = 0;
 
   assert_client (clock.client, text_of (sequence, "clientId"));
-  for (size_t i = 0; i < json_array_size (steps); i++)
-    {
-      const json_t *step = json_array_get (steps, i);
-      const char *op = text_of (step, "op");
-      struct stamp stamp;
+  for (size_t i = 0; i < json_array_size (steps); i++) {
+    const json_t *step = json_array_get (steps, i);
+    const char *op = text_of (step, "op");
+    struct stamp stamp;
 
-      if (strcmp (op, "now") == 0)
-        {
-          now = (uint64_t) number_of (step, "value");
-          continue;
-        }
-      stamp = stamp_of (text_of (step, "hlc"));
-      if (strcmp (op, "next") == 0)
-        {
-          struct stamp next;
-
-          assert_true (hlc_next (&clock, now, &next));
-          assert_memory_equal (&next, &stamp, sizeof next);
-        }
-      /* The bound is the caller's, here as in a replica. */
-      else if (stamp_ms (&stamp) <= now + max_future_ms)
-        hlc_seen (&clock, now, &stamp);
-      assert_after (&clock, step);
+    if (strcmp (op, "now") == 0) {
+      now = (uint64_t)number_of (step, "value");
+      continue;
     }
+    stamp = stamp_of (text_of (step, "hlc"));
+    if (strcmp (op, "next") == 0) {
+      struct stamp next;
+
+      assert_true (hlc_next (&clock, now, &next));
+      assert_memory_equal (&next, &stamp, sizeof next);
+    }
+    /* The bound is the caller's, here as in a replica. */
+    else if (stamp_ms (&stamp) <= now + max_future_ms)
+      hlc_seen (&clock, now, &stamp);
+    assert_after (&clock, step);
+  }
 }
 
 static void
@@ -370,7 +353,7 @@ test_sequences (void **state)
 {
   const json_t *rows = group ("sequences");
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < json_array_size (rows); i++)
     run_sequence (json_array_get (rows, i));
 }
@@ -378,10 +361,10 @@ test_sequences (void **state)
 static void
 test_end_of_time (void **state)
 {
-  struct hlc clock = { HLC_MS_MAX, (int32_t) HLC_COUNTER_MAX - 1, 7 };
+  struct hlc clock = { HLC_MS_MAX, (int32_t)HLC_COUNTER_MAX - 1, 7 };
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   assert_true (hlc_next (&clock, 0, &stamp));
   assert_false (hlc_next (&clock, 0, &stamp));
   assert_false (hlc_next (&clock, HLC_MS_MAX + 1, &stamp));
@@ -396,32 +379,28 @@ test_clock_rises_whatever_comes (void **state)
   struct hlc clock = { 0, -1, 5 };
   struct stamp last, stamp;
 
-  (void) state;
+  (void)state;
   memset (&last, 0, sizeof last);
-  for (unsigned i = 0; i < 100000; i++)
-    {
-      uint64_t wall = 1000 + rng_below (&rng, 50 + i / 100);
+  for (unsigned i = 0; i < 100000; i++) {
+    uint64_t wall = 1000 + rng_below (&rng, 50 + i / 100);
 
-      if (rng_one_in (&rng, 3))
-        {
-          uint32_t counter = rng_one_in (&rng, 9)
-                                 ? HLC_COUNTER_MAX - rng_below (&rng, 2)
-                                 : rng_below (&rng, 4);
+    if (rng_one_in (&rng, 3)) {
+      uint32_t counter = rng_one_in (&rng, 9)
+                             ? HLC_COUNTER_MAX - rng_below (&rng, 2)
+                             : rng_below (&rng, 4);
 
-          assert_true (stamp_make (&stamp, 1000 + rng_below (&rng, 2000),
-                                   counter, rng_below (&rng, 9)));
-          hlc_seen (&clock, wall, &stamp);
-          if (stamp_cmp (&stamp, &last) > 0)
-            last = stamp;
-        }
-      else
-        {
-          assert_true (hlc_next (&clock, wall, &stamp));
-          assert_true (stamp_cmp (&stamp, &last) > 0);
-          assert_true (stamp_ms (&stamp) >= wall);
-          last = stamp;
-        }
+      assert_true (stamp_make (&stamp, 1000 + rng_below (&rng, 2000), counter,
+                               rng_below (&rng, 9)));
+      hlc_seen (&clock, wall, &stamp);
+      if (stamp_cmp (&stamp, &last) > 0)
+        last = stamp;
+    } else {
+      assert_true (hlc_next (&clock, wall, &stamp));
+      assert_true (stamp_cmp (&stamp, &last) > 0);
+      assert_true (stamp_ms (&stamp) >= wall);
+      last = stamp;
     }
+  }
 }
 
 int

@@ -28,7 +28,7 @@ test_stop_waits_for_requests (void **state)
   struct fixture server, client;
   pthread_t thread;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
   a.client = &client;
   pthread_create (&thread, NULL, kit_ask_main, &a);
@@ -57,27 +57,25 @@ test_stop_in_traffic (void **state)
   char data[5000] = "";
   int round, i;
 
-  (void) state;
-  for (round = 0; round < 5; round++)
-    {
-      kit_prepare (&server);
-      kit_open_server (&server);
-      kit_prepare (&client);
-      kit_set_number (&client, "retries", 0);
-      kit_open_client (&client, server.url);
-      for (i = 0; i < THREADS; i++)
-        {
-          memset (&answers[i], 0, sizeof answers[i]);
-          answers[i].client = &client;
-          answers[i].data = data;
-          answers[i].n = sizeof data;
-          pthread_create (&threads[i], NULL, kit_ask_many, &answers[i]);
-        }
-      kit_close_server (&server);
-      for (i = 0; i < THREADS; i++)
-        pthread_join (threads[i], NULL);
-      kit_close (&client);
+  (void)state;
+  for (round = 0; round < 5; round++) {
+    kit_prepare (&server);
+    kit_open_server (&server);
+    kit_prepare (&client);
+    kit_set_number (&client, "retries", 0);
+    kit_open_client (&client, server.url);
+    for (i = 0; i < THREADS; i++) {
+      memset (&answers[i], 0, sizeof answers[i]);
+      answers[i].client = &client;
+      answers[i].data = data;
+      answers[i].n = sizeof data;
+      pthread_create (&threads[i], NULL, kit_ask_many, &answers[i]);
     }
+    kit_close_server (&server);
+    for (i = 0; i < THREADS; i++)
+      pthread_join (threads[i], NULL);
+    kit_close (&client);
+  }
 }
 
 static void
@@ -85,7 +83,7 @@ test_stop_before_serve (void **state)
 {
   struct fixture server, client;
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "127.0.0.1:0");
   assert_int_equal (kit_open (&server), TALLY_OK);
@@ -108,7 +106,7 @@ test_cancelled_serve (void **state)
 {
   struct fixture server;
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_open_server (&server);
   atomic_store (&server.cancel, 1);
@@ -123,7 +121,7 @@ test_address_in_use (void **state)
   struct fixture one, two;
   char listen[32], text[96];
 
-  (void) state;
+  (void)state;
   kit_prepare (&one);
   kit_open_server (&one);
   snprintf (listen, sizeof listen, "127.0.0.1:%u", one.port);
@@ -131,8 +129,7 @@ test_address_in_use (void **state)
   kit_prepare (&two);
   kit_set_text (&two, "listen", listen);
   assert_int_equal (kit_open (&two), TALLY_OK);
-  assert_int_equal (two.transport->serve (two.handle, &two.service,
-                                          &two.err),
+  assert_int_equal (two.transport->serve (two.handle, &two.service, &two.err),
                     TALLY_AGAIN);
   assert_string_equal (two.err.text, text);
   kit_close (&two);
@@ -144,7 +141,7 @@ test_listen_by_name (void **state)
 {
   struct fixture server, client;
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "localhost:0");
   kit_open_server (&server);
@@ -163,16 +160,15 @@ test_per_ip (void **state)
   int fds[3], i;
   char reply[256];
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_set_number (&server, "per_ip", 2);
   kit_open_server (&server);
-  for (i = 0; i < 2; i++)
-    {
-      fds[i] = raw_connect (server.port);
-      raw_send (fds[i], "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 29);
-      assert_int_equal (recv (fds[i], reply, 12, MSG_WAITALL), 12);
-    }
+  for (i = 0; i < 2; i++) {
+    fds[i] = raw_connect (server.port);
+    raw_send (fds[i], "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 29);
+    assert_int_equal (recv (fds[i], reply, 12, MSG_WAITALL), 12);
+  }
   fds[2] = raw_connect (server.port);
   raw_send (fds[2], "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 29);
   raw_read (fds[2], reply, sizeof reply);

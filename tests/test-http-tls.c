@@ -45,25 +45,25 @@ test_tls (void **state)
   struct fixture server;
   bool made;
 
-  (void) state;
+  (void)state;
   assert_non_null (mkdtemp (folder));
   snprintf (cert, sizeof cert, "%s/cert.pem", folder);
   snprintf (key, sizeof key, "%s/key.pem", folder);
   snprintf (command, sizeof command,
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
             "-nodes -keyout %s -out %s -days 2 -subj /CN=localhost "
-            "-addext subjectAltName=IP:127.0.0.1 2>/dev/null", key, cert);
+            "-addext subjectAltName=IP:127.0.0.1 2>/dev/null",
+            key, cert);
   made = system (command) == 0;
-  if (made)
-    {
-      kit_prepare (&server);
-      kit_set_text (&server, "tls_cert", cert);
-      kit_set_text (&server, "tls_key", key);
-      kit_open_server (&server);
-      assert_int_equal (strncmp (server.url, "https://127.0.0.1:", 18), 0);
-      expect_tls (&server, cert);
-      kit_close_server (&server);
-    }
+  if (made) {
+    kit_prepare (&server);
+    kit_set_text (&server, "tls_cert", cert);
+    kit_set_text (&server, "tls_key", key);
+    kit_open_server (&server);
+    assert_int_equal (strncmp (server.url, "https://127.0.0.1:", 18), 0);
+    expect_tls (&server, cert);
+    kit_close_server (&server);
+  }
   unlink (cert);
   unlink (key);
   rmdir (folder);
@@ -79,7 +79,7 @@ test_tls_bad_files (void **state)
   char path[64];
   FILE *file;
 
-  (void) state;
+  (void)state;
   assert_non_null (mkdtemp (folder));
   snprintf (path, sizeof path, "%s/junk.pem", folder);
   file = fopen (path, "w");
@@ -92,9 +92,9 @@ test_tls_bad_files (void **state)
   kit_set_text (&server, "tls_cert", path);
   kit_set_text (&server, "tls_key", path);
   assert_int_equal (kit_open (&server), TALLY_OK);
-  assert_int_equal (server.transport->serve (server.handle, &server.service,
-                                             &server.err),
-                    TALLY_FAILED);
+  assert_int_equal (
+      server.transport->serve (server.handle, &server.service, &server.err),
+      TALLY_FAILED);
   assert_non_null (strstr (server.err.text, "does not start"));
   assert_false (server.ready);
   kit_close (&server);
@@ -107,15 +107,15 @@ test_tls_without_files (void **state)
 {
   struct fixture server;
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "127.0.0.1:0");
   kit_set_text (&server, "tls_cert", "/nowhere/cert.pem");
   kit_set_text (&server, "tls_key", "/nowhere/key.pem");
   assert_int_equal (kit_open (&server), TALLY_OK);
-  assert_int_equal (server.transport->serve (server.handle, &server.service,
-                                             &server.err),
-                    TALLY_NOTFOUND);
+  assert_int_equal (
+      server.transport->serve (server.handle, &server.service, &server.err),
+      TALLY_NOTFOUND);
   assert_string_equal (server.err.text, "/nowhere/cert.pem: not found");
   kit_close (&server);
 }

@@ -14,11 +14,45 @@
 
 /* In decoded order; escapes stand for bytes below or above their backslash. */
 static const char *const ordered_keys[] = {
-  "", "\\u0000", "\\u0001", "\\b", "\\t", "\\n", "\\u000b", "\\f", "\\r",
-  "\\u000e", "\\u001f", " ", "!", "\\\"", "#", "0", "A", "[", "\\\\",
-  "\\\\\\\\", "\\\\a", "]", "a", "a\\n", "a\\u001fx", "a ", "a\\\"", "a#",
-  "aZ", "a\\\\", "a\\\\b", "a]", "ab", "b", "\x7f", "\xc3\xa9",
-  "\xe2\x82\xac", "\xee\x80\x80", "\xf0\x9f\x8e\x89",
+  "",
+  "\\u0000",
+  "\\u0001",
+  "\\b",
+  "\\t",
+  "\\n",
+  "\\u000b",
+  "\\f",
+  "\\r",
+  "\\u000e",
+  "\\u001f",
+  " ",
+  "!",
+  "\\\"",
+  "#",
+  "0",
+  "A",
+  "[",
+  "\\\\",
+  "\\\\\\\\",
+  "\\\\a",
+  "]",
+  "a",
+  "a\\n",
+  "a\\u001fx",
+  "a ",
+  "a\\\"",
+  "a#",
+  "aZ",
+  "a\\\\",
+  "a\\\\b",
+  "a]",
+  "ab",
+  "b",
+  "\x7f",
+  "\xc3\xa9",
+  "\xe2\x82\xac",
+  "\xee\x80\x80",
+  "\xf0\x9f\x8e\x89",
 };
 
 #define KEYS (sizeof ordered_keys / sizeof *ordered_keys)
@@ -28,16 +62,15 @@ test_key_order (void **state)
 {
   size_t i, k;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < KEYS; i++)
-    for (k = 0; k < KEYS; k++)
-      {
-        struct tally_slice a = slice_text (ordered_keys[i]);
-        struct tally_slice b = slice_text (ordered_keys[k]);
-        int order = json_key_cmp (a, b);
+    for (k = 0; k < KEYS; k++) {
+      struct tally_slice a = slice_text (ordered_keys[i]);
+      struct tally_slice b = slice_text (ordered_keys[k]);
+      int order = json_key_cmp (a, b);
 
-        assert_int_equal ((order > 0) - (order < 0), (i > k) - (i < k));
-      }
+      assert_int_equal ((order > 0) - (order < 0), (i > k) - (i < k));
+    }
 }
 
 static void
@@ -47,13 +80,13 @@ test_strings (void **state)
   static const char text[] = "\"a\\\"b\\\\c/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f"
                              "\\u0000\xc3\xa9\"";
   static const char *const bad[] = {
-    "", "\"", "a", "\"a", "a\"", "\"a\"b\"", "\"\\\"", "\"\\u12\"",
-    "\"\\x\"", "\"\\ud800\"", "\"\\udc00\"",
+    "",       "\"",        "a",       "\"a",         "a\"",         "\"a\"b\"",
+    "\"\\\"", "\"\\u12\"", "\"\\x\"", "\"\\ud800\"", "\"\\udc00\"",
   };
   struct buf b = BUF_INIT;
   size_t i;
 
-  (void) state;
+  (void)state;
   json_encode_string (&b, slice_make (raw, sizeof raw - 1));
   assert_int_equal (b.size, sizeof text - 1);
   assert_memory_equal (b.data, text, b.size);
@@ -66,8 +99,8 @@ test_strings (void **state)
   buf_clear (&b);
   assert_true (json_decode_string (
       &b, slice_text ("\"\\u0041\\/\\ud83c\\udf89\\u20ac\"")));
-  assert_true (slice_equal (
-      buf_slice (&b), slice_text ("A/\xf0\x9f\x8e\x89\xe2\x82\xac")));
+  assert_true (slice_equal (buf_slice (&b),
+                            slice_text ("A/\xf0\x9f\x8e\x89\xe2\x82\xac")));
   for (i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_false (json_decode_string (&b, slice_text (bad[i])));
   assert_int_equal (b.size, 9);
@@ -93,22 +126,22 @@ test_members (void **state)
   struct tally_slice object = slice_text (
       "{\"a\\\"\":\"x,}\\\"\",\"b\":[1,{\"c\":2}],\"d\":-1e5,\"e\":{},"
       "\"f\":null}");
-  static const char *const parts[]
-      = { "a\\\"", "\"x,}\\\"\"", "b", "[1,{\"c\":2}]", "d", "-1e5",
-          "e", "{}", "f", "null" };
+  static const char *const parts[] = {
+    "a\\\"", "\"x,}\\\"\"", "b", "[1,{\"c\":2}]", "d", "-1e5",
+    "e",     "{}",          "f", "null"
+  };
   struct tally_slice rest = object, value;
   struct json_member member;
   size_t i;
 
-  (void) state;
-  for (i = 0; i < 10; i += 2)
-    {
-      assert_true (json_next_member (&rest, &member));
-      assert_true (slice_equal (member.key, slice_text (parts[i])));
-      assert_true (slice_equal (member.value, slice_text (parts[i + 1])));
-      assert_true (json_find_member (object, slice_text (parts[i]), &value));
-      assert_ptr_equal (value.data, member.value.data);
-    }
+  (void)state;
+  for (i = 0; i < 10; i += 2) {
+    assert_true (json_next_member (&rest, &member));
+    assert_true (slice_equal (member.key, slice_text (parts[i])));
+    assert_true (slice_equal (member.value, slice_text (parts[i + 1])));
+    assert_true (json_find_member (object, slice_text (parts[i]), &value));
+    assert_ptr_equal (value.data, member.value.data);
+  }
   assert_false (json_next_member (&rest, &member));
   assert_false (json_next_member (&rest, &member));
 
@@ -121,23 +154,22 @@ test_members (void **state)
 static void
 test_elements (void **state)
 {
-  struct tally_slice rest
-      = slice_text ("[null,true,1.5,\"],[\",[[]],{\"a\":[2]}]");
-  static const char *const parts[]
-      = { "null", "true", "1.5", "\"],[\"", "[[]]", "{\"a\":[2]}" };
-  static const enum json_type types[] = { JSON_NULL, JSON_BOOL, JSON_NUMBER,
-                                          JSON_STRING, JSON_ARRAY,
-                                          JSON_OBJECT };
+  struct tally_slice rest =
+      slice_text ("[null,true,1.5,\"],[\",[[]],{\"a\":[2]}]");
+  static const char *const parts[] = { "null",    "true", "1.5",
+                                       "\"],[\"", "[[]]", "{\"a\":[2]}" };
+  static const enum json_type types[] = {
+    JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+  };
   struct tally_slice element;
   size_t i;
 
-  (void) state;
-  for (i = 0; i < 6; i++)
-    {
-      assert_true (json_next_element (&rest, &element));
-      assert_true (slice_equal (element, slice_text (parts[i])));
-      assert_int_equal (json_type (element), types[i]);
-    }
+  (void)state;
+  for (i = 0; i < 6; i++) {
+    assert_true (json_next_element (&rest, &element));
+    assert_true (slice_equal (element, slice_text (parts[i])));
+    assert_int_equal (json_type (element), types[i]);
+  }
   assert_false (json_next_element (&rest, &element));
   rest = slice_text ("[]");
   assert_false (json_next_element (&rest, &element));
@@ -157,20 +189,18 @@ copy_exactly (const char *text, size_t size)
 }
 
 static void
-check_split (const char *text, const char *const *parts, size_t n,
-             int status)
+check_split (const char *text, const char *const *parts, size_t n, int status)
 {
   size_t size = strlen (text), offset = 0, i;
   char *copy = copy_exactly (text, size);
   struct tally_error err = { 0, "" };
   struct tally_slice value;
 
-  for (i = 0; i < n; i++)
-    {
-      assert_int_equal (json_split (copy, size, &offset, &value, &err),
-                        TALLY_OK);
-      assert_true (slice_equal (value, slice_text (parts[i])));
-    }
+  for (i = 0; i < n; i++) {
+    assert_int_equal (json_split (copy, size, &offset, &value, &err),
+                      TALLY_OK);
+    assert_true (slice_equal (value, slice_text (parts[i])));
+  }
   assert_int_equal (json_split (copy, size, &offset, &value, &err), status);
   if (status == TALLY_INVALID)
     assert_int_equal (strncmp (err.text, "line 2, column 2: ", 18), 0);
@@ -180,10 +210,11 @@ check_split (const char *text, const char *const *parts, size_t n,
 static void
 test_split (void **state)
 {
-  static const char *const parts[]
-      = { "{\"a\": \"}\"}", "[1, 2]", "3", "\"\\\"\"", "nul]", "{}", "1,2" };
+  static const char *const parts[] = {
+    "{\"a\": \"}\"}", "[1, 2]", "3", "\"\\\"\"", "nul]", "{}", "1,2"
+  };
 
-  (void) state;
+  (void)state;
   check_split ("", NULL, 0, TALLY_NOTFOUND);
   check_split (" \n\t\r", NULL, 0, TALLY_NOTFOUND);
   check_split (" {\"a\": \"}\"}[1, 2]3\"\\\"\"\nnul]{}\r\n1,2\n", parts, 7,
@@ -198,10 +229,8 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_key_order),
-    cmocka_unit_test (test_strings),
-    cmocka_unit_test (test_members),
-    cmocka_unit_test (test_elements),
+    cmocka_unit_test (test_key_order), cmocka_unit_test (test_strings),
+    cmocka_unit_test (test_members),   cmocka_unit_test (test_elements),
     cmocka_unit_test (test_split),
   };
 

@@ -14,8 +14,7 @@
 #include "../core/json.h"
 
 /* Two string literals, so that a hex escape can be ended. */
-struct pair
-{
+struct pair {
   const char *in, *out;
 };
 
@@ -65,7 +64,8 @@ check_refused (const char *in, size_t size, const char *message)
   if (message)
     assert_string_equal (err.text, message);
   assert_int_equal (strncmp (err.text, "column ", 7) == 0
-                    || strncmp (err.text, "line ", 5) == 0, 1);
+                        || strncmp (err.text, "line ", 5) == 0,
+                    1);
   assert_int_equal (b.size, 6);
   assert_memory_equal (b.data, "before", 6);
   assert_false (json_is_canonical (copy, size));
@@ -77,10 +77,17 @@ static void
 test_taken (void **state)
 {
   static const struct pair pairs[] = {
-    { "null", "null" }, { " true\n", "true" }, { "\t\r\n false", "false" },
-    { "\"\"", "\"\"" }, { "[]", "[]" }, { "{}", "{}" },
-    { " [ ] ", "[]" }, { "{ \t}", "{}" }, { "[[],{}]", "[[],{}]" },
-    { "[ 1 , 2 ]", "[1,2]" }, { "{ \"a\" : 1 }", "{\"a\":1}" },
+    { "null", "null" },
+    { " true\n", "true" },
+    { "\t\r\n false", "false" },
+    { "\"\"", "\"\"" },
+    { "[]", "[]" },
+    { "{}", "{}" },
+    { " [ ] ", "[]" },
+    { "{ \t}", "{}" },
+    { "[[],{}]", "[[],{}]" },
+    { "[ 1 , 2 ]", "[1,2]" },
+    { "{ \"a\" : 1 }", "{\"a\":1}" },
     { "{\"\":0}", "{\"\":0}" },
     { "{\"b\":1,\"a\":2}", "{\"a\":2,\"b\":1}" },
     { "{\"b\":{\"z\":[],\"y\":{}},\"a\":2}",
@@ -88,22 +95,29 @@ test_taken (void **state)
     { "[{\"b\":1,\"a\":2},{\"b\":1}]", "[{\"a\":2,\"b\":1},{\"b\":1}]" },
     { "{\"aa\":1,\"a\":2,\"B\":3}", "{\"B\":3,\"a\":2,\"aa\":1}" },
     /* numbers keep their digits */
-    { "0", "0" }, { "-0", "-0" }, { "0.10", "0.10" }, { "1E+05", "1E+05" },
-    { "9007199254740993", "9007199254740993" }, { "1e-9999", "1e-9999" },
+    { "0", "0" },
+    { "-0", "-0" },
+    { "0.10", "0.10" },
+    { "1E+05", "1E+05" },
+    { "9007199254740993", "9007199254740993" },
+    { "1e-9999", "1e-9999" },
     { "0.1000000000000000055511151231257827",
       "0.1000000000000000055511151231257827" },
     /* escapes */
-    { "\"\\/\"", "\"/\"" }, { "\"\\u0041\"", "\"A\"" },
+    { "\"\\/\"", "\"/\"" },
+    { "\"\\u0041\"", "\"A\"" },
     { "\"\\u00e9\\u20AC\"", "\"\xc3\xa9\xe2\x82\xac\"" },
     { "\"\\ud83c\\udf89\"", "\"\xf0\x9f\x8e\x89\"" },
     { "\"\\uDBFF\\uDFFF\"", "\"\xf4\x8f\xbf\xbf\"" },
     { "\"\\u0022\\u005c\\u002F\"", "\"\\\"\\\\/\"" },
     { "\"\\u0008\\u000C\\u000a\\u000d\\u0009\"", "\"\\b\\f\\n\\r\\t\"" },
-    { "\"\\u0008\"", "\"\\b\"" }, { "\"\\u0009\"", "\"\\t\"" },
-    { "\"\\u000a\"", "\"\\n\"" }, { "\"\\u000c\"", "\"\\f\"" },
-    { "\"\\u000d\"", "\"\\r\"" }, { "\"\\u000B\"", "\"\\u000b\"" },
-    { "\"\\u0000\\u001F\\u000B\\u007f\"",
-      "\"\\u0000\\u001f\\u000b\x7f\"" },
+    { "\"\\u0008\"", "\"\\b\"" },
+    { "\"\\u0009\"", "\"\\t\"" },
+    { "\"\\u000a\"", "\"\\n\"" },
+    { "\"\\u000c\"", "\"\\f\"" },
+    { "\"\\u000d\"", "\"\\r\"" },
+    { "\"\\u000B\"", "\"\\u000b\"" },
+    { "\"\\u0000\\u001F\\u000B\\u007f\"", "\"\\u0000\\u001f\\u000b\x7f\"" },
     { "\"\\b\\f\\n\\r\\t\\\"\\\\\"", "\"\\b\\f\\n\\r\\t\\\"\\\\\"" },
     { "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\"",
       "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\"" },
@@ -112,7 +126,7 @@ test_taken (void **state)
   };
   size_t i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < sizeof pairs / sizeof *pairs; i++)
     check_taken (pairs[i].in, strlen (pairs[i].in), pairs[i].out,
                  strlen (pairs[i].out));
@@ -122,38 +136,142 @@ static void
 test_refused (void **state)
 {
   static const char *const texts[] = {
-    "", " ", "nul", "nulll", "True", "tru e", "NaN", "Infinity", "-Infinity",
-    "undefined", "'a'", "\"a", "\"", "\"\\\"", "\"a\\", "\"\\u", "\"\\u00",
-    "[", "]", "[1", "[1,", "[1,]", "[,1]", "[,]", "[1 2]", "[1,,2]", "[}",
-    "{", "}", "{]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,",
-    "{\"a\":1,}", "{,\"a\":1}", "{\"a\" 1}", "{\"a\",1}", "{a:1}", "{1:1}",
-    "{\"a\"::1}", "{\"a\":1 \"b\":2}", "{null:1}", "[\"a\":1]",
-    "1 2", "{}{}", "[]]", "{}}", "null,", "[1]x", "//", "[1/**/]", "#",
+    "",
+    " ",
+    "nul",
+    "nulll",
+    "True",
+    "tru e",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "undefined",
+    "'a'",
+    "\"a",
+    "\"",
+    "\"\\\"",
+    "\"a\\",
+    "\"\\u",
+    "\"\\u00",
+    "[",
+    "]",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[,1]",
+    "[,]",
+    "[1 2]",
+    "[1,,2]",
+    "[}",
+    "{",
+    "}",
+    "{]",
+    "{\"a\"",
+    "{\"a\":",
+    "{\"a\":1",
+    "{\"a\":1,",
+    "{\"a\":1,}",
+    "{,\"a\":1}",
+    "{\"a\" 1}",
+    "{\"a\",1}",
+    "{a:1}",
+    "{1:1}",
+    "{\"a\"::1}",
+    "{\"a\":1 \"b\":2}",
+    "{null:1}",
+    "[\"a\":1]",
+    "1 2",
+    "{}{}",
+    "[]]",
+    "{}}",
+    "null,",
+    "[1]x",
+    "//",
+    "[1/**/]",
+    "#",
     /* numbers */
-    "+1", "01", "-01", "00", "-", "1.", ".5", "-.5", "1.e1", "1e", "1e+",
-    "1e-", "1E+-1", "0x10", "1_000", "1,0", "--1", "1.2.3", "1e1.5", "1e1e1",
-    "\xef\xbc\x91", "1e999", "-1e999", "[1e309]",
+    "+1",
+    "01",
+    "-01",
+    "00",
+    "-",
+    "1.",
+    ".5",
+    "-.5",
+    "1.e1",
+    "1e",
+    "1e+",
+    "1e-",
+    "1E+-1",
+    "0x10",
+    "1_000",
+    "1,0",
+    "--1",
+    "1.2.3",
+    "1e1.5",
+    "1e1e1",
+    "\xef\xbc\x91",
+    "1e999",
+    "-1e999",
+    "[1e309]",
     /* strings */
-    "\"\\a\"", "\"\\'\"", "\"\\x41\"", "\"\\0\"", "\"\\U0041\"",
-    "\"\\u004\"", "\"\\u004g\"", "\"\\u+041\"", "\"\\u 041\"", "\"\n\"",
-    "\"\t\"", "\"\x01\"", "\"\x1f\"", "\"\\\n\"",
-    "\"\\ud800\"", "\"\\udc00\"", "\"\\ud83cx\"", "\"\\ud83c\\n\"",
-    "\"\\ud83c\\ud83c\"", "\"\\udf89\\ud83c\"", "\"\\ud83c\\u0041\"",
+    "\"\\a\"",
+    "\"\\'\"",
+    "\"\\x41\"",
+    "\"\\0\"",
+    "\"\\U0041\"",
+    "\"\\u004\"",
+    "\"\\u004g\"",
+    "\"\\u+041\"",
+    "\"\\u 041\"",
+    "\"\n\"",
+    "\"\t\"",
+    "\"\x01\"",
+    "\"\x1f\"",
+    "\"\\\n\"",
+    "\"\\ud800\"",
+    "\"\\udc00\"",
+    "\"\\ud83cx\"",
+    "\"\\ud83c\\n\"",
+    "\"\\ud83c\\ud83c\"",
+    "\"\\udf89\\ud83c\"",
+    "\"\\ud83c\\u0041\"",
     /* UTF-8: loose ends, overlong, surrogates, too high, a byte order mark */
-    "\"\x80\"", "\"\xbf\"", "\"\xc3\"", "\"\xc3(\"", "\"\xe2\x82\"",
-    "\"\xe2(\xa1\"", "\"\xf0\x9f\x8e\"", "\"\xc0\x80\"", "\"\xc1\xbf\"",
-    "\"\xe0\x80\x80\"", "\"\xe0\x9f\xbf\"", "\"\xf0\x80\x80\x80\"",
-    "\"\xf0\x8f\xbf\xbf\"", "\"\xed\xa0\x80\"", "\"\xed\xbf\xbf\"",
-    "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xfe\"", "\"\xff\"",
-    "\xef\xbb\xbf{}", "{\"\xff\":1}", "\xc2\xa0null", "\x0bnull",
+    "\"\x80\"",
+    "\"\xbf\"",
+    "\"\xc3\"",
+    "\"\xc3(\"",
+    "\"\xe2\x82\"",
+    "\"\xe2(\xa1\"",
+    "\"\xf0\x9f\x8e\"",
+    "\"\xc0\x80\"",
+    "\"\xc1\xbf\"",
+    "\"\xe0\x80\x80\"",
+    "\"\xe0\x9f\xbf\"",
+    "\"\xf0\x80\x80\x80\"",
+    "\"\xf0\x8f\xbf\xbf\"",
+    "\"\xed\xa0\x80\"",
+    "\"\xed\xbf\xbf\"",
+    "\"\xf4\x90\x80\x80\"",
+    "\"\xf5\x80\x80\x80\"",
+    "\"\xfe\"",
+    "\"\xff\"",
+    "\xef\xbb\xbf{}",
+    "{\"\xff\":1}",
+    "\xc2\xa0null",
+    "\x0bnull",
     /* duplicates, next to each other and not, in any disguise */
-    "{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":2,\"a\":3}", "{\"\":1,\"\":2}",
-    "{\"b\":1,\"a\":2,\"b\":3}", "{\"a\":1,\"\\u0061\":1}",
-    "{\"/\":1,\"\\/\":1}", "[{\"x\":{\"a\":0,\"a\":0}}]",
+    "{\"a\":1,\"a\":1}",
+    "{\"a\":1,\"b\":2,\"a\":3}",
+    "{\"\":1,\"\":2}",
+    "{\"b\":1,\"a\":2,\"b\":3}",
+    "{\"a\":1,\"\\u0061\":1}",
+    "{\"/\":1,\"\\/\":1}",
+    "[{\"x\":{\"a\":0,\"a\":0}}]",
   };
   size_t i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < sizeof texts / sizeof *texts; i++)
     check_refused (texts[i], strlen (texts[i]), NULL);
   check_refused ("\"a\0b\"", 5, NULL);
@@ -186,7 +304,7 @@ test_messages (void **state)
   };
   size_t i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < sizeof pairs / sizeof *pairs; i++)
     check_refused (pairs[i].in, strlen (pairs[i].in), pairs[i].out);
 }
@@ -216,13 +334,12 @@ test_depth (void **state)
 {
   size_t levels;
 
-  (void) state;
-  for (levels = 60; levels < 70; levels++)
-    {
-      check_depth ("[", "]", levels);
-      check_depth ("{\"a\":", "}", levels);
-      check_depth ("[0,", "]", levels);
-    }
+  (void)state;
+  for (levels = 60; levels < 70; levels++) {
+    check_depth ("[", "]", levels);
+    check_depth ("{\"a\":", "}", levels);
+    check_depth ("[0,", "]", levels);
+  }
   check_depth ("[", "]", 1000000);
 }
 
@@ -230,11 +347,45 @@ test_depth (void **state)
 
 /* In decoded order; escapes stand for bytes below or above their backslash. */
 static const char *const ordered_keys[] = {
-  "", "\\u0000", "\\u0001", "\\b", "\\t", "\\n", "\\u000b", "\\f", "\\r",
-  "\\u000e", "\\u001f", " ", "!", "\\\"", "#", "0", "A", "[", "\\\\",
-  "\\\\\\\\", "\\\\a", "]", "a", "a\\n", "a\\u001fx", "a ", "a\\\"", "a#",
-  "aZ", "a\\\\", "a\\\\b", "a]", "ab", "b", "\x7f", "\xc3\xa9",
-  "\xe2\x82\xac", "\xee\x80\x80", "\xf0\x9f\x8e\x89",
+  "",
+  "\\u0000",
+  "\\u0001",
+  "\\b",
+  "\\t",
+  "\\n",
+  "\\u000b",
+  "\\f",
+  "\\r",
+  "\\u000e",
+  "\\u001f",
+  " ",
+  "!",
+  "\\\"",
+  "#",
+  "0",
+  "A",
+  "[",
+  "\\\\",
+  "\\\\\\\\",
+  "\\\\a",
+  "]",
+  "a",
+  "a\\n",
+  "a\\u001fx",
+  "a ",
+  "a\\\"",
+  "a#",
+  "aZ",
+  "a\\\\",
+  "a\\\\b",
+  "a]",
+  "ab",
+  "b",
+  "\x7f",
+  "\xc3\xa9",
+  "\xe2\x82\xac",
+  "\xee\x80\x80",
+  "\xf0\x9f\x8e\x89",
 };
 
 #define KEYS (sizeof ordered_keys / sizeof *ordered_keys)
@@ -257,17 +408,16 @@ test_sorts_by_decoded_keys (void **state)
   struct buf sorted = BUF_INIT, b = BUF_INIT;
   size_t first, step;
 
-  (void) state;
+  (void)state;
   assert_int_equal (KEYS, 39); /* with 3 and 13, all its divisors */
   add_members (&sorted, 0, 1);
   for (first = 0; first < KEYS; first++)
     for (step = 1; step < KEYS; step++)
-      if (step % 3 != 0 && step % 13 != 0)
-        {
-          buf_clear (&b);
-          add_members (&b, first, step);
-          check_taken (b.data, b.size, sorted.data, sorted.size);
-        }
+      if (step % 3 != 0 && step % 13 != 0) {
+        buf_clear (&b);
+        add_members (&b, first, step);
+        check_taken (b.data, b.size, sorted.data, sorted.size);
+      }
   buf_free (&b);
   buf_free (&sorted);
 }
@@ -280,14 +430,12 @@ test_many_members (void **state)
   struct buf in = BUF_INIT, out = BUF_INIT;
   unsigned i;
 
-  (void) state;
-  for (i = 0; i < n; i++)
-    {
-      buf_addf (&in, "%c\"common beginning %06u\":%u", i > 0 ? ',' : '{',
-                i * prime % n, i * prime % n);
-      buf_addf (&out, "%c\"common beginning %06u\":%u", i > 0 ? ',' : '{', i,
-                i);
-    }
+  (void)state;
+  for (i = 0; i < n; i++) {
+    buf_addf (&in, "%c\"common beginning %06u\":%u", i > 0 ? ',' : '{',
+              i * prime % n, i * prime % n);
+    buf_addf (&out, "%c\"common beginning %06u\":%u", i > 0 ? ',' : '{', i, i);
+  }
   buf_add_byte (&out, '}');
   buf_add_byte (&in, '}');
   check_taken (in.data, in.size, out.data, out.size);
@@ -306,19 +454,17 @@ test_unsorted_all_the_way_down (void **state)
   struct buf in = BUF_INIT, out = BUF_INIT;
   int i;
 
-  (void) state;
-  for (i = 0; i < 63; i++)
-    {
-      buf_add_text (&in, "{\"b\":");
-      buf_add_text (&out, "{\"a\":0,\"b\":");
-    }
+  (void)state;
+  for (i = 0; i < 63; i++) {
+    buf_add_text (&in, "{\"b\":");
+    buf_add_text (&out, "{\"a\":0,\"b\":");
+  }
   buf_addf (&in, "\"%01000000d\"", 0);
   buf_addf (&out, "\"%01000000d\"", 0);
-  for (i = 0; i < 63; i++)
-    {
-      buf_add_text (&in, ",\"a\":0}");
-      buf_add_text (&out, "}");
-    }
+  for (i = 0; i < 63; i++) {
+    buf_add_text (&in, ",\"a\":0}");
+    buf_add_text (&out, "}");
+  }
   check_taken (in.data, in.size, out.data, out.size);
   buf_free (&in);
   buf_free (&out);
@@ -330,7 +476,7 @@ test_no_memory (void **state)
   struct tally_error err = { 0, "" };
   struct buf b = BUF_INIT;
 
-  (void) state;
+  (void)state;
   b.failed = true;
   assert_int_equal (json_canonical (&b, "{}", 2, &err), TALLY_FAILED);
   assert_string_equal (err.text, "out of memory");

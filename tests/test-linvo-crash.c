@@ -19,14 +19,13 @@
 #include "../drivers/linvo-keys.h"
 #include "linvo-kit.h"
 
-#define TEST(name)                                                            \
+#define TEST(name) \
   cmocka_unit_test_setup_teardown (name, linvo_kit_setup, linvo_kit_teardown)
 #define KILLS 10
 
 /* ---- the three orders, read past the driver ---------------------------- */
 
-struct orders
-{
+struct orders {
   leveldb_t *db;
   leveldb_readoptions_t *read;
   size_t docs, seqs, stamps;
@@ -38,8 +37,8 @@ raw_get (struct orders *o, const struct linvo_key *key,
 {
   char *text = NULL, *data;
 
-  data = leveldb_get (o->db, o->read, key->data, key->size, &value->size,
-                      &text);
+  data =
+      leveldb_get (o->db, o->read, key->data, key->size, &value->size, &text);
   assert_null (text);
   assert_non_null (data);
   value->data = data;
@@ -84,11 +83,10 @@ check_record (struct orders *o, leveldb_iterator_t *it)
     o->docs++;
   else if (key.data[0] == LINVO_STAMP)
     o->stamps++;
-  else if (key.data[0] == LINVO_SEQ)
-    {
-      o->seqs++;
-      check_header (o, &key, &value);
-    }
+  else if (key.data[0] == LINVO_SEQ) {
+    o->seqs++;
+    check_header (o, &key, &value);
+  }
 }
 
 /* Each document stands once in each order, and nothing else does. */
@@ -132,15 +130,14 @@ start_job (const struct linvo_kit *k, const char *job, unsigned n, int *fd)
   assert_int_equal (pipe (ends), 0);
   pid = fork ();
   assert_true (pid >= 0);
-  if (pid == 0)
-    {
-      dup2 (ends[1], STDOUT_FILENO);
-      close (ends[0]);
-      close (ends[1]);
-      execl ("/proc/self/exe", "test-linvo-crash", job, k->path, number,
-             (char *) NULL);
-      _exit (127);
-    }
+  if (pid == 0) {
+    dup2 (ends[1], STDOUT_FILENO);
+    close (ends[0]);
+    close (ends[1]);
+    execl ("/proc/self/exe", "test-linvo-crash", job, k->path, number,
+           (char *)NULL);
+    _exit (127);
+  }
   close (ends[1]);
   *fd = ends[0];
   return pid;
@@ -152,11 +149,10 @@ write_until_killed (struct linvo_kit *k, unsigned n)
 {
   if (linvo_kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK)
     return 1;
-  for (; linvo_kit_put (k, n) == TALLY_OK; n++)
-    {
-      if (write (STDOUT_FILENO, &n, sizeof n) != (ssize_t) sizeof n)
-        return 2;
-    }
+  for (; linvo_kit_put (k, n) == TALLY_OK; n++) {
+    if (write (STDOUT_FILENO, &n, sizeof n) != (ssize_t)sizeof n)
+      return 2;
+  }
   return 3;
 }
 
@@ -168,12 +164,11 @@ write_and_kill (struct linvo_kit *k, unsigned n, unsigned acks)
   int fd, status = 0;
   pid_t pid = start_job (k, "write", n, &fd);
 
-  while (read (fd, &last, sizeof last) == (ssize_t) sizeof last)
-    {
-      got++;
-      if (got == acks)
-        assert_int_equal (kill (pid, SIGKILL), 0);
-    }
+  while (read (fd, &last, sizeof last) == (ssize_t)sizeof last) {
+    got++;
+    if (got == acks)
+      assert_int_equal (kill (pid, SIGKILL), 0);
+  }
   close (fd);
   assert_int_equal (waitpid (pid, &status, 0), pid);
   assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
@@ -187,19 +182,18 @@ kill_loses_nothing (void **state)
   struct linvo_kit *k = *state;
   unsigned n = 0, i, next;
 
-  for (i = 0; i < KILLS; i++)
-    {
-      n = write_and_kill (k, n + 1, 1 + i * i * 7);
-      assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
-      next = n + 1;
-      if (linvo_kit_check (k, n, 0) == TALLY_OK)
-        next = n;
-      else
-        assert_int_equal (linvo_kit_check (k, n, 1), TALLY_OK);
-      linvo_kit_close (k);
-      assert_orders_agree (k->path);
-      n = next;
-    }
+  for (i = 0; i < KILLS; i++) {
+    n = write_and_kill (k, n + 1, 1 + i * i * 7);
+    assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
+    next = n + 1;
+    if (linvo_kit_check (k, n, 0) == TALLY_OK)
+      next = n;
+    else
+      assert_int_equal (linvo_kit_check (k, n, 1), TALLY_OK);
+    linvo_kit_close (k);
+    assert_orders_agree (k->path);
+    n = next;
+  }
 }
 
 /* ---- failed writes ----------------------------------------------------- */
@@ -215,26 +209,25 @@ write_in_little_room (struct linvo_kit *k)
   signal (SIGXFSZ, SIG_IGN);
   if (linvo_kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK)
     return 1;
-  for (n = 1; n <= 300; n++)
-    {
-      if (n % 50 == 25 && setrlimit (RLIMIT_FSIZE, &limit) == -1)
-        return 2;
-      if (linvo_kit_put (k, n) == TALLY_OK)
-        continue;
-      failed++;
-      if (linvo_kit_check (k, n - 1, 0) != TALLY_OK)
-        return 3;
-      /* Still no room: refused, and readable all the same. */
-      if (linvo_kit_put (k, n) != TALLY_FAILED
-          || linvo_kit_check (k, n - 1, 0) != TALLY_OK)
-        return 4;
-      limit.rlim_cur = RLIM_INFINITY;
-      if (setrlimit (RLIMIT_FSIZE, &limit) == -1)
-        return 5;
-      limit.rlim_cur = 400000;
-      if (linvo_kit_put (k, n) != TALLY_OK)
-        return 6;
-    }
+  for (n = 1; n <= 300; n++) {
+    if (n % 50 == 25 && setrlimit (RLIMIT_FSIZE, &limit) == -1)
+      return 2;
+    if (linvo_kit_put (k, n) == TALLY_OK)
+      continue;
+    failed++;
+    if (linvo_kit_check (k, n - 1, 0) != TALLY_OK)
+      return 3;
+    /* Still no room: refused, and readable all the same. */
+    if (linvo_kit_put (k, n) != TALLY_FAILED
+        || linvo_kit_check (k, n - 1, 0) != TALLY_OK)
+      return 4;
+    limit.rlim_cur = RLIM_INFINITY;
+    if (setrlimit (RLIMIT_FSIZE, &limit) == -1)
+      return 5;
+    limit.rlim_cur = 400000;
+    if (linvo_kit_put (k, n) != TALLY_OK)
+      return 6;
+  }
   linvo_kit_close (k);
   return failed > 0 ? 0 : 7;
 }
@@ -266,7 +259,7 @@ run_job (char **argv)
   k.ops = tally_driver_1 ()->store;
   snprintf (k.path, sizeof k.path, "%s", argv[2]);
   if (strcmp (argv[1], "write") == 0)
-    return write_until_killed (&k, (unsigned) strtoul (argv[3], NULL, 10));
+    return write_until_killed (&k, (unsigned)strtoul (argv[3], NULL, 10));
   return write_in_little_room (&k);
 }
 

@@ -14,7 +14,7 @@
 
 #include "linvo-kit.h"
 
-#define TEST(name)                                                            \
+#define TEST(name) \
   cmocka_unit_test_setup_teardown (name, linvo_kit_setup, linvo_kit_teardown)
 #define TABLED 12 /* batches that reached a table */
 #define LOGGED 18 /* and those of the log */
@@ -25,16 +25,14 @@ make_store (struct linvo_kit *k)
   unsigned n;
 
   assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
-  for (n = 1; n <= LOGGED; n++)
-    {
-      if (n == TABLED + 1)
-        {
-          /* Reopening moves the log into a table. */
-          linvo_kit_close (k);
-          assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
-        }
-      assert_int_equal (linvo_kit_put (k, n), TALLY_OK);
+  for (n = 1; n <= LOGGED; n++) {
+    if (n == TABLED + 1) {
+      /* Reopening moves the log into a table. */
+      linvo_kit_close (k);
+      assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
     }
+    assert_int_equal (linvo_kit_put (k, n), TALLY_OK);
+  }
   linvo_kit_close (k);
 }
 
@@ -51,13 +49,12 @@ try_damaged (struct linvo_kit *k, const char *name, const void *data,
   assert_int_equal (linvo_kit_copy (k->path, copy.path), 0);
   if (data)
     assert_int_equal (linvo_kit_write (copy.path, name, data, size), 0);
-  else
-    {
-      char path[256];
+  else {
+    char path[256];
 
-      snprintf (path, sizeof path, "%s/%s", copy.path, name);
-      assert_int_equal (unlink (path), 0);
-    }
+    snprintf (path, sizeof path, "%s/%s", copy.path, name);
+    assert_int_equal (unlink (path), 0);
+  }
   r = linvo_kit_open (&copy, 0);
   if (r == TALLY_OK)
     r = linvo_kit_check (&copy, LOGGED, 0);
@@ -72,7 +69,7 @@ try_damaged (struct linvo_kit *k, const char *name, const void *data,
 static void
 flip_file (struct linvo_kit *k, const char *part, size_t tries)
 {
-  static const char masks[] = { 0x01, (char) 0x80, (char) 0xff };
+  static const char masks[] = { 0x01, (char)0x80, (char)0xff };
   char name[256], *data;
   size_t size = 0, i, step, corrupt = 0;
 
@@ -81,19 +78,18 @@ flip_file (struct linvo_kit *k, const char *part, size_t tries)
   assert_non_null (data);
   assert_true (size > 0);
   step = size / tries + 1;
-  for (i = 0; i < size; i += size - i <= 16 ? 1 : step)
-    {
-      char old = data[i];
-      int r;
+  for (i = 0; i < size; i += size - i <= 16 ? 1 : step) {
+    char old = data[i];
+    int r;
 
-      data[i] = (char) (old ^ masks[i % sizeof masks]);
-      r = try_damaged (k, name, data, size);
-      data[i] = old;
-      corrupt += r == TALLY_CORRUPT;
-      if (r != TALLY_OK && r != TALLY_CORRUPT)
-        print_error ("byte %zu of %zu\n", i, size);
-      assert_true (r == TALLY_OK || r == TALLY_CORRUPT);
-    }
+    data[i] = (char)(old ^ masks[i % sizeof masks]);
+    r = try_damaged (k, name, data, size);
+    data[i] = old;
+    corrupt += r == TALLY_CORRUPT;
+    if (r != TALLY_OK && r != TALLY_CORRUPT)
+      print_error ("byte %zu of %zu\n", i, size);
+    assert_true (r == TALLY_OK || r == TALLY_CORRUPT);
+  }
   assert_true (corrupt > 0);
   free (data);
 }
@@ -158,8 +154,8 @@ what_is_left_can_be_kept (void **state)
   free (data);
   assert_int_equal (linvo_kit_open (k, 0), TALLY_CORRUPT);
   assert_non_null (strstr (k->err.text, "its newest 1 writes are missing"));
-  assert_int_equal (linvo_kit_write (k->path, "TALLY", line,
-                                     sizeof line - 1), 0);
+  assert_int_equal (linvo_kit_write (k->path, "TALLY", line, sizeof line - 1),
+                    0);
   assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
   assert_int_equal (linvo_kit_check (k, LOGGED - 1, 0), TALLY_OK);
   assert_int_equal (linvo_kit_put (k, LOGGED), TALLY_OK);

@@ -14,8 +14,7 @@
 
 #define ROUNDS 100000
 
-struct parts
-{
+struct parts {
   uint32_t number;
   uint64_t seq;
   unsigned char rev[TALLY_REV_SIZE];
@@ -38,10 +37,10 @@ draw (uint64_t *random, struct parts *p)
 {
   size_t i;
 
-  p->number = (uint32_t) (next (random) >> (32 + next (random) % 32));
+  p->number = (uint32_t)(next (random) >> (32 + next (random) % 32));
   p->seq = next (random) >> (next (random) % 64);
   memset (p->rev, 0, sizeof p->rev);
-  p->rev[next (random) % 12] = (unsigned char) next (random);
+  p->rev[next (random) % 12] = (unsigned char)next (random);
   p->slice.size = 1 + next (random) % sizeof p->id;
   p->slice.data = p->id;
   for (i = 0; i < sizeof p->id; i++)
@@ -100,8 +99,9 @@ check_orders (const struct parts *a, const struct parts *b)
   stamp = sign (memcmp (a->rev, b->rev, TALLY_STAMP_SIZE));
   linvo_key_stamp (&x, a->number, a->rev, &a->slice);
   linvo_key_stamp (&y, b->number, b->rev, &b->slice);
-  assert_int_equal (compare_keys (&x, &y),
-                    number ? number : stamp ? stamp : compare_ids (a, b));
+  assert_int_equal (compare_keys (&x, &y), number  ? number
+                                           : stamp ? stamp
+                                                   : compare_ids (a, b));
 }
 
 static void
@@ -111,17 +111,16 @@ keys_sort_as_their_parts (void **state)
   struct parts a, b;
   size_t i;
 
-  (void) state;
-  for (i = 0; i < ROUNDS; i++)
-    {
-      draw (&random, &a);
-      draw (&random, &b);
-      if (i % 2)
-        b.number = a.number;
-      if (i % 4 == 3)
-        memcpy (b.rev, a.rev, sizeof b.rev);
-      check_orders (&a, &b);
-    }
+  (void)state;
+  for (i = 0; i < ROUNDS; i++) {
+    draw (&random, &a);
+    draw (&random, &b);
+    if (i % 2)
+      b.number = a.number;
+    if (i % 4 == 3)
+      memcpy (b.rev, a.rev, sizeof b.rev);
+    check_orders (&a, &b);
+  }
 }
 
 static void
@@ -132,18 +131,16 @@ a_range_ends_with_its_collection (void **state)
   struct tally_slice key;
   size_t i, j;
 
-  (void) state;
-  for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-    {
-      linvo_key_seq (&prefix, numbers[i], 0);
-      for (j = 0; j < sizeof numbers / sizeof numbers[0]; j++)
-        {
-          linvo_key_seq (&other, numbers[j], UINT64_MAX);
-          key.data = other.data;
-          key.size = other.size;
-          assert_int_equal (linvo_key_within (&key, &prefix, 5), i == j);
-        }
+  (void)state;
+  for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    linvo_key_seq (&prefix, numbers[i], 0);
+    for (j = 0; j < sizeof numbers / sizeof numbers[0]; j++) {
+      linvo_key_seq (&other, numbers[j], UINT64_MAX);
+      key.data = other.data;
+      key.size = other.size;
+      assert_int_equal (linvo_key_within (&key, &prefix, 5), i == j);
     }
+  }
 }
 
 static void
@@ -156,17 +153,16 @@ seq_comes_back_from_key (void **state)
   uint64_t seq;
   size_t i;
 
-  (void) state;
-  for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++)
-    {
-      linvo_key_seq (&key, 7, seqs[i]);
-      slice.data = key.data;
-      slice.size = key.size;
-      assert_true (linvo_seq_of_key (&slice, &seq));
-      assert_true (seq == seqs[i]);
-      slice.size--;
-      assert_false (linvo_seq_of_key (&slice, &seq));
-    }
+  (void)state;
+  for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
+    linvo_key_seq (&key, 7, seqs[i]);
+    slice.data = key.data;
+    slice.size = key.size;
+    assert_true (linvo_seq_of_key (&slice, &seq));
+    assert_true (seq == seqs[i]);
+    slice.size--;
+    assert_false (linvo_seq_of_key (&slice, &seq));
+  }
 }
 
 static void
@@ -178,24 +174,22 @@ doc_comes_back (void **state)
   struct tally_doc doc;
   size_t i, meta, n;
 
-  (void) state;
-  for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++)
-    {
-      for (meta = 0; meta <= 300; meta += 100)
-        {
-          n = linvo_encode_doc_head (value, seqs[i], meta);
-          assert_true (n <= LINVO_DOC_HEAD_MAX);
-          slice.size = n + 300;
-          assert_true (linvo_decode_doc (&slice, &doc));
-          assert_true (doc.seq == seqs[i]);
-          assert_int_equal (doc.meta.size, meta);
-          assert_ptr_equal (doc.meta.data, value + n);
-          assert_int_equal (doc.body.size, 300 - meta);
-          assert_ptr_equal (doc.body.data, value + n + meta);
-        }
-      slice.size = n + 299;
-      assert_false (linvo_decode_doc (&slice, &doc));
+  (void)state;
+  for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
+    for (meta = 0; meta <= 300; meta += 100) {
+      n = linvo_encode_doc_head (value, seqs[i], meta);
+      assert_true (n <= LINVO_DOC_HEAD_MAX);
+      slice.size = n + 300;
+      assert_true (linvo_decode_doc (&slice, &doc));
+      assert_true (doc.seq == seqs[i]);
+      assert_int_equal (doc.meta.size, meta);
+      assert_ptr_equal (doc.meta.data, value + n);
+      assert_int_equal (doc.body.size, 300 - meta);
+      assert_ptr_equal (doc.body.data, value + n + meta);
     }
+    slice.size = n + 299;
+    assert_false (linvo_decode_doc (&slice, &doc));
+  }
 }
 
 static void
@@ -208,25 +202,23 @@ header_comes_back (void **state)
   struct tally_doc in, out;
   size_t i, size;
 
-  (void) state;
+  (void)state;
   memset (&in, 0, sizeof in);
   memset (in.rev, 0xab, sizeof in.rev);
   in.id.data = id;
-  for (i = 0; i < sizeof flags / sizeof flags[0]; i++)
-    {
-      for (size = 1; size <= TALLY_ID_MAX; size += TALLY_ID_MAX - 1)
-        {
-          in.flags = flags[i];
-          in.id.size = size;
-          slice.size = linvo_encode_seq (value, &in);
-          assert_true (slice.size <= sizeof value);
-          assert_true (linvo_decode_seq (&slice, &out));
-          assert_int_equal (out.flags, flags[i]);
-          assert_memory_equal (out.rev, in.rev, TALLY_REV_SIZE);
-          assert_int_equal (out.id.size, size);
-          assert_memory_equal (out.id.data, id, size);
-        }
+  for (i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    for (size = 1; size <= TALLY_ID_MAX; size += TALLY_ID_MAX - 1) {
+      in.flags = flags[i];
+      in.id.size = size;
+      slice.size = linvo_encode_seq (value, &in);
+      assert_true (slice.size <= sizeof value);
+      assert_true (linvo_decode_seq (&slice, &out));
+      assert_int_equal (out.flags, flags[i]);
+      assert_memory_equal (out.rev, in.rev, TALLY_REV_SIZE);
+      assert_int_equal (out.id.size, size);
+      assert_memory_equal (out.id.data, id, size);
     }
+  }
 }
 
 static void
@@ -236,7 +228,7 @@ head_comes_back (void **state)
   char value[LINVO_HEAD_SIZE + 1];
   struct tally_slice slice = { value, 0 };
 
-  (void) state;
+  (void)state;
   slice.size = linvo_encode_head (value, &in);
   assert_int_equal (slice.size, LINVO_HEAD_SIZE);
   assert_true (linvo_decode_head (&slice, &out));
@@ -265,20 +257,19 @@ garbage_is_refused_or_fits (void **state)
   uint32_t number;
   size_t i, j;
 
-  (void) state;
-  for (i = 0; i < ROUNDS; i++)
-    {
-      slice.size = next (&random) % sizeof bytes;
-      for (j = 0; j < slice.size; j++)
-        bytes[j] = (char) (next (&random) | (i % 2 ? 0x80 : 0));
-      if (linvo_decode_doc (&slice, &doc))
-        assert_true (doc.body.data + doc.body.size == bytes + slice.size);
-      if (linvo_decode_seq (&slice, &doc))
-        assert_true (doc.id.data + doc.id.size == bytes + slice.size);
-      (void) linvo_decode_head (&slice, &head);
-      (void) linvo_decode_number (&slice, &number);
-      (void) linvo_seq_of_key (&slice, &seq);
-    }
+  (void)state;
+  for (i = 0; i < ROUNDS; i++) {
+    slice.size = next (&random) % sizeof bytes;
+    for (j = 0; j < slice.size; j++)
+      bytes[j] = (char)(next (&random) | (i % 2 ? 0x80 : 0));
+    if (linvo_decode_doc (&slice, &doc))
+      assert_true (doc.body.data + doc.body.size == bytes + slice.size);
+    if (linvo_decode_seq (&slice, &doc))
+      assert_true (doc.id.data + doc.id.size == bytes + slice.size);
+    (void)linvo_decode_head (&slice, &head);
+    (void)linvo_decode_number (&slice, &number);
+    (void)linvo_seq_of_key (&slice, &seq);
+  }
   memset (bytes, 0xff, sizeof bytes);
   slice.size = sizeof bytes;
   assert_false (linvo_decode_doc (&slice, &doc));

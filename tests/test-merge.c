@@ -21,7 +21,7 @@ static const struct version *
 pick (const struct history *history)
 {
   return &history->versions[rng_below (history->rng,
-                                       (uint32_t) history->n_versions)];
+                                       (uint32_t)history->n_versions)];
 }
 
 static void
@@ -88,8 +88,8 @@ static void
 check_history (const struct history *history)
 {
   for (size_t i = 0; i < history->n_versions; i++)
-    assert_true (oracle_is (&history->versions[i].oracle,
-                            &history->versions[i].state));
+    assert_true (
+        oracle_is (&history->versions[i].oracle, &history->versions[i].state));
   for (unsigned i = 0; i < TRIPLES_EACH && history->n_versions > 0; i++)
     check_triple (pick (history), pick (history), pick (history));
 }
@@ -100,19 +100,18 @@ run_triples (const char *name, bool clash)
   struct rng rng = rng_start (name);
   static struct history history;
 
-  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH)
-    {
-      history_run (&history, &rng, clash, 2 + rng_below (&rng, 4),
-                   2 + rng_below (&rng, HISTORY_STATES - 2));
-      check_history (&history);
-      history_free (&history);
-    }
+  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH) {
+    history_run (&history, &rng, clash, 2 + rng_below (&rng, 4),
+                 2 + rng_below (&rng, HISTORY_STATES - 2));
+    check_history (&history);
+    history_free (&history);
+  }
 }
 
 static void
 test_laws (void **state)
 {
-  (void) state;
+  (void)state;
   run_triples ("laws", false);
 }
 
@@ -120,7 +119,7 @@ test_laws (void **state)
 static void
 test_laws_with_equal_stamps (void **state)
 {
-  (void) state;
+  (void)state;
   run_triples ("laws with equal stamps", true);
 }
 
@@ -130,19 +129,17 @@ test_laws_of_any_states (void **state)
   struct rng rng = rng_start ("laws of any states");
   static struct history history;
 
-  (void) state;
-  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH)
-    {
-      history_draw_states (&history, &rng, 12);
-      check_history (&history);
-      history_free (&history);
-    }
+  (void)state;
+  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH) {
+    history_draw_states (&history, &rng, 12);
+    check_history (&history);
+    history_free (&history);
+  }
 }
 
 /* ---- ties --------------------------------------------------------------- */
 
-struct tie
-{
+struct tie {
   bool deleted;
   const char *body;
 };
@@ -151,33 +148,31 @@ static void
 check_tie (const struct tie *low, const struct tie *high)
 {
   struct state a = { .deleted = low->deleted, .body = slice_text (low->body) };
-  struct state b
-      = { .deleted = high->deleted, .body = slice_text (high->body) };
+  struct state b = { .deleted = high->deleted,
+                     .body = slice_text (high->body) };
   struct buf body = BUF_INIT;
   struct tally_error err;
   struct state out;
 
   assert_true (stamp_make (&a.whole, 10, 0, 1));
   b.whole = a.whole;
-  for (int turn = 0; turn < 2; turn++)
-    {
-      assert_int_equal (merge_states (&out, &body, turn ? &b : &a,
-                                      turn ? &a : &b, NULL, &err),
-                        TALLY_OK);
-      assert_int_equal (out.deleted, high->deleted);
-      assert_true (slice_equal (out.body, slice_text (high->body)));
-      assert_int_equal (out.n_overrides, 0);
-      assert_int_equal (out.n_seen, 0);
-      state_free (&out);
-    }
+  for (int turn = 0; turn < 2; turn++) {
+    assert_int_equal (
+        merge_states (&out, &body, turn ? &b : &a, turn ? &a : &b, NULL, &err),
+        TALLY_OK);
+    assert_int_equal (out.deleted, high->deleted);
+    assert_true (slice_equal (out.body, slice_text (high->body)));
+    assert_int_equal (out.n_overrides, 0);
+    assert_int_equal (out.n_seen, 0);
+    state_free (&out);
+  }
   buf_free (&body);
 }
 
 static void
 test_ties (void **state)
 {
-  static const struct
-  {
+  static const struct {
     struct tie low, high;
   } rows[] = {
     { { false, "{\"_id\":\"x\"}" }, { true, "" } },
@@ -190,7 +185,7 @@ test_ties (void **state)
       { false, "{\"_id\":\"x\",\"a\":{}}" } },
   };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     check_tie (&rows[i].low, &rows[i].high);
 }
@@ -203,9 +198,8 @@ static void
 assert_knows (const struct history *history, const struct version *version)
 {
   for (unsigned i = 0; i < history->n_events; i++)
-    assert_int_equal (
-        state_knows (&version->state, &history->stamps[i], NULL),
-        version->oracle.known >> i & 1);
+    assert_int_equal (state_knows (&version->state, &history->stamps[i], NULL),
+                      version->oracle.known >> i & 1);
 }
 
 static void
@@ -214,30 +208,27 @@ test_knowledge (void **state)
   struct rng rng = rng_start ("knowledge");
   static struct history history;
 
-  (void) state;
-  for (unsigned run = 0; run < 4000; run++)
-    {
-      history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 36);
-      for (size_t i = 0; i < history.n_versions; i++)
-        assert_knows (&history, &history.versions[i]);
-      for (unsigned i = 0; i < 10 && history.n_versions > 0; i++)
-        {
-          struct version merged;
+  (void)state;
+  for (unsigned run = 0; run < 4000; run++) {
+    history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 36);
+    for (size_t i = 0; i < history.n_versions; i++)
+      assert_knows (&history, &history.versions[i]);
+    for (unsigned i = 0; i < 10 && history.n_versions > 0; i++) {
+      struct version merged;
 
-          version_merge (&merged, pick (&history), pick (&history), NULL);
-          assert_knows (&history, &merged);
-          version_free (&merged);
-        }
-      history_free (&history);
+      version_merge (&merged, pick (&history), pick (&history), NULL);
+      assert_knows (&history, &merged);
+      version_free (&merged);
     }
+    history_free (&history);
+  }
 }
 
 /* ---- losers ------------------------------------------------------------- */
 
 /* What was told of and what should be: one bit a field, one more for the
  * document, for each of the two sides. */
-struct told
-{
+struct told {
   unsigned bits[2];
   const struct version *a, *b;
 };
@@ -255,8 +246,8 @@ static void
 take_whole (const struct loser *loser, const struct version *lost,
             const struct version *won)
 {
-  struct stamp stamp = lost->oracle.deleted ? lost->state.whole
-                                            : state_newest (&lost->state);
+  struct stamp stamp =
+      lost->oracle.deleted ? lost->state.whole : state_newest (&lost->state);
 
   assert_int_equal (loser->lost.data == NULL, lost->oracle.deleted);
   if (!lost->oracle.deleted)
@@ -278,17 +269,16 @@ take_loser (void *ctx, const struct loser *loser)
     take_whole (loser, lost, won);
   else
     for (size_t i = 0; i < HISTORY_KEYS; i++)
-      if (slice_equal (loser->field, slice_text (history_keys[i])))
-        {
-          const struct assignment *l = &lost->oracle.fields[i];
-          const struct assignment *w = &won->oracle.fields[i];
+      if (slice_equal (loser->field, slice_text (history_keys[i]))) {
+        const struct assignment *l = &lost->oracle.fields[i];
+        const struct assignment *w = &won->oracle.fields[i];
 
-          bit = 1u << i;
-          assert_value (loser->lost, l->value);
-          assert_value (loser->won, w->value);
-          assert_int_equal (stamp_cmp (&loser->lost_stamp, &l->stamp), 0);
-          assert_int_equal (stamp_cmp (&loser->won_stamp, &w->stamp), 0);
-        }
+        bit = 1u << i;
+        assert_value (loser->lost, l->value);
+        assert_value (loser->won, w->value);
+        assert_int_equal (stamp_cmp (&loser->lost_stamp, &l->stamp), 0);
+        assert_int_equal (stamp_cmp (&loser->won_stamp, &w->stamp), 0);
+      }
   assert_false (told->bits[loser->from_b] & bit);
   told->bits[loser->from_b] |= bit;
   return TALLY_OK;
@@ -359,20 +349,20 @@ check_losers (const struct version *a, const struct version *b)
 static void
 check_known_sides (const struct version *a, const struct version *b)
 {
-  for (int known = 0; known < 2; known++)
-    {
-      struct told told = { { 0, 0 }, a, b };
-      struct merge_rules rules = { .a_known = !known, .b_known = known,
-                                   .loser = take_loser, .ctx = &told };
-      struct version merged;
+  for (int known = 0; known < 2; known++) {
+    struct told told = { { 0, 0 }, a, b };
+    struct merge_rules rules = {
+      .a_known = !known, .b_known = known, .loser = take_loser, .ctx = &told
+    };
+    struct version merged;
 
-      version_merge (&merged, a, b, &rules);
-      assert_int_equal (told.bits[known], 0);
-      assert_int_equal (told.bits[!known],
-                        !known ? expected_losers (b, a, &merged.oracle)
-                               : expected_losers (a, b, &merged.oracle));
-      version_free (&merged);
-    }
+    version_merge (&merged, a, b, &rules);
+    assert_int_equal (told.bits[known], 0);
+    assert_int_equal (told.bits[!known],
+                      !known ? expected_losers (b, a, &merged.oracle)
+                             : expected_losers (a, b, &merged.oracle));
+    version_free (&merged);
+  }
 }
 
 static void
@@ -382,20 +372,18 @@ test_losers (void **state)
   static struct history history;
   unsigned seen = 0;
 
-  (void) state;
-  for (unsigned run = 0; run < 8000; run++)
-    {
-      history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 30);
-      for (unsigned i = 0; i < 25 && history.n_versions > 0; i++)
-        {
-          const struct version *a = pick (&history), *b = pick (&history);
+  (void)state;
+  for (unsigned run = 0; run < 8000; run++) {
+    history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 30);
+    for (unsigned i = 0; i < 25 && history.n_versions > 0; i++) {
+      const struct version *a = pick (&history), *b = pick (&history);
 
-          seen |= check_losers (a, b);
-          if (i < 5)
-            check_known_sides (a, b);
-        }
-      history_free (&history);
+      seen |= check_losers (a, b);
+      if (i < 5)
+        check_known_sides (a, b);
     }
+    history_free (&history);
+  }
   assert_int_equal (seen, 2 * WHOLE_BIT - 1);
 }
 
@@ -405,15 +393,13 @@ test_no_losers_in_sequence (void **state)
   struct rng rng = rng_start ("sequence");
   static struct history history;
 
-  (void) state;
-  for (unsigned run = 0; run < 3000; run++)
-    {
-      history_run_sequential (&history, &rng, 2 + rng_below (&rng, 4), 30);
-      for (unsigned i = 0; i < 25 && history.n_versions > 0; i++)
-        assert_int_equal (check_losers (pick (&history), pick (&history)),
-                          0);
-      history_free (&history);
-    }
+  (void)state;
+  for (unsigned run = 0; run < 3000; run++) {
+    history_run_sequential (&history, &rng, 2 + rng_below (&rng, 4), 30);
+    for (unsigned i = 0; i < 25 && history.n_versions > 0; i++)
+      assert_int_equal (check_losers (pick (&history), pick (&history)), 0);
+    history_free (&history);
+  }
 }
 
 /* ---- losers, by hand ---------------------------------------------------- */
@@ -427,8 +413,7 @@ at (uint64_t ms, uint32_t client)
   return stamp;
 }
 
-struct listed
-{
+struct listed {
   char text[256];
 };
 
@@ -440,10 +425,10 @@ list_loser (void *ctx, const struct loser *loser)
 
   snprintf (listed->text + used, sizeof listed->text - used,
             "%s:%.*s:%.*s@%llu ", loser->from_b ? "b" : "a",
-            (int) loser->field.size, loser->field.data,
-            loser->lost.data ? (int) loser->lost.size : 1,
+            (int)loser->field.size, loser->field.data,
+            loser->lost.data ? (int)loser->lost.size : 1,
             loser->lost.data ? loser->lost.data : "-",
-            (unsigned long long) stamp_ms (&loser->lost_stamp));
+            (unsigned long long)stamp_ms (&loser->lost_stamp));
   return TALLY_OK;
 }
 
@@ -457,8 +442,7 @@ assert_losers (const struct state *a, const struct state *b,
   struct tally_error err;
   struct state out;
 
-  assert_int_equal (merge_states (&out, &body, a, b, &rules, &err),
-                    TALLY_OK);
+  assert_int_equal (merge_states (&out, &body, a, b, &rules, &err), TALLY_OK);
   assert_string_equal (listed.text, expected);
   state_free (&out);
   buf_free (&body);
@@ -470,14 +454,16 @@ static void
 test_hidden_field_beats_a_value (void **state)
 {
   struct override hidden = { { "k", 1 }, at (7, 3) };
-  struct state a = { .whole = at (5, 1), .deleted = true,
-                     .overrides = &hidden, .n_overrides = 1,
+  struct state a = { .whole = at (5, 1),
+                     .deleted = true,
+                     .overrides = &hidden,
+                     .n_overrides = 1,
                      .body = slice_text ("{\"k\":1}") };
   struct state b = { .whole = at (6, 2),
                      .body = slice_text ("{\"_id\":\"x\",\"k\":2}") };
   struct stamp seen = at (5, 1);
 
-  (void) state;
+  (void)state;
   assert_losers (&a, &b, "a::-@5 b:k:2@6 ");
   /* b was written over that delete: only its k is lost. */
   b.seen = &seen;
@@ -494,16 +480,19 @@ test_strict_clients (void **state)
   struct stamp seen = at (9, 1);
   struct state a = { .whole = at (5, 1),
                      .body = slice_text ("{\"_id\":\"x\",\"k\":1}") };
-  struct state b = { .whole = at (6, 2), .seen = &seen, .n_seen = 1,
+  struct state b = { .whole = at (6, 2),
+                     .seen = &seen,
+                     .n_seen = 1,
                      .body = slice_text ("{\"_id\":\"x\",\"k\":2}") };
   struct listed listed = { "" };
-  struct merge_rules rules
-      = { .strict = &strict, .loser = list_loser, .ctx = &listed };
+  struct merge_rules rules = { .strict = &strict,
+                               .loser = list_loser,
+                               .ctx = &listed };
   struct buf body = BUF_INIT;
   struct tally_error err;
   struct state out;
 
-  (void) state;
+  (void)state;
   assert_losers (&a, &b, "");
   assert_int_equal (merge_states (&out, &body, &a, &b, &rules, &err),
                     TALLY_OK);
@@ -515,8 +504,8 @@ test_strict_clients (void **state)
 static int
 refuse (void *ctx, const struct loser *loser)
 {
-  (void) ctx;
-  (void) loser;
+  (void)ctx;
+  (void)loser;
   return TALLY_CANCELLED;
 }
 
@@ -532,7 +521,7 @@ test_a_refusal_stops_the_merge (void **state)
   struct tally_error err = { 0, "" };
   struct state out;
 
-  (void) state;
+  (void)state;
   assert_int_equal (merge_states (&out, &body, &a, &b, &rules, &err),
                     TALLY_CANCELLED);
   assert_int_equal (err.status, TALLY_CANCELLED);

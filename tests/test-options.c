@@ -27,8 +27,8 @@ static const struct tally_option rows[] = {
 };
 
 static const char *const also[] = { "driver", NULL };
-static const struct option_owner owner
-    = { "x.ini:4", "[store notes]", "/base", also };
+static const struct option_owner owner = { "x.ini:4", "[store notes]", "/base",
+                                           also };
 
 static char folder[] = "/tmp/tally-options-XXXXXX";
 
@@ -43,11 +43,10 @@ parse (int type, const char *text, int64_t *number)
   row.type = type;
   status = option_parse (&value, &row, text, "/base", &err);
   *number = value.number;
-  if (status != TALLY_OK)
-    {
-      assert_int_equal (status, TALLY_CONFIG);
-      assert_null (value.text);
-    }
+  if (status != TALLY_OK) {
+    assert_int_equal (status, TALLY_CONFIG);
+    assert_null (value.text);
+  }
   option_value_free (&value);
   return status;
 }
@@ -72,7 +71,7 @@ bad (int type, const char *text)
 static void
 test_integers (void **state)
 {
-  (void) state;
+  (void)state;
   good (TALLY_OPTION_INTEGER, "0", 0);
   good (TALLY_OPTION_INTEGER, "-12", -12);
   good (TALLY_OPTION_INTEGER, "9223372036854775807", INT64_MAX);
@@ -89,11 +88,11 @@ test_integers (void **state)
 static void
 test_booleans (void **state)
 {
-  static const char *const words[]
-      = { "no", "yes", "false", "true", "off", "on", "0", "1", "NO", "Yes" };
+  static const char *const words[] = { "no", "yes", "false", "true", "off",
+                                       "on", "0",   "1",     "NO",   "Yes" };
   size_t i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < sizeof words / sizeof words[0]; i++)
     good (TALLY_OPTION_BOOLEAN, words[i], i % 2);
   bad (TALLY_OPTION_BOOLEAN, "");
@@ -105,12 +104,12 @@ test_booleans (void **state)
 static void
 test_sizes (void **state)
 {
-  (void) state;
+  (void)state;
   good (TALLY_OPTION_SIZE, "0", 0);
   good (TALLY_OPTION_SIZE, "4096", 4096);
   good (TALLY_OPTION_SIZE, "64k", 65536);
   good (TALLY_OPTION_SIZE, "4M", 4 << 20);
-  good (TALLY_OPTION_SIZE, "8589934591G", (int64_t) 8589934591 << 30);
+  good (TALLY_OPTION_SIZE, "8589934591G", (int64_t)8589934591 << 30);
   bad (TALLY_OPTION_SIZE, "8589934592G");
   bad (TALLY_OPTION_SIZE, "4MB");
   bad (TALLY_OPTION_SIZE, "4 M");
@@ -121,7 +120,7 @@ test_sizes (void **state)
 static void
 test_durations (void **state)
 {
-  (void) state;
+  (void)state;
   good (TALLY_OPTION_DURATION, "0", 0);
   good (TALLY_OPTION_DURATION, "250ms", 250);
   good (TALLY_OPTION_DURATION, "30s", 30000);
@@ -151,7 +150,7 @@ assert_path (const char *text, const char *expected)
 static void
 test_paths (void **state)
 {
-  (void) state;
+  (void)state;
   assert_path ("a", "/base/x/a");
   assert_path ("./a//b/", "/base/x/a/b");
   assert_path ("../a", "/base/x/../a");
@@ -193,7 +192,7 @@ test_set_fills_the_table (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void) state;
+  (void)state;
   assert_int_equal (option_set_build (&set, rows, pairs, 2, &owner, &err),
                     TALLY_OK);
   assert_int_equal (set.count, 5);
@@ -215,15 +214,18 @@ test_set_messages (void **state)
   struct option_pair pair = { "paht", "a", "x.ini:5", OPTION_FILE };
   struct option_pair two[2];
 
-  (void) state;
-  fails (&pair, 1, "x.ini:5: unknown key \"paht\" in [store notes]; did you "
-                   "mean \"path\"?");
+  (void)state;
+  fails (&pair, 1,
+         "x.ini:5: unknown key \"paht\" in [store notes]; did you "
+         "mean \"path\"?");
   pair.key = "drivr";
-  fails (&pair, 1, "x.ini:5: unknown key \"drivr\" in [store notes]; did you "
-                   "mean \"driver\"?");
+  fails (&pair, 1,
+         "x.ini:5: unknown key \"drivr\" in [store notes]; did you "
+         "mean \"driver\"?");
   pair.key = "xyzzy";
-  fails (&pair, 1, "x.ini:5: unknown key \"xyzzy\" in [store notes]; there "
-                   "are: path, token, timeout, limit, pin, driver");
+  fails (&pair, 1,
+         "x.ini:5: unknown key \"xyzzy\" in [store notes]; there "
+         "are: path, token, timeout, limit, pin, driver");
   pair.value = "";
   pair.key = "path";
   fails (&pair, 1, "x.ini:5: path: is empty; expected a path");
@@ -236,8 +238,9 @@ test_set_messages (void **state)
   fails (two, 2, "[store notes]: \"path\" is given already, as \"path\"");
   two[1].key = "timeout";
   two[1].where = "x.ini:6";
-  fails (two, 2, "x.ini:6: timeout: \"a\" is not a duration (250ms, 30s, 5m, "
-                 "2h, 90d)");
+  fails (two, 2,
+         "x.ini:6: timeout: \"a\" is not a duration (250ms, 30s, 5m, "
+         "2h, 90d)");
 }
 
 static void
@@ -253,7 +256,7 @@ test_higher_level_wins (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void) state;
+  (void)state;
   assert_int_equal (option_set_build (&set, rows, pairs, 4, &owner, &err),
                     TALLY_OK);
   assert_string_equal (set.values[0].text, "/base/env");
@@ -272,7 +275,7 @@ test_single_value (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void) state;
+  (void)state;
   assert_int_equal (option_set_single (&set, rows, "b.db", &here, &err),
                     TALLY_OK);
   assert_string_equal (set.values[0].text, "/here/b.db");
@@ -284,8 +287,7 @@ test_single_value (void **state)
                     TALLY_CONFIG);
   assert_string_equal (err.text,
                        "driver sqlite: takes no value, \"x\" is given");
-  assert_int_equal (option_set_single (&set, NULL, "", &here, &err),
-                    TALLY_OK);
+  assert_int_equal (option_set_single (&set, NULL, "", &here, &err), TALLY_OK);
   assert_int_equal (set.count, 0);
   option_set_free (&set);
 }
@@ -309,9 +311,9 @@ write_file (const char *name, const void *data, size_t size)
 static int
 load (struct option_set *set, struct tally_error *err)
 {
-  const struct option_pair pairs[]
-      = { { "path", "a", "x.ini:5", OPTION_FILE },
-          { "token_file", "secret", "x.ini:6", OPTION_FILE } };
+  const struct option_pair pairs[] = { { "path", "a", "x.ini:5", OPTION_FILE },
+                                       { "token_file", "secret", "x.ini:6",
+                                         OPTION_FILE } };
   struct option_owner here = owner;
 
   here.base_dir = folder;
@@ -341,15 +343,14 @@ test_secret_from_a_file (void **state)
   struct option_set set;
   size_t i;
 
-  (void) state;
-  for (i = 0; i < 3; i++)
-    {
-      write_file ("secret", texts[i], strlen (texts[i]));
-      assert_int_equal (load (&set, &err), TALLY_OK);
-      assert_string_equal (set.values[1].text, "s3cret");
-      assert_true (set.given[1]);
-      option_set_free (&set);
-    }
+  (void)state;
+  for (i = 0; i < 3; i++) {
+    write_file ("secret", texts[i], strlen (texts[i]));
+    assert_int_equal (load (&set, &err), TALLY_OK);
+    assert_string_equal (set.values[1].text, "s3cret");
+    assert_true (set.given[1]);
+    option_set_free (&set);
+  }
 }
 
 static void
@@ -359,7 +360,7 @@ test_secret_file_sizes (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void) state;
+  (void)state;
   assert_non_null (data);
   memset (data, 'x', OPTION_SECRET_FILE_MAX + 1);
   write_file ("secret", data, OPTION_SECRET_FILE_MAX);
@@ -376,7 +377,7 @@ test_secret_file_errors (void **state)
 {
   char path[64];
 
-  (void) state;
+  (void)state;
   secret_fails ("", 0, true, "is empty");
   secret_fails ("\n", 1, true, "is empty");
   secret_fails ("a\nb\n", 4, true, "is not one line of text");
@@ -390,11 +391,11 @@ test_secret_file_errors (void **state)
 static void
 test_secrets_are_not_shown (void **state)
 {
-  const struct option_pair pairs[]
-      = { { "path", "a", "x.ini:5", OPTION_FILE },
-          { "pin", "hunter2", "x.ini:6", OPTION_FILE } };
+  const struct option_pair pairs[] = { { "path", "a", "x.ini:5", OPTION_FILE },
+                                       { "pin", "hunter2", "x.ini:6",
+                                         OPTION_FILE } };
 
-  (void) state;
+  (void)state;
   fails (pairs, 2, "x.ini:6: pin: the value is not a whole number");
   assert_string_equal (option_show (&rows[1], "hunter2"), "(secret)");
   assert_string_equal (option_show (&rows[0], "/a"), "/a");
@@ -404,30 +405,30 @@ test_secrets_are_not_shown (void **state)
 static void
 test_only_secrets_come_from_files (void **state)
 {
-  const struct option_pair limit
-      = { "limit_file", "a", "x.ini:5", OPTION_FILE };
-  const struct option_pair both[]
-      = { { "token", "a", "x.ini:5", OPTION_FILE },
-          { "token_file", "a", "x.ini:6", OPTION_FILE } };
+  const struct option_pair limit = { "limit_file", "a", "x.ini:5",
+                                     OPTION_FILE };
+  const struct option_pair both[] = { { "token", "a", "x.ini:5", OPTION_FILE },
+                                      { "token_file", "a", "x.ini:6",
+                                        OPTION_FILE } };
 
-  (void) state;
-  fails (&limit, 1, "x.ini:5: unknown key \"limit_file\" in [store notes]; "
-                    "there are: path, token, timeout, limit, pin, driver");
-  fails (both, 2,
-         "x.ini:6: \"token_file\" is given already, as \"token\"");
+  (void)state;
+  fails (&limit, 1,
+         "x.ini:5: unknown key \"limit_file\" in [store notes]; "
+         "there are: path, token, timeout, limit, pin, driver");
+  fails (both, 2, "x.ini:6: \"token_file\" is given already, as \"token\"");
 }
 
 static int
 make_folder (void **state)
 {
-  (void) state;
+  (void)state;
   return mkdtemp (folder) ? 0 : -1;
 }
 
 static int
 remove_folder (void **state)
 {
-  (void) state;
+  (void)state;
   return rmdir (folder);
 }
 

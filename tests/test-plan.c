@@ -18,15 +18,13 @@ static void
 add (struct doclist *list, const char *id, unsigned char rev, uint64_t seq,
      uint32_t flags)
 {
-  struct tally_doc doc
-      = { .id = slice_text (id), .seq = seq, .flags = flags };
+  struct tally_doc doc = { .id = slice_text (id), .seq = seq, .flags = flags };
 
   memset (doc.rev, rev, sizeof doc.rev);
   assert_non_null (doclist_add (list, &doc));
 }
 
-struct sides
-{
+struct sides {
   struct doclist remote, local, changed;
 };
 
@@ -73,7 +71,7 @@ test_each_action (void **state)
   static const struct plan_rules later = { 10, false };
   static const struct plan_rules passive = { 10, true };
 
-  (void) state;
+  (void)state;
   assert_one (1, 0, 0, &first, PLAN_PULL);
   assert_one (1, 1, 5, &first, PLAN_EQUAL);
   assert_one (1, 2, 5, &first, PLAN_MERGE);
@@ -98,7 +96,7 @@ test_a_pushed_tombstone_says_so (void **state)
   struct plan_rules rules = { 0, false };
   struct plan plan = PLAN_INIT;
 
-  (void) state;
+  (void)state;
   add (&sides.changed, "a", 1, 1, TALLY_DOC_DELETED);
   add (&sides.changed, "b", 1, 2, 0);
   assert_true (plan_compile (&plan, &sides.remote, &sides.local,
@@ -117,7 +115,7 @@ test_nothing_to_do (void **state)
   struct plan_rules rules = { 0, false };
   struct plan plan = PLAN_INIT;
 
-  (void) state;
+  (void)state;
   assert_true (plan_compile (&plan, &sides.remote, &sides.local,
                              &sides.changed, &rules));
   assert_int_equal (plan.count, 0);
@@ -128,8 +126,7 @@ test_nothing_to_do (void **state)
 
 #define DOCS 60
 
-struct random_doc
-{
+struct random_doc {
   char id[4];
   unsigned char theirs, ours; /* revs; 0: not there, or unchanged there */
   uint64_t seq;
@@ -152,21 +149,20 @@ static void
 fill (struct rng *rng, struct random_doc docs[DOCS], struct sides *sides,
       const struct plan_rules *rules)
 {
-  for (unsigned i = 0; i < DOCS; i++)
-    {
-      struct random_doc *doc = &docs[i];
+  for (unsigned i = 0; i < DOCS; i++) {
+    struct random_doc *doc = &docs[i];
 
-      snprintf (doc->id, sizeof doc->id, "%u", i);
-      doc->theirs = (unsigned char) rng_below (rng, 4);
-      doc->ours = (unsigned char) rng_below (rng, 4);
-      doc->seq = 1 + i;
-      if (doc->theirs)
-        add (&sides->remote, doc->id, doc->theirs, 100 + i, 0);
-      if (doc->theirs && doc->ours)
-        add (&sides->local, doc->id, doc->ours, doc->seq, 0);
-      if (doc->ours && doc->seq > rules->local_cursor)
-        add (&sides->changed, doc->id, doc->ours, doc->seq, 0);
-    }
+    snprintf (doc->id, sizeof doc->id, "%u", i);
+    doc->theirs = (unsigned char)rng_below (rng, 4);
+    doc->ours = (unsigned char)rng_below (rng, 4);
+    doc->seq = 1 + i;
+    if (doc->theirs)
+      add (&sides->remote, doc->id, doc->theirs, 100 + i, 0);
+    if (doc->theirs && doc->ours)
+      add (&sides->local, doc->id, doc->ours, doc->seq, 0);
+    if (doc->ours && doc->seq > rules->local_cursor)
+      add (&sides->changed, doc->id, doc->ours, doc->seq, 0);
+  }
 }
 
 /* Every document that changed anywhere is in the plan once. */
@@ -177,25 +173,23 @@ check_plan (const struct plan *plan, const struct random_doc docs[DOCS],
   unsigned times[DOCS] = { 0 };
   size_t counts[4] = { 0 };
 
-  for (size_t i = 0; i < plan->count; i++)
-    {
-      char text[4] = "";
-      unsigned at;
+  for (size_t i = 0; i < plan->count; i++) {
+    char text[4] = "";
+    unsigned at;
 
-      memcpy (text, plan->items[i].id.data, plan->items[i].id.size);
-      at = (unsigned) strtoul (text, NULL, 10);
-      times[at]++;
-      assert_int_equal (plan->items[i].action,
-                        expected_action (&docs[at], rules));
-      counts[plan->items[i].action]++;
-    }
+    memcpy (text, plan->items[i].id.data, plan->items[i].id.size);
+    at = (unsigned)strtoul (text, NULL, 10);
+    times[at]++;
+    assert_int_equal (plan->items[i].action,
+                      expected_action (&docs[at], rules));
+    counts[plan->items[i].action]++;
+  }
   for (unsigned i = 0; i < DOCS; i++)
-    assert_int_equal (times[i], docs[i].theirs
-                                    || (docs[i].ours
-                                        && docs[i].seq
-                                               > rules->local_cursor));
+    assert_int_equal (
+        times[i],
+        docs[i].theirs || (docs[i].ours && docs[i].seq > rules->local_cursor));
   for (int action = 0; action < 4; action++)
-    assert_int_equal (plan_count (plan, (enum plan_action) action),
+    assert_int_equal (plan_count (plan, (enum plan_action)action),
                       counts[action]);
 }
 
@@ -205,21 +199,20 @@ test_any_headers (void **state)
   struct rng rng = rng_start ("plan");
   struct plan plan = PLAN_INIT;
 
-  (void) state;
+  (void)state;
   /* The plan is used again, as an engine does for each window. */
-  for (unsigned run = 0; run < 2000; run++)
-    {
-      struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
-      struct plan_rules rules
-          = { rng_below (&rng, DOCS + 1), rng_one_in (&rng, 4) };
-      struct random_doc docs[DOCS];
+  for (unsigned run = 0; run < 2000; run++) {
+    struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
+    struct plan_rules rules = { rng_below (&rng, DOCS + 1),
+                                rng_one_in (&rng, 4) };
+    struct random_doc docs[DOCS];
 
-      fill (&rng, docs, &sides, &rules);
-      assert_true (plan_compile (&plan, &sides.remote, &sides.local,
-                                 &sides.changed, &rules));
-      check_plan (&plan, docs, &rules);
-      sides_free (&sides);
-    }
+    fill (&rng, docs, &sides, &rules);
+    assert_true (plan_compile (&plan, &sides.remote, &sides.local,
+                               &sides.changed, &rules));
+    check_plan (&plan, docs, &rules);
+    sides_free (&sides);
+  }
   plan_free (&plan);
 }
 

@@ -19,8 +19,7 @@
 static void
 test_refused (void **state)
 {
-  static const struct
-  {
+  static const struct {
     const char *text;
     const char *why; /* must be in the message */
   } rows[] = {
@@ -41,19 +40,17 @@ test_refused (void **state)
       "unknown operator" },
   };
 
-  (void) state;
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      struct tally_error err = { 0, "" };
-      struct query *query;
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct tally_error err = { 0, "" };
+    struct query *query;
 
-      assert_int_equal (query_parse (&query, rows[i].text, &err),
-                        TALLY_INVALID);
-      assert_null (query);
-      assert_int_equal (err.status, TALLY_INVALID);
-      if (!strstr (err.text, rows[i].why))
-        fail_msg ("%s: %s", rows[i].text, err.text);
-    }
+    assert_int_equal (query_parse (&query, rows[i].text, &err), TALLY_INVALID);
+    assert_null (query);
+    assert_int_equal (err.status, TALLY_INVALID);
+    if (!strstr (err.text, rows[i].why))
+      fail_msg ("%s: %s", rows[i].text, err.text);
+  }
 }
 
 /* ---- matching ----------------------------------------------------------- */
@@ -75,11 +72,10 @@ match (const char *text, const char *document)
 static void
 test_matching (void **state)
 {
-  static const char document[]
-      = "{\"A\":1.50,\"_id\":\"x\",\"big\":9007199254740993,\"l\":[1,\"b\"],"
-        "\"n\":null,\"o\":{\"k\":1},\"s\":\"b\\\"\",\"t\":true}";
-  static const struct
-  {
+  static const char document[] =
+      "{\"A\":1.50,\"_id\":\"x\",\"big\":9007199254740993,\"l\":[1,\"b\"],"
+      "\"n\":null,\"o\":{\"k\":1},\"s\":\"b\\\"\",\"t\":true}";
+  static const struct {
     const char *query;
     bool matches;
   } rows[] = {
@@ -124,7 +120,7 @@ test_matching (void **state)
     { "{\"a\":1.5}", false }, /* names are exact */
   };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (match (rows[i].query, document) != rows[i].matches)
       fail_msg ("%s: not %d", rows[i].query, rows[i].matches);
@@ -134,7 +130,7 @@ test_matching (void **state)
 static void
 test_no_query_matches_all (void **state)
 {
-  (void) state;
+  (void)state;
   assert_true (match (NULL, "{\"_id\":\"x\"}"));
 }
 
@@ -143,7 +139,7 @@ test_escaped_names (void **state)
 {
   static const char document[] = "{\"\\u0001\":1,\"_id\":\"x\",\"q\\\"\":2}";
 
-  (void) state;
+  (void)state;
   assert_true (match ("{\"q\\u0022\":2}", document));
   assert_true (match ("{\"\\u0001\":{\"$lt\":2}}", document));
   assert_false (match ("{\"q\":2}", document));
@@ -196,23 +192,21 @@ test_value_order (void **state)
 {
   size_t n = sizeof ladder / sizeof *ladder;
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++)
       for (size_t k = 0; k < 3; k++)
-        for (size_t l = 0; l < 3; l++)
-          {
-            const char *x = ladder[i][k], *y = ladder[j][l];
-            int order = (i > j) - (i < j);
+        for (size_t l = 0; l < 3; l++) {
+          const char *x = ladder[i][k], *y = ladder[j][l];
+          int order = (i > j) - (i < j);
 
-            /* Only the first may be missing. */
-            if ((!x && (i || k)) || (!y && (j || l)))
-              continue;
-            if (sign (query_value_cmp (slice_text (x), slice_text (y)))
-                != order)
-              fail_msg ("%s and %s: not %d", x ? x : "missing",
-                        y ? y : "missing", order);
-          }
+          /* Only the first may be missing. */
+          if ((!x && (i || k)) || (!y && (j || l)))
+            continue;
+          if (sign (query_value_cmp (slice_text (x), slice_text (y))) != order)
+            fail_msg ("%s and %s: not %d", x ? x : "missing",
+                      y ? y : "missing", order);
+        }
 }
 
 /* ---- fields ------------------------------------------------------------- */
@@ -229,33 +223,32 @@ parse_fields (struct field_list *out, const char *text, bool signs)
 static void
 test_field_lists (void **state)
 {
-  static const char *const bad[]
-      = { "", ",", "a,", ",a", "a,,b", "-", "a,-", "\xff" };
+  static const char *const bad[] = { "",     ",", "a,",  ",a",
+                                     "a,,b", "-", "a,-", "\xff" };
   struct field_list list;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   parse_fields (&list, NULL, true);
   assert_int_equal (list.count, 0);
   parse_fields (&list, "a,-b,q\"", true);
   assert_int_equal (list.count, 3);
   assert_false (list.fields[0].descending);
   assert_true (list.fields[1].descending);
-  assert_true (slice_equal (buf_slice (&list.fields[1].key),
-                            slice_text ("b")));
-  assert_true (slice_equal (buf_slice (&list.fields[2].key),
-                            slice_text ("q\\\"")));
+  assert_true (
+      slice_equal (buf_slice (&list.fields[1].key), slice_text ("b")));
+  assert_true (
+      slice_equal (buf_slice (&list.fields[2].key), slice_text ("q\\\"")));
   field_list_free (&list);
   parse_fields (&list, "-b", false);
-  assert_true (slice_equal (buf_slice (&list.fields[0].key),
-                            slice_text ("-b")));
+  assert_true (
+      slice_equal (buf_slice (&list.fields[0].key), slice_text ("-b")));
   field_list_free (&list);
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    {
-      assert_int_equal (field_list_parse (&list, bad[i], true, &err),
-                        TALLY_INVALID);
-      field_list_free (&list);
-    }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal (field_list_parse (&list, bad[i], true, &err),
+                      TALLY_INVALID);
+    field_list_free (&list);
+  }
 }
 
 static void
@@ -278,7 +271,7 @@ test_sorting (void **state)
   static const char two[] = "{\"_id\":\"2\",\"a\":1,\"b\":10}";
   static const char three[] = "{\"_id\":\"3\",\"b\":10}";
 
-  (void) state;
+  (void)state;
   assert_order ("a", one, two, 0);
   assert_order ("a,b", one, two, -1);
   assert_order ("a,-b", one, two, 1);
@@ -289,8 +282,7 @@ test_sorting (void **state)
 }
 
 static void
-assert_project (const char *fields, const char *document,
-                const char *expected)
+assert_project (const char *fields, const char *document, const char *expected)
 {
   struct field_list list;
   struct buf out = BUF_INIT;
@@ -305,13 +297,12 @@ assert_project (const char *fields, const char *document,
 static void
 test_projecting (void **state)
 {
-  static const char document[]
-      = "{\"A\":[1],\"_id\":\"x\",\"a\":1.50,\"q\\\"\":{}}";
+  static const char document[] =
+      "{\"A\":[1],\"_id\":\"x\",\"a\":1.50,\"q\\\"\":{}}";
 
-  (void) state;
+  (void)state;
   assert_project ("a", document, "{\"_id\":\"x\",\"a\":1.50}");
-  assert_project ("q\",A", document,
-                  "{\"A\":[1],\"_id\":\"x\",\"q\\\"\":{}}");
+  assert_project ("q\",A", document, "{\"A\":[1],\"_id\":\"x\",\"q\\\"\":{}}");
   assert_project ("_id", document, "{\"_id\":\"x\"}");
   assert_project ("gone", document, "{\"_id\":\"x\"}");
 }
@@ -322,30 +313,29 @@ test_projecting (void **state)
 static void
 test_mutated (void **state)
 {
-  static const char valid[]
-      = "{\"a\":{\"$gt\":1,\"$lte\":[true,null]},\"b\\u0022\":\"c\"}";
+  static const char valid[] =
+      "{\"a\":{\"$gt\":1,\"$lte\":[true,null]},\"b\\u0022\":\"c\"}";
   static const char document[] = "{\"_id\":\"x\",\"a\":2,\"b\\\"\":\"c\"}";
   struct rng rng = rng_start ("mutated");
   unsigned taken = 0;
 
-  (void) state;
-  for (unsigned i = 0; i < 100000; i++)
-    {
-      char text[sizeof valid];
-      struct tally_error err;
-      struct query *query;
+  (void)state;
+  for (unsigned i = 0; i < 100000; i++) {
+    char text[sizeof valid];
+    struct tally_error err;
+    struct query *query;
 
-      memcpy (text, valid, sizeof text);
-      for (unsigned n = 1 + rng_below (&rng, 3); n > 0; n--)
-        text[rng_below (&rng, sizeof text - 1)]
-            = rng_one_in (&rng, 2) ? valid[rng_below (&rng, sizeof valid)]
-                                   : (char) rng_next (&rng);
-      if (query_parse (&query, text, &err) != TALLY_OK)
-        continue;
-      taken++;
-      query_match (query, slice_text (document));
-      query_free (query);
-    }
+    memcpy (text, valid, sizeof text);
+    for (unsigned n = 1 + rng_below (&rng, 3); n > 0; n--)
+      text[rng_below (&rng, sizeof text - 1)] =
+          rng_one_in (&rng, 2) ? valid[rng_below (&rng, sizeof valid)]
+                               : (char)rng_next (&rng);
+    if (query_parse (&query, text, &err) != TALLY_OK)
+      continue;
+    taken++;
+    query_match (query, slice_text (document));
+    query_free (query);
+  }
   assert_int_not_equal (taken, 0);
 }
 

@@ -22,66 +22,66 @@
 #include "../core/registry.h"
 
 /* One driver for all tests; -D changes what is wrong with it. */
-static const char driver_source[]
-    = "#include <tally/driver.h>\n"
-      "#ifndef NAME\n"
-      "#define NAME \"good\"\n"
-      "#endif\n"
-      "#ifndef ABI\n"
-      "#define ABI TALLY_DRIVER_ABI\n"
-      "#endif\n"
-      "#ifndef SIZE\n"
-      "#define SIZE sizeof (struct tally_store)\n"
-      "#endif\n"
-      "#ifndef ENTRY\n"
-      "#define ENTRY tally_driver_1\n"
-      "#endif\n"
-      "#ifndef ROW\n"
-      "#define ROW { \"path\", TALLY_OPTION_PATH, 1, 0, \"the file\", 0 }\n"
-      "#endif\n"
-      "#ifndef SLOTS\n"
-      "#define SLOTS .open = o, .close = c, .get = g, .put = p, .changes = s\n"
-      "#endif\n"
-      "#ifndef TABLES\n"
-      "#define TABLES .store = &store\n"
-      "#endif\n"
-      "#ifdef MISSING\n"
-      "int missing (void);\n"
-      "#define USE missing ()\n"
-      "#else\n"
-      "#define USE 0\n"
-      "#endif\n"
-      "static int o (void **h, const struct tally_host *t,\n"
-      "  const struct tally_value *v, unsigned f, struct tally_error *e)\n"
-      "{ (void) h; (void) t; (void) v; (void) f; (void) e; return USE; }\n"
-      "static void c (void *h) { (void) h; }\n"
-      "#ifndef TRANSPORT\n"
-      "static int g (void *h, const char *n, const struct tally_slice *i,\n"
-      "  size_t m, unsigned f, tally_emit_doc *d, void *x,\n"
-      "  struct tally_error *e)\n"
-      "{ (void) h; (void) n; (void) i; (void) m; (void) f; (void) d;\n"
-      "  (void) x; (void) e; return 0; }\n"
-      "static int p (void *h, const struct tally_entry *n, size_t m,\n"
-      "  unsigned f, struct tally_outcome *t, struct tally_error *e)\n"
-      "{ (void) h; (void) n; (void) m; (void) f; (void) t; (void) e;\n"
-      "  return 0; }\n"
-      "static int s (void *h, const char *n, uint64_t i, tally_emit_doc *d,\n"
-      "  void *x, uint64_t *u, struct tally_error *e)\n"
-      "{ (void) h; (void) n; (void) i; (void) d; (void) x; (void) u;\n"
-      "  (void) e; return 0; }\n"
-      "static const struct tally_store store = { .size = SIZE, SLOTS };\n"
-      "#else\n"
-      "static const struct tally_transport transport\n"
-      "  = { TALLY_TRANSPORT_INIT, SLOTS };\n"
-      "#endif\n"
-      "static const struct tally_option options[]\n"
-      "  = { ROW, { 0, 0, 0, 0, 0, 0 } };\n"
-      "static const struct tally_driver driver = {\n"
-      "  .abi = ABI, .size = sizeof (struct tally_driver), .name = NAME,\n"
-      "  .version = \"1.2\", .summary = \"for tests\", .options = options,\n"
-      "  TABLES };\n"
-      "TALLY_EXPORT const struct tally_driver *ENTRY (void);\n"
-      "const struct tally_driver *ENTRY (void) { return &driver; }\n";
+static const char driver_source[] =
+    "#include <tally/driver.h>\n"
+    "#ifndef NAME\n"
+    "#define NAME \"good\"\n"
+    "#endif\n"
+    "#ifndef ABI\n"
+    "#define ABI TALLY_DRIVER_ABI\n"
+    "#endif\n"
+    "#ifndef SIZE\n"
+    "#define SIZE sizeof (struct tally_store)\n"
+    "#endif\n"
+    "#ifndef ENTRY\n"
+    "#define ENTRY tally_driver_1\n"
+    "#endif\n"
+    "#ifndef ROW\n"
+    "#define ROW { \"path\", TALLY_OPTION_PATH, 1, 0, \"the file\", 0 }\n"
+    "#endif\n"
+    "#ifndef SLOTS\n"
+    "#define SLOTS .open = o, .close = c, .get = g, .put = p, .changes = s\n"
+    "#endif\n"
+    "#ifndef TABLES\n"
+    "#define TABLES .store = &store\n"
+    "#endif\n"
+    "#ifdef MISSING\n"
+    "int missing (void);\n"
+    "#define USE missing ()\n"
+    "#else\n"
+    "#define USE 0\n"
+    "#endif\n"
+    "static int o (void **h, const struct tally_host *t,\n"
+    "  const struct tally_value *v, unsigned f, struct tally_error *e)\n"
+    "{ (void) h; (void) t; (void) v; (void) f; (void) e; return USE; }\n"
+    "static void c (void *h) { (void) h; }\n"
+    "#ifndef TRANSPORT\n"
+    "static int g (void *h, const char *n, const struct tally_slice *i,\n"
+    "  size_t m, unsigned f, tally_emit_doc *d, void *x,\n"
+    "  struct tally_error *e)\n"
+    "{ (void) h; (void) n; (void) i; (void) m; (void) f; (void) d;\n"
+    "  (void) x; (void) e; return 0; }\n"
+    "static int p (void *h, const struct tally_entry *n, size_t m,\n"
+    "  unsigned f, struct tally_outcome *t, struct tally_error *e)\n"
+    "{ (void) h; (void) n; (void) m; (void) f; (void) t; (void) e;\n"
+    "  return 0; }\n"
+    "static int s (void *h, const char *n, uint64_t i, tally_emit_doc *d,\n"
+    "  void *x, uint64_t *u, struct tally_error *e)\n"
+    "{ (void) h; (void) n; (void) i; (void) d; (void) x; (void) u;\n"
+    "  (void) e; return 0; }\n"
+    "static const struct tally_store store = { .size = SIZE, SLOTS };\n"
+    "#else\n"
+    "static const struct tally_transport transport\n"
+    "  = { TALLY_TRANSPORT_INIT, SLOTS };\n"
+    "#endif\n"
+    "static const struct tally_option options[]\n"
+    "  = { ROW, { 0, 0, 0, 0, 0, 0 } };\n"
+    "static const struct tally_driver driver = {\n"
+    "  .abi = ABI, .size = sizeof (struct tally_driver), .name = NAME,\n"
+    "  .version = \"1.2\", .summary = \"for tests\", .options = options,\n"
+    "  TABLES };\n"
+    "TALLY_EXPORT const struct tally_driver *ENTRY (void);\n"
+    "const struct tally_driver *ENTRY (void) { return &driver; }\n";
 
 static char folder[] = "/tmp/tally-registry-XXXXXX";
 static char source[2 * PATH_MAX];
@@ -187,15 +187,14 @@ defect (const char *flags, const char *why)
 }
 
 static void
-find_fails (struct registry *registry, enum driver_kind kind,
-            const char *name, const char *where, const char *message)
+find_fails (struct registry *registry, enum driver_kind kind, const char *name,
+            const char *where, const char *message)
 {
   struct tally_error err = { TALLY_OK, "" };
   struct driver *driver;
 
-  assert_int_equal (
-      registry_find (registry, kind, name, where, &driver, &err),
-      TALLY_CONFIG);
+  assert_int_equal (registry_find (registry, kind, name, where, &driver, &err),
+                    TALLY_CONFIG);
   assert_string_equal (err.text, message);
 }
 
@@ -208,7 +207,7 @@ test_found_by_path (void **state)
   struct driver *driver = NULL, *again = NULL;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   compile ("any.so", NULL, "");
   assert_int_equal (registry_find (registry, DRIVER_STORE, path_of ("any.so"),
                                    "x.ini:1", &driver, &err),
@@ -236,18 +235,18 @@ test_found_by_name (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void) state;
-  assert_int_equal (registry_find (registry, DRIVER_STORE, "good", NULL,
-                                   &driver, &err),
-                    TALLY_OK);
+  (void)state;
+  assert_int_equal (
+      registry_find (registry, DRIVER_STORE, "good", NULL, &driver, &err),
+      TALLY_OK);
   assert_string_equal (driver->path, path_of ("drivers/store-good.so"));
-  assert_int_equal (registry_find (registry, DRIVER_TRANSPORT, "good", NULL,
-                                   &driver, &err),
-                    TALLY_OK);
+  assert_int_equal (
+      registry_find (registry, DRIVER_TRANSPORT, "good", NULL, &driver, &err),
+      TALLY_OK);
   assert_string_equal (driver->path, path_of ("drivers/transport-good.so"));
-  assert_int_equal (registry_find (registry, DRIVER_ANY, "plain", NULL,
-                                   &driver, &err),
-                    TALLY_OK);
+  assert_int_equal (
+      registry_find (registry, DRIVER_ANY, "plain", NULL, &driver, &err),
+      TALLY_OK);
   assert_string_equal (driver->path, path_of ("drivers/plain.so"));
   registry_free (registry);
 }
@@ -257,7 +256,7 @@ test_unknown_names (void **state)
 {
   struct registry *registry = new_registry ("drivers");
 
-  (void) state;
+  (void)state;
   find_fails (registry, DRIVER_STORE, "plian", "x.ini:5",
               "x.ini:5: unknown driver \"plian\"; did you mean \"plain\"?");
   find_fails (registry, DRIVER_STORE, "PLAIN", NULL,
@@ -278,7 +277,7 @@ test_names_must_agree (void **state)
   struct registry *registry = new_registry ("drivers");
   char message[256];
 
-  (void) state;
+  (void)state;
   snprintf (message, sizeof message,
             "%s: the driver in it is named \"good\", not \"wrong\"",
             path_of ("drivers/store-wrong.so"));
@@ -294,7 +293,7 @@ test_tables_of_other_sizes (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   compile ("older.so", NULL,
            "'-DSIZE=offsetof (struct tally_store, note_get)' "
            "'-DSLOTS=.open=o,.close=c,.get=g,.put=p,.changes=s,"
@@ -320,7 +319,7 @@ test_one_lock_in_the_process (void **state)
   struct driver *x, *y;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   assert_int_equal (registry_find (a, DRIVER_STORE, "good", NULL, &x, &err),
                     TALLY_OK);
   assert_int_equal (registry_find (b, DRIVER_STORE, "good", NULL, &y, &err),
@@ -337,7 +336,7 @@ static void
 test_files_that_are_none (void **state)
 {
   struct registry *registry = new_registry ("drivers");
-  (void) state;
+  (void)state;
   find_fails (registry, DRIVER_ANY, "./x.so", "x.ini:5",
               "./x.so: a driver's path must be absolute");
   registry_free (registry);
@@ -363,19 +362,18 @@ test_truncated_files (void **state)
   struct stat st;
   off_t size;
 
-  (void) state;
+  (void)state;
   compile ("whole.so", NULL, "");
   assert_int_equal (stat (path_of ("whole.so"), &st), 0);
-  for (size = st.st_size - 1; size > 0; size -= 97)
-    {
-      assert_int_equal (truncate (path_of ("whole.so"), size), 0);
-      assert_int_equal (registry_find (registry, DRIVER_ANY,
-                                       path_of ("whole.so"), NULL, &driver,
-                                       &err),
-                        TALLY_CONFIG);
-      if (size > 4096)
-        assert_non_null (strstr (err.text, ": a part of the file is missing"));
-    }
+  for (size = st.st_size - 1; size > 0; size -= 97) {
+    assert_int_equal (truncate (path_of ("whole.so"), size), 0);
+    assert_int_equal (registry_find (registry, DRIVER_ANY,
+                                     path_of ("whole.so"), NULL, &driver,
+                                     &err),
+                      TALLY_CONFIG);
+    if (size > 4096)
+      assert_non_null (strstr (err.text, ": a part of the file is missing"));
+  }
   registry_free (registry);
 }
 
@@ -386,7 +384,7 @@ test_linker_errors (void **state)
   struct tally_error err;
   struct driver *driver;
 
-  (void) state;
+  (void)state;
   compile ("undefined.so", NULL, "-DMISSING -Wl,-z,lazy");
   file_fails ("undefined.so", "undefined symbol: missing");
 
@@ -403,7 +401,7 @@ test_linker_errors (void **state)
 static void
 test_no_entry (void **state)
 {
-  (void) state;
+  (void)state;
   defect ("-DENTRY=something_else",
           "no tally_driver_1 in it: not a tally driver");
   defect ("-DENTRY=tally_driver_2",
@@ -417,11 +415,10 @@ test_no_entry (void **state)
 static void
 test_heads (void **state)
 {
-  (void) state;
+  (void)state;
   defect ("'-DNAME=\"Bad Name\"'",
           "the driver's name \"Bad Name\" is not like [a-z][a-z0-9-]*");
-  defect ("-DNAME=0",
-          "the driver's name \"\" is not like [a-z][a-z0-9-]*");
+  defect ("-DNAME=0", "the driver's name \"\" is not like [a-z][a-z0-9-]*");
   defect ("-DTABLES=.store=0", "neither a store nor a transport");
   defect ("-DSIZE=0",
           "the store's table has no size; begin it with TALLY_STORE_INIT");
@@ -430,7 +427,7 @@ test_heads (void **state)
 static void
 test_store_slots (void **state)
 {
-  (void) state;
+  (void)state;
   defect ("-DSLOTS=.open=o,.close=c,.get=g,.put=p",
           "the store has no changes");
   defect ("-DSLOTS=.close=c,.get=g,.put=p,.changes=s",
@@ -450,7 +447,7 @@ test_store_slots (void **state)
 static void
 test_transport_slots (void **state)
 {
-  (void) state;
+  (void)state;
   defect (TRANSPORT "'-DSLOTS=.open=o'", "the transport has no close");
   defect (TRANSPORT_SLOTS "'", "the transport has no exchange, no serve, and "
                                "no list, read, create, remove");
@@ -468,7 +465,7 @@ test_transport_slots (void **state)
 static void
 test_options (void **state)
 {
-  (void) state;
+  (void)state;
   defect ("'-DROW={\"Path\",0,0,0,0,0}'",
           "option \"Path\" is not named like [a-z][a-z0-9_]*");
   defect ("'-DROW={\"path\",77,0,0,0,0}'",
@@ -488,18 +485,18 @@ fake_open (void **handle, const struct tally_host *host,
            const struct tally_value *values, unsigned flags,
            struct tally_error *err)
 {
-  (void) handle;
-  (void) host;
-  (void) values;
-  (void) flags;
-  (void) err;
+  (void)handle;
+  (void)host;
+  (void)values;
+  (void)flags;
+  (void)err;
   return TALLY_FAILED;
 }
 
 static void
 fake_close (void *handle)
 {
-  (void) handle;
+  (void)handle;
 }
 
 static int
@@ -507,22 +504,24 @@ fake_exchange (void *handle, const struct tally_request *request,
                tally_emit_response *emit, void *ctx,
                struct tally_traffic *traffic, struct tally_error *err)
 {
-  (void) handle;
-  (void) request;
-  (void) emit;
-  (void) ctx;
-  (void) traffic;
-  (void) err;
+  (void)handle;
+  (void)request;
+  (void)emit;
+  (void)ctx;
+  (void)traffic;
+  (void)err;
   return TALLY_FAILED;
 }
 
-static const struct tally_transport fake_transport
-    = { TALLY_TRANSPORT_INIT, .open = fake_open, .close = fake_close,
-        .exchange = fake_exchange };
-static const struct tally_driver fake
-    = { TALLY_DRIVER_INIT, .name = "good", .transport = &fake_transport };
-static const struct tally_driver fake_again
-    = { TALLY_DRIVER_INIT, .name = "good", .transport = &fake_transport };
+static const struct tally_transport fake_transport = {
+  TALLY_TRANSPORT_INIT, .open = fake_open, .close = fake_close,
+  .exchange = fake_exchange
+};
+static const struct tally_driver fake = { TALLY_DRIVER_INIT, .name = "good",
+                                          .transport = &fake_transport };
+static const struct tally_driver fake_again = { TALLY_DRIVER_INIT,
+                                                .name = "good",
+                                                .transport = &fake_transport };
 
 static void
 test_static_drivers (void **state)
@@ -531,7 +530,7 @@ test_static_drivers (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_add (registry, &fake_again, &err), TALLY_CONFIG);
@@ -539,14 +538,14 @@ test_static_drivers (void **state)
                                  "registered already");
 
   /* Before the folders, but only as what it is. */
-  assert_int_equal (registry_find (registry, DRIVER_TRANSPORT, "good", NULL,
-                                   &driver, &err),
-                    TALLY_OK);
+  assert_int_equal (
+      registry_find (registry, DRIVER_TRANSPORT, "good", NULL, &driver, &err),
+      TALLY_OK);
   assert_null (driver->path);
   assert_string_equal (driver->version, "");
-  assert_int_equal (registry_find (registry, DRIVER_STORE, "good", NULL,
-                                   &driver, &err),
-                    TALLY_OK);
+  assert_int_equal (
+      registry_find (registry, DRIVER_STORE, "good", NULL, &driver, &err),
+      TALLY_OK);
   assert_non_null (driver->path);
   registry_free (registry);
 }
@@ -558,7 +557,7 @@ test_without_folders (void **state)
   struct registry *registry = registry_new (NULL, &err);
   const char *relative[] = { "lib", NULL };
 
-  (void) state;
+  (void)state;
   assert_non_null (registry);
   find_fails (registry, DRIVER_ANY, "good", NULL,
               "unknown driver \"good\"; there is none in this program");
@@ -573,8 +572,7 @@ test_without_folders (void **state)
                        "lib: a folder of drivers must be an absolute path");
 }
 
-struct listing
-{
+struct listing {
   char text[1024];
   int stop_after;
 };
@@ -588,8 +586,8 @@ list_one (void *ctx, const struct registry_item *item)
 
   assert_true (!item->driver != !item->error);
   if (item->error)
-    assert_int_equal (
-        strncmp (item->error, item->path, strlen (item->path)), 0);
+    assert_int_equal (strncmp (item->error, item->path, strlen (item->path)),
+                      0);
   snprintf (listing->text + size, sizeof listing->text - size, "%s %s %s\n",
             item->name, file, item->driver ? "ok" : "error");
   return --listing->stop_after == 0;
@@ -602,7 +600,7 @@ test_listing (void **state)
   struct listing listing = { "", -1 };
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_each (registry, list_one, &listing, &err),
                     TALLY_OK);
@@ -634,7 +632,7 @@ find_many (void *registry)
     failed += registry_find (registry, DRIVER_ANY, i % 2 ? "good" : "plain",
                              NULL, &driver, &err)
               != TALLY_OK;
-  return (void *) failed;
+  return (void *)failed;
 }
 
 static void
@@ -645,15 +643,14 @@ test_any_thread (void **state)
   void *failed;
   int i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < 4; i++)
-    assert_int_equal (
-        pthread_create (&threads[i], NULL, find_many, registry), 0);
-  for (i = 0; i < 4; i++)
-    {
-      assert_int_equal (pthread_join (threads[i], &failed), 0);
-      assert_null (failed);
-    }
+    assert_int_equal (pthread_create (&threads[i], NULL, find_many, registry),
+                      0);
+  for (i = 0; i < 4; i++) {
+    assert_int_equal (pthread_join (threads[i], &failed), 0);
+    assert_null (failed);
+  }
   registry_free (registry);
 }
 
@@ -662,7 +659,7 @@ test_any_thread (void **state)
 static int
 make_folder (void **state)
 {
-  (void) state;
+  (void)state;
   write_source ("driver.c", driver_source);
   if (mkdir (path_of ("drivers"), 0700) != 0)
     return -1;
@@ -684,7 +681,7 @@ remove_folder (void **state)
 {
   char command[64];
 
-  (void) state;
+  (void)state;
   snprintf (command, sizeof command, "rm -rf %s", folder);
   return system (command);
 }
@@ -730,12 +727,11 @@ main (void)
 
   if (!find_source () || !mkdtemp (folder))
     return 1;
-  if (!has_compiler ())
-    {
-      rmdir (folder);
-      printf ("no C compiler (%s): skipped\n", compiler ());
-      return 77;
-    }
+  if (!has_compiler ()) {
+    rmdir (folder);
+    printf ("no C compiler (%s): skipped\n", compiler ());
+    return 77;
+  }
   return cmocka_run_group_tests_name ("registry", tests, make_folder,
                                       remove_folder);
 }

@@ -24,14 +24,14 @@
 static int
 make (void **state)
 {
-  (void) state;
+  (void)state;
   return folder_make ();
 }
 
 static int
 remove_all (void **state)
 {
-  (void) state;
+  (void)state;
   folder_remove ();
   return 0;
 }
@@ -39,15 +39,15 @@ remove_all (void **state)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void) ctx;
-  (void) level;
-  (void) text;
+  (void)ctx;
+  (void)level;
+  (void)text;
 }
 
 static int
 host_cancelled (void *ctx)
 {
-  (void) ctx;
+  (void)ctx;
   return 0;
 }
 
@@ -55,14 +55,17 @@ host_cancelled (void *ctx)
 static struct replica *
 open_replica (const char *path)
 {
-  static const struct tally_host host
-      = { sizeof host, NULL, host_log, host_cancelled };
+  static const struct tally_host host = { sizeof host, NULL, host_log,
+                                          host_cancelled };
   struct tally_value values[] = { { path, 0 }, { NULL, 30000 } };
   struct driver driver = { .name = "sqlite",
                            .store = tally_driver_1 ()->store };
-  struct replica_setup setup = { .driver = &driver, .values = values,
-                                 .flags = TALLY_OPEN_CREATE, .name = path,
-                                 .path = path, .host = &host,
+  struct replica_setup setup = { .driver = &driver,
+                                 .values = values,
+                                 .flags = TALLY_OPEN_CREATE,
+                                 .name = path,
+                                 .path = path,
+                                 .host = &host,
                                  .max_skew_ms = 300000 };
   struct tally_error err;
   struct replica *replica;
@@ -94,7 +97,7 @@ test_two_handles (void **state)
   struct tally_error err;
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   replicas[0] = open_replica (path);
   replicas[1] = open_replica (path);
@@ -103,8 +106,7 @@ test_two_handles (void **state)
   assert_int_equal (replicas[0]->clock.client, replicas[1]->clock.client);
   for (size_t i = 0; i < 2 * STAMPS; i++)
     assert_int_equal (
-        replica_stamp (replicas[i / 3 % 2], NULL, &stamps[i], &err),
-        TALLY_OK);
+        replica_stamp (replicas[i / 3 % 2], NULL, &stamps[i], &err), TALLY_OK);
   assert_all_differ (stamps, 2 * STAMPS);
   replica_close (replicas[0]);
   replica_close (replicas[1]);
@@ -117,15 +119,14 @@ write_all (int fd, const void *data, size_t size)
 {
   const char *p = data;
 
-  while (size > 0)
-    {
-      ssize_t n = write (fd, p, size);
+  while (size > 0) {
+    ssize_t n = write (fd, p, size);
 
-      if (n <= 0)
-        return false;
-      p += n;
-      size -= (size_t) n;
-    }
+    if (n <= 0)
+      return false;
+    p += n;
+    size -= (size_t)n;
+  }
   return true;
 }
 
@@ -133,23 +134,21 @@ write_all (int fd, const void *data, size_t size)
 static int
 child (const char *path, int fd)
 {
-  for (unsigned round = 0; round < 4; round++)
-    {
-      struct replica *replica = open_replica (path);
+  for (unsigned round = 0; round < 4; round++) {
+    struct replica *replica = open_replica (path);
 
-      if (!replica)
+    if (!replica)
+      return 1;
+    for (unsigned i = 0; i < STAMPS / 4; i++) {
+      struct tally_error err;
+      struct stamp stamp;
+
+      if (replica_stamp (replica, NULL, &stamp, &err) != TALLY_OK
+          || !write_all (fd, &stamp, sizeof stamp))
         return 1;
-      for (unsigned i = 0; i < STAMPS / 4; i++)
-        {
-          struct tally_error err;
-          struct stamp stamp;
-
-          if (replica_stamp (replica, NULL, &stamp, &err) != TALLY_OK
-              || !write_all (fd, &stamp, sizeof stamp))
-            return 1;
-        }
-      replica_close (replica);
     }
+    replica_close (replica);
+  }
   return 0;
 }
 
@@ -162,34 +161,30 @@ test_processes (void **state)
   size_t size = 0;
   int fds[2];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (pipe (fds), 0);
-  for (int i = 0; i < PROCESSES; i++)
-    {
-      pids[i] = fork ();
-      assert_int_not_equal (pids[i], -1);
-      if (pids[i] == 0)
-        _exit (child (path, fds[1]));
-    }
+  for (int i = 0; i < PROCESSES; i++) {
+    pids[i] = fork ();
+    assert_int_not_equal (pids[i], -1);
+    if (pids[i] == 0)
+      _exit (child (path, fds[1]));
+  }
   close (fds[1]);
-  for (;;)
-    {
-      ssize_t n = read (fds[0], (char *) stamps + size,
-                        sizeof stamps - size);
+  for (;;) {
+    ssize_t n = read (fds[0], (char *)stamps + size, sizeof stamps - size);
 
-      if (n <= 0)
-        break;
-      size += (size_t) n;
-    }
+    if (n <= 0)
+      break;
+    size += (size_t)n;
+  }
   close (fds[0]);
-  for (int i = 0; i < PROCESSES; i++)
-    {
-      int status;
+  for (int i = 0; i < PROCESSES; i++) {
+    int status;
 
-      assert_int_equal (waitpid (pids[i], &status, 0), pids[i]);
-      assert_int_equal (status, 0);
-    }
+    assert_int_equal (waitpid (pids[i], &status, 0), pids[i]);
+    assert_int_equal (status, 0);
+  }
   assert_int_equal (size, sizeof stamps);
   assert_all_differ (stamps, PROCESSES * STAMPS);
 }
@@ -201,40 +196,39 @@ add_field (struct replica *replica, int process, unsigned value)
 {
   struct tally_slice id = { "x", 1 };
 
-  for (;;)
-    {
-      struct write_item item = { .id = id };
-      struct doclist list = DOCLIST_INIT;
-      struct write_result result;
-      struct tally_error err;
-      unsigned values[PROCESSES] = { 0 };
-      char body[128];
-      int status = replica_get (replica, "notes", &id, 1, TALLY_GET_BODY,
-                                doclist_emit, &list, &err);
+  for (;;) {
+    struct write_item item = { .id = id };
+    struct doclist list = DOCLIST_INIT;
+    struct write_result result;
+    struct tally_error err;
+    unsigned values[PROCESSES] = { 0 };
+    char body[128];
+    int status = replica_get (replica, "notes", &id, 1, TALLY_GET_BODY,
+                              doclist_emit, &list, &err);
 
-      if (status != TALLY_OK || list.count != 1
-          || list.docs[0].body.size >= sizeof body)
-        return false;
-      memcpy (body, list.docs[0].body.data, list.docs[0].body.size);
-      body[list.docs[0].body.size] = '\0';
-      if (sscanf (body, "{\"_id\":\"x\",\"a\":%u,\"b\":%u,\"c\":%u,\"d\":%u}",
-                  &values[0], &values[1], &values[2], &values[3])
-              != 4
-          || values[process] != value - 1)
-        return false;
-      values[process] = value;
-      snprintf (body, sizeof body,
-                "{\"_id\":\"x\",\"a\":%u,\"b\":%u,\"c\":%u,\"d\":%u}",
-                values[0], values[1], values[2], values[3]);
-      item.body = slice_text (body);
-      item.expected = list.docs[0].rev;
-      status = write_batch (replica, "notes", &item, 1, &result, &err);
-      doclist_free (&list);
-      if (status != TALLY_OK)
-        return false;
-      if (result.status == TALLY_OK)
-        return true;
-    }
+    if (status != TALLY_OK || list.count != 1
+        || list.docs[0].body.size >= sizeof body)
+      return false;
+    memcpy (body, list.docs[0].body.data, list.docs[0].body.size);
+    body[list.docs[0].body.size] = '\0';
+    if (sscanf (body, "{\"_id\":\"x\",\"a\":%u,\"b\":%u,\"c\":%u,\"d\":%u}",
+                &values[0], &values[1], &values[2], &values[3])
+            != 4
+        || values[process] != value - 1)
+      return false;
+    values[process] = value;
+    snprintf (body, sizeof body,
+              "{\"_id\":\"x\",\"a\":%u,\"b\":%u,\"c\":%u,\"d\":%u}", values[0],
+              values[1], values[2], values[3]);
+    item.body = slice_text (body);
+    item.expected = list.docs[0].rev;
+    status = write_batch (replica, "notes", &item, 1, &result, &err);
+    doclist_free (&list);
+    if (status != TALLY_OK)
+      return false;
+    if (result.status == TALLY_OK)
+      return true;
+  }
 }
 
 static int
@@ -252,10 +246,10 @@ adder (const char *path, int process)
 static void
 test_no_write_is_lost (void **state)
 {
-  static const char first[]
-      = "{\"_id\":\"x\",\"a\":0,\"b\":0,\"c\":0,\"d\":0}";
-  static const char last[]
-      = "{\"_id\":\"x\",\"a\":40,\"b\":40,\"c\":40,\"d\":40}";
+  static const char first[] =
+      "{\"_id\":\"x\",\"a\":0,\"b\":0,\"c\":0,\"d\":0}";
+  static const char last[] =
+      "{\"_id\":\"x\",\"a\":40,\"b\":40,\"c\":40,\"d\":40}";
   struct write_item item = { .id = { "x", 1 }, .body = slice_text (first) };
   struct doclist list = DOCLIST_INIT;
   struct replica *replica;
@@ -264,31 +258,29 @@ test_no_write_is_lost (void **state)
   pid_t pids[PROCESSES];
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   replica = open_replica (path);
   assert_non_null (replica);
   assert_int_equal (write_batch (replica, "notes", &item, 1, &result, &err),
                     TALLY_OK);
   replica_close (replica);
-  for (int i = 0; i < PROCESSES; i++)
-    {
-      pids[i] = fork ();
-      assert_int_not_equal (pids[i], -1);
-      if (pids[i] == 0)
-        _exit (adder (path, i));
-    }
-  for (int i = 0; i < PROCESSES; i++)
-    {
-      int status;
+  for (int i = 0; i < PROCESSES; i++) {
+    pids[i] = fork ();
+    assert_int_not_equal (pids[i], -1);
+    if (pids[i] == 0)
+      _exit (adder (path, i));
+  }
+  for (int i = 0; i < PROCESSES; i++) {
+    int status;
 
-      assert_int_equal (waitpid (pids[i], &status, 0), pids[i]);
-      assert_int_equal (status, 0);
-    }
+    assert_int_equal (waitpid (pids[i], &status, 0), pids[i]);
+    assert_int_equal (status, 0);
+  }
   replica = open_replica (path);
   assert_non_null (replica);
-  assert_int_equal (replica_get (replica, "notes", &item.id, 1,
-                                 TALLY_GET_BODY, doclist_emit, &list, &err),
+  assert_int_equal (replica_get (replica, "notes", &item.id, 1, TALLY_GET_BODY,
+                                 doclist_emit, &list, &err),
                     TALLY_OK);
   assert_int_equal (list.count, 1);
   assert_true (slice_equal (list.docs[0].body, slice_text (last)));
@@ -319,7 +311,7 @@ test_a_copy_is_somebody_else (void **state)
   struct replica *replica;
   uint32_t client;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (folder_fresh (copy, sizeof copy), 0);
   replica = open_replica (path);

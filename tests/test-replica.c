@@ -20,7 +20,7 @@ static struct shared_store shared;
 static int
 with_all_slots (void **state)
 {
-  (void) state;
+  (void)state;
   shared_start (&shared);
   return 0;
 }
@@ -28,7 +28,7 @@ with_all_slots (void **state)
 static int
 with_required_slots (void **state)
 {
-  (void) state;
+  (void)state;
   shared_start (&shared);
   shared.ops.note_get = NULL;
   shared.ops.note_put = NULL;
@@ -41,7 +41,7 @@ with_required_slots (void **state)
 static int
 end (void **state)
 {
-  (void) state;
+  (void)state;
   shared_free (&shared);
   return 0;
 }
@@ -85,20 +85,19 @@ test_stamps_rise (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp last = next (replica, NULL);
 
-  (void) state;
-  for (unsigned i = 0; i < 20000; i++)
-    {
-      struct stamp stamp;
+  (void)state;
+  for (unsigned i = 0; i < 20000; i++) {
+    struct stamp stamp;
 
-      if (rng_one_in (&rng, 3))
-        shared.wall_ms += rng_below (&rng, 40);
-      if (rng_one_in (&rng, 50))
-        shared.wall_ms -= rng_below (&rng, 5000);
-      stamp = next (replica, NULL);
-      assert_true (stamp_cmp (&stamp, &last) > 0);
-      assert_true (stamp_ms (&stamp) >= shared.wall_ms);
-      last = stamp;
-    }
+    if (rng_one_in (&rng, 3))
+      shared.wall_ms += rng_below (&rng, 40);
+    if (rng_one_in (&rng, 50))
+      shared.wall_ms -= rng_below (&rng, 5000);
+    stamp = next (replica, NULL);
+    assert_true (stamp_cmp (&stamp, &last) > 0);
+    assert_true (stamp_ms (&stamp) >= shared.wall_ms);
+    last = stamp;
+  }
   replica_close (replica);
 }
 
@@ -113,27 +112,26 @@ static void
 test_two_replicas_never_give_one_twice (void **state)
 {
   struct rng rng = rng_start ("two replicas");
-  struct replica *replicas[2]
-      = { shared_replica (&shared), shared_replica (&shared) };
+  struct replica *replicas[2] = { shared_replica (&shared),
+                                  shared_replica (&shared) };
   struct stamp last[2] = { next (replicas[0], NULL),
                            next (replicas[1], NULL) };
   enum { N = 6000 };
   struct stamp *given = calloc (N, sizeof *given);
 
-  (void) state;
+  (void)state;
   assert_non_null (given);
-  for (size_t i = 0; i < N; i++)
-    {
-      uint32_t who = rng_below (&rng, 2);
+  for (size_t i = 0; i < N; i++) {
+    uint32_t who = rng_below (&rng, 2);
 
-      if (rng_one_in (&rng, 4))
-        shared.wall_ms += rng_below (&rng, 60);
-      if (rng_one_in (&rng, 10))
-        replica_seen (replicas[who], &last[!who]);
-      given[i] = next (replicas[who], NULL);
-      assert_true (stamp_cmp (&given[i], &last[who]) > 0);
-      last[who] = given[i];
-    }
+    if (rng_one_in (&rng, 4))
+      shared.wall_ms += rng_below (&rng, 60);
+    if (rng_one_in (&rng, 10))
+      replica_seen (replicas[who], &last[!who]);
+    given[i] = next (replicas[who], NULL);
+    assert_true (stamp_cmp (&given[i], &last[who]) > 0);
+    last[who] = given[i];
+  }
   qsort (given, N, sizeof *given, by_stamp);
   for (size_t i = 1; i < N; i++)
     assert_int_not_equal (stamp_cmp (&given[i - 1], &given[i]), 0);
@@ -148,18 +146,17 @@ test_the_clock_survives_reopening (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp last = next (replica, NULL), stamp;
 
-  (void) state;
+  (void)state;
   replica_close (replica);
   /* An hour back, as after a dead battery. */
   shared.wall_ms -= 3600000;
-  for (unsigned i = 0; i < 5; i++)
-    {
-      replica = shared_replica (&shared);
-      stamp = next (replica, NULL);
-      assert_true (stamp_cmp (&stamp, &last) > 0);
-      last = next (replica, NULL);
-      replica_close (replica);
-    }
+  for (unsigned i = 0; i < 5; i++) {
+    replica = shared_replica (&shared);
+    stamp = next (replica, NULL);
+    assert_true (stamp_cmp (&stamp, &last) > 0);
+    last = next (replica, NULL);
+    replica_close (replica);
+  }
 }
 
 /* A loop of commands, each a process of its own that writes once, must not
@@ -169,15 +166,14 @@ test_short_runs_stay_near_the_wall (void **state)
 {
   struct stamp stamp = at (0, 0, 0);
 
-  (void) state;
-  for (unsigned i = 0; i < 3000; i++)
-    {
-      struct replica *replica = shared_replica (&shared);
+  (void)state;
+  for (unsigned i = 0; i < 3000; i++) {
+    struct replica *replica = shared_replica (&shared);
 
-      stamp = next (replica, NULL);
-      replica_close (replica);
-      shared.wall_ms += 5;
-    }
+    stamp = next (replica, NULL);
+    replica_close (replica);
+    shared.wall_ms += 5;
+  }
   assert_true (stamp_ms (&stamp) < shared.wall_ms + 1000);
 }
 
@@ -188,14 +184,13 @@ test_long_runs_reserve_seldom (void **state)
   struct replica *replica = shared_replica (&shared);
   unsigned before;
 
-  (void) state;
+  (void)state;
   next (replica, NULL);
   before = shared.note_puts + shared.puts;
-  for (unsigned i = 0; i < 10000; i++)
-    {
-      next (replica, NULL);
-      shared.wall_ms++;
-    }
+  for (unsigned i = 0; i < 10000; i++) {
+    next (replica, NULL);
+    shared.wall_ms++;
+  }
   assert_true (shared.note_puts + shared.puts - before <= 60);
   replica_close (replica);
 }
@@ -206,7 +201,7 @@ test_seen_moves_the_clock (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp other = at (shared.wall_ms + SHARED_SKEW_MS, 5, 9), stamp;
 
-  (void) state;
+  (void)state;
   replica_seen (replica, &other);
   stamp = next (replica, NULL);
   assert_true (stamp_cmp (&stamp, &other) > 0);
@@ -226,10 +221,9 @@ test_end_of_time_passes (void **state)
   struct tally_error err = { 0, "" };
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   shared.wall_ms = HLC_MS_MAX + 1;
-  assert_int_equal (replica_stamp (replica, NULL, &stamp, &err),
-                    TALLY_FAILED);
+  assert_int_equal (replica_stamp (replica, NULL, &stamp, &err), TALLY_FAILED);
   assert_int_equal (err.status, TALLY_FAILED);
   replica_close (replica);
   shared.wall_ms = SHARED_WALL_MS;
@@ -248,7 +242,7 @@ test_a_stamp_is_past_the_newest (void **state)
   uint64_t ahead = shared.wall_ms + 5000;
   struct stamp newest = at (ahead, 77, 9), stamp;
 
-  (void) state;
+  (void)state;
   stamp = next (replica, &newest);
   assert_int_equal (stamp_ms (&stamp), ahead + 1);
   assert_int_equal (stamp_counter (&stamp), 0);
@@ -272,7 +266,7 @@ test_far_ahead_a_put_waits (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp newest = at (shared.wall_ms + 59999, 0, 9);
 
-  (void) state;
+  (void)state;
   next (replica, &newest);
   assert_int_equal (shared.sleeps, 0);
   newest = at (shared.wall_ms + 60000, 0, 9);
@@ -291,7 +285,7 @@ test_beyond_max_skew_only_the_counter_rises (void **state)
   uint64_t far = shared.wall_ms + SHARED_SKEW_MS;
   struct stamp newest = at (far + 1, 7, 9), stamp;
 
-  (void) state;
+  (void)state;
   stamp = next (replica, &newest);
   assert_int_equal (stamp_ms (&stamp), far + 1);
   assert_int_equal (stamp_counter (&stamp), 8);
@@ -314,7 +308,7 @@ test_a_document_at_the_end_of_time (void **state)
   struct stamp newest = at (HLC_MS_MAX, HLC_COUNTER_MAX, 9), stamp;
   struct tally_error err = { 0, "" };
 
-  (void) state;
+  (void)state;
   assert_int_equal (replica_stamp (replica, &newest, &stamp, &err),
                     TALLY_FAILED);
   assert_int_equal (err.status, TALLY_FAILED);
@@ -345,28 +339,27 @@ test_a_fresh_client_in_another_place (void **state)
   unsigned char first[REPLICA_ID_SIZE], id[REPLICA_ID_SIZE];
   uint32_t last = 0;
 
-  (void) state;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    {
-      struct replica *replica = open_at (places[i], TALLY_OPEN_CREATE);
-      struct tally_error err;
-      uint32_t *all;
-      size_t n;
+  (void)state;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    struct replica *replica = open_at (places[i], TALLY_OPEN_CREATE);
+    struct tally_error err;
+    uint32_t *all;
+    size_t n;
 
-      replica_id (replica, id);
-      if (i == 0)
-        memcpy (first, id, sizeof first);
-      assert_memory_equal (id, first, sizeof id);
-      assert_int_equal (replica_clients (replica, &all, &n, &err), TALLY_OK);
-      assert_int_equal (n, clients[i]);
-      assert_int_equal (all[n - 1], replica->clock.client);
-      if (i > 0)
-        assert_int_equal (replica->clock.client == last,
-                          clients[i] == clients[i - 1]);
-      last = replica->clock.client;
-      free (all);
-      replica_close (replica);
-    }
+    replica_id (replica, id);
+    if (i == 0)
+      memcpy (first, id, sizeof first);
+    assert_memory_equal (id, first, sizeof id);
+    assert_int_equal (replica_clients (replica, &all, &n, &err), TALLY_OK);
+    assert_int_equal (n, clients[i]);
+    assert_int_equal (all[n - 1], replica->clock.client);
+    if (i > 0)
+      assert_int_equal (replica->clock.client == last,
+                        clients[i] == clients[i - 1]);
+    last = replica->clock.client;
+    free (all);
+    replica_close (replica);
+  }
 }
 
 static void
@@ -377,7 +370,7 @@ test_looking_writes_nothing (void **state)
   unsigned char id[REPLICA_ID_SIZE];
   uint32_t client;
 
-  (void) state;
+  (void)state;
   replica_id (replica, id);
   assert_memory_equal (id, nobody, sizeof id);
   replica_close (replica);
@@ -401,7 +394,7 @@ test_renewing (void **state)
   uint32_t client = replica->clock.client;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   replica_id (replica, before);
   assert_int_equal (identity_renew (replica, false, &err), TALLY_OK);
   replica_id (replica, id);
@@ -426,36 +419,36 @@ test_renewing (void **state)
 static void
 test_damaged_identity (void **state)
 {
-  static const char *const notes[]
-      = { "",
-          "{}",
-          "[]",
-          "x",
-          "{\"clients\":[],\"place\":\"here\","
-          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
-          "{\"clients\":[1],\"place\":\"here\",\"replica\":\"0011\"}",
-          "{\"clients\":[1073741824],\"place\":\"here\","
-          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
-          "{\"clients\":[\"1\"],\"place\":\"here\","
-          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
-          "{\"clients\":[1],"
-          "\"replica\":\"00112233445566778899aabbccddeeff\"}",
-          "{\"clients\":[1],\"place\":\"here\","
-          "\"replica\":\"0011223344556677 899aabbccddeeff\"}" };
+  static const char *const notes[] = {
+    "",
+    "{}",
+    "[]",
+    "x",
+    "{\"clients\":[],\"place\":\"here\","
+    "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+    "{\"clients\":[1],\"place\":\"here\",\"replica\":\"0011\"}",
+    "{\"clients\":[1073741824],\"place\":\"here\","
+    "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+    "{\"clients\":[\"1\"],\"place\":\"here\","
+    "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+    "{\"clients\":[1],"
+    "\"replica\":\"00112233445566778899aabbccddeeff\"}",
+    "{\"clients\":[1],\"place\":\"here\","
+    "\"replica\":\"0011223344556677 899aabbccddeeff\"}"
+  };
   struct replica *replica = shared_replica (&shared), *again;
 
-  (void) state;
-  for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-    {
-      struct tally_error err = { 0, "" };
+  (void)state;
+  for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+    struct tally_error err = { 0, "" };
 
-      set_note (replica, "identity", notes[i]);
-      assert_int_equal (
-          shared_open (&shared, &again, TALLY_OPEN_CREATE, "here", &err),
-          TALLY_CORRUPT);
-      assert_null (again);
-      assert_int_equal (err.status, TALLY_CORRUPT);
-    }
+    set_note (replica, "identity", notes[i]);
+    assert_int_equal (
+        shared_open (&shared, &again, TALLY_OPEN_CREATE, "here", &err),
+        TALLY_CORRUPT);
+    assert_null (again);
+    assert_int_equal (err.status, TALLY_CORRUPT);
+  }
   /* These values may be read: anything is a place. */
   set_note (replica, "identity",
             "{\"clients\":[7],\"place\":7,"
@@ -473,7 +466,7 @@ test_damaged_clock (void **state)
   struct tally_error err = { 0, "" };
   struct stamp stamp;
 
-  (void) state;
+  (void)state;
   set_note (replica, "clock", "soon");
   assert_int_equal (replica_stamp (replica, NULL, &stamp, &err),
                     TALLY_CORRUPT);
@@ -488,7 +481,7 @@ test_id_text (void **state)
   unsigned char again[REPLICA_ID_SIZE];
   char text[REPLICA_ID_TEXT];
 
-  (void) state;
+  (void)state;
   replica_id_text (id, text);
   assert_string_equal (text, "0001feff000000000000000000000000");
   assert_true (replica_id_from_text (again, slice_text (text)));
@@ -523,8 +516,8 @@ put_note (struct replica *replica, const char *key, const char *expected,
   struct tally_slice before = slice_text (expected);
   struct tally_slice value = slice_text (text);
   struct tally_error err = { 0, "" };
-  int status = replica_note_put (replica, key, &before, text ? &value : NULL,
-                                 &err);
+  int status =
+      replica_note_put (replica, key, &before, text ? &value : NULL, &err);
 
   assert_int_equal (err.status, status);
   return status;
@@ -535,7 +528,7 @@ test_notes (void **state)
 {
   struct replica *replica = shared_replica (&shared);
 
-  (void) state;
+  (void)state;
   assert_note (replica, "k", NULL);
   assert_int_equal (put_note (replica, "k", "x", "one"), TALLY_CONFLICT);
   assert_int_equal (put_note (replica, "k", "", "one"), TALLY_CONFLICT);
@@ -589,7 +582,7 @@ test_note_lists (void **state)
   struct buf names = BUF_INIT;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   set_note (replica, "pair/b", "1");
   set_note (replica, "pair/a", "1");
   set_note (replica, "pairs", "1");
@@ -598,8 +591,7 @@ test_note_lists (void **state)
   set_note (replica, "pair/gone", "1");
   assert_int_equal (put_note (replica, "pair/gone", "1", NULL), TALLY_OK);
   assert_int_equal (
-      replica_note_list (replica, "pair/", add_name, &names, &err),
-      TALLY_OK);
+      replica_note_list (replica, "pair/", add_name, &names, &err), TALLY_OK);
   assert_names (&names, "pair/ pair/B pair/a pair/b ");
   assert_int_equal (
       replica_note_list (replica, "pair/a", add_one_name, &names, &err),
@@ -616,17 +608,16 @@ test_collections (void **state)
   struct buf names = BUF_INIT;
   struct tally_error err;
 
-  (void) state;
-  for (size_t i = 0; i < sizeof put / sizeof *put; i++)
-    {
-      struct tally_entry entry = { .collection = put[i] };
-      struct tally_outcome outcome;
+  (void)state;
+  for (size_t i = 0; i < sizeof put / sizeof *put; i++) {
+    struct tally_entry entry = { .collection = put[i] };
+    struct tally_outcome outcome;
 
-      entry.doc.id = slice_text ("x");
-      entry.doc.rev[0] = 1;
-      assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
-                        TALLY_OK);
-    }
+    entry.doc.id = slice_text ("x");
+    entry.doc.rev[0] = 1;
+    assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
+                      TALLY_OK);
+  }
   assert_int_equal (replica_collections (replica, add_name, &names, &err),
                     TALLY_OK);
   assert_names (&names, "B _local a b ");
@@ -640,9 +631,11 @@ test_collections (void **state)
 
 /* ---- all ---------------------------------------------------------------- */
 
-#define ON_BOTH(test)                                                         \
-  { #test " (all slots)", test, with_all_slots, end, NULL },                  \
-  { #test " (required slots)", test, with_required_slots, end, NULL }
+#define ON_BOTH(test)                                               \
+  { #test " (all slots)", test, with_all_slots, end, NULL },        \
+  {                                                                 \
+#test " (required slots)", test, with_required_slots, end, NULL \
+  }
 
 int
 main (void)

@@ -54,13 +54,12 @@ assert_same (const struct segment *a, const struct segment *b)
   assert_int_equal (a->begin, b->begin);
   assert_int_equal (a->documents, b->documents);
   assert_int_equal (a->n_docs, b->n_docs);
-  for (size_t i = 0; i < a->n_docs; i++)
-    {
-      assert_true (slice_equal (a->docs[i].id, b->docs[i].id));
-      assert_true (slice_equal (a->docs[i].meta, b->docs[i].meta));
-      assert_true (slice_equal (a->docs[i].body, b->docs[i].body));
-      assert_int_equal (a->docs[i].flags, b->docs[i].flags);
-    }
+  for (size_t i = 0; i < a->n_docs; i++) {
+    assert_true (slice_equal (a->docs[i].id, b->docs[i].id));
+    assert_true (slice_equal (a->docs[i].meta, b->docs[i].meta));
+    assert_true (slice_equal (a->docs[i].body, b->docs[i].body));
+    assert_int_equal (a->docs[i].flags, b->docs[i].flags);
+  }
 }
 
 static int
@@ -87,23 +86,22 @@ recode (const struct segment *segment)
 static void
 test_names (void **state)
 {
-  static const char *const good[]
-    = { WRITER ".notes.0000000001.tally",
-        WRITER ".a.b-c_.0000000012.9.1234567890.tally",
-        WRITER ".n.999999999999999999.tally",
-        WRITER ".n.0000000002.b0001.tally",
-        WRITER ".n.0000000002.b99999.tally",
-        WRITER ".x.b0001.0000000002.tally" };
+  static const char *const good[] = { WRITER ".notes.0000000001.tally",
+                                      WRITER
+                                      ".a.b-c_.0000000012.9.1234567890.tally",
+                                      WRITER ".n.999999999999999999.tally",
+                                      WRITER ".n.0000000002.b0001.tally",
+                                      WRITER ".n.0000000002.b99999.tally",
+                                      WRITER ".x.b0001.0000000002.tally" };
   struct segment_name name;
   char text[SEGMENT_NAME_SIZE];
 
-  (void) state;
-  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-    {
-      assert_true (segment_name_parse (&name, good[i]));
-      segment_name_make (text, &name);
-      assert_string_equal (text, good[i]);
-    }
+  (void)state;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    assert_true (segment_name_parse (&name, good[i]));
+    segment_name_make (text, &name);
+    assert_string_equal (text, good[i]);
+  }
   assert_true (segment_name_parse (&name, good[1]));
   assert_string_equal (name.collection, "a.b-c_.0000000012.9");
   assert_int_equal (name.number, 1234567890);
@@ -119,22 +117,36 @@ static void
 test_foreign_names (void **state)
 {
   static const char *const bad[] = {
-    "", ".", ".tally", "x", "folder.tally-id", "notes.0000000001.tally",
-    WRITER, WRITER ".tally", WRITER ".notes.tally", WRITER "..tally",
-    WRITER ".0000000001.tally", WRITER "..0000000001.tally",
-    WRITER ".notes.1.tally", WRITER ".notes.0000000000.tally",
-    WRITER ".notes.00000000001.tally", WRITER ".notes.-000000001.tally",
-    WRITER ".notes.0000000001", WRITER ".notes.0000000001.tally.tmp",
+    "",
+    ".",
+    ".tally",
+    "x",
+    "folder.tally-id",
+    "notes.0000000001.tally",
+    WRITER,
+    WRITER ".tally",
+    WRITER ".notes.tally",
+    WRITER "..tally",
+    WRITER ".0000000001.tally",
+    WRITER "..0000000001.tally",
+    WRITER ".notes.1.tally",
+    WRITER ".notes.0000000000.tally",
+    WRITER ".notes.00000000001.tally",
+    WRITER ".notes.-000000001.tally",
+    WRITER ".notes.0000000001",
+    WRITER ".notes.0000000001.tally.tmp",
     WRITER ".notes.0000000001.TALLY",
     WRITER ".notes.0000000001 (conflicted copy).tally",
     WRITER ".notes.0000000001.sync-conflict-20240101-ABC.tally",
     WRITER ".notes.0000000001.b0000.tally",
     WRITER ".notes.0000000001.b1.tally",
     WRITER ".notes.0000000001.b100000.tally",
-    WRITER ".notes.0000000001.b.tally", WRITER ".b0001.tally",
+    WRITER ".notes.0000000001.b.tally",
+    WRITER ".b0001.tally",
     WRITER ".notes.9999999999999999999.tally",
     WRITER "._local.0000000001.tally",
-    WRITER ".-x.0000000001.tally", WRITER ".a b.0000000001.tally",
+    WRITER ".-x.0000000001.tally",
+    WRITER ".a b.0000000001.tally",
     "00112233445566778899AABBCCDDEEFF.notes.0000000001.tally",
     "00112233445566778899aabbccddeef.notes.0000000001.tally",
     "00112233445566778899aabbccddeefff.notes.0000000001.tally",
@@ -144,7 +156,7 @@ test_foreign_names (void **state)
   struct segment_name name;
   char text[400];
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (segment_name_parse (&name, bad[i]))
       fail_msg ("taken for a segment: %s", bad[i]);
@@ -162,7 +174,7 @@ test_segments (void **state)
   struct segment segment = sample ();
   unsigned char sums[3 * SEGMENT_CHECKSUM_SIZE] = { 9 };
 
-  (void) state;
+  (void)state;
   assert_int_equal (recode (&segment), TALLY_OK);
   segment.part = 2;
   segment.begin = segment.number;
@@ -184,7 +196,7 @@ test_rules (void **state)
   struct segment bad[12];
   size_t n = sizeof bad / sizeof *bad;
 
-  (void) state;
+  (void)state;
   memset (reads, 'r', sizeof reads);
   for (size_t i = 0; i < n; i++)
     bad[i] = sample ();
@@ -217,7 +229,7 @@ test_too_many_documents (void **state)
   struct segment segment = sample ();
   struct tally_doc *many = calloc (SEGMENT_DOCS_MAX + 1, sizeof *many);
 
-  (void) state;
+  (void)state;
   assert_non_null (many);
   segment.docs = many;
   segment.n_docs = SEGMENT_DOCS_MAX;
@@ -232,8 +244,8 @@ seal (struct buf *bytes)
 {
   size_t size = bytes->size - SEGMENT_CHECKSUM_SIZE;
 
-  crypto_generichash ((unsigned char *) bytes->data + size,
-                      SEGMENT_CHECKSUM_SIZE, (unsigned char *) bytes->data,
+  crypto_generichash ((unsigned char *)bytes->data + size,
+                      SEGMENT_CHECKSUM_SIZE, (unsigned char *)bytes->data,
                       size, NULL, 0);
 }
 
@@ -243,30 +255,27 @@ test_damage (void **state)
   struct segment segment = sample (), out;
   struct buf bytes = BUF_INIT;
 
-  (void) state;
+  (void)state;
   segment_encode (&bytes, &segment);
-  for (size_t size = 0; size < bytes.size; size++)
-    {
-      /* A copy of just that size, so that reading on is seen. */
-      char *copy = malloc (size + 1);
+  for (size_t size = 0; size < bytes.size; size++) {
+    /* A copy of just that size, so that reading on is seen. */
+    char *copy = malloc (size + 1);
 
-      assert_non_null (copy);
-      memcpy (copy, bytes.data, size);
-      assert_int_equal (segment_decode (&out, slice_make (copy, size)),
-                        TALLY_CORRUPT);
-      free (copy);
-    }
-  for (size_t i = 0; i < bytes.size * 8; i++)
-    {
-      bytes.data[i / 8] ^= (char) (1 << i % 8);
-      assert_int_equal (segment_decode (&out, buf_slice (&bytes)),
-                        TALLY_CORRUPT);
-      bytes.data[i / 8] ^= (char) (1 << i % 8);
-    }
+    assert_non_null (copy);
+    memcpy (copy, bytes.data, size);
+    assert_int_equal (segment_decode (&out, slice_make (copy, size)),
+                      TALLY_CORRUPT);
+    free (copy);
+  }
+  for (size_t i = 0; i < bytes.size * 8; i++) {
+    bytes.data[i / 8] ^= (char)(1 << i % 8);
+    assert_int_equal (segment_decode (&out, buf_slice (&bytes)),
+                      TALLY_CORRUPT);
+    bytes.data[i / 8] ^= (char)(1 << i % 8);
+  }
   buf_add_byte (&bytes, 0);
   seal (&bytes);
-  assert_int_equal (segment_decode (&out, buf_slice (&bytes)),
-                    TALLY_CORRUPT);
+  assert_int_equal (segment_decode (&out, buf_slice (&bytes)), TALLY_CORRUPT);
   buf_free (&bytes);
 }
 
@@ -276,7 +285,7 @@ test_later_version (void **state)
   struct segment segment = sample (), out;
   struct buf bytes = BUF_INIT;
 
-  (void) state;
+  (void)state;
   segment_encode (&bytes, &segment);
   assert_int_equal (bytes.data[14], 1); /* behind the magic */
   bytes.data[14] = 2;
@@ -290,38 +299,36 @@ static uint32_t
 draw (uint64_t *seed)
 {
   *seed = *seed * UINT64_C (6364136223846793005) + 1442695040888963407u;
-  return (uint32_t) (*seed >> 33);
+  return (uint32_t)(*seed >> 33);
 }
 
 /* Changes, drops or repeats a few bytes of what is before the checksum. */
 static void
 mutate (struct buf *bytes, uint64_t *seed)
 {
-  for (unsigned n = 1 + draw (seed) % 3; n > 0; n--)
-    {
-      size_t size = bytes->size - SEGMENT_CHECKSUM_SIZE;
-      size_t at = draw (seed) % size;
-      size_t count = 1 + draw (seed) % (size - at);
+  for (unsigned n = 1 + draw (seed) % 3; n > 0; n--) {
+    size_t size = bytes->size - SEGMENT_CHECKSUM_SIZE;
+    size_t at = draw (seed) % size;
+    size_t count = 1 + draw (seed) % (size - at);
 
-      switch (draw (seed) % 4)
-        {
-        case 0:
-          bytes->data[at] = (char) draw (seed);
-          break;
-        case 1:
-          bytes->data[at] ^= (char) (1 << draw (seed) % 8);
-          break;
-        case 2:
-          count = count == size ? size - 1 : count;
-          memmove (bytes->data + at, bytes->data + at + count,
-                   bytes->size - at - count);
-          bytes->size -= count;
-          break;
-        default:
-          memmove (bytes->data + at,
-                   bytes->data + draw (seed) % (size - count + 1), count);
-        }
+    switch (draw (seed) % 4) {
+    case 0:
+      bytes->data[at] = (char)draw (seed);
+      break;
+    case 1:
+      bytes->data[at] ^= (char)(1 << draw (seed) % 8);
+      break;
+    case 2:
+      count = count == size ? size - 1 : count;
+      memmove (bytes->data + at, bytes->data + at + count,
+               bytes->size - at - count);
+      bytes->size -= count;
+      break;
+    default:
+      memmove (bytes->data + at,
+               bytes->data + draw (seed) % (size - count + 1), count);
     }
+  }
   seal (bytes);
 }
 
@@ -334,21 +341,20 @@ test_mutations (void **state)
   uint64_t seed = 42;
   unsigned taken = 0;
 
-  (void) state;
+  (void)state;
   segment_encode (&good, &segment);
-  for (unsigned i = 0; i < MUTATIONS; i++)
-    {
-      buf_free (&bad);
-      buf_add_slice (&bad, buf_slice (&good));
-      mutate (&bad, &seed);
-      if (segment_decode (&out, buf_slice (&bad)) != TALLY_OK)
-        continue;
-      taken++;
-      buf_clear (&again);
-      segment_encode (&again, &out);
-      assert_true (slice_equal (buf_slice (&again), buf_slice (&bad)));
-      segment_free (&out);
-    }
+  for (unsigned i = 0; i < MUTATIONS; i++) {
+    buf_free (&bad);
+    buf_add_slice (&bad, buf_slice (&good));
+    mutate (&bad, &seed);
+    if (segment_decode (&out, buf_slice (&bad)) != TALLY_OK)
+      continue;
+    taken++;
+    buf_clear (&again);
+    segment_encode (&again, &out);
+    assert_true (slice_equal (buf_slice (&again), buf_slice (&bad)));
+    segment_free (&out);
+  }
   assert_true (taken > 0 && taken < MUTATIONS);
   buf_free (&good);
   buf_free (&bad);
@@ -363,18 +369,17 @@ test_marker (void **state)
   unsigned char id[REPLICA_ID_SIZE] = { 1, 2, 3 }, out[REPLICA_ID_SIZE];
   struct buf text = BUF_INIT;
 
-  (void) state;
+  (void)state;
   segment_marker_make (&text, id);
   assert_true (segment_marker_parse (out, buf_slice (&text)));
   assert_memory_equal (out, id, sizeof id);
   for (size_t size = 0; size < text.size; size++)
     assert_false (segment_marker_parse (out, slice_make (text.data, size)));
-  for (size_t i = 0; i < text.size; i++)
-    {
-      text.data[i] ^= 1;
-      assert_false (segment_marker_parse (out, buf_slice (&text)));
-      text.data[i] ^= 1;
-    }
+  for (size_t i = 0; i < text.size; i++) {
+    text.data[i] ^= 1;
+    assert_false (segment_marker_parse (out, buf_slice (&text)));
+    text.data[i] ^= 1;
+  }
   buf_add_byte (&text, '\n');
   assert_false (segment_marker_parse (out, buf_slice (&text)));
   buf_free (&text);
@@ -383,15 +388,14 @@ test_marker (void **state)
 static void
 test_cursor (void **state)
 {
-  static const char text[] = "00000000000000000000000000000001:17," WRITER
-                             ":999999999999999999.3";
+  static const char text[] =
+      "00000000000000000000000000000001:17," WRITER ":999999999999999999.3";
   struct segment_cursor cursor;
   struct segment_position position = { .number = 5 };
   struct buf out = BUF_INIT;
 
-  (void) state;
-  assert_int_equal (segment_cursor_parse (&cursor, slice_text ("")),
-                    TALLY_OK);
+  (void)state;
+  assert_int_equal (segment_cursor_parse (&cursor, slice_text ("")), TALLY_OK);
   assert_int_equal (cursor.count, 0);
   segment_cursor_free (&cursor);
   assert_int_equal (segment_cursor_parse (&cursor, slice_text (text)),
@@ -402,8 +406,7 @@ test_cursor (void **state)
   assert_true (slice_equal (buf_slice (&out), slice_text (text)));
   assert_null (segment_cursor_find (&cursor, position.writer));
   assert_true (segment_cursor_set (&cursor, &position));
-  assert_int_equal (segment_cursor_find (&cursor, position.writer)->number,
-                    5);
+  assert_int_equal (segment_cursor_find (&cursor, position.writer)->number, 5);
   assert_memory_equal (&cursor.items[0], &position, sizeof position);
   position.number = 6;
   assert_true (segment_cursor_set (&cursor, &position));
@@ -415,17 +418,31 @@ test_cursor (void **state)
 static void
 test_bad_cursors (void **state)
 {
-  static const char *const bad[] = {
-    "x", ",", "0", WRITER, WRITER ":", WRITER ":0", WRITER ":01",
-    WRITER ":1.", WRITER ":1.0", WRITER ":1.01", WRITER ":1.100000",
-    WRITER ":1,", WRITER ":1 ", " " WRITER ":1", WRITER ":-1",
-    WRITER ":1000000000000000000", WRITER ".1", WRITER ":1," WRITER ":1",
-    WRITER ":1;" WRITER ":2", WRITER ":1,00000000000000000000000000000001:1",
-    "00112233445566778899AABBCCDDEEFF:1"
-  };
+  static const char *const bad[] = { "x",
+                                     ",",
+                                     "0",
+                                     WRITER,
+                                     WRITER ":",
+                                     WRITER ":0",
+                                     WRITER ":01",
+                                     WRITER ":1.",
+                                     WRITER ":1.0",
+                                     WRITER ":1.01",
+                                     WRITER ":1.100000",
+                                     WRITER ":1,",
+                                     WRITER ":1 ",
+                                     " " WRITER ":1",
+                                     WRITER ":-1",
+                                     WRITER ":1000000000000000000",
+                                     WRITER ".1",
+                                     WRITER ":1," WRITER ":1",
+                                     WRITER ":1;" WRITER ":2",
+                                     WRITER
+                                     ":1,00000000000000000000000000000001:1",
+                                     "00112233445566778899AABBCCDDEEFF:1" };
   struct segment_cursor cursor;
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (segment_cursor_parse (&cursor, slice_text (bad[i])) != TALLY_CORRUPT)
       fail_msg ("taken for a cursor: %s", bad[i]);

@@ -19,9 +19,9 @@
 static const struct tally_slice none = { NULL, 0 };
 
 /* In the order of json_key_cmp. */
-static const char *const keys[]
-    = { "", "\\u0001", " ", "\\\"", "a", "a\\\\", "aa", "b", "z",
-        "\xc3\xa9" };
+static const char *const keys[] = {
+  "", "\\u0001", " ", "\\\"", "a", "a\\\\", "aa", "b", "z", "\xc3\xa9"
+};
 #define N_KEYS (sizeof keys / sizeof *keys)
 
 static struct stamp
@@ -45,19 +45,16 @@ draw (struct rng *rng, struct state *out, unsigned many)
   out->seen = calloc (N_KEYS, sizeof *out->seen);
   assert_non_null (out->overrides);
   assert_non_null (out->seen);
-  for (size_t i = 0; i < N_KEYS; i++)
-    {
-      if (rng_below (rng, 10) < many)
-        {
-          struct override *o = &out->overrides[out->n_overrides++];
+  for (size_t i = 0; i < N_KEYS; i++) {
+    if (rng_below (rng, 10) < many) {
+      struct override *o = &out->overrides[out->n_overrides++];
 
-          o->field = slice_text (keys[i]);
-          o->stamp = at (12 + rng_below (rng, 2), rng_below (rng, 2));
-        }
-      if (rng_below (rng, 10) < many)
-        out->seen[out->n_seen++]
-            = at (20 + rng_below (rng, 3), (uint32_t) i);
+      o->field = slice_text (keys[i]);
+      o->stamp = at (12 + rng_below (rng, 2), rng_below (rng, 2));
     }
+    if (rng_below (rng, 10) < many)
+      out->seen[out->n_seen++] = at (20 + rng_below (rng, 3), (uint32_t)i);
+  }
 }
 
 static bool
@@ -85,23 +82,22 @@ test_round_trip (void **test)
   struct rng rng = rng_start ("round trip");
   struct tally_error err;
 
-  (void) test;
-  for (unsigned i = 0; i < 20000; i++)
-    {
-      struct state state, again;
-      struct buf meta = BUF_INIT;
+  (void)test;
+  for (unsigned i = 0; i < 20000; i++) {
+    struct state state, again;
+    struct buf meta = BUF_INIT;
 
-      draw (&rng, &state, i % 11);
-      state_encode (&state, &meta);
-      assert_false (meta.failed);
-      assert_int_equal (state_decode (&again, state.deleted,
-                                      buf_slice (&meta), state.body, &err),
-                        TALLY_OK);
-      assert_true (same (&state, &again, true));
-      state_free (&again);
-      state_free (&state);
-      buf_free (&meta);
-    }
+    draw (&rng, &state, i % 11);
+    state_encode (&state, &meta);
+    assert_false (meta.failed);
+    assert_int_equal (state_decode (&again, state.deleted, buf_slice (&meta),
+                                    state.body, &err),
+                      TALLY_OK);
+    assert_true (same (&state, &again, true));
+    state_free (&again);
+    state_free (&state);
+    buf_free (&meta);
+  }
 }
 
 /* Long names and many fields: counts of two and three bytes. */
@@ -113,15 +109,14 @@ test_large_counts (void **test)
   struct buf meta = BUF_INIT;
   struct tally_error err;
 
-  (void) test;
+  (void)test;
   memset (name, 'n', sizeof name);
   state.overrides = calloc (300, sizeof *state.overrides);
   assert_non_null (state.overrides);
-  for (size_t i = 0; i < 300; i++)
-    {
-      state.overrides[i].field = slice_make (name, i < 299 ? i : 20000);
-      state.overrides[i].stamp = at (2 + i, 2);
-    }
+  for (size_t i = 0; i < 300; i++) {
+    state.overrides[i].field = slice_make (name, i < 299 ? i : 20000);
+    state.overrides[i].stamp = at (2 + i, 2);
+  }
   state_encode (&state, &meta);
   assert_int_equal (
       state_decode (&again, false, buf_slice (&meta), none, &err), TALLY_OK);
@@ -142,7 +137,7 @@ put_stamp (struct buf *out, uint64_t ms, uint32_t client)
 static void
 put_override (struct buf *out, const char *field, uint64_t ms)
 {
-  buf_add_byte (out, (unsigned char) strlen (field));
+  buf_add_byte (out, (unsigned char)strlen (field));
   buf_add_text (out, field);
   put_stamp (out, ms, 1);
 }
@@ -163,12 +158,11 @@ assert_meta (const struct buf *meta, int expected)
   int status = state_decode (&state, false, buf_slice (meta), none, &err);
 
   assert_int_equal (status, expected);
-  if (status != TALLY_OK)
-    {
-      assert_int_equal (err.status, expected);
-      assert_null (state.overrides);
-      assert_null (state.seen);
-    }
+  if (status != TALLY_OK) {
+    assert_int_equal (err.status, expected);
+    assert_null (state.overrides);
+    assert_null (state.seen);
+  }
   state_free (&state);
 }
 
@@ -177,14 +171,13 @@ test_broken_beginnings (void **test)
 {
   struct buf meta = BUF_INIT;
 
-  (void) test;
+  (void)test;
   assert_meta (&meta, TALLY_CORRUPT);
-  for (unsigned format = 0; format < 256; format++)
-    {
-      start_meta (&meta, (unsigned char) format);
-      buf_add (&meta, "\0\0", 2);
-      assert_meta (&meta, format == 1 ? TALLY_OK : TALLY_CORRUPT);
-    }
+  for (unsigned format = 0; format < 256; format++) {
+    start_meta (&meta, (unsigned char)format);
+    buf_add (&meta, "\0\0", 2);
+    assert_meta (&meta, format == 1 ? TALLY_OK : TALLY_CORRUPT);
+  }
   start_meta (&meta, 1);
   buf_add (&meta, "\0\0\0", 3);
   assert_meta (&meta, TALLY_CORRUPT); /* something behind it */
@@ -194,39 +187,36 @@ test_broken_beginnings (void **test)
 static void
 test_broken_overrides (void **test)
 {
-  static const struct
-  {
+  static const struct {
     const char *first, *second;
     uint64_t ms;
     int expected;
   } rows[] = {
-    { "a", "b", 11, TALLY_OK },        { "a", "b", 10, TALLY_CORRUPT },
-    { "a", "b", 9, TALLY_CORRUPT },    { "b", "a", 11, TALLY_CORRUPT },
-    { "a", "a", 11, TALLY_CORRUPT },   { "aa", "a", 11, TALLY_CORRUPT },
-    { "", "a", 11, TALLY_OK },         { "z", "\xc3\xa9", 11, TALLY_OK },
-    { "\\\"", "#", 11, TALLY_OK },     { "#", "\\\"", 11, TALLY_CORRUPT },
+    { "a", "b", 11, TALLY_OK },       { "a", "b", 10, TALLY_CORRUPT },
+    { "a", "b", 9, TALLY_CORRUPT },   { "b", "a", 11, TALLY_CORRUPT },
+    { "a", "a", 11, TALLY_CORRUPT },  { "aa", "a", 11, TALLY_CORRUPT },
+    { "", "a", 11, TALLY_OK },        { "z", "\xc3\xa9", 11, TALLY_OK },
+    { "\\\"", "#", 11, TALLY_OK },    { "#", "\\\"", 11, TALLY_CORRUPT },
     { "\\u0001", "a", 11, TALLY_OK },
   };
   struct buf meta = BUF_INIT;
 
-  (void) test;
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      start_meta (&meta, 1);
-      buf_add_byte (&meta, 2);
-      put_override (&meta, rows[i].first, 11);
-      put_override (&meta, rows[i].second, rows[i].ms);
-      buf_add_byte (&meta, 0);
-      assert_meta (&meta, rows[i].expected);
-    }
+  (void)test;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    start_meta (&meta, 1);
+    buf_add_byte (&meta, 2);
+    put_override (&meta, rows[i].first, 11);
+    put_override (&meta, rows[i].second, rows[i].ms);
+    buf_add_byte (&meta, 0);
+    assert_meta (&meta, rows[i].expected);
+  }
   buf_free (&meta);
 }
 
 static void
 test_broken_counts (void **test)
 {
-  static const struct
-  {
+  static const struct {
     const char *bytes;
     size_t size;
   } rows[] = {
@@ -242,13 +232,12 @@ test_broken_counts (void **test)
   };
   struct buf meta = BUF_INIT;
 
-  (void) test;
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      start_meta (&meta, 1);
-      buf_add (&meta, rows[i].bytes, rows[i].size);
-      assert_meta (&meta, TALLY_CORRUPT);
-    }
+  (void)test;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    start_meta (&meta, 1);
+    buf_add (&meta, rows[i].bytes, rows[i].size);
+    assert_meta (&meta, TALLY_CORRUPT);
+  }
   /* A field's length in more bytes than it needs. */
   start_meta (&meta, 1);
   buf_add (&meta, "\1\x81\0a", 4);
@@ -263,9 +252,9 @@ seen_meta (struct buf *meta, unsigned n, uint32_t first, int step)
 {
   start_meta (meta, 1);
   buf_add_byte (meta, 0);
-  buf_add_byte (meta, (unsigned char) n);
+  buf_add_byte (meta, (unsigned char)n);
   for (unsigned i = 0; i < n; i++)
-    put_stamp (meta, 20 + i, (uint32_t) ((int) first + (int) i * step));
+    put_stamp (meta, 20 + i, (uint32_t)((int)first + (int)i * step));
 }
 
 static void
@@ -273,7 +262,7 @@ test_broken_seen (void **test)
 {
   struct buf meta = BUF_INIT;
 
-  (void) test;
+  (void)test;
   seen_meta (&meta, STATE_SEEN_MAX, 5, 1);
   assert_meta (&meta, TALLY_OK);
   seen_meta (&meta, STATE_SEEN_MAX + 1, 5, 1);
@@ -297,11 +286,10 @@ accept (struct tally_slice meta)
   struct tally_error err;
   int status = state_decode (&state, false, meta, none, &err);
 
-  if (status != TALLY_OK)
-    {
-      assert_int_equal (status, TALLY_CORRUPT);
-      return false;
-    }
+  if (status != TALLY_OK) {
+    assert_int_equal (status, TALLY_CORRUPT);
+    return false;
+  }
   state_encode (&state, &again);
   assert_true (slice_equal (buf_slice (&again), meta));
   state_newest (&state);
@@ -318,21 +306,20 @@ test_truncated (void **test)
   struct state state;
   struct buf meta = BUF_INIT;
 
-  (void) test;
+  (void)test;
   draw (&rng, &state, 10);
   state_encode (&state, &meta);
-  for (size_t size = 0; size <= meta.size; size++)
-    {
-      /* An allocation of its own, so that a byte too far is seen. */
-      char *copy = malloc (size + 1);
+  for (size_t size = 0; size <= meta.size; size++) {
+    /* An allocation of its own, so that a byte too far is seen. */
+    char *copy = malloc (size + 1);
 
-      assert_non_null (copy);
-      memcpy (copy, meta.data, size);
-      copy = realloc (copy, size > 0 ? size : 1);
-      assert_non_null (copy);
-      assert_int_equal (accept (slice_make (copy, size)), size == meta.size);
-      free (copy);
-    }
+    assert_non_null (copy);
+    memcpy (copy, meta.data, size);
+    copy = realloc (copy, size > 0 ? size : 1);
+    assert_non_null (copy);
+    assert_int_equal (accept (slice_make (copy, size)), size == meta.size);
+    free (copy);
+  }
   state_free (&state);
   buf_free (&meta);
 }
@@ -344,22 +331,21 @@ test_mutated (void **test)
   struct buf meta = BUF_INIT;
   unsigned taken = 0;
 
-  (void) test;
-  for (unsigned i = 0; i < MUTATIONS; i++)
-    {
-      struct state state;
-      unsigned n = 1 + rng_below (&rng, 3);
+  (void)test;
+  for (unsigned i = 0; i < MUTATIONS; i++) {
+    struct state state;
+    unsigned n = 1 + rng_below (&rng, 3);
 
-      draw (&rng, &state, rng_below (&rng, 6));
-      buf_clear (&meta);
-      state_encode (&state, &meta);
-      while (n-- > 0)
-        meta.data[rng_below (&rng, (uint32_t) meta.size)]
-            ^= (char) (rng_one_in (&rng, 2) ? 1u << rng_below (&rng, 8)
-                                            : rng_below (&rng, 256));
-      taken += accept (buf_slice (&meta));
-      state_free (&state);
-    }
+    draw (&rng, &state, rng_below (&rng, 6));
+    buf_clear (&meta);
+    state_encode (&state, &meta);
+    while (n-- > 0)
+      meta.data[rng_below (&rng, (uint32_t)meta.size)] ^=
+          (char)(rng_one_in (&rng, 2) ? 1u << rng_below (&rng, 8)
+                                      : rng_below (&rng, 256));
+    taken += accept (buf_slice (&meta));
+    state_free (&state);
+  }
   assert_int_not_equal (taken, 0);
   assert_int_not_equal (taken, MUTATIONS);
   buf_free (&meta);
@@ -367,8 +353,7 @@ test_mutated (void **test)
 
 /* ---- check -------------------------------------------------------------- */
 
-struct check
-{
+struct check {
   const char *body;
   const char *id;
   const char *field; /* of an override; NULL: none */
@@ -379,8 +364,8 @@ struct check
 static void
 run_check (const struct check *check)
 {
-  struct override override
-      = { check->field ? slice_text (check->field) : none, at (11, 1) };
+  struct override override = { check->field ? slice_text (check->field) : none,
+                               at (11, 1) };
   struct state state = { .whole = at (10, 1),
                          .deleted = check->deleted,
                          .overrides = &override,
@@ -390,8 +375,8 @@ run_check (const struct check *check)
   int status = state_check (&state, slice_text (check->id), &err);
 
   if (status != (check->good ? TALLY_OK : TALLY_INVALID))
-    fail_msg ("%s (%s): %d %s", check->body,
-              check->field ? check->field : "", status, err.text);
+    fail_msg ("%s (%s): %d %s", check->body, check->field ? check->field : "",
+              status, err.text);
 }
 
 static void
@@ -433,7 +418,7 @@ test_check (void **test)
     { "", "x", "_id", true, false },
   };
 
-  (void) test;
+  (void)test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     run_check (&rows[i]);
 }
@@ -460,7 +445,7 @@ test_check_field_names (void **test)
     { "{\"_id\":\"x\"}", "x", "\\u005fid", false, false },
   };
 
-  (void) test;
+  (void)test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     run_check (&rows[i]);
 }
@@ -479,7 +464,7 @@ test_check_seen (void **test)
   struct tally_slice id = { "x", 1 };
   struct tally_error err;
 
-  (void) test;
+  (void)test;
   assert_int_equal (state_check (&state, id, &err), TALLY_OK);
   seen = at (10, 1);
   assert_int_equal (state_check (&state, id, &err), TALLY_INVALID);
@@ -501,20 +486,19 @@ test_check_size (void **test)
   struct tally_error err;
   char *body = malloc (size + 1);
 
-  (void) test;
+  (void)test;
   assert_non_null (body);
   memcpy (body, "{\"_id\":\"", 8);
-  for (int more = 0; more < 2; more++)
-    {
-      struct tally_slice id = { "x", 1 };
+  for (int more = 0; more < 2; more++) {
+    struct tally_slice id = { "x", 1 };
 
-      memset (body + 8, 'x', size - 8 + 1);
-      memcpy (body + 8, "x\",\"a\":\"", 8);
-      memcpy (body + size + more - 2, "\"}", 2);
-      state.body = slice_make (body, size + (size_t) more);
-      assert_int_equal (state_check (&state, id, &err),
-                        more ? TALLY_INVALID : TALLY_OK);
-    }
+    memset (body + 8, 'x', size - 8 + 1);
+    memcpy (body + 8, "x\",\"a\":\"", 8);
+    memcpy (body + size + more - 2, "\"}", 2);
+    state.body = slice_make (body, size + (size_t)more);
+    assert_int_equal (state_check (&state, id, &err),
+                      more ? TALLY_INVALID : TALLY_OK);
+  }
   free (body);
 }
 
@@ -527,28 +511,27 @@ test_rev_is_the_state (void **test)
   struct tally_slice id = { "x", 1 };
   unsigned equal = 0;
 
-  (void) test;
-  for (unsigned i = 0; i < 50000; i++)
-    {
-      struct state a, b;
-      unsigned char ra[TALLY_REV_SIZE], rb[TALLY_REV_SIZE];
-      struct stamp newest;
-      bool is_same;
+  (void)test;
+  for (unsigned i = 0; i < 50000; i++) {
+    struct state a, b;
+    unsigned char ra[TALLY_REV_SIZE], rb[TALLY_REV_SIZE];
+    struct stamp newest;
+    bool is_same;
 
-      draw (&rng, &a, 1);
-      draw (&rng, &b, 1);
-      state_rev (&a, id, ra);
-      state_rev (&b, id, rb);
-      is_same = same (&a, &b, false);
-      equal += is_same;
-      assert_int_equal (memcmp (ra, rb, sizeof ra) == 0, is_same);
-      newest = state_newest (&a);
-      assert_memory_equal (ra, newest.bytes, STAMP_SIZE);
-      state_rev (&a, slice_text ("y"), rb);
-      assert_memory_not_equal (ra, rb, sizeof ra);
-      state_free (&a);
-      state_free (&b);
-    }
+    draw (&rng, &a, 1);
+    draw (&rng, &b, 1);
+    state_rev (&a, id, ra);
+    state_rev (&b, id, rb);
+    is_same = same (&a, &b, false);
+    equal += is_same;
+    assert_int_equal (memcmp (ra, rb, sizeof ra) == 0, is_same);
+    newest = state_newest (&a);
+    assert_memory_equal (ra, newest.bytes, STAMP_SIZE);
+    state_rev (&a, slice_text ("y"), rb);
+    assert_memory_not_equal (ra, rb, sizeof ra);
+    state_free (&a);
+    state_free (&b);
+  }
   assert_int_not_equal (equal, 0);
 }
 
@@ -558,13 +541,17 @@ test_rev_separates_parts (void **test)
 {
   struct override one[] = { { { "ab", 2 }, at (11, 1) } };
   struct override two[] = { { { "a", 1 }, at (11, 1) } };
-  struct state a = { .whole = at (10, 1), .overrides = one, .n_overrides = 1,
+  struct state a = { .whole = at (10, 1),
+                     .overrides = one,
+                     .n_overrides = 1,
                      .body = slice_text ("c") };
-  struct state b = { .whole = at (10, 1), .overrides = two, .n_overrides = 1,
+  struct state b = { .whole = at (10, 1),
+                     .overrides = two,
+                     .n_overrides = 1,
                      .body = slice_text ("bc") };
   unsigned char ra[TALLY_REV_SIZE], rb[TALLY_REV_SIZE];
 
-  (void) test;
+  (void)test;
   state_rev (&a, slice_text ("x"), ra);
   state_rev (&b, slice_text ("x"), rb);
   assert_memory_not_equal (ra, rb, sizeof ra);
@@ -584,15 +571,18 @@ knows (const struct state *state, uint64_t ms, uint32_t client,
 static void
 test_knows (void **test)
 {
-  struct override overrides[]
-      = { { { "a", 1 }, at (20, 2) }, { { "b", 1 }, at (25, 1) } };
+  struct override overrides[] = { { { "a", 1 }, at (20, 2) },
+                                  { { "b", 1 }, at (25, 1) } };
   struct stamp seen[] = { at (30, 2), at (15, 3) };
-  struct state state = { .whole = at (10, 1), .overrides = overrides,
-                         .n_overrides = 2, .seen = seen, .n_seen = 2 };
+  struct state state = { .whole = at (10, 1),
+                         .overrides = overrides,
+                         .n_overrides = 2,
+                         .seen = seen,
+                         .n_seen = 2 };
   uint32_t clients[] = { 2, 3 };
   struct strict strict = { clients, 2 };
 
-  (void) test;
+  (void)test;
   assert_true (knows (&state, 10, 1, NULL));
   assert_true (knows (&state, 25, 1, NULL));
   assert_false (knows (&state, 26, 1, NULL));
@@ -614,10 +604,11 @@ test_knows_all (void **test)
 {
   struct override override = { { "a", 1 }, at (20, 2) };
   struct state old = { .whole = at (10, 1) };
-  struct state new = { .whole = at (10, 1), .overrides = &override,
+  struct state new = { .whole = at (10, 1),
+                       .overrides = &override,
                        .n_overrides = 1 };
 
-  (void) test;
+  (void)test;
   assert_true (state_knows_all (&new, &old, NULL));
   assert_true (state_knows_all (&new, &new, NULL));
   assert_false (state_knows_all (&old, &new, NULL));
@@ -629,20 +620,21 @@ static void
 test_seen_keeps_the_newest (void **test)
 {
   struct stamp seen[2][STATE_SEEN_MAX];
-  struct state a = { .whole = at (1, 9000), .seen = seen[0],
+  struct state a = { .whole = at (1, 9000),
+                     .seen = seen[0],
                      .n_seen = STATE_SEEN_MAX };
-  struct state b = { .whole = at (2, 9001), .seen = seen[1],
+  struct state b = { .whole = at (2, 9001),
+                     .seen = seen[1],
                      .n_seen = STATE_SEEN_MAX };
   const struct state *const from[] = { &a, &b };
   struct state out = { .whole = at (99999, 9002) };
 
-  (void) test;
-  for (uint32_t i = 0; i < STATE_SEEN_MAX; i++)
-    {
-      /* Odd clients are newer. */
-      seen[0][i] = at (100 + i, 2 * i);
-      seen[1][i] = at (1000 + i, 2 * i + 1);
-    }
+  (void)test;
+  for (uint32_t i = 0; i < STATE_SEEN_MAX; i++) {
+    /* Odd clients are newer. */
+    seen[0][i] = at (100 + i, 2 * i);
+    seen[1][i] = at (1000 + i, 2 * i + 1);
+  }
   assert_true (state_build_seen (&out, from, 2));
   assert_int_equal (out.n_seen, STATE_SEEN_MAX);
   for (size_t i = 0; i < STATE_SEEN_MAX; i++)
@@ -657,10 +649,11 @@ test_seen_leaves_out_what_stands (void **test)
   struct stamp seen[] = { at (40, 1), at (60, 2), at (70, 3) };
   struct state from = { .whole = at (5, 4), .seen = seen, .n_seen = 3 };
   const struct state *const list[] = { &from };
-  struct state out = { .whole = at (60, 2), .overrides = overrides,
+  struct state out = { .whole = at (60, 2),
+                       .overrides = overrides,
                        .n_overrides = 1 };
 
-  (void) test;
+  (void)test;
   assert_true (state_build_seen (&out, list, 1));
   assert_int_equal (out.n_seen, 2);
   assert_memory_equal (&out.seen[0], &seen[2], STAMP_SIZE);
@@ -673,33 +666,36 @@ test_seen_leaves_out_what_stands (void **test)
 static void
 test_cursor (void **test)
 {
-  static const struct
-  {
+  static const struct {
     const char *key, *value;
     uint64_t ms;
-  } rows[] = { { "A", "1", 10 }, { "B", NULL, 11 }, { "a", "2", 12 },
-               { "c", "3", 10 }, { "d", NULL, 13 } };
+  } rows[] = { { "A", "1", 10 },
+               { "B", NULL, 11 },
+               { "a", "2", 12 },
+               { "c", "3", 10 },
+               { "d", NULL, 13 } };
   struct override overrides[] = { { { "B", 1 }, at (11, 1) },
                                   { { "a", 1 }, at (12, 1) },
                                   { { "d", 1 }, at (13, 1) } };
-  struct state state
-      = { .whole = at (10, 1), .overrides = overrides, .n_overrides = 3,
-          .body = slice_text ("{\"A\":1,\"_id\":\"x\",\"a\":2,\"c\":3}") };
+  struct state state = { .whole = at (10, 1),
+                         .overrides = overrides,
+                         .n_overrides = 3,
+                         .body = slice_text (
+                             "{\"A\":1,\"_id\":\"x\",\"a\":2,\"c\":3}") };
   struct field_cursor cursor;
   struct field field;
 
-  (void) test;
+  (void)test;
   field_cursor_start (&cursor, &state);
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      struct stamp stamp = at (rows[i].ms, 1);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct stamp stamp = at (rows[i].ms, 1);
 
-      assert_true (field_cursor_next (&cursor, &field));
-      assert_true (slice_equal (field.key, slice_text (rows[i].key)));
-      assert_int_equal (field.value.data != NULL, rows[i].value != NULL);
-      assert_true (slice_equal (field.value, slice_text (rows[i].value)));
-      assert_memory_equal (&field.stamp, &stamp, STAMP_SIZE);
-    }
+    assert_true (field_cursor_next (&cursor, &field));
+    assert_true (slice_equal (field.key, slice_text (rows[i].key)));
+    assert_int_equal (field.value.data != NULL, rows[i].value != NULL);
+    assert_true (slice_equal (field.value, slice_text (rows[i].value)));
+    assert_memory_equal (&field.stamp, &stamp, STAMP_SIZE);
+  }
   assert_false (field_cursor_next (&cursor, &field));
 }
 

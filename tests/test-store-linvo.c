@@ -21,7 +21,7 @@
 #include "linvo-kit.h"
 #include "store-kit.h"
 
-#define TEST(name)                                                            \
+#define TEST(name) \
   cmocka_unit_test_setup_teardown (name, linvo_kit_setup, linvo_kit_teardown)
 
 /* ---- folders ----------------------------------------------------------- */
@@ -123,25 +123,24 @@ open_finishes_what_was_begun (void **state)
 static void
 open_finishes_half_a_marker (void **state)
 {
-  static const char whole[]
-      = "tally linvo 1\nwrites 00000000000000000000\nholder 0000004711\n";
+  static const char whole[] =
+      "tally linvo 1\nwrites 00000000000000000000\nholder 0000004711\n";
   static const char zeros[sizeof whole];
   struct linvo_kit *k = *state;
   size_t size;
 
-  for (size = 1; size < sizeof whole; size++)
-    {
-      assert_int_equal (mkdir (k->path, 0777), 0);
-      assert_int_equal (linvo_kit_write (k->path, "TALLY",
-                                         size % 2 ? whole : zeros, size), 0);
-      assert_refused (k, 0, TALLY_NOTFOUND, ": not there");
-      assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
-      assert_int_equal (linvo_kit_put (k, 1), TALLY_OK);
-      linvo_kit_close (k);
-      assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
-      linvo_kit_close (k);
-      assert_int_equal (linvo_kit_remove (k->path), 0);
-    }
+  for (size = 1; size < sizeof whole; size++) {
+    assert_int_equal (mkdir (k->path, 0777), 0);
+    assert_int_equal (
+        linvo_kit_write (k->path, "TALLY", size % 2 ? whole : zeros, size), 0);
+    assert_refused (k, 0, TALLY_NOTFOUND, ": not there");
+    assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
+    assert_int_equal (linvo_kit_put (k, 1), TALLY_OK);
+    linvo_kit_close (k);
+    assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
+    linvo_kit_close (k);
+    assert_int_equal (linvo_kit_remove (k->path), 0);
+  }
   assert_int_equal (mkdir (k->path, 0777), 0);
   assert_int_equal (linvo_kit_write (k->path, "TALLY", "a list\n", 7), 0);
   assert_refused (k, TALLY_OPEN_CREATE, TALLY_CORRUPT, "TALLY is damaged");
@@ -188,14 +187,13 @@ open_elsewhere (struct linvo_kit *k, char *text, size_t size)
   assert_int_equal (pipe (ends), 0);
   pid = fork ();
   assert_true (pid >= 0);
-  if (pid == 0)
-    {
-      int r = linvo_kit_open (k, 0);
+  if (pid == 0) {
+    int r = linvo_kit_open (k, 0);
 
-      if (write (ends[1], k->err.text, strlen (k->err.text)) < 0)
-        _exit (99);
-      _exit (-r);
-    }
+    if (write (ends[1], k->err.text, strlen (k->err.text)) < 0)
+      _exit (99);
+    _exit (-r);
+  }
   close (ends[1]);
   n = read (ends[0], text, size - 1);
   text[n > 0 ? n : 0] = '\0';
@@ -215,7 +213,7 @@ held_names_the_process (void **state)
   snprintf (expected, sizeof expected,
             "%s: in use by process %ld; reach it through its server, or "
             "stop it first",
-            k->path, (long) getpid ());
+            k->path, (long)getpid ());
   assert_int_equal (open_elsewhere (k, text, sizeof text), TALLY_AGAIN);
   assert_string_equal (text, expected);
 }
@@ -260,19 +258,17 @@ held_by_a_stranger (void **state)
   snprintf (path, sizeof path, "%s/LOCK", k->path);
   pid = fork ();
   assert_true (pid >= 0);
-  if (pid == 0)
-    {
-      int fd = open (path, O_RDWR);
+  if (pid == 0) {
+    int fd = open (path, O_RDWR);
 
-      close (back[1]);
-      if (fd == -1 || fcntl (fd, F_SETLK, &lock) == -1
-          || write (there[1], "x", 1) != 1)
-        _exit (1);
-      _exit (read (back[0], &c, 1) == 0 ? 0 : 1);
-    }
+    close (back[1]);
+    if (fd == -1 || fcntl (fd, F_SETLK, &lock) == -1
+        || write (there[1], "x", 1) != 1)
+      _exit (1);
+    _exit (read (back[0], &c, 1) == 0 ? 0 : 1);
+  }
   assert_int_equal (read (there[0], &c, 1), 1);
-  snprintf (expected, sizeof expected, ": in use by process %ld; ",
-            (long) pid);
+  snprintf (expected, sizeof expected, ": in use by process %ld; ", (long)pid);
   assert_int_equal (linvo_kit_open (k, 0), TALLY_AGAIN);
   assert_non_null (strstr (k->err.text, expected));
   close (back[1]);
@@ -285,8 +281,7 @@ held_by_a_stranger (void **state)
 
 /* ---- reads beside writes ----------------------------------------------- */
 
-struct reader
-{
+struct reader {
   struct linvo_kit k; /* its own error, the same handle */
   atomic_uint *written;
   atomic_bool *done;
@@ -299,16 +294,15 @@ read_along (void *ctx)
 {
   struct reader *reader = ctx;
 
-  while (!atomic_load (reader->done) && !reader->wrong)
-    {
-      struct tally_slice id = { "same-0", 6 };
-      unsigned n = atomic_load (reader->written);
-      uint64_t head = 0;
+  while (!atomic_load (reader->done) && !reader->wrong) {
+    struct tally_slice id = { "same-0", 6 };
+    unsigned n = atomic_load (reader->written);
+    uint64_t head = 0;
 
-      reader->wrong = linvo_kit_read_one (&reader->k, &id, n, &head);
-      if (head < (uint64_t) n * LINVO_KIT_BATCH)
-        reader->wrong = 1;
-    }
+    reader->wrong = linvo_kit_read_one (&reader->k, &id, n, &head);
+    if (head < (uint64_t)n * LINVO_KIT_BATCH)
+      reader->wrong = 1;
+  }
   return NULL;
 }
 
@@ -323,26 +317,23 @@ reads_run_beside_writes (void **state)
   unsigned i;
 
   assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
-  for (i = 0; i < 2; i++)
-    {
-      readers[i].k = *k;
-      readers[i].written = &written;
-      readers[i].done = &done;
-      readers[i].wrong = 0;
-      assert_int_equal (
-          pthread_create (&threads[i], NULL, read_along, &readers[i]), 0);
-    }
-  for (i = 1; i <= 300; i++)
-    {
-      assert_int_equal (linvo_kit_put (k, i), TALLY_OK);
-      atomic_store (&written, i);
-    }
+  for (i = 0; i < 2; i++) {
+    readers[i].k = *k;
+    readers[i].written = &written;
+    readers[i].done = &done;
+    readers[i].wrong = 0;
+    assert_int_equal (
+        pthread_create (&threads[i], NULL, read_along, &readers[i]), 0);
+  }
+  for (i = 1; i <= 300; i++) {
+    assert_int_equal (linvo_kit_put (k, i), TALLY_OK);
+    atomic_store (&written, i);
+  }
   atomic_store (&done, true);
-  for (i = 0; i < 2; i++)
-    {
-      assert_int_equal (pthread_join (threads[i], NULL), 0);
-      assert_int_equal (readers[i].wrong, 0);
-    }
+  for (i = 0; i < 2; i++) {
+    assert_int_equal (pthread_join (threads[i], NULL), 0);
+    assert_int_equal (readers[i].wrong, 0);
+  }
   assert_int_equal (linvo_kit_check (k, 300, 0), TALLY_OK);
 }
 
@@ -356,7 +347,7 @@ fresh (char *value, size_t size)
   static unsigned n;
   int length = snprintf (value, size, "%s/%u", kit_root, n++);
 
-  return length > 0 && (size_t) length < size ? 0 : -1;
+  return length > 0 && (size_t)length < size ? 0 : -1;
 }
 
 int

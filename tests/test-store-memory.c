@@ -38,8 +38,8 @@ open_store (const struct tally_store *store)
 static int
 count (void *ctx, const struct tally_doc *doc)
 {
-  (void) doc;
-  ++*(size_t *) ctx;
+  (void)doc;
+  ++*(size_t *)ctx;
   return 0;
 }
 
@@ -55,25 +55,24 @@ put_every (const struct tally_store *store, void *handle, uint32_t flags,
   char ids[BATCH][16];
   size_t n = 0;
 
-  for (unsigned i = first; i < DOCUMENTS; i += step)
-    {
-      memset (&entries[n], 0, sizeof entries[n]);
-      snprintf (ids[n], sizeof ids[n], "%u", i);
-      entries[n].collection = "things";
-      entries[n].flags = flags;
-      entries[n].expected = flags ? rev : NULL;
-      entries[n].doc.id.data = ids[n];
-      entries[n].doc.id.size = strlen (ids[n]);
-      memcpy (entries[n].doc.rev, rev, sizeof rev);
-      n++;
-      if (n < BATCH && i + step < DOCUMENTS)
-        continue;
-      assert_int_equal (store->put (handle, entries, n, 0, outcomes, &err),
-                        TALLY_OK);
-      for (size_t k = 0; k < n; k++)
-        assert_int_equal (outcomes[k].status, TALLY_OK);
-      n = 0;
-    }
+  for (unsigned i = first; i < DOCUMENTS; i += step) {
+    memset (&entries[n], 0, sizeof entries[n]);
+    snprintf (ids[n], sizeof ids[n], "%u", i);
+    entries[n].collection = "things";
+    entries[n].flags = flags;
+    entries[n].expected = flags ? rev : NULL;
+    entries[n].doc.id.data = ids[n];
+    entries[n].doc.id.size = strlen (ids[n]);
+    memcpy (entries[n].doc.rev, rev, sizeof rev);
+    n++;
+    if (n < BATCH && i + step < DOCUMENTS)
+      continue;
+    assert_int_equal (store->put (handle, entries, n, 0, outcomes, &err),
+                      TALLY_OK);
+    for (size_t k = 0; k < n; k++)
+      assert_int_equal (outcomes[k].status, TALLY_OK);
+    n = 0;
+  }
 }
 
 /* Every document is found, or none of those forgotten. */
@@ -83,18 +82,17 @@ assert_every (const struct tally_store *store, void *handle, unsigned first,
 {
   struct tally_error err;
 
-  for (unsigned i = first; i < DOCUMENTS; i += step)
-    {
-      char id[16];
-      struct tally_slice slice = { id, 0 };
-      size_t found = 0;
+  for (unsigned i = first; i < DOCUMENTS; i += step) {
+    char id[16];
+    struct tally_slice slice = { id, 0 };
+    size_t found = 0;
 
-      slice.size = (size_t) snprintf (id, sizeof id, "%u", i);
-      assert_int_equal (
-          store->get (handle, "things", &slice, 1, 0, count, &found, &err),
-          TALLY_OK);
-      assert_int_equal (found, each);
-    }
+    slice.size = (size_t)snprintf (id, sizeof id, "%u", i);
+    assert_int_equal (
+        store->get (handle, "things", &slice, 1, 0, count, &found, &err),
+        TALLY_OK);
+    assert_int_equal (found, each);
+  }
 }
 
 static void
@@ -106,7 +104,7 @@ large (void **state)
   uint64_t head;
   size_t n = 0;
 
-  (void) state;
+  (void)state;
   put_every (store, handle, 0, 0, 1);
   for (unsigned round = 0; round < 5; round++)
     put_every (store, handle, 0, round, 3);
@@ -133,7 +131,7 @@ same_name_apart (void **state)
   const struct tally_store *store = tally_driver_1 ()->store;
   void *one = open_store (store), *two = open_store (store);
 
-  (void) state;
+  (void)state;
   put_every (store, one, 0, 0, 1000);
   assert_every (store, one, 0, 1000, 1);
   assert_every (store, two, 0, 1000, 0);
@@ -167,48 +165,42 @@ assert_level (const struct memory_node *node)
 static void
 tree_stays_level (void **state)
 {
-  enum
-  {
-    N = 1000
-  };
+  enum { N = 1000 };
   struct memory_node *nodes[N], *root = NULL;
 
-  (void) state;
+  (void)state;
+  for (size_t i = 0; i < N; i++) {
+    nodes[i] = calloc (1, sizeof *nodes[i] + 8);
+    assert_non_null (nodes[i]);
+    nodes[i]->id_size = (size_t)snprintf (nodes[i]->id, 8, "%05zu", i);
+    memory_tree_insert (&root, nodes[i]);
+    assert_level (root);
+  }
   for (size_t i = 0; i < N; i++)
-    {
-      nodes[i] = calloc (1, sizeof *nodes[i] + 8);
-      assert_non_null (nodes[i]);
-      nodes[i]->id_size = (size_t) snprintf (nodes[i]->id, 8, "%05zu", i);
-      memory_tree_insert (&root, nodes[i]);
+    if (i % 3 == 0 || i > N / 2) {
+      memory_tree_remove (&root, nodes[i]);
+      memory_node_free (nodes[i]);
       assert_level (root);
     }
-  for (size_t i = 0; i < N; i++)
-    if (i % 3 == 0 || i > N / 2)
-      {
-        memory_tree_remove (&root, nodes[i]);
-        memory_node_free (nodes[i]);
-        assert_level (root);
-      }
-  for (size_t i = 0; i < N; i++)
-    {
-      bool gone = i % 3 == 0 || i > N / 2;
-      char id[8];
-      struct tally_slice slice = { id, (size_t) snprintf (id, 8, "%05zu", i) };
+  for (size_t i = 0; i < N; i++) {
+    bool gone = i % 3 == 0 || i > N / 2;
+    char id[8];
+    struct tally_slice slice = { id, (size_t)snprintf (id, 8, "%05zu", i) };
 
-      assert_ptr_equal (memory_tree_find (root, slice),
-                        gone ? NULL : nodes[i]);
-    }
+    assert_ptr_equal (memory_tree_find (root, slice), gone ? NULL : nodes[i]);
+  }
   memory_tree_free (root);
 }
 
 int
 main (void)
 {
-  const struct store_kit kit
-      = { .driver = tally_driver_1 (), .persistent = false, .fresh = fresh };
-  const struct CMUnitTest tests[]
-      = { cmocka_unit_test (large), cmocka_unit_test (same_name_apart),
-          cmocka_unit_test (tree_stays_level) };
+  const struct store_kit kit = { .driver = tally_driver_1 (),
+                                 .persistent = false,
+                                 .fresh = fresh };
+  const struct CMUnitTest tests[] = { cmocka_unit_test (large),
+                                      cmocka_unit_test (same_name_apart),
+                                      cmocka_unit_test (tree_stays_level) };
   int failed = store_kit_run (&kit);
 
   failed += cmocka_run_group_tests_name ("memory's own", tests, NULL, NULL);

@@ -64,17 +64,15 @@ run_together (child_main *run, const char *path)
   int gate[2];
 
   assert_int_equal (pipe (gate), 0);
-  for (size_t i = 0; i < WRITERS; i++)
-    {
-      pids[i] = fork ();
-      assert_true (pids[i] >= 0);
-      if (pids[i] == 0)
-        {
-          close (gate[1]);
-          wait_for_start (gate[0]);
-          _exit (run (path, (int) i));
-        }
+  for (size_t i = 0; i < WRITERS; i++) {
+    pids[i] = fork ();
+    assert_true (pids[i] >= 0);
+    if (pids[i] == 0) {
+      close (gate[1]);
+      wait_for_start (gate[0]);
+      _exit (run (path, (int)i));
     }
+  }
   close (gate[0]);
   close (gate[1]);
   for (size_t i = 0; i < WRITERS; i++)
@@ -90,21 +88,19 @@ child_increment (const char *path, int unused)
   int64_t number;
   int status;
 
-  (void) unused;
+  (void)unused;
   if (folder_open (&o, path, 0))
     return 1;
   for (int i = 0; i < INCREMENTS; i++)
-    do
-      {
-        number = folder_number (&o, "counter");
-        if (number < 0)
-          return 2;
-        folder_rev (rev, (uint32_t) number);
-        status = folder_put (&o, "counter", rev, (uint32_t) number + 1, NULL);
-        if (status && status != TALLY_CONFLICT)
-          return 3;
-      }
-    while (status);
+    do {
+      number = folder_number (&o, "counter");
+      if (number < 0)
+        return 2;
+      folder_rev (rev, (uint32_t)number);
+      status = folder_put (&o, "counter", rev, (uint32_t)number + 1, NULL);
+      if (status && status != TALLY_CONFLICT)
+        return 3;
+    } while (status);
   folder_close (&o);
   return 0;
 }
@@ -114,7 +110,7 @@ no_update_is_lost (void **state)
 {
   struct opened o;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&o), 0);
   folder_close (&o);
   run_together (child_increment, o.path);
@@ -128,11 +124,10 @@ keep_note (void *ctx, const void *data, size_t size)
 {
   char *text = ctx;
 
-  if (size < 16)
-    {
-      memcpy (text, data, size);
-      text[size] = 0;
-    }
+  if (size < 16) {
+    memcpy (text, data, size);
+    text[size] = 0;
+  }
   return 0;
 }
 
@@ -145,25 +140,23 @@ child_note (const char *path, int unused)
   struct tally_slice was, is;
   int status;
 
-  (void) unused;
+  (void)unused;
   if (folder_open (&o, path, 0))
     return 1;
   for (int i = 0; i < INCREMENTS; i++)
-    do
-      {
-        before[0] = 0;
-        if (o.store->note_get (o.handle, "n", keep_note, before, &o.err))
-          return 2;
-        was.data = before[0] ? before : NULL;
-        was.size = strlen (before);
-        is.data = after;
-        is.size
-            = (size_t) snprintf (after, sizeof after, "%d", atoi (before) + 1);
-        status = o.store->note_put (o.handle, "n", &was, &is, &o.err);
-        if (status && status != TALLY_CONFLICT)
-          return 3;
-      }
-    while (status);
+    do {
+      before[0] = 0;
+      if (o.store->note_get (o.handle, "n", keep_note, before, &o.err))
+        return 2;
+      was.data = before[0] ? before : NULL;
+      was.size = strlen (before);
+      is.data = after;
+      is.size =
+          (size_t)snprintf (after, sizeof after, "%d", atoi (before) + 1);
+      status = o.store->note_put (o.handle, "n", &was, &is, &o.err);
+      if (status && status != TALLY_CONFLICT)
+        return 3;
+    } while (status);
   folder_close (&o);
   return 0;
 }
@@ -174,7 +167,7 @@ no_note_is_lost (void **state)
   struct opened o;
   char text[16] = "";
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&o), 0);
   run_together (child_note, o.path);
   assert_int_equal (o.store->note_get (o.handle, "n", keep_note, text, &o.err),
@@ -201,22 +194,20 @@ child_create (const char *path, int i)
 static void
 created_by_all_at_once (void **state)
 {
-  (void) state;
-  for (int round = 0; round < 10; round++)
-    {
-      struct opened o = { 0 };
-      char path[4096], id[16];
+  (void)state;
+  for (int round = 0; round < 10; round++) {
+    struct opened o = { 0 };
+    char path[4096], id[16];
 
-      assert_int_equal (folder_fresh (path, sizeof path), 0);
-      run_together (child_create, path);
-      assert_int_equal (folder_open (&o, path, 0), TALLY_OK);
-      for (int i = 0; i < WRITERS; i++)
-        {
-          snprintf (id, sizeof id, "d%d", i);
-          assert_int_equal (folder_number (&o, id), 7);
-        }
-      folder_close (&o);
+    assert_int_equal (folder_fresh (path, sizeof path), 0);
+    run_together (child_create, path);
+    assert_int_equal (folder_open (&o, path, 0), TALLY_OK);
+    for (int i = 0; i < WRITERS; i++) {
+      snprintf (id, sizeof id, "d%d", i);
+      assert_int_equal (folder_number (&o, id), 7);
     }
+    folder_close (&o);
+  }
 }
 
 /* Puts document after document and tells each number that is acknowledged,
@@ -229,15 +220,14 @@ child_put (const char *path, int pipe_end)
 
   if (folder_open (&o, path, TALLY_OPEN_CREATE))
     return 1;
-  for (uint32_t n = 1;; n++)
-    {
-      snprintf (id, sizeof id, "d%u", (unsigned) n);
-      if (folder_put (&o, id, NULL, n, NULL)
-          || folder_put (&o, "last", NULL, n, NULL))
-        return 2;
-      if (write (pipe_end, &n, sizeof n) != (ssize_t) sizeof n)
-        return 3;
-    }
+  for (uint32_t n = 1;; n++) {
+    snprintf (id, sizeof id, "d%u", (unsigned)n);
+    if (folder_put (&o, id, NULL, n, NULL)
+        || folder_put (&o, "last", NULL, n, NULL))
+      return 2;
+    if (write (pipe_end, &n, sizeof n) != (ssize_t)sizeof n)
+      return 3;
+  }
 }
 
 static void
@@ -248,14 +238,13 @@ check_after_kill (const char *path, uint32_t acknowledged)
   int64_t last;
 
   assert_int_equal (folder_open (&o, path, 0), TALLY_OK);
-  for (uint32_t n = 1; n <= acknowledged; n++)
-    {
-      snprintf (id, sizeof id, "d%u", (unsigned) n);
-      assert_int_equal (folder_number (&o, id), n);
-    }
+  for (uint32_t n = 1; n <= acknowledged; n++) {
+    snprintf (id, sizeof id, "d%u", (unsigned)n);
+    assert_int_equal (folder_number (&o, id), n);
+  }
   last = folder_number (&o, "last");
   assert_true (last >= acknowledged);
-  assert_true (last <= (int64_t) acknowledged + 1);
+  assert_true (last <= (int64_t)acknowledged + 1);
   assert_int_equal (folder_put (&o, "after", NULL, 1, NULL), TALLY_OK);
   folder_close (&o);
 }
@@ -263,29 +252,28 @@ check_after_kill (const char *path, uint32_t acknowledged)
 static void
 acknowledged_survives_kill (void **state)
 {
-  (void) state;
-  for (uint32_t round = 0; round < KILLS; round++)
-    {
-      char path[4096];
-      uint32_t n = 0, enough = 1 + round * 37;
-      int ends[2], status;
-      pid_t pid;
+  (void)state;
+  for (uint32_t round = 0; round < KILLS; round++) {
+    char path[4096];
+    uint32_t n = 0, enough = 1 + round * 37;
+    int ends[2], status;
+    pid_t pid;
 
-      assert_int_equal (folder_fresh (path, sizeof path), 0);
-      assert_int_equal (pipe (ends), 0);
-      pid = start (child_put, path, ends[1]);
-      close (ends[1]);
-      while (n < enough)
-        assert_int_equal (read (ends[0], &n, sizeof n), sizeof n);
-      assert_int_equal (kill (pid, SIGKILL), 0);
-      assert_int_equal (waitpid (pid, &status, 0), pid);
-      assert_true (WIFSIGNALED (status));
-      /* What it told between our last read and the kill. */
-      while (read (ends[0], &n, sizeof n) == (ssize_t) sizeof n)
-        ;
-      close (ends[0]);
-      check_after_kill (path, n);
-    }
+    assert_int_equal (folder_fresh (path, sizeof path), 0);
+    assert_int_equal (pipe (ends), 0);
+    pid = start (child_put, path, ends[1]);
+    close (ends[1]);
+    while (n < enough)
+      assert_int_equal (read (ends[0], &n, sizeof n), sizeof n);
+    assert_int_equal (kill (pid, SIGKILL), 0);
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_true (WIFSIGNALED (status));
+    /* What it told between our last read and the kill. */
+    while (read (ends[0], &n, sizeof n) == (ssize_t)sizeof n)
+      ;
+    close (ends[0]);
+    check_after_kill (path, n);
+  }
 }
 
 /* Another connection that has begun to write. */
@@ -307,7 +295,7 @@ waiting_ends (void **state)
   char path[4096], text[4200];
   sqlite3 *db;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
   assert_int_equal (folder_put (&o, "a", NULL, 1, NULL), TALLY_OK);
@@ -329,7 +317,7 @@ waiting_is_cancelled (void **state)
   struct opened o;
   sqlite3 *db;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&o), 0);
   db = lock_file (o.path);
   o.cancel = 1;
@@ -341,8 +329,7 @@ waiting_is_cancelled (void **state)
 }
 
 /* A feed of one handle, while another one writes. */
-struct feed
-{
+struct feed {
   struct opened *other;
   size_t n;
   int status;
@@ -355,8 +342,8 @@ write_meanwhile (void *ctx, const struct tally_doc *doc)
   struct feed *feed = ctx;
   char id[16];
 
-  (void) doc;
-  snprintf (id, sizeof id, "new%u", (unsigned) feed->n++);
+  (void)doc;
+  snprintf (id, sizeof id, "new%u", (unsigned)feed->n++);
   feed->status |= folder_put (feed->other, id, NULL, 1, NULL);
   feed->status |= folder_put (feed->other, "b", NULL, 9, NULL);
   return 0;
@@ -370,7 +357,7 @@ changes_are_a_snapshot (void **state)
   struct tally_outcome outcome;
   uint64_t head = 0, next = 0;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&one), 0);
   folder_put (&one, "a", NULL, 1, NULL);
   folder_put (&one, "b", NULL, 2, &outcome);
@@ -415,7 +402,7 @@ get_is_a_snapshot (void **state)
   struct opened one, two = { 0 };
   struct feed feed = { .other = &two };
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&one), 0);
   folder_put (&one, "a", NULL, 1, NULL);
   folder_put (&one, "b", NULL, 2, NULL);
@@ -441,7 +428,7 @@ child_without_space (const char *path, int unused)
   struct tally_outcome outcome;
   struct opened o = { 0 };
 
-  (void) unused;
+  (void)unused;
   signal (SIGXFSZ, SIG_IGN);
   if (folder_open (&o, path, 0) || setrlimit (RLIMIT_FSIZE, &limit))
     return 1;
@@ -464,7 +451,7 @@ nothing_of_a_failed_put_stays (void **state)
 {
   struct opened o;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_create (&o), 0);
   folder_put (&o, "a", NULL, 1, NULL);
   folder_close (&o);

@@ -25,8 +25,8 @@ fresh (char *value, size_t size)
 static int
 count (void *ctx, const struct tally_doc *doc)
 {
-  (void) doc;
-  ++*(size_t *) ctx;
+  (void)doc;
+  ++*(size_t *)ctx;
   return 0;
 }
 
@@ -60,7 +60,7 @@ read_file (const char *path, size_t *size)
 
   assert_non_null (file);
   assert_int_equal (fstat (fileno (file), &st), 0);
-  *size = (size_t) st.st_size;
+  *size = (size_t)st.st_size;
   bytes = malloc (*size + 1);
   assert_non_null (bytes);
   assert_int_equal (fread (bytes, 1, *size, file), *size);
@@ -72,21 +72,20 @@ read_file (const char *path, size_t *size)
 static void
 assert_refused (const char *path, int status, const char *reason)
 {
-  static const unsigned flags[]
-      = { 0, TALLY_OPEN_READONLY, TALLY_OPEN_CREATE };
+  static const unsigned flags[] = { 0, TALLY_OPEN_READONLY,
+                                    TALLY_OPEN_CREATE };
   size_t before_size, after_size;
   char *before = read_file (path, &before_size), *after;
   char text[4200];
 
   snprintf (text, sizeof text, "%s: %s", path, reason);
-  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-    {
-      struct opened o = { 0 };
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    struct opened o = { 0 };
 
-      assert_int_equal (folder_open (&o, path, flags[i]), status);
-      assert_int_equal (o.err.status, status);
-      assert_string_equal (o.err.text, text);
-    }
+    assert_int_equal (folder_open (&o, path, flags[i]), status);
+    assert_int_equal (o.err.status, status);
+    assert_string_equal (o.err.text, text);
+  }
   after = read_file (path, &after_size);
   assert_int_equal (before_size, after_size);
   assert_memory_equal (before, after, after_size);
@@ -99,7 +98,7 @@ file_of_others (void **state)
 {
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   run_sql (path, "CREATE TABLE document (seq INTEGER PRIMARY KEY)");
   assert_refused (path, TALLY_CORRUPT,
@@ -111,7 +110,7 @@ file_of_others_wal (void **state)
 {
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   run_sql (path, "PRAGMA journal_mode = WAL; PRAGMA user_version = 1;"
                  "PRAGMA application_id = 7");
@@ -122,13 +121,13 @@ file_of_others_wal (void **state)
 static void
 file_of_no_database (void **state)
 {
-  static const char *const reason
-      = "not a tally store (file is not a database)";
+  static const char *const reason =
+      "not a tally store (file is not a database)";
   char path[4096], bytes[9000];
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof bytes; i++)
-    bytes[i] = (char) ((i * 2654435761u) >> 7);
+    bytes[i] = (char)((i * 2654435761u) >> 7);
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   write_file (path, bytes, sizeof bytes);
   assert_refused (path, TALLY_CORRUPT, reason);
@@ -141,7 +140,7 @@ file_of_newer_version (void **state)
 {
   struct opened o;
 
-  (void) state;
+  (void)state;
   folder_create (&o);
   folder_close (&o);
   run_sql (o.path, "PRAGMA user_version = 2");
@@ -154,7 +153,7 @@ file_without_a_table (void **state)
 {
   struct opened o;
 
-  (void) state;
+  (void)state;
   folder_create (&o);
   folder_close (&o);
   run_sql (o.path, "DROP TABLE note");
@@ -167,7 +166,7 @@ file_is_a_folder (void **state)
   struct opened o = { 0 };
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (mkdir (path, 0700), 0);
   assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_CORRUPT);
@@ -180,7 +179,7 @@ file_in_no_folder (void **state)
   struct opened o = { 0 };
   char path[4096];
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path - 2), 0);
   strncat (path, "/x", 3);
   assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
@@ -195,7 +194,7 @@ file_is_empty (void **state)
   char path[4096];
   struct stat st;
 
-  (void) state;
+  (void)state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   write_file (path, "", 0);
   assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
@@ -214,7 +213,7 @@ readonly_changes_nothing (void **state)
   char *before, *after;
   struct opened o;
 
-  (void) state;
+  (void)state;
   folder_create (&o);
   folder_put (&o, "a", NULL, 1, NULL);
   folder_close (&o);
@@ -243,28 +242,27 @@ damaged_rows (void **state)
     "UPDATE document SET seq = -5",
   };
 
-  (void) state;
-  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++)
-    {
-      struct opened o;
-      struct tally_slice id = { "a", 1 };
-      size_t n = 0;
-      uint64_t head = 0;
+  (void)state;
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+    struct opened o;
+    struct tally_slice id = { "a", 1 };
+    size_t n = 0;
+    uint64_t head = 0;
 
-      folder_create (&o);
-      folder_put (&o, "a", NULL, 1, NULL);
-      run_sql (o.path, damages[i]);
+    folder_create (&o);
+    folder_put (&o, "a", NULL, 1, NULL);
+    run_sql (o.path, damages[i]);
+    assert_int_equal (
+        o.store->get (o.handle, "things", &id, 1, 0, count, &n, &o.err),
+        TALLY_CORRUPT);
+    assert_int_equal (folder_put (&o, "a", NULL, 2, NULL), TALLY_CORRUPT);
+    if (!strstr (damages[i], "-5"))
       assert_int_equal (
-          o.store->get (o.handle, "things", &id, 1, 0, count, &n, &o.err),
+          o.store->changes (o.handle, "things", 0, count, &n, &head, &o.err),
           TALLY_CORRUPT);
-      assert_int_equal (folder_put (&o, "a", NULL, 2, NULL), TALLY_CORRUPT);
-      if (!strstr (damages[i], "-5"))
-        assert_int_equal (
-            o.store->changes (o.handle, "things", 0, count, &n, &head, &o.err),
-            TALLY_CORRUPT);
-      assert_int_equal (n, 0);
-      folder_close (&o);
-    }
+    assert_int_equal (n, 0);
+    folder_close (&o);
+  }
 }
 
 /* A seq lowered by other hands must not make one be given twice. */
@@ -274,7 +272,7 @@ head_is_above_all (void **state)
   struct tally_outcome first, second;
   struct opened o;
 
-  (void) state;
+  (void)state;
   folder_create (&o);
   folder_put (&o, "a", NULL, 1, &first);
   run_sql (o.path, "UPDATE sqlite_sequence SET seq = 0");
@@ -295,7 +293,7 @@ triggers_stay_silent (void **state)
 {
   struct opened o;
 
-  (void) state;
+  (void)state;
   folder_create (&o);
   run_sql (o.path, "CREATE TRIGGER t AFTER INSERT ON document BEGIN"
                    " DELETE FROM document; END");
@@ -311,7 +309,7 @@ message_of_long_path (void **state)
   struct opened o = { 0 };
   char path[1000] = "/";
 
-  (void) state;
+  (void)state;
   memset (path + 1, 'x', sizeof path - 2);
   path[sizeof path - 1] = 0;
   for (size_t i = 100; i < sizeof path - 1; i += 100)
@@ -323,8 +321,9 @@ message_of_long_path (void **state)
 int
 main (void)
 {
-  const struct store_kit kit
-      = { .driver = tally_driver_1 (), .persistent = true, .fresh = fresh };
+  const struct store_kit kit = { .driver = tally_driver_1 (),
+                                 .persistent = true,
+                                 .fresh = fresh };
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (file_of_others),
     cmocka_unit_test (file_of_others_wal),

@@ -75,35 +75,32 @@ open_long_path (void **state)
   for (size_t i = 0; i < sizeof path; i += 100)
     path[i] = '/';
   path[sizeof path - 1] = '\0';
-  for (size_t cut = sizeof path - 1; cut > 200; cut--)
-    {
-      path[cut] = '\0';
-      assert_int_equal (kit_open (t, path, 0), TALLY_NOTFOUND);
-      assert_non_null (strstr (t->err.text, ": no such folder"));
-    }
+  for (size_t cut = sizeof path - 1; cut > 200; cut--) {
+    path[cut] = '\0';
+    assert_int_equal (kit_open (t, path, 0), TALLY_NOTFOUND);
+    assert_non_null (strstr (t->err.text, ": no such folder"));
+  }
 }
 
 static void
 open_removes_stale (void **state)
 {
   static const char *const names[] = {
-    ".tally-0123456789abcdef.tmp",  /* ours, old: goes */
-    ".tally-fedcba9876543210.tmp",  /* ours, new */
-    ".tally-0123456789abcdeX.tmp",  /* not ours, all old */
-    ".tally-0123456789abcdef.tmp2",
-    ".syncthing.0123456789abc.tmp", "old.tmp",
+    ".tally-0123456789abcdef.tmp", /* ours, old: goes */
+    ".tally-fedcba9876543210.tmp", /* ours, new */
+    ".tally-0123456789abcdeX.tmp", /* not ours, all old */
+    ".tally-0123456789abcdef.tmp2", ".syncthing.0123456789abc.tmp", "old.tmp",
   };
   struct test *t = *state;
   struct timespec old[2] = { { .tv_sec = time (NULL) - 3700 },
                              { .tv_sec = time (NULL) - 3700 } };
   char path[512];
 
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    {
-      kit_put_file (kit_inside (t, names[i], path), "x");
-      if (i != 1)
-        assert_int_equal (utimensat (AT_FDCWD, path, old, 0), 0);
-    }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    kit_put_file (kit_inside (t, names[i], path), "x");
+    if (i != 1)
+      assert_int_equal (utimensat (AT_FDCWD, path, old, 0), 0);
+  }
   assert_int_equal (kit_open (t, t->path, TALLY_OPEN_READONLY), TALLY_OK);
   assert_int_equal (kit_count (t->path), 6);
   assert_int_equal (kit_open (t, t->path, 0), TALLY_OK);
@@ -120,11 +117,11 @@ blob_round_trip (void **state)
   char name[252], data[5000];
 
   for (size_t i = 0; i < sizeof data; i++)
-    data[i] = (char) (i * 31);
+    data[i] = (char)(i * 31);
   assert_int_equal (kit_create (t, "empty", ""), TALLY_OK);
-  assert_int_equal (t->ops->create (t->handle, "bytes", data, sizeof data,
-                                    &t->err),
-                    TALLY_OK);
+  assert_int_equal (
+      t->ops->create (t->handle, "bytes", data, sizeof data, &t->err),
+      TALLY_OK);
   memset (name, 'n', sizeof name);
   name[250] = '\0';
   assert_int_equal (kit_create (t, name, "long"), TALLY_OK);
@@ -211,21 +208,21 @@ list_prefix (void **state)
 static void
 bad_names (void **state)
 {
-  static const char *const names[]
-      = { "",       ".",      "..",   "../secret", "/etc/passwd", "a/b",
-          "./a",    "a/../b", ".a",   "a b",       "a\nb",        "a\\b",
-          "\xc3\xa4", "a:b",  "a/",   "~",         "a*" };
+  static const char *const names[] = {
+    "",         ".",      "..", "../secret", "/etc/passwd", "a/b",
+    "./a",      "a/../b", ".a", "a b",       "a\nb",        "a\\b",
+    "\xc3\xa4", "a:b",    "a/", "~",         "a*"
+  };
   struct test *t = *state;
   char path[512], name[300];
 
   snprintf (path, sizeof path, "%s/secret", t->base);
   kit_put_file (path, "secret");
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    {
-      assert_int_equal (kit_create (t, names[i], "x"), TALLY_INVALID);
-      assert_int_equal (kit_read (t, names[i]), TALLY_INVALID);
-      assert_int_equal (kit_remove (t, names[i]), TALLY_INVALID);
-    }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    assert_int_equal (kit_create (t, names[i], "x"), TALLY_INVALID);
+    assert_int_equal (kit_read (t, names[i]), TALLY_INVALID);
+    assert_int_equal (kit_remove (t, names[i]), TALLY_INVALID);
+  }
   memset (name, 'n', sizeof name);
   name[251] = '\0';
   assert_int_equal (kit_create (t, name, "x"), TALLY_INVALID);
@@ -250,13 +247,12 @@ not_regular (void **state)
   assert_int_equal (mkdir (kit_inside (t, "folder", path), 0700), 0);
   assert_int_equal (kit_list (t, ""), TALLY_OK);
   assert_string_equal (t->list, "a ");
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    {
-      assert_int_equal (kit_read (t, names[i]), TALLY_FAILED);
-      assert_non_null (strstr (t->err.text, ": not a regular file"));
-      assert_int_equal (kit_create (t, names[i], "x"), TALLY_CONFLICT);
-      assert_int_equal (kit_remove (t, names[i]), TALLY_FAILED);
-    }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    assert_int_equal (kit_read (t, names[i]), TALLY_FAILED);
+    assert_non_null (strstr (t->err.text, ": not a regular file"));
+    assert_int_equal (kit_create (t, names[i], "x"), TALLY_CONFLICT);
+    assert_int_equal (kit_remove (t, names[i]), TALLY_FAILED);
+  }
   assert_int_equal (kit_count (t->path), 6);
 }
 
@@ -288,18 +284,12 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    KIT_TEST (open_missing),
-    KIT_TEST (open_missing_parent),
-    KIT_TEST (open_not_a_folder),
-    KIT_TEST (open_long_path),
-    KIT_TEST (open_removes_stale),
-    KIT_TEST (blob_round_trip),
-    KIT_TEST (create_conflict),
-    KIT_TEST (remove_twice),
-    KIT_TEST (list_prefix),
-    KIT_TEST (bad_names),
-    KIT_TEST (not_regular),
-    KIT_TEST (folder_swapped),
+    KIT_TEST (open_missing),       KIT_TEST (open_missing_parent),
+    KIT_TEST (open_not_a_folder),  KIT_TEST (open_long_path),
+    KIT_TEST (open_removes_stale), KIT_TEST (blob_round_trip),
+    KIT_TEST (create_conflict),    KIT_TEST (remove_twice),
+    KIT_TEST (list_prefix),        KIT_TEST (bad_names),
+    KIT_TEST (not_regular),        KIT_TEST (folder_swapped),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -20,7 +20,7 @@
 #include "raw-kit.h"
 
 #define THREADS 8
-#define MIB ((size_t) 1 << 20)
+#define MIB ((size_t)1 << 20)
 
 /* ---- opening ----------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ test_table (void **state)
 {
   const struct tally_driver *driver = tally_driver_1 ();
 
-  (void) state;
+  (void)state;
   assert_int_equal (driver->abi, TALLY_DRIVER_ABI);
   assert_int_equal (driver->size, sizeof *driver);
   assert_string_equal (driver->name, "http");
@@ -62,17 +62,28 @@ static void
 test_bad_options (void **state)
 {
   static const char *const urls[] = {
-    "", "hub.example", "hub:7770", "ftp://hub", "file:///etc/passwd",
-    "http://", "http://me:sesame@hub/", "http://sesame@hub", "http://h/?a=b",
-    "http://h/#x", "http://h h/", "http://h:99999", "//hub", "http:/\n/x",
+    "",
+    "hub.example",
+    "hub:7770",
+    "ftp://hub",
+    "file:///etc/passwd",
+    "http://",
+    "http://me:sesame@hub/",
+    "http://sesame@hub",
+    "http://h/?a=b",
+    "http://h/#x",
+    "http://h h/",
+    "http://h:99999",
+    "//hub",
+    "http:/\n/x",
   };
   static const char *const listens[] = {
-    "", "127.0.0.1", ":7770", "127.0.0.1:", "127.0.0.1:65536", "::1:80",
-    "[::1]", "[]:1", "h:1x", "h:-1", "http://h:80", "a b:1",
+    "",      "127.0.0.1", ":7770", "127.0.0.1:", "127.0.0.1:65536", "::1:80",
+    "[::1]", "[]:1",      "h:1x",  "h:-1",       "http://h:80",     "a b:1",
   };
   size_t i;
 
-  (void) state;
+  (void)state;
   for (i = 0; i < sizeof urls / sizeof urls[0]; i++)
     expect_bad ("url", urls[i], 0);
   for (i = 0; i < sizeof listens / sizeof listens[0]; i++)
@@ -94,7 +105,7 @@ test_nothing_set (void **state)
   struct fixture f;
   struct answer a;
 
-  (void) state;
+  (void)state;
   kit_prepare (&f);
   assert_int_equal (kit_open (&f), TALLY_OK);
   kit_ask (&f, &a, "/echo", "x", 1);
@@ -115,7 +126,7 @@ test_echo (void **state)
   struct fixture server, client;
   struct answer a;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
   assert_int_equal (strncmp (server.url, "http://127.0.0.1:", 17), 0);
   kit_ask (&client, &a, "/echo", "hello", 5);
@@ -143,17 +154,18 @@ test_traffic (void **state)
   struct answer a;
   int fd, n;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
   kit_ask (&client, &a, "/echo", "hello", 5);
   free (a.body);
-  n = snprintf (head, sizeof head, "POST /echo HTTP/1.1\r\nHost: %s\r\n"
+  n = snprintf (head, sizeof head,
+                "POST /echo HTTP/1.1\r\nHost: %s\r\n"
                 "Content-Type: text/x\r\nContent-Length: 5\r\n\r\nhello",
                 server.url + 7);
   assert_int_equal (a.traffic.sent, n);
 
   fd = raw_connect (server.port);
-  assert_true (raw_send (fd, head, (size_t) n));
+  assert_true (raw_send (fd, head, (size_t)n));
   shutdown (fd, SHUT_WR);
   raw_read (fd, reply, sizeof reply);
   close (fd);
@@ -173,24 +185,23 @@ test_sizes (void **state)
   char *data = malloc (20 * MIB);
   size_t i;
 
-  (void) state;
+  (void)state;
   assert_non_null (data);
   for (i = 0; i < 20 * MIB; i++)
-    data[i] = (char) (i * 2654435761u >> 13);
+    data[i] = (char)(i * 2654435761u >> 13);
   kit_open_pair (&server, &client);
-  for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-    {
-      kit_ask (&client, &a, "/echo", data, sizes[i]);
-      assert_int_equal (a.status, TALLY_OK);
-      assert_int_equal (a.code, 200);
-      assert_int_equal (a.size, sizes[i]);
-      assert_int_equal (memcmp (a.body, data, sizes[i]), 0);
-      assert_true (a.traffic.sent > sizes[i]);
-      assert_true (a.traffic.sent < sizes[i] + 200);
-      assert_true (a.traffic.received > sizes[i]);
-      assert_true (a.traffic.received < sizes[i] + 200);
-      free (a.body);
-    }
+  for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    kit_ask (&client, &a, "/echo", data, sizes[i]);
+    assert_int_equal (a.status, TALLY_OK);
+    assert_int_equal (a.code, 200);
+    assert_int_equal (a.size, sizes[i]);
+    assert_int_equal (memcmp (a.body, data, sizes[i]), 0);
+    assert_true (a.traffic.sent > sizes[i]);
+    assert_true (a.traffic.sent < sizes[i] + 200);
+    assert_true (a.traffic.received > sizes[i]);
+    assert_true (a.traffic.received < sizes[i] + 200);
+    free (a.body);
+  }
   kit_close_pair (&server, &client);
   free (data);
 }
@@ -202,16 +213,15 @@ test_keep_alive (void **state)
   char peer[64];
   int i;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
   assert_int_equal (kit_ask_code (&client, "/echo"), 200);
   strcpy (peer, server.peer);
-  for (i = 0; i < 10; i++)
-    {
-      assert_int_equal (kit_ask_code (&client, i % 2 ? "/echo" : "/late"),
-                        i % 2 ? 200 : 202);
-      assert_string_equal (server.peer, peer);
-    }
+  for (i = 0; i < 10; i++) {
+    assert_int_equal (kit_ask_code (&client, i % 2 ? "/echo" : "/late"),
+                      i % 2 ? 200 : 202);
+    assert_string_equal (server.peer, peer);
+  }
   kit_close_pair (&server, &client);
 }
 
@@ -222,17 +232,16 @@ test_late_reply (void **state)
   struct answer a;
   int i;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
-  for (i = 0; i < 200; i++)
-    {
-      kit_ask (&client, &a, "/late", "hello", 5);
-      assert_int_equal (a.status, TALLY_OK);
-      assert_int_equal (a.code, 202);
-      assert_string_equal (a.type, "-");
-      assert_int_equal (a.size, 5);
-      free (a.body);
-    }
+  for (i = 0; i < 200; i++) {
+    kit_ask (&client, &a, "/late", "hello", 5);
+    assert_int_equal (a.status, TALLY_OK);
+    assert_int_equal (a.code, 202);
+    assert_string_equal (a.type, "-");
+    assert_int_equal (a.size, 5);
+    free (a.body);
+  }
   kit_close_pair (&server, &client);
 }
 
@@ -241,7 +250,7 @@ test_token (void **state)
 {
   struct fixture server, client;
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_open_server (&server);
   kit_prepare (&client);
@@ -258,7 +267,7 @@ test_url_prefix (void **state)
   struct fixture server, client;
   char url[96];
 
-  (void) state;
+  (void)state;
   kit_prepare (&server);
   kit_open_server (&server);
   snprintf (url, sizeof url, "%s/a/b/", server.url);
@@ -278,14 +287,13 @@ test_bad_request (void **state)
   struct answer a;
   size_t i;
 
-  (void) state;
+  (void)state;
   kit_prepare (&client);
   kit_open_client (&client, "http://127.0.0.1:1");
-  for (i = 0; i < sizeof paths / sizeof paths[0]; i++)
-    {
-      kit_ask (&client, &a, paths[i], "", 0);
-      assert_int_equal (a.status, TALLY_INVALID);
-    }
+  for (i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+    kit_ask (&client, &a, paths[i], "", 0);
+    assert_int_equal (a.status, TALLY_INVALID);
+  }
   kit_close (&client);
 }
 
@@ -298,20 +306,19 @@ test_other_verbs (void **state)
   struct answer a;
   size_t i;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
-  for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-    {
-      memset (&a, 0, sizeof a);
-      request.verb = verbs[i];
-      assert_int_equal (client.transport->exchange (client.handle, &request,
-                                                    kit_emit, &a,
-                                                    &a.traffic, &a.err),
-                        TALLY_OK);
-      assert_int_equal (a.code, 200);
-      assert_string_equal (server.verb, verbs[i]);
-      free (a.body);
-    }
+  for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+    memset (&a, 0, sizeof a);
+    request.verb = verbs[i];
+    assert_int_equal (client.transport->exchange (client.handle, &request,
+                                                  kit_emit, &a, &a.traffic,
+                                                  &a.err),
+                      TALLY_OK);
+    assert_int_equal (a.code, 200);
+    assert_string_equal (server.verb, verbs[i]);
+    free (a.body);
+  }
   assert_int_equal (kit_ask_code (&client, "/echo"), 200);
   assert_string_equal (server.verb, "POST");
   kit_close_pair (&server, &client);
@@ -326,17 +333,16 @@ test_many_threads (void **state)
   char data[THREADS][5000];
   int i;
 
-  (void) state;
+  (void)state;
   kit_open_pair (&server, &client);
-  for (i = 0; i < THREADS; i++)
-    {
-      memset (data[i], 'a' + i, sizeof data[i]);
-      memset (&answers[i], 0, sizeof answers[i]);
-      answers[i].client = &client;
-      answers[i].data = data[i];
-      answers[i].n = sizeof data[i];
-      pthread_create (&threads[i], NULL, kit_ask_many, &answers[i]);
-    }
+  for (i = 0; i < THREADS; i++) {
+    memset (data[i], 'a' + i, sizeof data[i]);
+    memset (&answers[i], 0, sizeof answers[i]);
+    answers[i].client = &client;
+    answers[i].data = data[i];
+    answers[i].n = sizeof data[i];
+    pthread_create (&threads[i], NULL, kit_ask_many, &answers[i]);
+  }
   for (i = 0; i < THREADS; i++)
     pthread_join (threads[i], NULL);
   for (i = 0; i < THREADS; i++)
@@ -349,18 +355,12 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_table),
-    cmocka_unit_test (test_bad_options),
-    cmocka_unit_test (test_nothing_set),
-    cmocka_unit_test (test_echo),
-    cmocka_unit_test (test_traffic),
-    cmocka_unit_test (test_sizes),
-    cmocka_unit_test (test_keep_alive),
-    cmocka_unit_test (test_late_reply),
-    cmocka_unit_test (test_token),
-    cmocka_unit_test (test_url_prefix),
-    cmocka_unit_test (test_bad_request),
-    cmocka_unit_test (test_other_verbs),
+    cmocka_unit_test (test_table),        cmocka_unit_test (test_bad_options),
+    cmocka_unit_test (test_nothing_set),  cmocka_unit_test (test_echo),
+    cmocka_unit_test (test_traffic),      cmocka_unit_test (test_sizes),
+    cmocka_unit_test (test_keep_alive),   cmocka_unit_test (test_late_reply),
+    cmocka_unit_test (test_token),        cmocka_unit_test (test_url_prefix),
+    cmocka_unit_test (test_bad_request),  cmocka_unit_test (test_other_verbs),
     cmocka_unit_test (test_many_threads),
   };
 

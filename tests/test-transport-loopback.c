@@ -22,8 +22,7 @@
 #define THREADS 8
 #define EACH 8
 
-struct fixture
-{
+struct fixture {
   struct tally_host host;
   const struct tally_transport *transport;
   void *handle;
@@ -43,8 +42,7 @@ struct fixture
   const struct tally_request *request;
 };
 
-struct answer
-{
+struct answer {
   struct fixture *fixture;
   const char *path;
   const char *text;
@@ -68,9 +66,9 @@ host_cancelled (void *ctx)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void) ctx;
-  (void) level;
-  (void) text;
+  (void)ctx;
+  (void)level;
+  (void)text;
 }
 
 static void
@@ -85,8 +83,7 @@ service_ready (void *ctx, const char *url)
   pthread_mutex_unlock (&f->lock);
 }
 
-struct late
-{
+struct late {
   const struct tally_request *request;
   void (*reply) (void *call, const struct tally_response *response);
   void *call;
@@ -95,7 +92,7 @@ struct late
 static void *
 late_main (void *ctx)
 {
-  struct late late = *(struct late *) ctx;
+  struct late late = *(struct late *)ctx;
   struct tally_response response = { .size = sizeof response, .code = 202 };
 
   free (ctx);
@@ -115,26 +112,24 @@ service_request (void *ctx, const struct tally_request *request,
   struct late *late;
   pthread_t thread;
 
-  if (strcmp (request->path, "/late") == 0)
-    {
-      late = malloc (sizeof *late);
-      late->request = request;
-      late->reply = reply;
-      late->call = call;
-      pthread_create (&thread, NULL, late_main, late);
-      pthread_detach (thread);
-      return;
-    }
-  if (strcmp (request->path, "/hold") == 0)
-    {
-      pthread_mutex_lock (&f->lock);
-      f->request = request;
-      f->reply = reply;
-      f->call = call;
-      pthread_cond_broadcast (&f->changed);
-      pthread_mutex_unlock (&f->lock);
-      return;
-    }
+  if (strcmp (request->path, "/late") == 0) {
+    late = malloc (sizeof *late);
+    late->request = request;
+    late->reply = reply;
+    late->call = call;
+    pthread_create (&thread, NULL, late_main, late);
+    pthread_detach (thread);
+    return;
+  }
+  if (strcmp (request->path, "/hold") == 0) {
+    pthread_mutex_lock (&f->lock);
+    f->request = request;
+    f->reply = reply;
+    f->call = call;
+    pthread_cond_broadcast (&f->changed);
+    pthread_mutex_unlock (&f->lock);
+    return;
+  }
   response.content_type = request->content_type;
   response.body = request->body;
   reply (call, &response);
@@ -176,11 +171,10 @@ serve_returns (struct fixture *f)
 
   clock_gettime (CLOCK_REALTIME, &until);
   until.tv_nsec += 500000000;
-  if (until.tv_nsec >= 1000000000)
-    {
-      until.tv_nsec -= 1000000000;
-      until.tv_sec++;
-    }
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
   pthread_mutex_lock (&f->lock);
   while (!f->done
          && pthread_cond_timedwait (&f->changed, &f->lock, &until) == 0)
@@ -234,9 +228,8 @@ setup (struct fixture *f, const char *name)
   pthread_mutex_init (&f->lock, NULL);
   pthread_cond_init (&f->changed, NULL);
   f->transport = tally_driver_1 ()->transport;
-  assert_int_equal (f->transport->open (&f->handle, &f->host, values, 0,
-                                        &f->err),
-                    TALLY_OK);
+  assert_int_equal (
+      f->transport->open (&f->handle, &f->host, values, 0, &f->err), TALLY_OK);
 }
 
 static void
@@ -266,15 +259,15 @@ static void *
 ask_main (void *ctx)
 {
   struct answer *a = ctx;
-  struct tally_request request = { .size = sizeof request, .verb = "POST",
+  struct tally_request request = { .size = sizeof request,
+                                   .verb = "POST",
                                    .path = a->path,
                                    .content_type = "text/x" };
 
   request.body.data = a->text;
   request.body.size = strlen (a->text);
-  a->status = a->fixture->transport->exchange (a->fixture->handle, &request,
-                                               answer_emit, a, &a->traffic,
-                                               &a->err);
+  a->status = a->fixture->transport->exchange (
+      a->fixture->handle, &request, answer_emit, a, &a->traffic, &a->err);
   return NULL;
 }
 
@@ -293,7 +286,7 @@ test_table (void **state)
 {
   const struct tally_driver *driver = tally_driver_1 ();
 
-  (void) state;
+  (void)state;
   assert_int_equal (driver->abi, TALLY_DRIVER_ABI);
   assert_int_equal (driver->size, sizeof *driver);
   assert_string_equal (driver->name, "loopback");
@@ -310,7 +303,7 @@ test_nobody_serves (void **state)
   struct fixture f;
   struct answer a;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   ask (&f, &a, "/echo", "x");
   assert_int_equal (a.status, TALLY_AGAIN);
@@ -329,7 +322,7 @@ test_echo (void **state)
   struct fixture f;
   struct answer a;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
   assert_string_equal (f.url, "loopback:");
@@ -361,18 +354,17 @@ test_late_reply (void **state)
   struct answer a;
   int i;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
-  for (i = 0; i < 100; i++)
-    {
-      ask (&f, &a, "/late", "hello");
-      assert_int_equal (a.status, TALLY_OK);
-      assert_int_equal (a.code, 202);
-      assert_int_equal (a.size, 5);
-      assert_string_equal (a.type, "");
-      free (a.body);
-    }
+  for (i = 0; i < 100; i++) {
+    ask (&f, &a, "/late", "hello");
+    assert_int_equal (a.status, TALLY_OK);
+    assert_int_equal (a.code, 202);
+    assert_int_equal (a.size, 5);
+    assert_string_equal (a.type, "");
+    free (a.body);
+  }
   serve_end (&f);
   teardown (&f);
 }
@@ -383,15 +375,14 @@ many_main (void *ctx)
   struct answer *a = ctx;
   int i, good = 0;
 
-  for (i = 0; i < EACH; i++)
-    {
-      a->path = i % 2 ? "/late" : "/echo";
-      ask_main (a);
-      good += a->status == TALLY_OK && a->size == 5
-              && memcmp (a->body, a->text, 5) == 0;
-      free (a->body);
-      a->body = NULL;
-    }
+  for (i = 0; i < EACH; i++) {
+    a->path = i % 2 ? "/late" : "/echo";
+    ask_main (a);
+    good += a->status == TALLY_OK && a->size == 5
+            && memcmp (a->body, a->text, 5) == 0;
+    free (a->body);
+    a->body = NULL;
+  }
   a->status = good;
   return NULL;
 }
@@ -407,24 +398,22 @@ test_many_threads (void **state)
   struct fixture f;
   int i;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
-  for (i = 0; i < THREADS; i++)
-    {
-      memset (&answers[i], 0, sizeof answers[i]);
-      answers[i].fixture = &f;
-      answers[i].text = texts[i];
-      pthread_create (&threads[i], NULL, many_main, &answers[i]);
-    }
+  for (i = 0; i < THREADS; i++) {
+    memset (&answers[i], 0, sizeof answers[i]);
+    answers[i].fixture = &f;
+    answers[i].text = texts[i];
+    pthread_create (&threads[i], NULL, many_main, &answers[i]);
+  }
   for (i = 0; i < THREADS; i++)
     pthread_join (threads[i], NULL);
-  for (i = 0; i < THREADS; i++)
-    {
-      assert_int_equal (answers[i].status, EACH);
-      assert_int_equal (answers[i].traffic.sent, 5 * EACH);
-      assert_int_equal (answers[i].traffic.received, 5 * EACH);
-    }
+  for (i = 0; i < THREADS; i++) {
+    assert_int_equal (answers[i].status, EACH);
+    assert_int_equal (answers[i].traffic.sent, 5 * EACH);
+    assert_int_equal (answers[i].traffic.received, 5 * EACH);
+  }
   serve_end (&f);
   teardown (&f);
 }
@@ -436,7 +425,7 @@ test_stop_waits_for_requests (void **state)
   struct fixture f;
   pthread_t thread;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
   a.fixture = &f;
@@ -465,7 +454,7 @@ test_stop_before_serve (void **state)
   struct fixture f;
   struct answer a;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   f.transport->stop (f.handle);
   serve_start (&f);
@@ -487,7 +476,7 @@ test_second_serve (void **state)
   struct tally_error err;
   struct fixture f;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
   assert_int_equal (f.transport->serve (f.handle, &f.service, &err),
@@ -506,7 +495,7 @@ test_cancelled_exchange (void **state)
   struct fixture f;
   pthread_t thread;
 
-  (void) state;
+  (void)state;
   setup (&f, NULL);
   serve_start (&f);
   a.fixture = &f;

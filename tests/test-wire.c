@@ -22,13 +22,7 @@ static const struct tally_slice none = { NULL, 0 };
 
 /* ---- items -------------------------------------------------------------- */
 
-enum kind
-{
-  UINT,
-  BYTES,
-  TEXT,
-  ARRAY
-};
+enum kind { UINT, BYTES, TEXT, ARRAY };
 
 static bool
 take (enum kind kind, struct tally_slice *in, uint64_t *number,
@@ -37,19 +31,18 @@ take (enum kind kind, struct tally_slice *in, uint64_t *number,
   size_t n = 0;
   bool taken;
 
-  switch (kind)
-    {
-    case UINT:
-      return cbor_take_uint (in, number);
-    case BYTES:
-      return cbor_take_bytes (in, string);
-    case TEXT:
-      return cbor_take_text (in, string);
-    default:
-      taken = cbor_take_array (in, &n);
-      *number = n;
-      return taken;
-    }
+  switch (kind) {
+  case UINT:
+    return cbor_take_uint (in, number);
+  case BYTES:
+    return cbor_take_bytes (in, string);
+  case TEXT:
+    return cbor_take_text (in, string);
+  default:
+    taken = cbor_take_array (in, &n);
+    *number = n;
+    return taken;
+  }
 }
 
 /* In an allocation of its own, so that a byte too far is seen. */
@@ -74,8 +67,7 @@ takes (enum kind kind, const void *bytes, size_t size)
 static void
 test_numbers (void **state)
 {
-  static const struct
-  {
+  static const struct {
     uint64_t value;
     size_t size;
   } rows[] = {
@@ -85,23 +77,22 @@ test_numbers (void **state)
     { UINT64_MAX, 9 },
   };
 
-  (void) state;
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    {
-      struct buf out = BUF_INIT;
-      struct tally_slice in;
-      uint64_t value;
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct buf out = BUF_INIT;
+    struct tally_slice in;
+    uint64_t value;
 
-      cbor_add_uint (&out, rows[i].value);
-      assert_int_equal (out.size, rows[i].size);
-      in = buf_slice (&out);
-      assert_true (cbor_take_uint (&in, &value));
-      assert_true (value == rows[i].value);
-      assert_int_equal (in.size, 0);
-      for (size_t cut = 0; cut < out.size; cut++)
-        assert_false (takes (UINT, out.data, cut));
-      buf_free (&out);
-    }
+    cbor_add_uint (&out, rows[i].value);
+    assert_int_equal (out.size, rows[i].size);
+    in = buf_slice (&out);
+    assert_true (cbor_take_uint (&in, &value));
+    assert_true (value == rows[i].value);
+    assert_int_equal (in.size, 0);
+    for (size_t cut = 0; cut < out.size; cut++)
+      assert_false (takes (UINT, out.data, cut));
+    buf_free (&out);
+  }
 }
 
 static void
@@ -110,36 +101,34 @@ test_strings (void **state)
   static const size_t sizes[] = { 0, 1, 23, 24, 255, 256, 65535, 65536 };
   static char text[65536];
 
-  (void) state;
+  (void)state;
   memset (text, 't', sizeof text);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    for (int is_text = 0; is_text < 2; is_text++)
-      {
-        struct tally_slice string = slice_make (text, sizes[i]), in, got;
-        struct buf out = BUF_INIT;
+    for (int is_text = 0; is_text < 2; is_text++) {
+      struct tally_slice string = slice_make (text, sizes[i]), in, got;
+      struct buf out = BUF_INIT;
 
-        if (is_text)
-          cbor_add_text (&out, string);
-        else
-          cbor_add_bytes (&out, string);
-        in = buf_slice (&out);
-        assert_true (take (is_text ? TEXT : BYTES, &in, NULL, &got));
-        assert_true (slice_equal (string, got));
-        assert_int_equal (in.size, 0);
-        assert_false (takes (is_text ? BYTES : TEXT, out.data, out.size));
-        assert_false (takes (UINT, out.data, out.size));
-        assert_false (takes (ARRAY, out.data, out.size));
-        if (out.size > 1)
-          assert_false (takes (is_text ? TEXT : BYTES, out.data,
-                               out.size - 1));
-        buf_free (&out);
-      }
+      if (is_text)
+        cbor_add_text (&out, string);
+      else
+        cbor_add_bytes (&out, string);
+      in = buf_slice (&out);
+      assert_true (take (is_text ? TEXT : BYTES, &in, NULL, &got));
+      assert_true (slice_equal (string, got));
+      assert_int_equal (in.size, 0);
+      assert_false (takes (is_text ? BYTES : TEXT, out.data, out.size));
+      assert_false (takes (UINT, out.data, out.size));
+      assert_false (takes (ARRAY, out.data, out.size));
+      if (out.size > 1)
+        assert_false (takes (is_text ? TEXT : BYTES, out.data, out.size - 1));
+      buf_free (&out);
+    }
 }
 
 static void
 test_text_is_utf8 (void **state)
 {
-  (void) state;
+  (void)state;
   assert_true (takes (TEXT, "\x63\xe8\xae\xbe", 4));
   assert_false (takes (TEXT, "\x62\xe8\xae", 3));
   assert_false (takes (TEXT, "\x61\xff", 2));
@@ -152,8 +141,7 @@ test_text_is_utf8 (void **state)
 static void
 test_bad_heads (void **state)
 {
-  static const struct
-  {
+  static const struct {
     const char *head;
     size_t size;
   } rows[] = {
@@ -171,49 +159,48 @@ test_bad_heads (void **state)
   static const unsigned majors[] = { 0, 2, 3, 4 };
   char bytes[300] = { 0 };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    for (int kind = UINT; kind <= ARRAY; kind++)
-      {
-        /* As much as any of these lengths could want; and a break. */
-        memset (bytes, 0, sizeof bytes);
-        memcpy (bytes, rows[i].head, rows[i].size);
-        bytes[0] = (char) ((unsigned char) bytes[0] | majors[kind] << 5);
-        assert_false (takes ((enum kind) kind, bytes, sizeof bytes));
-        bytes[rows[i].size] = (char) 0xff;
-        assert_false (takes ((enum kind) kind, bytes, sizeof bytes));
-      }
+    for (int kind = UINT; kind <= ARRAY; kind++) {
+      /* As much as any of these lengths could want; and a break. */
+      memset (bytes, 0, sizeof bytes);
+      memcpy (bytes, rows[i].head, rows[i].size);
+      bytes[0] = (char)((unsigned char)bytes[0] | majors[kind] << 5);
+      assert_false (takes ((enum kind)kind, bytes, sizeof bytes));
+      bytes[rows[i].size] = (char)0xff;
+      assert_false (takes ((enum kind)kind, bytes, sizeof bytes));
+    }
 }
 
 static void
 test_huge_lengths (void **state)
 {
-  static const uint64_t lengths[]
-      = { 24, 256, 65536, UINT32_MAX, UINT64_C (1) << 32, SIZE_MAX - 9,
-          SIZE_MAX - 8, SIZE_MAX - 1, UINT64_MAX, UINT64_MAX / 2 };
+  static const uint64_t lengths[] = {
+    24,           256,          65536,        UINT32_MAX, UINT64_C (1) << 32,
+    SIZE_MAX - 9, SIZE_MAX - 8, SIZE_MAX - 1, UINT64_MAX, UINT64_MAX / 2
+  };
   static const unsigned majors[] = { 2, 3, 4 };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-    for (int kind = BYTES; kind <= ARRAY; kind++)
-      {
-        struct buf out = BUF_INIT;
+    for (int kind = BYTES; kind <= ARRAY; kind++) {
+      struct buf out = BUF_INIT;
 
-        cbor_add_uint (&out, lengths[i]);
-        out.data[0] = (char) ((unsigned char) out.data[0]
-                              | majors[kind - BYTES] << 5);
-        assert_false (takes ((enum kind) kind, out.data, out.size));
-        buf_add (&out, "0123456789abcdef", 16);
-        assert_false (takes ((enum kind) kind, out.data, out.size));
-        buf_free (&out);
-      }
+      cbor_add_uint (&out, lengths[i]);
+      out.data[0] =
+          (char)((unsigned char)out.data[0] | majors[kind - BYTES] << 5);
+      assert_false (takes ((enum kind)kind, out.data, out.size));
+      buf_add (&out, "0123456789abcdef", 16);
+      assert_false (takes ((enum kind)kind, out.data, out.size));
+      buf_free (&out);
+    }
 }
 
 /* An array's items have a byte at least. */
 static void
 test_arrays (void **state)
 {
-  (void) state;
+  (void)state;
   assert_true (takes (ARRAY, "\x80", 1));
   assert_true (takes (ARRAY, "\x82\0\0", 3));
   assert_false (takes (ARRAY, "\x83\0\0", 3));
@@ -223,26 +210,24 @@ test_arrays (void **state)
 static void
 test_other_kinds (void **state)
 {
-  (void) state;
+  (void)state;
   for (unsigned first = 0; first < 256; first++)
-    for (int kind = UINT; kind <= ARRAY; kind++)
-      {
-        static const unsigned majors[] = { 0, 2, 3, 4 };
-        char bytes[40] = { 0 };
+    for (int kind = UINT; kind <= ARRAY; kind++) {
+      static const unsigned majors[] = { 0, 2, 3, 4 };
+      char bytes[40] = { 0 };
 
-        bytes[0] = (char) first;
-        assert_int_equal (takes ((enum kind) kind, bytes, sizeof bytes),
-                          first >> 5 == majors[kind]
-                              && (first & 0x1f) < 24);
-      }
+      bytes[0] = (char)first;
+      assert_int_equal (takes ((enum kind)kind, bytes, sizeof bytes),
+                        first >> 5 == majors[kind] && (first & 0x1f) < 24);
+    }
 }
 
 /* ---- random messages ---------------------------------------------------- */
 
-static const enum wire_type types[]
-    = { WIRE_FAILURE, WIRE_HELLO,   WIRE_META, WIRE_GET,    WIRE_PUT,
-        WIRE_ROTATE,  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED,
-        WIRE_ROTATED };
+static const enum wire_type types[] = {
+  WIRE_FAILURE, WIRE_HELLO,   WIRE_META, WIRE_GET,    WIRE_PUT,    WIRE_ROTATE,
+  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED, WIRE_ROTATED
+};
 #define N_TYPES (sizeof types / sizeof *types)
 
 static char bytes_pool[70000];
@@ -251,11 +236,10 @@ static char text_pool[70000];
 static void
 fill_pools (struct rng *rng)
 {
-  for (size_t i = 0; i < sizeof bytes_pool; i++)
-    {
-      bytes_pool[i] = (char) rng_next (rng);
-      text_pool[i] = (char) (' ' + rng_below (rng, 95));
-    }
+  for (size_t i = 0; i < sizeof bytes_pool; i++) {
+    bytes_pool[i] = (char)rng_next (rng);
+    text_pool[i] = (char)(' ' + rng_below (rng, 95));
+  }
 }
 
 static uint64_t
@@ -267,8 +251,8 @@ any_number (struct rng *rng)
 static size_t
 any_size (struct rng *rng, size_t most)
 {
-  size_t size = rng_one_in (rng, 40) ? rng_below (rng, 70000)
-                                     : rng_below (rng, 30);
+  size_t size =
+      rng_one_in (rng, 40) ? rng_below (rng, 70000) : rng_below (rng, 30);
 
   return size < most ? size : most;
 }
@@ -279,7 +263,7 @@ any_bytes (struct rng *rng)
   size_t size = any_size (rng, 70000);
 
   return slice_make (
-      bytes_pool + rng_below (rng, (uint32_t) (70000 - size) + 1), size);
+      bytes_pool + rng_below (rng, (uint32_t)(70000 - size) + 1), size);
 }
 
 static struct tally_slice
@@ -287,8 +271,8 @@ any_text (struct rng *rng, size_t least, size_t most)
 {
   size_t size = least + any_size (rng, most - least);
 
-  return slice_make (
-      text_pool + rng_below (rng, (uint32_t) (70000 - size) + 1), size);
+  return slice_make (text_pool + rng_below (rng, (uint32_t)(70000 - size) + 1),
+                     size);
 }
 
 /* Of this size, or none. */
@@ -314,19 +298,17 @@ any_docs (struct rng *rng, size_t n, bool headers)
 {
   struct tally_doc *docs = make_array (n, sizeof *docs);
 
-  for (size_t i = 0; i < n; i++)
-    {
-      docs[i].id = any_text (rng, 1, TALLY_ID_MAX);
-      docs[i].flags = rng_below (rng, 2);
-      if (headers)
-        memcpy (docs[i].rev, bytes_pool + rng_below (rng, 60000),
-                TALLY_REV_SIZE);
-      else
-        {
-          docs[i].meta = any_bytes (rng);
-          docs[i].body = any_bytes (rng);
-        }
+  for (size_t i = 0; i < n; i++) {
+    docs[i].id = any_text (rng, 1, TALLY_ID_MAX);
+    docs[i].flags = rng_below (rng, 2);
+    if (headers)
+      memcpy (docs[i].rev, bytes_pool + rng_below (rng, 60000),
+              TALLY_REV_SIZE);
+    else {
+      docs[i].meta = any_bytes (rng);
+      docs[i].body = any_bytes (rng);
     }
+  }
   return docs;
 }
 
@@ -343,7 +325,7 @@ fill_welcome (struct rng *rng, struct wire_welcome *welcome, size_t n)
   for (size_t i = 0; i < n; i++)
     welcome->collections[i] = any_text (rng, 0, 100);
   for (size_t i = 0; i < n / 2; i++)
-    welcome->clients[i] = (uint32_t) rng_next (rng) & HLC_CLIENT_MAX;
+    welcome->clients[i] = (uint32_t)rng_next (rng) & HLC_CLIENT_MAX;
 }
 
 static void
@@ -366,11 +348,10 @@ fill_stored (struct rng *rng, struct wire_stored *stored, size_t n)
   stored->n = n;
   stored->statuses = make_array (n, sizeof *stored->statuses);
   stored->revs = make_array (n, sizeof *stored->revs);
-  for (size_t i = 0; i < n; i++)
-    {
-      stored->statuses[i] = -(int) rng_below (rng, 10);
-      stored->revs[i] = any_token (rng, TALLY_REV_SIZE);
-    }
+  for (size_t i = 0; i < n; i++) {
+    stored->statuses[i] = -(int)rng_below (rng, 10);
+    stored->revs[i] = any_token (rng, TALLY_REV_SIZE);
+  }
 }
 
 static void
@@ -397,48 +378,38 @@ fill_get (struct rng *rng, struct wire_get *get, size_t n)
 static void
 any_message (struct rng *rng, struct wire_message *out, size_t most)
 {
-  size_t n = rng_below (rng, (uint32_t) most + 1);
+  size_t n = rng_below (rng, (uint32_t)most + 1);
 
   memset (out, 0, sizeof *out);
   out->type = types[rng_below (rng, N_TYPES)];
-  if (out->type == WIRE_FAILURE)
-    {
-      out->as.failure.status = -1 - (int) rng_below (rng, 9);
-      out->as.failure.text = any_text (rng, 0, 300);
-    }
-  else if (out->type == WIRE_HELLO)
+  if (out->type == WIRE_FAILURE) {
+    out->as.failure.status = -1 - (int)rng_below (rng, 9);
+    out->as.failure.text = any_text (rng, 0, 300);
+  } else if (out->type == WIRE_HELLO)
     fill_hello (rng, &out->as.hello);
-  else if (out->type == WIRE_META)
-    {
-      out->as.meta.collection = any_text (rng, 0, 100);
-      out->as.meta.since = any_number (rng);
-      out->as.meta.limit = any_number (rng);
-    }
-  else if (out->type == WIRE_GET)
+  else if (out->type == WIRE_META) {
+    out->as.meta.collection = any_text (rng, 0, 100);
+    out->as.meta.since = any_number (rng);
+    out->as.meta.limit = any_number (rng);
+  } else if (out->type == WIRE_GET)
     fill_get (rng, &out->as.get, n);
   else if (out->type == WIRE_PUT)
     fill_put (rng, &out->as.put, n);
-  else if (out->type == WIRE_ROTATE)
-    {
-      out->as.rotate.expected = any_token (rng, WIRE_TOKEN_SIZE);
-      out->as.rotate.next = slice_make (bytes_pool, WIRE_TOKEN_SIZE);
-    }
-  else if (out->type == WIRE_WELCOME)
+  else if (out->type == WIRE_ROTATE) {
+    out->as.rotate.expected = any_token (rng, WIRE_TOKEN_SIZE);
+    out->as.rotate.next = slice_make (bytes_pool, WIRE_TOKEN_SIZE);
+  } else if (out->type == WIRE_WELCOME)
     fill_welcome (rng, &out->as.welcome, n);
-  else if (out->type == WIRE_HEADERS)
-    {
-      out->as.headers.next = any_number (rng);
-      out->as.headers.more = rng_below (rng, 2);
-      out->as.headers.n = n;
-      out->as.headers.docs = any_docs (rng, n, true);
-    }
-  else if (out->type == WIRE_DOCS)
-    {
-      out->as.docs.answered = any_number (rng);
-      out->as.docs.n = n;
-      out->as.docs.docs = any_docs (rng, n, false);
-    }
-  else if (out->type == WIRE_STORED)
+  else if (out->type == WIRE_HEADERS) {
+    out->as.headers.next = any_number (rng);
+    out->as.headers.more = rng_below (rng, 2);
+    out->as.headers.n = n;
+    out->as.headers.docs = any_docs (rng, n, true);
+  } else if (out->type == WIRE_DOCS) {
+    out->as.docs.answered = any_number (rng);
+    out->as.docs.n = n;
+    out->as.docs.docs = any_docs (rng, n, false);
+  } else if (out->type == WIRE_STORED)
     fill_stored (rng, &out->as.stored, n);
 }
 
@@ -455,14 +426,13 @@ assert_docs (const struct tally_doc *a, size_t n, const struct tally_doc *b,
              size_t n_b)
 {
   assert_int_equal (n, n_b);
-  for (size_t i = 0; i < n; i++)
-    {
-      assert_slice (a[i].id, b[i].id);
-      assert_slice (a[i].meta, b[i].meta);
-      assert_slice (a[i].body, b[i].body);
-      assert_int_equal (a[i].flags, b[i].flags);
-      assert_memory_equal (a[i].rev, b[i].rev, TALLY_REV_SIZE);
-    }
+  for (size_t i = 0; i < n; i++) {
+    assert_slice (a[i].id, b[i].id);
+    assert_slice (a[i].meta, b[i].meta);
+    assert_slice (a[i].body, b[i].body);
+    assert_int_equal (a[i].flags, b[i].flags);
+    assert_memory_equal (a[i].rev, b[i].rev, TALLY_REV_SIZE);
+  }
 }
 
 static void
@@ -477,84 +447,63 @@ assert_slices (const struct tally_slice *a, size_t n,
 static void
 assert_requests (const struct wire_message *a, const struct wire_message *b)
 {
-  if (a->type == WIRE_HELLO)
-    {
-      assert_true (a->as.hello.flags == b->as.hello.flags);
-      assert_true (a->as.hello.wall_ms == b->as.hello.wall_ms);
-      assert_slice (a->as.hello.device, b->as.hello.device);
-      assert_slice (a->as.hello.expects, b->as.hello.expects);
-      assert_slice (a->as.hello.current, b->as.hello.current);
-      assert_slice (a->as.hello.pending, b->as.hello.pending);
-    }
-  else if (a->type == WIRE_META)
-    {
-      assert_slice (a->as.meta.collection, b->as.meta.collection);
-      assert_true (a->as.meta.since == b->as.meta.since);
-      assert_true (a->as.meta.limit == b->as.meta.limit);
-    }
-  else if (a->type == WIRE_GET)
-    {
-      assert_slice (a->as.get.collection, b->as.get.collection);
-      assert_slices (a->as.get.ids, a->as.get.n, b->as.get.ids, b->as.get.n);
-    }
-  else if (a->type == WIRE_PUT)
-    {
-      assert_slice (a->as.put.collection, b->as.put.collection);
-      assert_true (a->as.put.flags == b->as.put.flags);
-      assert_true (a->as.put.cursor == b->as.put.cursor);
-      assert_docs (a->as.put.docs, a->as.put.n, b->as.put.docs, b->as.put.n);
-      assert_slices (a->as.put.bases, a->as.put.n, b->as.put.bases,
-                     b->as.put.n);
-    }
-  else if (a->type == WIRE_ROTATE)
-    {
-      assert_slice (a->as.rotate.expected, b->as.rotate.expected);
-      assert_slice (a->as.rotate.next, b->as.rotate.next);
-    }
+  if (a->type == WIRE_HELLO) {
+    assert_true (a->as.hello.flags == b->as.hello.flags);
+    assert_true (a->as.hello.wall_ms == b->as.hello.wall_ms);
+    assert_slice (a->as.hello.device, b->as.hello.device);
+    assert_slice (a->as.hello.expects, b->as.hello.expects);
+    assert_slice (a->as.hello.current, b->as.hello.current);
+    assert_slice (a->as.hello.pending, b->as.hello.pending);
+  } else if (a->type == WIRE_META) {
+    assert_slice (a->as.meta.collection, b->as.meta.collection);
+    assert_true (a->as.meta.since == b->as.meta.since);
+    assert_true (a->as.meta.limit == b->as.meta.limit);
+  } else if (a->type == WIRE_GET) {
+    assert_slice (a->as.get.collection, b->as.get.collection);
+    assert_slices (a->as.get.ids, a->as.get.n, b->as.get.ids, b->as.get.n);
+  } else if (a->type == WIRE_PUT) {
+    assert_slice (a->as.put.collection, b->as.put.collection);
+    assert_true (a->as.put.flags == b->as.put.flags);
+    assert_true (a->as.put.cursor == b->as.put.cursor);
+    assert_docs (a->as.put.docs, a->as.put.n, b->as.put.docs, b->as.put.n);
+    assert_slices (a->as.put.bases, a->as.put.n, b->as.put.bases, b->as.put.n);
+  } else if (a->type == WIRE_ROTATE) {
+    assert_slice (a->as.rotate.expected, b->as.rotate.expected);
+    assert_slice (a->as.rotate.next, b->as.rotate.next);
+  }
 }
 
 static void
 assert_replies (const struct wire_message *a, const struct wire_message *b)
 {
-  if (a->type == WIRE_FAILURE)
-    {
-      assert_int_equal (a->as.failure.status, b->as.failure.status);
-      assert_slice (a->as.failure.text, b->as.failure.text);
-    }
-  else if (a->type == WIRE_WELCOME)
-    {
-      const struct wire_welcome *x = &a->as.welcome, *y = &b->as.welcome;
+  if (a->type == WIRE_FAILURE) {
+    assert_int_equal (a->as.failure.status, b->as.failure.status);
+    assert_slice (a->as.failure.text, b->as.failure.text);
+  } else if (a->type == WIRE_WELCOME) {
+    const struct wire_welcome *x = &a->as.welcome, *y = &b->as.welcome;
 
-      assert_true (x->verdict == y->verdict && x->wall_ms == y->wall_ms);
-      assert_slice (x->device, y->device);
-      assert_slices (x->collections, x->n_collections, y->collections,
-                     y->n_collections);
-      assert_int_equal (x->n_clients, y->n_clients);
-      assert_memory_equal (x->clients, y->clients,
-                           x->n_clients * sizeof *x->clients);
-    }
-  else if (a->type == WIRE_HEADERS)
-    {
-      assert_true (a->as.headers.next == b->as.headers.next);
-      assert_int_equal (a->as.headers.more, b->as.headers.more);
-      assert_docs (a->as.headers.docs, a->as.headers.n, b->as.headers.docs,
-                   b->as.headers.n);
-    }
-  else if (a->type == WIRE_DOCS)
-    {
-      assert_true (a->as.docs.answered == b->as.docs.answered);
-      assert_docs (a->as.docs.docs, a->as.docs.n, b->as.docs.docs,
-                   b->as.docs.n);
-    }
-  else if (a->type == WIRE_STORED)
-    {
-      const struct wire_stored *x = &a->as.stored, *y = &b->as.stored;
+    assert_true (x->verdict == y->verdict && x->wall_ms == y->wall_ms);
+    assert_slice (x->device, y->device);
+    assert_slices (x->collections, x->n_collections, y->collections,
+                   y->n_collections);
+    assert_int_equal (x->n_clients, y->n_clients);
+    assert_memory_equal (x->clients, y->clients,
+                         x->n_clients * sizeof *x->clients);
+  } else if (a->type == WIRE_HEADERS) {
+    assert_true (a->as.headers.next == b->as.headers.next);
+    assert_int_equal (a->as.headers.more, b->as.headers.more);
+    assert_docs (a->as.headers.docs, a->as.headers.n, b->as.headers.docs,
+                 b->as.headers.n);
+  } else if (a->type == WIRE_DOCS) {
+    assert_true (a->as.docs.answered == b->as.docs.answered);
+    assert_docs (a->as.docs.docs, a->as.docs.n, b->as.docs.docs, b->as.docs.n);
+  } else if (a->type == WIRE_STORED) {
+    const struct wire_stored *x = &a->as.stored, *y = &b->as.stored;
 
-      assert_true (x->cursor == y->cursor);
-      assert_slices (x->revs, x->n, y->revs, y->n);
-      assert_memory_equal (x->statuses, y->statuses,
-                           x->n * sizeof *x->statuses);
-    }
+    assert_true (x->cursor == y->cursor);
+    assert_slices (x->revs, x->n, y->revs, y->n);
+    assert_memory_equal (x->statuses, y->statuses, x->n * sizeof *x->statuses);
+  }
 }
 
 /* ---- frames ------------------------------------------------------------- */
@@ -566,39 +515,36 @@ test_round_trip (void **state)
 {
   struct rng rng = rng_start ("round trip");
 
-  (void) state;
+  (void)state;
   fill_pools (&rng);
-  for (unsigned run = 0; run < 2000; run++)
-    {
-      struct wire_message messages[5], again;
-      size_t n = rng_below (&rng, 6);
-      unsigned char from[REPLICA_ID_SIZE];
-      struct buf frame = BUF_INIT;
-      struct tally_slice rest;
-      struct tally_error err;
+  for (unsigned run = 0; run < 2000; run++) {
+    struct wire_message messages[5], again;
+    size_t n = rng_below (&rng, 6);
+    unsigned char from[REPLICA_ID_SIZE];
+    struct buf frame = BUF_INIT;
+    struct tally_slice rest;
+    struct tally_error err;
 
-      wire_start (&frame, sender);
-      for (size_t i = 0; i < n; i++)
-        {
-          any_message (&rng, &messages[i], 40);
-          wire_encode (&frame, &messages[i]);
-        }
-      assert_false (frame.failed);
-      assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
-                        TALLY_OK);
-      assert_memory_equal (from, sender, sizeof from);
-      for (size_t i = 0; i < n; i++)
-        {
-          assert_int_equal (wire_decode (&again, &rest, &err), TALLY_OK);
-          assert_int_equal (again.type, messages[i].type);
-          assert_requests (&messages[i], &again);
-          assert_replies (&messages[i], &again);
-          wire_message_free (&again);
-          wire_message_free (&messages[i]);
-        }
-      assert_int_equal (wire_decode (&again, &rest, &err), TALLY_NOTFOUND);
-      buf_free (&frame);
+    wire_start (&frame, sender);
+    for (size_t i = 0; i < n; i++) {
+      any_message (&rng, &messages[i], 40);
+      wire_encode (&frame, &messages[i]);
     }
+    assert_false (frame.failed);
+    assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
+                      TALLY_OK);
+    assert_memory_equal (from, sender, sizeof from);
+    for (size_t i = 0; i < n; i++) {
+      assert_int_equal (wire_decode (&again, &rest, &err), TALLY_OK);
+      assert_int_equal (again.type, messages[i].type);
+      assert_requests (&messages[i], &again);
+      assert_replies (&messages[i], &again);
+      wire_message_free (&again);
+      wire_message_free (&messages[i]);
+    }
+    assert_int_equal (wire_decode (&again, &rest, &err), TALLY_NOTFOUND);
+    buf_free (&frame);
+  }
 }
 
 /* Reads a frame; what is taken is written again and must be the same bytes.
@@ -613,21 +559,19 @@ accept (struct tally_slice frame)
   struct buf again = BUF_INIT;
   int status = wire_open (&rest, from, frame, &err);
 
-  if (status != TALLY_OK)
-    {
-      assert_true (status == TALLY_INVALID || status == TALLY_UNSUPPORTED);
-      assert_int_equal (err.status, status);
-      return false;
-    }
+  if (status != TALLY_OK) {
+    assert_true (status == TALLY_INVALID || status == TALLY_UNSUPPORTED);
+    assert_int_equal (err.status, status);
+    return false;
+  }
   wire_start (&again, from);
-  for (;;)
-    {
-      status = wire_decode (&message, &rest, &err);
-      if (status != TALLY_OK)
-        break;
-      wire_encode (&again, &message);
-      wire_message_free (&message);
-    }
+  for (;;) {
+    status = wire_decode (&message, &rest, &err);
+    if (status != TALLY_OK)
+      break;
+    wire_encode (&again, &message);
+    wire_message_free (&message);
+  }
   assert_true (status == TALLY_NOTFOUND || status == TALLY_INVALID);
   assert_true (again.size <= frame.size
                && memcmp (again.data, frame.data, again.size) == 0);
@@ -645,18 +589,15 @@ small_frame (struct rng *rng, struct buf *frame, size_t *last)
 
   buf_clear (frame);
   wire_start (frame, sender);
-  while (n-- > 0)
-    {
-      *last = frame->size;
-      do
-        {
-          frame->size = *last;
-          any_message (rng, &message, 3);
-          wire_encode (frame, &message);
-          wire_message_free (&message);
-        }
-      while (frame->size > 2000);
-    }
+  while (n-- > 0) {
+    *last = frame->size;
+    do {
+      frame->size = *last;
+      any_message (rng, &message, 3);
+      wire_encode (frame, &message);
+      wire_message_free (&message);
+    } while (frame->size > 2000);
+  }
   assert_false (frame->failed);
 }
 
@@ -667,54 +608,51 @@ test_truncated (void **state)
   struct rng rng = rng_start ("truncated");
   struct buf frame = BUF_INIT;
 
-  (void) state;
+  (void)state;
   fill_pools (&rng);
-  for (unsigned run = 0; run < 300; run++)
-    {
-      size_t last = 0;
+  for (unsigned run = 0; run < 300; run++) {
+    size_t last = 0;
 
-      small_frame (&rng, &frame, &last);
-      for (size_t size = 0; size <= frame.size; size++)
-        {
-          char *copy = malloc (size > 0 ? size : 1);
+    small_frame (&rng, &frame, &last);
+    for (size_t size = 0; size <= frame.size; size++) {
+      char *copy = malloc (size > 0 ? size : 1);
 
-          assert_non_null (copy);
-          memcpy (copy, frame.data, size);
-          if (accept (slice_make (copy, size)))
-            assert_true (size <= last || size == frame.size);
-          else
-            assert_int_not_equal (size, frame.size);
-          free (copy);
-        }
+      assert_non_null (copy);
+      memcpy (copy, frame.data, size);
+      if (accept (slice_make (copy, size)))
+        assert_true (size <= last || size == frame.size);
+      else
+        assert_int_not_equal (size, frame.size);
+      free (copy);
     }
+  }
   buf_free (&frame);
 }
 
 static void
 damage (struct rng *rng, struct buf *frame)
 {
-  size_t at = rng_below (rng, (uint32_t) frame->size);
+  size_t at = rng_below (rng, (uint32_t)frame->size);
 
-  switch (rng_below (rng, 5))
-    {
-    case 0:
-      frame->data[at] = (char) rng_next (rng);
-      break;
-    case 1:
-      frame->data[at] ^= (char) (1u << rng_below (rng, 8));
-      break;
-    case 2: /* a head that is longer than need be, or a length of 2^64 - 1 */
-      frame->data[at] = (char) ((unsigned char) frame->data[at] | 0x1b);
-      break;
-    case 3:
-      memmove (frame->data + at, frame->data + at + 1, frame->size - at - 1);
-      frame->size--;
-      break;
-    default:
-      buf_add_byte (frame, frame->data[at]);
-      memmove (frame->data + at + 1, frame->data + at, frame->size - at - 1);
-      break;
-    }
+  switch (rng_below (rng, 5)) {
+  case 0:
+    frame->data[at] = (char)rng_next (rng);
+    break;
+  case 1:
+    frame->data[at] ^= (char)(1u << rng_below (rng, 8));
+    break;
+  case 2: /* a head that is longer than need be, or a length of 2^64 - 1 */
+    frame->data[at] = (char)((unsigned char)frame->data[at] | 0x1b);
+    break;
+  case 3:
+    memmove (frame->data + at, frame->data + at + 1, frame->size - at - 1);
+    frame->size--;
+    break;
+  default:
+    buf_add_byte (frame, frame->data[at]);
+    memmove (frame->data + at + 1, frame->data + at, frame->size - at - 1);
+    break;
+  }
 }
 
 static void
@@ -724,22 +662,21 @@ test_mutated (void **state)
   struct buf frame = BUF_INIT, copy = BUF_INIT;
   unsigned taken = 0;
 
-  (void) state;
+  (void)state;
   fill_pools (&rng);
-  for (unsigned i = 0; i < MUTATIONS; i++)
-    {
-      unsigned n = 1 + rng_below (&rng, 3);
-      size_t last;
+  for (unsigned i = 0; i < MUTATIONS; i++) {
+    unsigned n = 1 + rng_below (&rng, 3);
+    size_t last;
 
-      if (i % 16 == 0)
-        small_frame (&rng, &frame, &last);
-      buf_clear (&copy);
-      buf_add_slice (&copy, buf_slice (&frame));
-      while (n-- > 0)
-        damage (&rng, &copy);
-      assert_false (copy.failed);
-      taken += accept (buf_slice (&copy));
-    }
+    if (i % 16 == 0)
+      small_frame (&rng, &frame, &last);
+    buf_clear (&copy);
+    buf_add_slice (&copy, buf_slice (&frame));
+    while (n-- > 0)
+      damage (&rng, &copy);
+    assert_false (copy.failed);
+    taken += accept (buf_slice (&copy));
+  }
   assert_int_not_equal (taken, 0);
   assert_int_not_equal (taken, MUTATIONS);
   buf_free (&frame);
@@ -768,7 +705,7 @@ test_versions (void **state)
   struct tally_slice rest;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   cbor_add_uint (&frame, WIRE_VERSION + 1);
   assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
                     TALLY_UNSUPPORTED);
@@ -779,57 +716,52 @@ test_versions (void **state)
   assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
                     TALLY_INVALID);
   assert_int_equal (wire_open (&rest, from, none, &err), TALLY_INVALID);
-  assert_int_equal (
-      wire_open (&rest, from, slice_text ("<html>"), &err), TALLY_INVALID);
+  assert_int_equal (wire_open (&rest, from, slice_text ("<html>"), &err),
+                    TALLY_INVALID);
   buf_free (&frame);
 }
 
 static void
 test_unknown_types (void **state)
 {
-  (void) state;
-  for (unsigned type = 0; type < 300; type++)
-    {
-      struct buf frame = BUF_INIT;
-      bool rotated = type == WIRE_ROTATED;
+  (void)state;
+  for (unsigned type = 0; type < 300; type++) {
+    struct buf frame = BUF_INIT;
+    bool rotated = type == WIRE_ROTATED;
 
-      wire_start (&frame, sender);
-      cbor_add_array (&frame, 1);
-      cbor_add_uint (&frame, type);
-      assert_int_equal (accept (buf_slice (&frame)), rotated);
-      buf_free (&frame);
-    }
+    wire_start (&frame, sender);
+    cbor_add_array (&frame, 1);
+    cbor_add_uint (&frame, type);
+    assert_int_equal (accept (buf_slice (&frame)), rotated);
+    buf_free (&frame);
+  }
 }
 
 static void
 test_bad_ids (void **state)
 {
   static char longer[TALLY_ID_MAX + 1];
-  struct tally_slice ids[] = { { "", 0 },
-                               { "a\nb", 3 },
-                               { "\x7f", 1 },
-                               { "a\0b", 3 },
-                               { "\xff", 1 },
-                               { longer, sizeof longer } };
+  struct tally_slice ids[] = { { "", 0 },     { "a\nb", 3 },
+                               { "\x7f", 1 }, { "a\0b", 3 },
+                               { "\xff", 1 }, { longer, sizeof longer } };
 
-  (void) state;
+  (void)state;
   memset (longer, 'i', sizeof longer);
-  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-    {
-      struct tally_doc doc = { .id = ids[i] };
-      struct wire_message get
-          = { WIRE_GET, .as.get = { slice_text ("c"), &ids[i], 1 } };
-      struct wire_message headers
-          = { WIRE_HEADERS, .as.headers = { 0, false, &doc, 1 } };
-      struct wire_message docs = { WIRE_DOCS, .as.docs = { 1, &doc, 1 } };
-      struct wire_message put
-          = { WIRE_PUT, .as.put = { slice_text ("c"), 0, 0, &doc, NULL, 1 } };
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    struct tally_doc doc = { .id = ids[i] };
+    struct wire_message get = { WIRE_GET,
+                                .as.get = { slice_text ("c"), &ids[i], 1 } };
+    struct wire_message headers = { WIRE_HEADERS,
+                                    .as.headers = { 0, false, &doc, 1 } };
+    struct wire_message docs = { WIRE_DOCS, .as.docs = { 1, &doc, 1 } };
+    struct wire_message put = { WIRE_PUT, .as.put = { slice_text ("c"), 0, 0,
+                                                      &doc, NULL, 1 } };
 
-      assert_refused (&get);
-      assert_refused (&headers);
-      assert_refused (&docs);
-      assert_refused (&put);
-    }
+    assert_refused (&get);
+    assert_refused (&headers);
+    assert_refused (&docs);
+    assert_refused (&put);
+  }
 }
 
 static void
@@ -857,7 +789,7 @@ test_bad_members (void **state)
     { WIRE_META, .as.meta = { { "\xff", 1 }, 0, 0 } },
   };
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
     assert_refused (&messages[i]);
 }
@@ -868,11 +800,11 @@ static void
 test_too_many_items (void **state)
 {
   struct tally_slice *ids = make_array (WIRE_HEADERS_MAX + 1, sizeof *ids);
-  struct wire_message message
-      = { WIRE_GET, .as.get = { slice_text ("c"), ids, WIRE_HEADERS_MAX } };
+  struct wire_message message = { WIRE_GET, .as.get = { slice_text ("c"), ids,
+                                                        WIRE_HEADERS_MAX } };
   struct buf frame = BUF_INIT;
 
-  (void) state;
+  (void)state;
   for (size_t i = 0; i <= WIRE_HEADERS_MAX; i++)
     ids[i] = slice_text ("x");
   wire_start (&frame, sender);

@@ -23,7 +23,7 @@ static struct replica *ours, *others;
 static int
 with_all_slots (void **state)
 {
-  (void) state;
+  (void)state;
   shared_start (&shared);
   ours = shared_replica (&shared);
   others = shared_replica (&shared);
@@ -33,7 +33,7 @@ with_all_slots (void **state)
 static int
 with_required_slots (void **state)
 {
-  (void) state;
+  (void)state;
   shared_start (&shared);
   shared.ops.note_get = NULL;
   shared.ops.note_put = NULL;
@@ -48,7 +48,7 @@ with_required_slots (void **state)
 static int
 end (void **state)
 {
-  (void) state;
+  (void)state;
   replica_close (ours);
   replica_close (others);
   shared_free (&shared);
@@ -59,8 +59,10 @@ static struct write_result
 write_one (struct replica *replica, const char *body, bool replace,
            const unsigned char *expected)
 {
-  struct write_item item = { .id = { "x", 1 }, .body = slice_text (body),
-                             .replace = replace, .expected = expected };
+  struct write_item item = { .id = { "x", 1 },
+                             .body = slice_text (body),
+                             .replace = replace,
+                             .expected = expected };
   struct tally_error err = { 0, "" };
   struct write_result result;
 
@@ -92,23 +94,21 @@ assert_stored (const char *body, unsigned char rev[TALLY_REV_SIZE])
                                  doclist_emit, &list, &err),
                     TALLY_OK);
   assert_int_equal (list.count, body != NULL);
-  if (body)
-    {
-      const struct tally_doc *doc = &list.docs[0];
-      bool deleted = doc->flags & TALLY_DOC_DELETED;
+  if (body) {
+    const struct tally_doc *doc = &list.docs[0];
+    bool deleted = doc->flags & TALLY_DOC_DELETED;
 
-      assert_int_equal (deleted, !*body);
-      assert_true (slice_equal (doc->body, slice_text (body)));
-      assert_int_equal (
-          state_decode (&state, deleted, doc->meta, doc->body, &err),
-          TALLY_OK);
-      assert_int_equal (state_check (&state, id, &err), TALLY_OK);
-      state_rev (&state, id, computed);
-      assert_memory_equal (computed, doc->rev, sizeof computed);
-      if (rev)
-        memcpy (rev, doc->rev, TALLY_REV_SIZE);
-      state_free (&state);
-    }
+    assert_int_equal (deleted, !*body);
+    assert_true (slice_equal (doc->body, slice_text (body)));
+    assert_int_equal (
+        state_decode (&state, deleted, doc->meta, doc->body, &err), TALLY_OK);
+    assert_int_equal (state_check (&state, id, &err), TALLY_OK);
+    state_rev (&state, id, computed);
+    assert_memory_equal (computed, doc->rev, sizeof computed);
+    if (rev)
+      memcpy (rev, doc->rev, TALLY_REV_SIZE);
+    state_free (&state);
+  }
   doclist_free (&list);
 }
 
@@ -120,7 +120,7 @@ test_outcomes (void **state)
   unsigned char before[TALLY_REV_SIZE], after[TALLY_REV_SIZE];
   struct write_result result;
 
-  (void) state;
+  (void)state;
   assert_write (NULL, TALLY_MISSING);
   assert_stored (NULL, NULL);
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
@@ -148,7 +148,7 @@ test_expected (void **state)
   static const unsigned char absent[TALLY_REV_SIZE];
   struct write_result first, result;
 
-  (void) state;
+  (void)state;
   first = write_one (ours, "{\"_id\":\"x\",\"a\":1}", false, absent);
   assert_int_equal (first.outcome, TALLY_INSERTED);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":2}", false, absent);
@@ -172,7 +172,7 @@ test_damaged_meta (void **state)
   struct tally_outcome outcome;
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   entry.doc.id = slice_text ("x");
   entry.doc.meta = slice_text ("junk");
   entry.doc.rev[0] = 1;
@@ -185,8 +185,7 @@ test_damaged_meta (void **state)
 
 /* ---- two writers -------------------------------------------------------- */
 
-struct meddler
-{
+struct meddler {
   const char *body;
   unsigned times;
 };
@@ -220,7 +219,7 @@ test_a_faster_writer (void **state)
   struct meddler meddler;
   struct write_result result;
 
-  (void) state;
+  (void)state;
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":2,\"b\":2}", 1);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":3}", false, NULL);
@@ -241,7 +240,7 @@ test_a_faster_insert (void **state)
 {
   struct meddler meddler;
 
-  (void) state;
+  (void)state;
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":1}", 1);
   assert_write ("{\"_id\":\"x\",\"b\":2}", TALLY_UPDATED);
   assert_stored ("{\"_id\":\"x\",\"b\":2}", NULL);
@@ -252,7 +251,7 @@ test_a_faster_delete (void **state)
 {
   struct meddler meddler;
 
-  (void) state;
+  (void)state;
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
   meddle_with (&meddler, NULL, 1);
   assert_write ("{\"_id\":\"x\",\"a\":2}", TALLY_INSERTED);
@@ -270,7 +269,7 @@ test_expected_and_a_faster_writer (void **state)
   struct write_result first, result;
   struct meddler meddler;
 
-  (void) state;
+  (void)state;
   first = write_one (ours, "{\"_id\":\"x\",\"a\":1}", false, NULL);
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":2}", 1);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":3}", false, first.rev);
@@ -286,7 +285,7 @@ meddle_for_ever (void *ctx)
 {
   char body[64];
 
-  (void) ctx;
+  (void)ctx;
   snprintf (body, sizeof body, "{\"_id\":\"x\",\"n\":%u}", ++counter);
   write_one (others, body, false, NULL);
 }
@@ -299,7 +298,7 @@ test_starved (void **state)
   struct write_result result;
   struct tally_error err = { 0, "" };
 
-  (void) state;
+  (void)state;
   shared.meddle = meddle_for_ever;
   assert_int_equal (write_batch (ours, "notes", &item, 1, &result, &err),
                     TALLY_AGAIN);
@@ -323,17 +322,16 @@ make_items (size_t n, size_t padding)
   assert_non_null (pad);
   memset (pad, 'p', padding);
   memset (items, 0, sizeof items);
-  for (size_t i = 0; i < n; i++)
-    {
-      snprintf (ids[i], sizeof ids[i], "d%zu", i);
-      buf_clear (&bodies[i]);
-      buf_addf (&bodies[i], "{\"_id\":\"%s\",\"p\":\"", ids[i]);
-      buf_add (&bodies[i], pad, padding);
-      buf_add_text (&bodies[i], "\"}");
-      assert_false (bodies[i].failed);
-      items[i].id = slice_text (ids[i]);
-      items[i].body = buf_slice (&bodies[i]);
-    }
+  for (size_t i = 0; i < n; i++) {
+    snprintf (ids[i], sizeof ids[i], "d%zu", i);
+    buf_clear (&bodies[i]);
+    buf_addf (&bodies[i], "{\"_id\":\"%s\",\"p\":\"", ids[i]);
+    buf_add (&bodies[i], pad, padding);
+    buf_add_text (&bodies[i], "\"}");
+    assert_false (bodies[i].failed);
+    items[i].id = slice_text (ids[i]);
+    items[i].body = buf_slice (&bodies[i]);
+  }
   free (pad);
 }
 
@@ -347,8 +345,8 @@ free_items (size_t n)
 static int
 count_doc (void *ctx, const struct tally_doc *doc)
 {
-  (void) doc;
-  ++*(size_t *) ctx;
+  (void)doc;
+  ++*(size_t *)ctx;
   return 0;
 }
 
@@ -372,7 +370,7 @@ test_many (void **state)
   struct tally_error err;
   size_t most = shared.ops.max_entries ? shared.ops.max_entries : MANY;
 
-  (void) state;
+  (void)state;
   make_items (MANY, 10);
   /* One of them is somebody else's first. */
   items[7].id = slice_text ("x");
@@ -380,14 +378,13 @@ test_many (void **state)
   buf_add_text (&bodies[7], "{\"_id\":\"x\",\"p\":1}");
   items[7].body = buf_slice (&bodies[7]);
   meddle_with (&meddler, "{\"_id\":\"x\",\"p\":2}", 1);
-  assert_int_equal (
-      write_batch (ours, "notes", items, MANY, results, &err), TALLY_OK);
-  for (size_t i = 0; i < MANY; i++)
-    {
-      assert_int_equal (results[i].status, TALLY_OK);
-      assert_int_equal (results[i].outcome,
-                        i == 7 ? TALLY_UPDATED : TALLY_INSERTED);
-    }
+  assert_int_equal (write_batch (ours, "notes", items, MANY, results, &err),
+                    TALLY_OK);
+  for (size_t i = 0; i < MANY; i++) {
+    assert_int_equal (results[i].status, TALLY_OK);
+    assert_int_equal (results[i].outcome,
+                      i == 7 ? TALLY_UPDATED : TALLY_INSERTED);
+  }
   assert_count (MANY);
   assert_stored ("{\"_id\":\"x\",\"p\":1}", NULL);
   assert_true (shared.most_entries <= most);
@@ -400,7 +397,7 @@ test_large (void **state)
 {
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   make_items (9, 1 << 20);
   assert_int_equal (write_batch (ours, "notes", items, 9, results, &err),
                     TALLY_OK);
@@ -420,14 +417,16 @@ test_none (void **state)
 {
   struct tally_error err;
 
-  (void) state;
+  (void)state;
   assert_int_equal (write_batch (ours, "notes", NULL, 0, NULL, &err),
                     TALLY_OK);
 }
 
-#define ON_BOTH(test)                                                         \
-  { #test " (all slots)", test, with_all_slots, end, NULL },                  \
-  { #test " (required slots)", test, with_required_slots, end, NULL }
+#define ON_BOTH(test)                                               \
+  { #test " (all slots)", test, with_all_slots, end, NULL },        \
+  {                                                                 \
+#test " (required slots)", test, with_required_slots, end, NULL \
+  }
 
 int
 main (void)

@@ -41,8 +41,7 @@ extern "C" {
 
 /* What a slot returns.  There is a status for each thing that the engine
  * does differently, and no other. */
-enum tally_status
-{
+enum tally_status {
   TALLY_OK = 0,
   TALLY_FAILED = -1,      /* anything that has no status of its own */
   TALLY_NOTFOUND = -2,    /* the store or file is not there */
@@ -56,22 +55,19 @@ enum tally_status
 };
 
 /* Owned by the caller.  text is always terminated. */
-struct tally_error
-{
+struct tally_error {
   int status;
   char text[252];
 };
 
 /* Bytes that belong to somebody else; data may be NULL when size is 0. */
-struct tally_slice
-{
+struct tally_slice {
   const char *data;
   size_t size;
 };
 
 /* What the host offers a driver; lives as long as the handle. */
-struct tally_host
-{
+struct tally_host {
   size_t size; /* sizeof (struct tally_host), filled by the host */
   void *ctx;   /* first argument of the functions below */
 
@@ -85,18 +81,16 @@ struct tally_host
 
 /* ---- options ----------------------------------------------------------- */
 
-enum tally_option_type
-{
+enum tally_option_type {
   TALLY_OPTION_STRING = 0,
-  TALLY_OPTION_PATH = 1,     /* text is an absolute path */
-  TALLY_OPTION_INTEGER = 2,  /* number */
-  TALLY_OPTION_BOOLEAN = 3,  /* number is 0 or 1 */
-  TALLY_OPTION_SIZE = 4,     /* 64k, 4M, 1G; number is bytes */
-  TALLY_OPTION_DURATION = 5  /* 250ms, 30s, 5m, 2h, 90d; number is ms */
+  TALLY_OPTION_PATH = 1,    /* text is an absolute path */
+  TALLY_OPTION_INTEGER = 2, /* number */
+  TALLY_OPTION_BOOLEAN = 3, /* number is 0 or 1 */
+  TALLY_OPTION_SIZE = 4,    /* 64k, 4M, 1G; number is bytes */
+  TALLY_OPTION_DURATION = 5 /* 250ms, 30s, 5m, 2h, 90d; number is ms */
 };
 
-enum
-{
+enum {
   TALLY_OPTION_REQUIRED = 1, /* a section without it is refused */
   TALLY_OPTION_SECRET = 2    /* never shown; NAME_file is offered as well */
 };
@@ -105,8 +99,7 @@ enum
  * host parses, checks, documents and redacts by it.  In DRIVER:VALUE the
  * value goes to the first row.  A name matches [a-z][a-z0-9_]{0,62} and is
  * not `driver`, which is the host's. */
-struct tally_option
-{
+struct tally_option {
   const char *name;
   int type;
   unsigned flags;
@@ -117,8 +110,7 @@ struct tally_option
 
 /* The value of the option in the same row of the table.  An option that was
  * not given and has no default has text NULL and number 0. */
-struct tally_value
-{
+struct tally_value {
   const char *text;
   int64_t number;
 };
@@ -127,8 +119,7 @@ struct tally_value
 
 /* Declared in each table.  The host holds the locks, so that zero, the
  * safest, is also the easiest. */
-enum tally_threads
-{
+enum tally_threads {
   TALLY_THREADS_ONE = 0,    /* one call at a time in the whole driver */
   TALLY_THREADS_HANDLE = 1, /* one call at a time on each handle */
   TALLY_THREADS_ANY = 2     /* any calls at any time */
@@ -149,16 +140,14 @@ enum tally_threads
 #define TALLY_BATCH_BYTES (4u << 20)
 #define TALLY_DOCUMENT_MAX (16u << 20)
 
-enum
-{
+enum {
   TALLY_DOC_DELETED = 1 /* a tombstone */
 };
 
 /* A document, or with empty meta and body its header.  Meta and body are
  * bytes to a driver.  The first 12 bytes of rev are the document's newest
  * stamp, big-endian: memcmp order is time order. */
-struct tally_doc
-{
+struct tally_doc {
   struct tally_slice id;
   unsigned char rev[TALLY_REV_SIZE];
   uint32_t flags;
@@ -172,31 +161,26 @@ typedef int tally_emit_doc (void *ctx, const struct tally_doc *doc);
 typedef int tally_emit_bytes (void *ctx, const void *data, size_t size);
 typedef int tally_emit_name (void *ctx, const char *name);
 
-enum
-{
+enum {
   TALLY_OPEN_CREATE = 1,  /* make it when it is not there */
   TALLY_OPEN_READONLY = 2 /* no slot that writes will be called, and nothing
                            * is made, also with CREATE */
 };
 
-enum
-{
+enum {
   TALLY_GET_META = 1, /* emit meta, too; giving more than asked is fine */
   TALLY_GET_BODY = 2  /* emit meta and body */
 };
 
-enum
-{
+enum {
   TALLY_PUT_ALL = 1 /* flag of put: every entry, or none */
 };
 
-enum
-{
+enum {
   TALLY_ENTRY_FORGET = 1 /* flag of an entry: remove the document for good */
 };
 
-struct tally_entry
-{
+struct tally_entry {
   const char *collection;
   uint32_t flags;
   /* The rev that must be stored now; all zero: the document must not be
@@ -214,8 +198,7 @@ struct tally_entry
 /* What became of an entry.  TALLY_OK: seq and rev are those now stored
  * (zero after FORGET).  TALLY_CONFLICT: nothing was done for it, seq and rev
  * are those found (zero: nothing there). */
-struct tally_outcome
-{
+struct tally_outcome {
   int status;
   uint64_t seq;
   unsigned char rev[TALLY_REV_SIZE];
@@ -224,8 +207,7 @@ struct tally_outcome
 
 /* A store keeps documents in named collections, any number of them, made by
  * the first put.  Collections share one arrival number, the seq. */
-struct tally_store
-{
+struct tally_store {
   size_t size;          /* sizeof (struct tally_store) */
   int threads;          /* enum tally_threads */
   uint32_t max_entries; /* per put; 0: as the host likes; 1: no transactions */
@@ -308,21 +290,19 @@ struct tally_store
 /* A request as it goes up to a server or out to one.  Strings may be NULL
  * where unknown.  A client is given verb, path, content_type and body; the
  * credential (a bearer token) comes from the driver's own options. */
-struct tally_request
-{
+struct tally_request {
   size_t size;
-  const char *verb;         /* "POST" */
-  const char *path;         /* "/tally/v1", without a query */
-  const char *host;         /* the Host header */
-  const char *origin;       /* the Origin header */
-  const char *credential;   /* the bearer token */
-  const char *peer;         /* the peer's address, for the log */
+  const char *verb;       /* "POST" */
+  const char *path;       /* "/tally/v1", without a query */
+  const char *host;       /* the Host header */
+  const char *origin;     /* the Origin header */
+  const char *credential; /* the bearer token */
+  const char *peer;       /* the peer's address, for the log */
   const char *content_type;
   struct tally_slice body;
 };
 
-struct tally_response
-{
+struct tally_response {
   size_t size;
   unsigned code; /* an HTTP status code, on every transport */
   const char *content_type;
@@ -333,8 +313,7 @@ typedef int tally_emit_response (void *ctx,
                                  const struct tally_response *response);
 
 /* Bytes moved, heads included, as exactly as the transport can tell. */
-struct tally_traffic
-{
+struct tally_traffic {
   uint64_t sent;
   uint64_t received;
 };
@@ -343,8 +322,7 @@ struct tally_traffic
  * thread; the reply comes through `reply`, exactly once, before `request`
  * returns or later, from any thread.  The request lives until the reply.  The
  * response lives until `reply` returns. */
-struct tally_service
-{
+struct tally_service {
   size_t size;
   void *ctx;
 
@@ -361,8 +339,7 @@ struct tally_service
 /* A transport is one of two kinds.  An exchange has `exchange`, `serve` with
  * `stop`, or all three: one request out, one reply back.  A folder has list,
  * read, create and remove: named blobs, and nobody who answers. */
-struct tally_transport
-{
+struct tally_transport {
   size_t size; /* sizeof (struct tally_transport) */
   int threads; /* enum tally_threads; serve and stop stand outside it */
 
@@ -400,8 +377,8 @@ struct tally_transport
   /* Makes the blob whole, durable and visible in one step.  Never over
    * another: TALLY_CONFLICT when the name is taken.  After any other
    * failure the blob may be there, whole, or not. */
-  int (*create) (void *handle, const char *name, const void *data,
-                 size_t size, struct tally_error *err);
+  int (*create) (void *handle, const char *name, const void *data, size_t size,
+                 struct tally_error *err);
 
   /* Removes the blob; TALLY_OK when it is not there. */
   int (*remove) (void *handle, const char *name, struct tally_error *err);
@@ -409,10 +386,9 @@ struct tally_transport
 
 /* ---- driver ------------------------------------------------------------ */
 
-struct tally_driver
-{
-  uint32_t abi;  /* TALLY_DRIVER_ABI */
-  uint32_t size; /* sizeof (struct tally_driver) */
+struct tally_driver {
+  uint32_t abi;        /* TALLY_DRIVER_ABI */
+  uint32_t size;       /* sizeof (struct tally_driver) */
   const char *name;    /* [a-z][a-z0-9-]*, what `driver =` names */
   const char *version; /* the driver's own */
   const char *summary; /* one line, lower case, no full stop */
@@ -425,10 +401,10 @@ struct tally_driver
 #define TALLY_STORE_INIT .size = sizeof (struct tally_store)
 #define TALLY_TRANSPORT_INIT .size = sizeof (struct tally_transport)
 #define TALLY_DRIVER_INIT \
-  .abi = TALLY_DRIVER_ABI, .size = (uint32_t) sizeof (struct tally_driver)
+  .abi = TALLY_DRIVER_ABI, .size = (uint32_t)sizeof (struct tally_driver)
 
 #if defined _WIN32
-#define TALLY_EXPORT __declspec (dllexport)
+#define TALLY_EXPORT __declspec(dllexport)
 #elif defined __GNUC__
 #define TALLY_EXPORT __attribute__ ((visibility ("default")))
 #else
@@ -440,8 +416,11 @@ TALLY_EXPORT const struct tally_driver *tally_driver_1 (void);
 
 /* Defines it: TALLY_DRIVER (my_driver) after the table, without a
  * semicolon. */
-#define TALLY_DRIVER(table) \
-  const struct tally_driver *tally_driver_1 (void) { return &(table); }
+#define TALLY_DRIVER(table)                        \
+  const struct tally_driver *tally_driver_1 (void) \
+  {                                                \
+    return &(table);                               \
+  }
 
 #ifdef __cplusplus
 }

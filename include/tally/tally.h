@@ -44,8 +44,7 @@ extern "C" {
 #endif
 
 /* Statuses besides those of driver.h. */
-enum
-{
+enum {
   TALLY_CONFIG = -20, /* the ini, its environment, or a driver is wrong */
   TALLY_USAGE = -21   /* the call makes no sense: two transports, say */
 };
@@ -61,8 +60,7 @@ struct tally;
 struct tally_replica;
 
 /* What sync did to one collection of one link, see tally_sync. */
-struct tally_report
-{
+struct tally_report {
   size_t size;
   const char *link;
   const char *collection; /* NULL: the link never connected */
@@ -76,20 +74,18 @@ struct tally_report
   uint64_t bytes_sent;
   uint64_t bytes_received;
   double seconds;
-  int status;             /* TALLY_OK, or why this collection failed */
-  const char *error;      /* NULL, or the text that goes with it */
+  int status;        /* TALLY_OK, or why this collection failed */
+  const char *error; /* NULL, or the text that goes with it */
 };
 
-enum tally_event_type
-{
+enum tally_event_type {
   TALLY_EVENT_SYNC_START = 1, /* link, collection */
   TALLY_EVENT_PROGRESS = 2,   /* link, collection, done, total */
   TALLY_EVENT_CONFLICT = 3,   /* link, collection, id, field */
   TALLY_EVENT_SYNC_END = 4    /* link, collection, report */
 };
 
-struct tally_event
-{
+struct tally_event {
   size_t size;
   int type;
   const char *link;
@@ -106,13 +102,11 @@ typedef void tally_event_fn (void *ctx, const struct tally_event *event);
 /* level: 0 error, 1 warning, 2 notice, 3 debug. */
 typedef void tally_log_fn (void *ctx, int level, const char *line);
 
-enum
-{
+enum {
   TALLY_FIND_CONFIG = 1 /* no path and no text: look where `tally` looks */
 };
 
-struct tally_setup
-{
+struct tally_setup {
   size_t size;
   unsigned flags;
   const char *config_path; /* an ini to read */
@@ -144,17 +138,16 @@ TALLY_API int tally_registry_add (struct tally *tally,
                                   const struct tally_driver *driver,
                                   struct tally_error *err);
 
-struct tally_driver_info
-{
+struct tally_driver_info {
   size_t size;
   const char *name;
-  const char *kind;    /* "store", "transport", "store+transport" or NULL */
+  const char *kind; /* "store", "transport", "store+transport" or NULL */
   const char *version;
   const char *summary;
   unsigned abi;
-  const char *path;    /* NULL: linked in */
+  const char *path; /* NULL: linked in */
   int ok;
-  const char *error;   /* why it did not load */
+  const char *error;                  /* why it did not load */
   const struct tally_option *options; /* rows up to a NULL name, or NULL */
 };
 
@@ -165,8 +158,7 @@ TALLY_API int tally_drivers (struct tally *tally, const char *name,
                                           const struct tally_driver_info *),
                              void *ctx, struct tally_error *err);
 
-enum tally_endpoint_kind
-{
+enum tally_endpoint_kind {
   TALLY_ENDPOINT_STORE = 1,
   TALLY_ENDPOINT_TRANSPORT = 2
 };
@@ -187,8 +179,7 @@ TALLY_API int tally_replica_open (struct tally_replica **out,
                                   unsigned flags, struct tally_error *err);
 TALLY_API void tally_replica_close (struct tally_replica *replica);
 
-enum tally_outcome_type
-{
+enum tally_outcome_type {
   TALLY_INSERTED = 1,
   TALLY_UPDATED = 2,
   TALLY_UNCHANGED = 3,
@@ -199,8 +190,7 @@ enum tally_outcome_type
 /* Enough for a revision as text, see struct tally_document. */
 #define TALLY_REV_TEXT 50
 
-struct tally_written
-{
+struct tally_written {
   size_t size;
   const char *collection;
   const char *id;
@@ -211,8 +201,7 @@ struct tally_written
 
 typedef int tally_written_fn (void *ctx, const struct tally_written *written);
 
-struct tally_put_options
-{
+struct tally_put_options {
   size_t size;
   int replace;          /* assign every field, not only those that differ */
   const char *rev;      /* TALLY_CONFLICT if the document moved since */
@@ -223,15 +212,13 @@ struct tally_put_options
 /* Puts documents: json is one object, an array of objects, or objects one
  * after the other (NDJSON).  All of it is checked before the first write.
  * emit (may be NULL) is told of each document once it is durable. */
-TALLY_API int tally_put (struct tally_replica *replica,
-                         const char *collection, const char *json,
-                         size_t json_size,
+TALLY_API int tally_put (struct tally_replica *replica, const char *collection,
+                         const char *json, size_t json_size,
                          const struct tally_put_options *options,
                          tally_written_fn *emit, void *ctx,
                          struct tally_error *err);
 
-struct tally_document
-{
+struct tally_document {
   size_t size;
   const char *collection;
   const char *id;
@@ -245,9 +232,9 @@ typedef int tally_document_fn (void *ctx,
                                const struct tally_document *document);
 
 /* Emits those of the documents that exist, in the order asked. */
-TALLY_API int tally_get (struct tally_replica *replica,
-                         const char *collection, const char *const *ids,
-                         size_t n, tally_document_fn *emit, void *ctx,
+TALLY_API int tally_get (struct tally_replica *replica, const char *collection,
+                         const char *const *ids, size_t n,
+                         tally_document_fn *emit, void *ctx,
                          struct tally_error *err);
 
 /* Deletes documents; one that is not there is TALLY_MISSING. */
@@ -256,13 +243,12 @@ TALLY_API int tally_remove (struct tally_replica *replica,
                             size_t n, tally_written_fn *emit, void *ctx,
                             struct tally_error *err);
 
-struct tally_find_options
-{
+struct tally_find_options {
   size_t size;
   const char *sort;   /* "F,-G": by F rising, then G falling */
   const char *fields; /* "F,G": only these, and _id */
   uint64_t skip;
-  uint64_t limit;     /* 0: all */
+  uint64_t limit; /* 0: all */
 };
 
 /* Emits the documents that match the query (NULL or "{}": all) in bytewise
@@ -289,8 +275,7 @@ TALLY_API int tally_collections (struct tally_replica *replica,
 /* ---- conflicts ---------------------------------------------------------- */
 
 /* One side of a conflict. */
-struct tally_assignment
-{
+struct tally_assignment {
   const char *value; /* JSON; NULL: the field was removed, or for the document
                         as a whole, it was deleted */
   const char *stamp; /* 16 characters */
@@ -298,16 +283,15 @@ struct tally_assignment
 };
 
 /* An assignment that lost a merge and that the winner had not seen. */
-struct tally_conflict
-{
+struct tally_conflict {
   size_t size;
-  const char *id;         /* of the entry */
+  const char *id; /* of the entry */
   const char *collection;
-  const char *document;   /* the document's _id */
-  const char *field;      /* "": the document as a whole */
+  const char *document; /* the document's _id */
+  const char *field;    /* "": the document as a whole */
   struct tally_assignment lost;
   struct tally_assignment won;
-  const char *link;       /* over which it came */
+  const char *link; /* over which it came */
   uint64_t at_ms;
 };
 
@@ -334,16 +318,14 @@ TALLY_API int tally_conflict_drop (struct tally_replica *replica,
 
 /* ---- sync --------------------------------------------------------------- */
 
-enum tally_direction
-{
+enum tally_direction {
   TALLY_BOTH = 0,
   TALLY_PUSH = 1,
   TALLY_PULL = 2,
   TALLY_AS_CONFIGURED = 3
 };
 
-struct tally_sync_options
-{
+struct tally_sync_options {
   size_t size;
   const char *collections; /* "A,B"; NULL: as configured, or all */
   int direction;           /* enum tally_direction */
@@ -371,8 +353,7 @@ TALLY_API int tally_pair (struct tally *tally, const char *a, const char *b,
                           tally_report_fn *emit, void *ctx,
                           struct tally_error *err);
 
-struct tally_difference
-{
+struct tally_difference {
   size_t size;
   const char *collection;
   uint64_t documents_a; /* live ones */
@@ -392,8 +373,7 @@ TALLY_API int tally_verify (struct tally *tally, const char *a, const char *b,
 
 /* ---- serving ------------------------------------------------------------ */
 
-struct tally_serve_options
-{
+struct tally_serve_options {
   size_t size;
   const char *store;  /* serve this endpoint, without an ini */
   const char *listen; /* ADDR:PORT, with store */
@@ -406,27 +386,25 @@ struct tally_serve_options
 /* Serves the [serve] sections with these names (n 0: all of them), or the
  * store in options, until tally_cancel. */
 TALLY_API int tally_serve (struct tally *tally, const char *const *names,
-                           size_t n,
-                           const struct tally_serve_options *options,
+                           size_t n, const struct tally_serve_options *options,
                            struct tally_error *err);
 
 /* ---- looking ------------------------------------------------------------ */
 
 /* One row of what `tally status` shows; what does not apply is NULL or 0. */
-struct tally_status_row
-{
+struct tally_status_row {
   size_t size;
-  const char *link;        /* a link's row */
-  const char *store;       /* a store's row */
+  const char *link;  /* a link's row */
+  const char *store; /* a store's row */
   const char *collection;
-  const char *peer;        /* a peer's row: its replica id */
-  uint64_t pending;        /* link: local changes not yet pushed */
-  uint64_t last_sync_ms;   /* link: 0 never */
-  const char *last_error;  /* link: of the last run, or NULL */
-  uint64_t documents;      /* store: live documents */
-  uint64_t deleted;        /* store: tombstones */
-  uint64_t last_contact_ms;/* peer */
-  uint64_t acknowledged;   /* peer: our changes up to here are there */
+  const char *peer;         /* a peer's row: its replica id */
+  uint64_t pending;         /* link: local changes not yet pushed */
+  uint64_t last_sync_ms;    /* link: 0 never */
+  const char *last_error;   /* link: of the last run, or NULL */
+  uint64_t documents;       /* store: live documents */
+  uint64_t deleted;         /* store: tombstones */
+  uint64_t last_contact_ms; /* peer */
+  uint64_t acknowledged;    /* peer: our changes up to here are there */
 };
 
 /* name: a link, a store or another store endpoint; NULL: every link and
@@ -436,15 +414,14 @@ TALLY_API int tally_status (struct tally *tally, const char *name,
                                          const struct tally_status_row *),
                             void *ctx, struct tally_error *err);
 
-struct tally_check_row
-{
+struct tally_check_row {
   size_t size;
   const char *section; /* "store notes" */
   int ok;
-  int status;          /* why it is not */
+  int status; /* why it is not */
   const char *error;
-  int has_skew;        /* transport: the far clock was read */
-  int64_t skew_ms;     /* the far clock less ours */
+  int has_skew;    /* transport: the far clock was read */
+  int64_t skew_ms; /* the far clock less ours */
 };
 
 /* Opens every store and asks every transport of the ini; writes nothing, a

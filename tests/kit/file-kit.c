@@ -71,14 +71,13 @@ remove_tree (const char *path)
 
   for (struct dirent *row = dir ? readdir (dir) : NULL; row;
        row = readdir (dir))
-    if (strcmp (row->d_name, ".") != 0 && strcmp (row->d_name, "..") != 0)
-      {
-        snprintf (below, sizeof below, "%s/%s", path, row->d_name);
-        if (row->d_type == DT_DIR)
-          remove_tree (below);
-        else
-          unlink (below);
-      }
+    if (strcmp (row->d_name, ".") != 0 && strcmp (row->d_name, "..") != 0) {
+      snprintf (below, sizeof below, "%s/%s", path, row->d_name);
+      if (row->d_type == DT_DIR)
+        remove_tree (below);
+      else
+        unlink (below);
+    }
   if (dir)
     closedir (dir);
   rmdir (path);
@@ -104,20 +103,19 @@ kit_teardown (void **state)
 static int
 checked (struct test *t, int status)
 {
-  if (status != TALLY_OK)
-    {
-      assert_int_equal (t->err.status, status);
-      assert_non_null (strstr (t->err.text, ": "));
-      assert_null (strchr (t->err.text, '\n'));
-    }
+  if (status != TALLY_OK) {
+    assert_int_equal (t->err.status, status);
+    assert_non_null (strstr (t->err.text, ": "));
+    assert_null (strchr (t->err.text, '\n'));
+  }
   return status;
 }
 
 int
 kit_create (struct test *t, const char *name, const char *text)
 {
-  return checked (t, t->ops->create (t->handle, name, text, strlen (text),
-                                     &t->err));
+  return checked (
+      t, t->ops->create (t->handle, name, text, strlen (text), &t->err));
 }
 
 static int

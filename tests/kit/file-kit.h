@@ -11,8 +11,7 @@
 #include <tally/driver.h>
 
 /* What the next call of a kind does; 0: what it always does. */
-extern struct kit_fault
-{
+extern struct kit_fault {
   int link_errno;
   bool link_happens; /* all the same, as when NFS loses an answer */
   int rename_errno;
@@ -23,8 +22,7 @@ extern struct kit_fault
   bool interrupts; /* every call is interrupted once before it works */
 } kit_fault;
 
-struct test
-{
+struct test {
   const struct tally_transport *ops;
   struct tally_host host;
   void *handle;

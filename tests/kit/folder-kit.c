@@ -60,8 +60,8 @@ shim_create (void *handle, const char *name, const void *data, size_t size,
   int status = TALLY_OK;
 
   if (lives (&fails))
-    status = file_driver_1 ()->transport->create (handle, name, data, size,
-                                                  err);
+    status =
+        file_driver_1 ()->transport->create (handle, name, data, size, err);
   return fails ? dead (err) : status;
 }
 
@@ -85,8 +85,8 @@ shim_note_put (void *handle, const char *key,
   int status = TALLY_OK;
 
   if (lives (&fails))
-    status = tally_driver_1 ()->store->note_put (handle, key, expected, value,
-                                                 err);
+    status =
+        tally_driver_1 ()->store->note_put (handle, key, expected, value, err);
   return fails ? dead (err) : status;
 }
 
@@ -95,7 +95,7 @@ shim_note_put (void *handle, const char *key,
 static int
 host_cancelled (void *ctx)
 {
-  (void) ctx;
+  (void)ctx;
   return 0;
 }
 
@@ -112,8 +112,8 @@ kit_make_device (struct world *w, struct device *device)
   memset (device, 0, sizeof *device);
   assert_int_equal (replica_open (&device->replica, &setup, &w->err),
                     TALLY_OK);
-  assert_int_equal (channel_open (&device->channel, &w->transport_driver,
-                                  path, 0, "stick", &w->host, &w->err),
+  assert_int_equal (channel_open (&device->channel, &w->transport_driver, path,
+                                  0, "stick", &w->host, &w->err),
                     TALLY_OK);
 }
 
@@ -160,13 +160,12 @@ kit_each_file (const struct world *w, const char *part,
 
   assert_non_null (dir);
   for (row = readdir (dir); row; row = readdir (dir))
-    if (row->d_name[0] != '.' && strstr (row->d_name, part))
-      {
-        snprintf (path, sizeof path, "%s/%s", w->path, row->d_name);
-        if (fn)
-          fn (path, ctx);
-        n++;
-      }
+    if (row->d_name[0] != '.' && strstr (row->d_name, part)) {
+      snprintf (path, sizeof path, "%s/%s", w->path, row->d_name);
+      if (fn)
+        fn (path, ctx);
+      n++;
+    }
   closedir (dir);
   return n;
 }
@@ -174,7 +173,7 @@ kit_each_file (const struct world *w, const char *part,
 void
 kit_remove_file (const char *path, void *ctx)
 {
-  (void) ctx;
+  (void)ctx;
   assert_int_equal (remove (path), 0);
 }
 
@@ -263,7 +262,7 @@ number_of (struct tally_slice digits)
   assert_true (digits.size < sizeof text);
   memcpy (text, digits.data, digits.size);
   text[digits.size] = '\0';
-  return (unsigned) strtoul (text, NULL, 10);
+  return (unsigned)strtoul (text, NULL, 10);
 }
 
 static void
@@ -292,28 +291,25 @@ kit_read_one (struct world *w, struct device *device, bool *more)
   int status = folder_meta (device->folder, "notes", view->cursor, &headers,
                             &next, more, &w->err);
 
-  if (status == TALLY_OK)
-    {
-      assert_true (headers.count <= IDS);
-      for (size_t i = 0; i < headers.count; i++)
-        {
-          assert_int_equal (headers.docs[i].body.size, 0);
-          ids[i] = headers.docs[i].id;
-        }
-      assert_int_equal (folder_get (device->folder, ids, headers.count, &docs,
-                                    &w->err),
-                        TALLY_OK);
-      assert_int_equal (docs.count, headers.count);
-      for (size_t i = 0; i < docs.count; i++)
-        {
-          assert_memory_equal (docs.docs[i].rev, headers.docs[i].rev,
-                               TALLY_REV_SIZE);
-          take (view, &docs.docs[i]);
-        }
-      view->segments += headers.count > 0;
-      assert_true (next.size <= sizeof view->cursor);
-      memcpy (view->cursor, next.data, next.size);
+  if (status == TALLY_OK) {
+    assert_true (headers.count <= IDS);
+    for (size_t i = 0; i < headers.count; i++) {
+      assert_int_equal (headers.docs[i].body.size, 0);
+      ids[i] = headers.docs[i].id;
     }
+    assert_int_equal (
+        folder_get (device->folder, ids, headers.count, &docs, &w->err),
+        TALLY_OK);
+    assert_int_equal (docs.count, headers.count);
+    for (size_t i = 0; i < docs.count; i++) {
+      assert_memory_equal (docs.docs[i].rev, headers.docs[i].rev,
+                           TALLY_REV_SIZE);
+      take (view, &docs.docs[i]);
+    }
+    view->segments += headers.count > 0;
+    assert_true (next.size <= sizeof view->cursor);
+    memcpy (view->cursor, next.data, next.size);
+  }
   buf_free (&next);
   doclist_free (&headers);
   doclist_free (&docs);

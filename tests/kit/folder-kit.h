@@ -16,24 +16,21 @@
 #define IDS 40
 
 /* What the shims do. */
-extern struct kit_fault
-{
+extern struct kit_fault {
   long calls;   /* writing calls so far */
   long dies_at; /* this one fails, and all after it; 0: none */
   bool after;   /* what fails has been done */
 } kit_fault;
 
 /* What somebody has read: the newest state of each document. */
-struct view
-{
+struct view {
   char cursor[4096];
   unsigned value[IDS];
   unsigned char rev[IDS][TALLY_REV_SIZE];
   unsigned segments, documents; /* of the last reading */
 };
 
-struct device
-{
+struct device {
   struct replica *replica;
   struct channel *channel;
   struct folder *folder;
@@ -41,8 +38,7 @@ struct device
   struct view view;
 };
 
-struct world
-{
+struct world {
   char path[64];
   struct tally_host host;
   struct tally_store store;

@@ -11,10 +11,10 @@
 #include "../../core/edit.h"
 #include "history.h"
 
-const char *const history_keys[HISTORY_KEYS]
-    = { "\\\"", "A", "Z", "a", "b\\\\", "\xc3\xa9" };
-const char *const history_values[HISTORY_VALUES]
-    = { "1", "1.0", "\"a\"", "[true,{}]" };
+const char *const history_keys[HISTORY_KEYS] = { "\\\"", "A",     "Z",
+                                                 "a",    "b\\\\", "\xc3\xa9" };
+const char *const history_values[HISTORY_VALUES] = { "1", "1.0", "\"a\"",
+                                                     "[true,{}]" };
 
 /* ---- versions ----------------------------------------------------------- */
 
@@ -83,9 +83,9 @@ oracle_merge (struct oracle *out, const struct oracle *a,
   struct oracle result = order > 0 || (order == 0 && a->deleted) ? *a : *b;
 
   for (size_t i = 0; i < HISTORY_KEYS; i++)
-    result.fields[i]
-        = assignment_cmp (&a->fields[i], &b->fields[i]) > 0 ? a->fields[i]
-                                                            : b->fields[i];
+    result.fields[i] = assignment_cmp (&a->fields[i], &b->fields[i]) > 0
+                           ? a->fields[i]
+                           : b->fields[i];
   result.known = a->known | b->known;
   *out = result;
 }
@@ -107,14 +107,13 @@ oracle_body (const struct oracle *oracle, struct buf *out)
 {
   size_t members = 0;
 
-  for (size_t i = 0; i < HISTORY_KEYS; i++)
-    {
-      if (i == 3 && !oracle->deleted)
-        buf_addf (out, "%s\"_id\":\"x\"", members++ ? "," : "{");
-      if (shows (oracle, i))
-        buf_addf (out, "%s\"%s\":%s", members++ ? "," : "{",
-                  history_keys[i], oracle->fields[i].value);
-    }
+  for (size_t i = 0; i < HISTORY_KEYS; i++) {
+    if (i == 3 && !oracle->deleted)
+      buf_addf (out, "%s\"_id\":\"x\"", members++ ? "," : "{");
+    if (shows (oracle, i))
+      buf_addf (out, "%s\"%s\":%s", members++ ? "," : "{", history_keys[i],
+                oracle->fields[i].value);
+  }
   if (members > 0)
     buf_add_byte (out, '}');
   assert_false (out->failed);
@@ -128,18 +127,17 @@ oracle_is (const struct oracle *oracle, const struct state *state)
   bool good = stamp_cmp (&oracle->whole, &state->whole) == 0
               && oracle->deleted == state->deleted;
 
-  for (size_t i = 0; i < HISTORY_KEYS && good; i++)
-    {
-      const struct stamp *stamp = &oracle->fields[i].stamp;
+  for (size_t i = 0; i < HISTORY_KEYS && good; i++) {
+    const struct stamp *stamp = &oracle->fields[i].stamp;
 
-      if (stamp_cmp (stamp, &oracle->whole) <= 0)
-        continue;
-      good = n < state->n_overrides
-             && slice_equal (state->overrides[n].field,
-                             slice_text (history_keys[i]))
-             && stamp_cmp (&state->overrides[n].stamp, stamp) == 0;
-      n++;
-    }
+    if (stamp_cmp (stamp, &oracle->whole) <= 0)
+      continue;
+    good = n < state->n_overrides
+           && slice_equal (state->overrides[n].field,
+                           slice_text (history_keys[i]))
+           && stamp_cmp (&state->overrides[n].stamp, stamp) == 0;
+    n++;
+  }
   oracle_body (oracle, &body);
   good = good && n == state->n_overrides
          && slice_equal (buf_slice (&body), state->body);
@@ -152,17 +150,16 @@ oracle_equal (const struct oracle *a, const struct oracle *b)
 {
   if (stamp_cmp (&a->whole, &b->whole) != 0 || a->deleted != b->deleted)
     return false;
-  for (size_t i = 0; i < HISTORY_KEYS; i++)
-    {
-      const struct assignment *x = &a->fields[i], *y = &b->fields[i];
+  for (size_t i = 0; i < HISTORY_KEYS; i++) {
+    const struct assignment *x = &a->fields[i], *y = &b->fields[i];
 
-      if (stamp_cmp (&x->stamp, &a->whole) <= 0
-          && stamp_cmp (&y->stamp, &b->whole) <= 0 && !shows (a, i)
-          && !shows (b, i))
-        continue;
-      if (assignment_cmp (x, y) != 0)
-        return false;
-    }
+    if (stamp_cmp (&x->stamp, &a->whole) <= 0
+        && stamp_cmp (&y->stamp, &b->whole) <= 0 && !shows (a, i)
+        && !shows (b, i))
+      continue;
+    if (assignment_cmp (x, y) != 0)
+      return false;
+  }
   return true;
 }
 
@@ -181,27 +178,25 @@ add_version (struct history *history)
 
 /* Above all that stands in the document, as replica_stamp sees to it. */
 static struct stamp
-next_stamp (struct history *history, size_t replica,
-            const struct version *old)
+next_stamp (struct history *history, size_t replica, const struct version *old)
 {
   uint64_t ms = history->ms[replica];
   struct stamp stamp;
 
-  if (old)
-    {
-      struct stamp newest = state_newest (&old->state);
+  if (old) {
+    struct stamp newest = state_newest (&old->state);
 
-      if (ms <= stamp_ms (&newest))
-        ms = stamp_ms (&newest) + 1;
-    }
+    if (ms <= stamp_ms (&newest))
+      ms = stamp_ms (&newest) + 1;
+  }
   if (!history->clash)
     ms += rng_below (history->rng, 4);
   history->ms[replica] = ms;
   /* Who clashes has one name and one slow clock. */
   if (!history->clash)
     history->ms[replica]++;
-  assert_true (stamp_make (&stamp, ms, 0,
-                           history->clash ? 7 : (uint32_t) replica + 1));
+  assert_true (
+      stamp_make (&stamp, ms, 0, history->clash ? 7 : (uint32_t)replica + 1));
   return stamp;
 }
 
@@ -209,25 +204,22 @@ static void
 assign (struct oracle *oracle, const char *const values[HISTORY_KEYS],
         bool all, const struct stamp *stamp, unsigned event)
 {
-  for (size_t i = 0; i < HISTORY_KEYS; i++)
-    {
-      struct assignment *field = &oracle->fields[i];
-      bool differs = !field->value || !values[i]
-                         ? field->value != values[i]
-                         : strcmp (field->value, values[i]) != 0;
+  for (size_t i = 0; i < HISTORY_KEYS; i++) {
+    struct assignment *field = &oracle->fields[i];
+    bool differs = !field->value || !values[i]
+                       ? field->value != values[i]
+                       : strcmp (field->value, values[i]) != 0;
 
-      if (all || differs)
-        {
-          field->stamp = *stamp;
-          field->value = values[i];
-          field->event = event;
-        }
+    if (all || differs) {
+      field->stamp = *stamp;
+      field->value = values[i];
+      field->event = event;
     }
-  if (all)
-    {
-      oracle->whole = *stamp;
-      oracle->whole_event = event;
-    }
+  }
+  if (all) {
+    oracle->whole = *stamp;
+    oracle->whole_event = event;
+  }
   oracle->known |= UINT64_C (1) << event;
 }
 
@@ -236,18 +228,16 @@ static void
 choose_values (struct history *history, const struct version *old,
                const char *values[HISTORY_KEYS])
 {
-  for (size_t i = 0; i < HISTORY_KEYS; i++)
-    {
-      bool live = old && !old->oracle.deleted;
+  for (size_t i = 0; i < HISTORY_KEYS; i++) {
+    bool live = old && !old->oracle.deleted;
 
-      values[i] = live ? old->oracle.fields[i].value : NULL;
-      if (!rng_one_in (history->rng, 3))
-        continue;
-      values[i] = rng_one_in (history->rng, 3)
-                      ? NULL
-                      : history_values[rng_below (history->rng,
-                                                  HISTORY_VALUES)];
-    }
+    values[i] = live ? old->oracle.fields[i].value : NULL;
+    if (!rng_one_in (history->rng, 3))
+      continue;
+    values[i] = rng_one_in (history->rng, 3)
+                    ? NULL
+                    : history_values[rng_below (history->rng, HISTORY_VALUES)];
+  }
 }
 
 static void
@@ -271,23 +261,21 @@ put (struct history *history, size_t replica, const struct version *old)
   assert_int_equal (edit_put (&state, &changed, old ? &old->state : NULL,
                               buf_slice (&body), replace, &stamp, &err),
                     TALLY_OK);
-  if (changed)
-    {
-      struct version *version = add_version (history);
+  if (changed) {
+    struct version *version = add_version (history);
 
-      version_store (version, &state);
-      version->oracle = next;
-      history->stamps[history->n_events++] = stamp;
-      history->heads[replica] = history->n_versions;
-      state_free (&state);
-    }
-  else
+    version_store (version, &state);
+    version->oracle = next;
+    history->stamps[history->n_events++] = stamp;
+    history->heads[replica] = history->n_versions;
+    state_free (&state);
+  } else
     assert_true (oracle_equal (&next, &old->oracle));
   buf_free (&body);
 }
 
-static void
-delete (struct history *history, size_t replica, const struct version *old)
+static void delete (struct history *history, size_t replica,
+                    const struct version *old)
 {
   static const char *const nothing[HISTORY_KEYS];
   struct stamp stamp = next_stamp (history, replica, old);
@@ -295,8 +283,7 @@ delete (struct history *history, size_t replica, const struct version *old)
   struct tally_error err;
   struct state state;
 
-  assert_int_equal (edit_delete (&state, &old->state, &stamp, &err),
-                    TALLY_OK);
+  assert_int_equal (edit_delete (&state, &old->state, &stamp, &err), TALLY_OK);
   version_store (version, &state);
   version->oracle = old->oracle;
   assign (&version->oracle, nothing, true, &stamp, history->n_events);
@@ -310,8 +297,7 @@ static void
 write (struct history *history, size_t replica)
 {
   size_t head = history->heads[replica];
-  const struct version *old
-      = head > 0 ? &history->versions[head - 1] : NULL;
+  const struct version *old = head > 0 ? &history->versions[head - 1] : NULL;
 
   if (old && !old->oracle.deleted && rng_one_in (history->rng, 5))
     delete (history, replica, old);
@@ -327,12 +313,11 @@ take (struct history *history, size_t replica, size_t from)
 
   if (theirs == 0 || mine == theirs)
     return;
-  if (mine > 0)
-    {
-      version_merge (add_version (history), &history->versions[mine - 1],
-                     &history->versions[theirs - 1], NULL);
-      theirs = history->n_versions;
-    }
+  if (mine > 0) {
+    version_merge (add_version (history), &history->versions[mine - 1],
+                   &history->versions[theirs - 1], NULL);
+    theirs = history->n_versions;
+  }
   history->heads[replica] = theirs;
 }
 
@@ -351,16 +336,15 @@ history_run (struct history *history, struct rng *rng, bool clash,
              size_t replicas, unsigned steps)
 {
   history_start (history, rng, clash);
-  for (unsigned i = 0; i < steps; i++)
-    {
-      size_t replica = rng_below (rng, (uint32_t) replicas);
-      size_t from = rng_below (rng, (uint32_t) replicas);
+  for (unsigned i = 0; i < steps; i++) {
+    size_t replica = rng_below (rng, (uint32_t)replicas);
+    size_t from = rng_below (rng, (uint32_t)replicas);
 
-      if (rng_one_in (rng, 2))
-        write (history, replica);
-      else if (from != replica)
-        take (history, replica, from);
-    }
+    if (rng_one_in (rng, 2))
+      write (history, replica);
+    else if (from != replica)
+      take (history, replica, from);
+  }
 }
 
 void
@@ -368,13 +352,12 @@ history_run_sequential (struct history *history, struct rng *rng,
                         size_t replicas, unsigned steps)
 {
   history_start (history, rng, false);
-  for (unsigned i = 0; i < steps; i++)
-    {
-      size_t replica = rng_below (rng, (uint32_t) replicas);
+  for (unsigned i = 0; i < steps; i++) {
+    size_t replica = rng_below (rng, (uint32_t)replicas);
 
-      history->heads[replica] = history->n_versions;
-      write (history, replica);
-    }
+    history->heads[replica] = history->n_versions;
+    write (history, replica);
+  }
 }
 
 /* ---- states from nothing ------------------------------------------------ */
@@ -397,9 +380,8 @@ draw_seen (struct rng *rng, struct stamp seen[3])
 
   for (uint32_t client = 0; client < 3; client++)
     if (rng_one_in (rng, 3))
-      assert_true (stamp_make (&seen[n++],
-                               (client < 2 ? 20 : 1) + rng_below (rng, 2), 0,
-                               client));
+      assert_true (stamp_make (
+          &seen[n++], (client < 2 ? 20 : 1) + rng_below (rng, 2), 0, client));
   return n;
 }
 
@@ -407,42 +389,38 @@ void
 history_draw_states (struct history *history, struct rng *rng, size_t n)
 {
   history_start (history, rng, true);
-  while (history->n_versions < n)
-    {
-      struct version *version = add_version (history);
-      struct oracle *oracle = &version->oracle;
-      struct override overrides[HISTORY_KEYS];
-      struct stamp seen[3];
-      struct state state = { .overrides = overrides, .seen = seen };
-      struct buf body = BUF_INIT;
+  while (history->n_versions < n) {
+    struct version *version = add_version (history);
+    struct oracle *oracle = &version->oracle;
+    struct override overrides[HISTORY_KEYS];
+    struct stamp seen[3];
+    struct state state = { .overrides = overrides, .seen = seen };
+    struct buf body = BUF_INIT;
 
-      oracle->whole = state.whole = draw_stamp (rng, 10);
-      oracle->deleted = state.deleted = rng_one_in (rng, 3);
-      for (size_t i = 0; i < HISTORY_KEYS; i++)
-        {
-          struct assignment *field = &oracle->fields[i];
+    oracle->whole = state.whole = draw_stamp (rng, 10);
+    oracle->deleted = state.deleted = rng_one_in (rng, 3);
+    for (size_t i = 0; i < HISTORY_KEYS; i++) {
+      struct assignment *field = &oracle->fields[i];
 
-          field->stamp = rng_one_in (rng, 2) ? draw_stamp (rng, 11)
-                                             : oracle->whole;
-          if (stamp_cmp (&field->stamp, &oracle->whole) < 0)
-            field->stamp = oracle->whole;
-          if (rng_one_in (rng, 2)
-              && !(oracle->deleted
-                   && stamp_cmp (&field->stamp, &oracle->whole) == 0))
-            field->value = history_values[rng_below (rng, 2)];
-          if (stamp_cmp (&field->stamp, &oracle->whole) > 0)
-            {
-              overrides[state.n_overrides].field
-                  = slice_text (history_keys[i]);
-              overrides[state.n_overrides++].stamp = field->stamp;
-            }
-        }
-      state.n_seen = draw_seen (rng, seen);
-      oracle_body (oracle, &body);
-      state.body = buf_slice (&body);
-      version_store (version, &state);
-      buf_free (&body);
+      field->stamp =
+          rng_one_in (rng, 2) ? draw_stamp (rng, 11) : oracle->whole;
+      if (stamp_cmp (&field->stamp, &oracle->whole) < 0)
+        field->stamp = oracle->whole;
+      if (rng_one_in (rng, 2)
+          && !(oracle->deleted
+               && stamp_cmp (&field->stamp, &oracle->whole) == 0))
+        field->value = history_values[rng_below (rng, 2)];
+      if (stamp_cmp (&field->stamp, &oracle->whole) > 0) {
+        overrides[state.n_overrides].field = slice_text (history_keys[i]);
+        overrides[state.n_overrides++].stamp = field->stamp;
+      }
     }
+    state.n_seen = draw_seen (rng, seen);
+    oracle_body (oracle, &body);
+    state.body = buf_slice (&body);
+    version_store (version, &state);
+    buf_free (&body);
+  }
 }
 
 void

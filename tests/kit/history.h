@@ -22,15 +22,13 @@ extern const char *const history_keys[HISTORY_KEYS];
 extern const char *const history_values[HISTORY_VALUES];
 
 /* What a field was last assigned. */
-struct assignment
-{
+struct assignment {
   struct stamp stamp;
   const char *value; /* NULL: absent */
   unsigned event;    /* the write, an index into history.stamps */
 };
 
-struct oracle
-{
+struct oracle {
   struct stamp whole;
   bool deleted;
   unsigned whole_event;
@@ -39,15 +37,13 @@ struct oracle
 };
 
 /* A state that owns its bytes, as if read from a store. */
-struct version
-{
+struct version {
   struct state state;
   struct buf meta, body;
   struct oracle oracle;
 };
 
-struct history
-{
+struct history {
   struct rng *rng;
   bool clash; /* clients are shared, so that stamps come twice */
   struct version versions[HISTORY_STATES];
@@ -67,8 +63,7 @@ void history_run_sequential (struct history *history, struct rng *rng,
                              size_t replicas, unsigned steps);
 
 /* States made from nothing in a tiny domain, with any stamps. */
-void history_draw_states (struct history *history, struct rng *rng,
-                          size_t n);
+void history_draw_states (struct history *history, struct rng *rng, size_t n);
 void history_free (struct history *history);
 
 /* The pointwise greatest of two. */
@@ -86,8 +81,7 @@ int assignment_cmp (const struct assignment *x, const struct assignment *y);
 
 /* The merge, or a failed test. */
 void version_merge (struct version *out, const struct version *a,
-                    const struct version *b,
-                    const struct merge_rules *rules);
+                    const struct version *b, const struct merge_rules *rules);
 void version_free (struct version *version);
 
 #endif /* TALLY_TESTS_HISTORY_H */

@@ -34,15 +34,15 @@ void *
 kit_ask_main (void *ctx)
 {
   struct answer *a = ctx;
-  struct tally_request request = { .size = sizeof request, .verb = "POST",
+  struct tally_request request = { .size = sizeof request,
+                                   .verb = "POST",
                                    .path = a->path,
                                    .content_type = "text/x" };
 
   request.body.data = a->data;
   request.body.size = a->n;
-  a->status = a->client->transport->exchange (a->client->handle, &request,
-                                              kit_emit, a, &a->traffic,
-                                              &a->err);
+  a->status = a->client->transport->exchange (
+      a->client->handle, &request, kit_emit, a, &a->traffic, &a->err);
   return NULL;
 }
 
@@ -76,15 +76,14 @@ kit_ask_many (void *ctx)
   struct answer *a = ctx;
   int i, good = 0;
 
-  for (i = 0; i < KIT_EACH; i++)
-    {
-      a->path = i % 2 ? "/late" : "/echo";
-      kit_ask_main (a);
-      good += a->status == TALLY_OK && a->size == a->n
-              && memcmp (a->body, a->data, a->n) == 0;
-      free (a->body);
-      a->body = NULL;
-    }
+  for (i = 0; i < KIT_EACH; i++) {
+    a->path = i % 2 ? "/late" : "/echo";
+    kit_ask_main (a);
+    good += a->status == TALLY_OK && a->size == a->n
+            && memcmp (a->body, a->data, a->n) == 0;
+    free (a->body);
+    a->body = NULL;
+  }
   a->status = good;
   return NULL;
 }

@@ -22,7 +22,7 @@ kit_now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- values ------------------------------------------------------------ */
@@ -83,9 +83,9 @@ host_cancelled (void *ctx)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void) ctx;
-  (void) level;
-  (void) text;
+  (void)ctx;
+  (void)level;
+  (void)text;
 }
 
 static void
@@ -96,13 +96,12 @@ service_ready (void *ctx, const char *url)
   pthread_mutex_lock (&f->lock);
   f->ready = true;
   snprintf (f->url, sizeof f->url, "%s", url);
-  f->port = (unsigned) strtoul (strrchr (url, ':') + 1, NULL, 10);
+  f->port = (unsigned)strtoul (strrchr (url, ':') + 1, NULL, 10);
   pthread_cond_broadcast (&f->changed);
   pthread_mutex_unlock (&f->lock);
 }
 
-struct late
-{
+struct late {
   const struct tally_request *request;
   void (*reply) (void *call, const struct tally_response *response);
   void *call;
@@ -111,7 +110,7 @@ struct late
 static void *
 late_main (void *ctx)
 {
-  struct late late = *(struct late *) ctx;
+  struct late late = *(struct late *)ctx;
   struct tally_response response = { .size = sizeof response, .code = 202 };
 
   free (ctx);
@@ -153,26 +152,24 @@ service_request (void *ctx, const struct tally_request *request,
   pthread_t thread;
 
   service_note (f, request);
-  if (strcmp (request->path, "/late") == 0)
-    {
-      late = malloc (sizeof *late);
-      late->request = request;
-      late->reply = reply;
-      late->call = call;
-      pthread_create (&thread, NULL, late_main, late);
-      pthread_detach (thread);
-      return;
-    }
-  if (strcmp (request->path, "/hold") == 0)
-    {
-      pthread_mutex_lock (&f->lock);
-      f->request = request;
-      f->reply = reply;
-      f->call = call;
-      pthread_cond_broadcast (&f->changed);
-      pthread_mutex_unlock (&f->lock);
-      return;
-    }
+  if (strcmp (request->path, "/late") == 0) {
+    late = malloc (sizeof *late);
+    late->request = request;
+    late->reply = reply;
+    late->call = call;
+    pthread_create (&thread, NULL, late_main, late);
+    pthread_detach (thread);
+    return;
+  }
+  if (strcmp (request->path, "/hold") == 0) {
+    pthread_mutex_lock (&f->lock);
+    f->request = request;
+    f->reply = reply;
+    f->call = call;
+    pthread_cond_broadcast (&f->changed);
+    pthread_mutex_unlock (&f->lock);
+    return;
+  }
   if (strcmp (request->path, "/busy") == 0
       && atomic_fetch_sub (&f->busy, 1) > 0)
     response.code = 503;
@@ -222,13 +219,12 @@ kit_prepare (struct fixture *f)
   pthread_mutex_init (&f->lock, NULL);
   pthread_cond_init (&f->changed, NULL);
   f->transport = tally_driver_1 ()->transport;
-  for (i = 0; options[i].name; i++)
-    {
-      assert_true (i < KIT_ROWS);
-      f->values[i].text = options[i].default_value;
-      if (options[i].default_value)
-        f->values[i].number = number_of (options[i].default_value);
-    }
+  for (i = 0; options[i].name; i++) {
+    assert_true (i < KIT_ROWS);
+    f->values[i].text = options[i].default_value;
+    if (options[i].default_value)
+      f->values[i].number = number_of (options[i].default_value);
+  }
 }
 
 int
@@ -273,11 +269,10 @@ kit_serve_returns (struct fixture *f)
 
   clock_gettime (CLOCK_REALTIME, &until);
   until.tv_nsec += 500000000;
-  if (until.tv_nsec >= 1000000000)
-    {
-      until.tv_nsec -= 1000000000;
-      until.tv_sec++;
-    }
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
   pthread_mutex_lock (&f->lock);
   while (!f->done
          && pthread_cond_timedwait (&f->changed, &f->lock, &until) == 0)

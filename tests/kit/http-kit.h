@@ -19,8 +19,7 @@
 #define KIT_EACH 8
 
 /* A handle with all that its threads touch. */
-struct fixture
-{
+struct fixture {
   struct tally_host host;
   const struct tally_transport *transport;
   void *handle;
@@ -30,7 +29,7 @@ struct fixture
   atomic_int cancel;       /* what cancelled answers */
   atomic_int cancel_after; /* calls from now until it answers 1; 0: never */
   atomic_int requests;
-  atomic_int busy;         /* so many 503 before /busy answers */
+  atomic_int busy; /* so many 503 before /busy answers */
   pthread_mutex_t lock;
   pthread_cond_t changed;
   bool ready;
@@ -47,8 +46,7 @@ struct fixture
   const struct tally_request *request;
 };
 
-struct answer
-{
+struct answer {
   struct fixture *client;
   const char *path;
   const char *data;

@@ -25,11 +25,10 @@ linvo_kit_setup (void **state)
   k->ops = tally_driver_1 ()->store;
   snprintf (k->root, sizeof k->root, "%s/linvo-XXXXXX",
             tmp && strlen (tmp) < 40 ? tmp : "/tmp");
-  if (!mkdtemp (k->root))
-    {
-      free (k);
-      return -1;
-    }
+  if (!mkdtemp (k->root)) {
+    free (k);
+    return -1;
+  }
   snprintf (k->path, sizeof k->path, "%s/store", k->root);
   *state = k;
   return 0;
@@ -66,8 +65,7 @@ linvo_kit_close (struct linvo_kit *k)
 
 /* ---- documents --------------------------------------------------------- */
 
-struct made
-{
+struct made {
   char id[32];
   unsigned char rev[TALLY_REV_SIZE];
   char body[BODY_SIZE];
@@ -85,13 +83,12 @@ make (struct made *m, unsigned n, unsigned i)
     snprintf (m->id, sizeof m->id, "same-%u", i - HALF);
   memset (m->rev, 0, sizeof m->rev);
   for (j = 0; j < 4; j++)
-    m->rev[4 + j] = (unsigned char) (n >> (24 - 8 * j));
+    m->rev[4 + j] = (unsigned char)(n >> (24 - 8 * j));
   m->rev[TALLY_REV_SIZE - 1] = 1;
-  for (j = 0; j < BODY_SIZE; j++)
-    {
-      x = x * 1664525u + 1013904223u;
-      m->body[j] = (char) ('a' + (x >> 24) % 26);
-    }
+  for (j = 0; j < BODY_SIZE; j++) {
+    x = x * 1664525u + 1013904223u;
+    m->body[j] = (char)('a' + (x >> 24) % 26);
+  }
 }
 
 int
@@ -103,22 +100,20 @@ linvo_kit_put (struct linvo_kit *k, unsigned n)
   unsigned i;
 
   memset (entries, 0, sizeof entries);
-  for (i = 0; i < LINVO_KIT_BATCH; i++)
-    {
-      make (&made[i], n, i);
-      entries[i].collection = "things";
-      entries[i].doc.id.data = made[i].id;
-      entries[i].doc.id.size = strlen (made[i].id);
-      memcpy (entries[i].doc.rev, made[i].rev, TALLY_REV_SIZE);
-      entries[i].doc.body.data = made[i].body;
-      entries[i].doc.body.size = BODY_SIZE;
-    }
+  for (i = 0; i < LINVO_KIT_BATCH; i++) {
+    make (&made[i], n, i);
+    entries[i].collection = "things";
+    entries[i].doc.id.data = made[i].id;
+    entries[i].doc.id.size = strlen (made[i].id);
+    memcpy (entries[i].doc.rev, made[i].rev, TALLY_REV_SIZE);
+    entries[i].doc.body.data = made[i].body;
+    entries[i].doc.body.size = BODY_SIZE;
+  }
   return k->ops->put (k->handle, entries, LINVO_KIT_BATCH, 0, outcomes,
                       &k->err);
 }
 
-struct seen
-{
+struct seen {
   struct made made;
   size_t n;
   uint64_t last;
@@ -183,20 +178,18 @@ linvo_kit_check (struct linvo_kit *k, unsigned n, unsigned more)
   r = k->ops->changes (k->handle, "things", 0, count, &seen, &head, &k->err);
   if (r != TALLY_OK)
     return r;
-  last = (unsigned) (seen.n / HALF);
+  last = (unsigned)(seen.n / HALF);
   last -= last > 0;
   if (seen.wrong || seen.n % HALF != 0 || last < n || last > n + more
-      || head != (uint64_t) last * LINVO_KIT_BATCH)
+      || head != (uint64_t)last * LINVO_KIT_BATCH)
     return 1;
-  for (b = 1; b <= last; b++)
-    {
-      for (i = 0; i < (b == last ? LINVO_KIT_BATCH : HALF); i++)
-        {
-          r = check_one (k, b, i);
-          if (r != TALLY_OK)
-            return r;
-        }
+  for (b = 1; b <= last; b++) {
+    for (i = 0; i < (b == last ? LINVO_KIT_BATCH : HALF); i++) {
+      r = check_one (k, b, i);
+      if (r != TALLY_OK)
+        return r;
     }
+  }
   return TALLY_OK;
 }
 
@@ -266,9 +259,9 @@ linvo_kit_read (const char *folder, const char *name, size_t *size)
   if (!f)
     return NULL;
   if (fstat (fileno (f), &st) == 0)
-    data = malloc ((size_t) st.st_size + 1);
+    data = malloc ((size_t)st.st_size + 1);
   if (data)
-    *size = fread (data, 1, (size_t) st.st_size, f);
+    *size = fread (data, 1, (size_t)st.st_size, f);
   fclose (f);
   return data;
 }
@@ -276,8 +269,7 @@ linvo_kit_read (const char *folder, const char *name, size_t *size)
 /* Calls `each` for every file until it returns something else than 0. */
 static int
 walk (const char *folder,
-      int (*each) (const char *folder, const char *name, void *ctx),
-      void *ctx)
+      int (*each) (const char *folder, const char *name, void *ctx), void *ctx)
 {
   DIR *dir = opendir (folder);
   const struct dirent *entry;
@@ -285,13 +277,12 @@ walk (const char *folder,
 
   if (!dir)
     return -1;
-  for (entry = readdir (dir); entry && r == 0; entry = readdir (dir))
-    {
-      const char *name = entry->d_name;
+  for (entry = readdir (dir); entry && r == 0; entry = readdir (dir)) {
+    const char *name = entry->d_name;
 
-      if (strcmp (name, ".") != 0 && strcmp (name, "..") != 0)
-        r = each (folder, name, ctx);
-    }
+    if (strcmp (name, ".") != 0 && strcmp (name, "..") != 0)
+      r = each (folder, name, ctx);
+  }
   closedir (dir);
   return r;
 }
@@ -323,7 +314,7 @@ remove_file (const char *folder, const char *name, void *ctx)
 {
   char path[512];
 
-  (void) ctx;
+  (void)ctx;
   snprintf (path, sizeof path, "%s/%s", folder, name);
   return unlink (path) == 0 ? 0 : linvo_kit_remove (path);
 }
@@ -331,7 +322,7 @@ remove_file (const char *folder, const char *name, void *ctx)
 int
 linvo_kit_remove (const char *path)
 {
-  (void) walk (path, remove_file, NULL);
+  (void)walk (path, remove_file, NULL);
   return rmdir (path);
 }
 
@@ -343,9 +334,9 @@ sum_file (const char *folder, const char *name, void *ctx)
   char *data = linvo_kit_read (folder, name, &size);
 
   for (i = 0; name[i]; i++)
-    hash = (hash ^ (unsigned char) name[i]) * 1099511628211u;
+    hash = (hash ^ (unsigned char)name[i]) * 1099511628211u;
   for (i = 0; data && i < size; i++)
-    hash = (hash ^ (unsigned char) data[i]) * 1099511628211u;
+    hash = (hash ^ (unsigned char)data[i]) * 1099511628211u;
   *sum += hash;
   free (data);
   return 0;
@@ -359,8 +350,7 @@ linvo_kit_sum (const char *folder)
   return walk (folder, sum_file, &sum) == 0 ? sum : 0;
 }
 
-struct wanted
-{
+struct wanted {
   const char *part;
   char *name;
   size_t size;
@@ -371,7 +361,7 @@ find_name (const char *folder, const char *name, void *ctx)
 {
   struct wanted *wanted = ctx;
 
-  (void) folder;
+  (void)folder;
   if (!strstr (name, wanted->part))
     return 0;
   snprintf (wanted->name, wanted->size, "%s", name);

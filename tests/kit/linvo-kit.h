@@ -14,8 +14,7 @@
 
 #define LINVO_KIT_BATCH 20
 
-struct linvo_kit
-{
+struct linvo_kit {
   const struct tally_store *ops;
   char root[64];  /* removed with all in it at the end */
   char path[128]; /* of the store, in root; not made yet */

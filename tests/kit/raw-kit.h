@@ -24,8 +24,7 @@ int raw_listen (unsigned *port);
 
 /* A server that answers each connection with the next of its texts, then
  * closes it; the last text stays. */
-struct script
-{
+struct script {
   int fd;
   unsigned port;
   const char *const *texts;

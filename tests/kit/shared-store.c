@@ -20,10 +20,10 @@ slot_open (void **handle, const struct tally_host *host,
            const struct tally_value *values, unsigned flags,
            struct tally_error *err)
 {
-  (void) host;
-  (void) values;
-  (void) flags;
-  (void) err;
+  (void)host;
+  (void)values;
+  (void)flags;
+  (void)err;
   *handle = inner;
   return TALLY_OK;
 }
@@ -49,12 +49,11 @@ slot_put (void *handle, const struct tally_entry *entries, size_t n,
     current->most_bytes = bytes;
   current->puts++;
   if (current->meddle && !current->meddling && n > 0
-      && entries[0].collection[0] != '_')
-    {
-      current->meddling = true;
-      current->meddle (current->meddle_ctx);
-      current->meddling = false;
-    }
+      && entries[0].collection[0] != '_') {
+    current->meddling = true;
+    current->meddle (current->meddle_ctx);
+    current->meddling = false;
+  }
   return memory->put (handle, entries, n, flags, outcomes, err);
 }
 
@@ -70,29 +69,29 @@ slot_note_put (void *handle, const char *key,
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void) ctx;
-  (void) level;
-  (void) text;
+  (void)ctx;
+  (void)level;
+  (void)text;
 }
 
 static int
 host_cancelled (void *ctx)
 {
-  (void) ctx;
+  (void)ctx;
   return 0;
 }
 
 static uint64_t
 wall_ms (void *ctx)
 {
-  return ((const struct shared_store *) ctx)->wall_ms;
+  return ((const struct shared_store *)ctx)->wall_ms;
 }
 
 static void
 sleep_ms (void *ctx, unsigned ms)
 {
-  (void) ms;
-  ((struct shared_store *) ctx)->sleeps++;
+  (void)ms;
+  ((struct shared_store *)ctx)->sleeps++;
 }
 
 void
@@ -118,9 +117,9 @@ shared_start (struct shared_store *shared)
   shared->ops.note_put = slot_note_put;
   shared->driver.name = "shared";
   shared->driver.store = &shared->ops;
-  assert_int_equal (memory->open (&inner, &shared->host, values,
-                                  TALLY_OPEN_CREATE, &err),
-                    TALLY_OK);
+  assert_int_equal (
+      memory->open (&inner, &shared->host, values, TALLY_OPEN_CREATE, &err),
+      TALLY_OK);
   current = shared;
 }
 
@@ -133,8 +132,8 @@ shared_free (struct shared_store *shared)
 }
 
 int
-shared_open (struct shared_store *shared, struct replica **out,
-             unsigned flags, const char *place, struct tally_error *err)
+shared_open (struct shared_store *shared, struct replica **out, unsigned flags,
+             const char *place, struct tally_error *err)
 {
   static const struct tally_value values[1] = { { NULL, 0 } };
   struct replica_setup setup = { .driver = &shared->driver,

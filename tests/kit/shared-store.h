@@ -10,8 +10,7 @@
 #define SHARED_WALL_MS UINT64_C (1700000000000)
 #define SHARED_SKEW_MS UINT64_C (300000)
 
-struct shared_store
-{
+struct shared_store {
   struct tally_store ops; /* take slots away before the first open */
   struct driver driver;
   struct tally_host host;

@@ -9,8 +9,7 @@
 
 #include <tally/driver.h>
 
-struct opened
-{
+struct opened {
   const struct tally_store *store;
   struct tally_host host;
   void *handle;

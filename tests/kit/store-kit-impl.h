@@ -10,8 +10,7 @@
 #define ROWS_MAX 512
 
 /* The state of each test, made by kit_setup: a new store, opened. */
-struct kit
-{
+struct kit {
   const struct store_kit *kit;
   const struct tally_store *ops;
   struct tally_host host;
@@ -21,8 +20,7 @@ struct kit
 };
 
 /* What an emit function was handed.  The first ROWS_MAX are kept. */
-struct rows
-{
+struct rows {
   size_t n;
   size_t stop_after; /* 0: never */
   struct tally_doc docs[ROWS_MAX];
@@ -82,7 +80,7 @@ void assert_stored (struct kit *k, const char *collection, const char *id,
 void assert_conflict (const struct tally_outcome *outcome, uint64_t seq,
                       unsigned n);
 
-#define TEST(name)                                                            \
+#define TEST(name) \
   cmocka_unit_test_setup_teardown (name, kit_setup, kit_teardown)
 
 /* A row without a name ends each. */

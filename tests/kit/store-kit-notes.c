@@ -11,8 +11,7 @@
 
 #include "store-kit-impl.h"
 
-struct names
-{
+struct names {
   size_t n;
   size_t stop_after;
   char text[1024];
@@ -29,8 +28,7 @@ keep_name (void *ctx, const char *name)
   return names->n == names->stop_after;
 }
 
-struct note
-{
+struct note {
   int count;
   size_t size;
   char *data;
@@ -58,11 +56,10 @@ assert_note (struct kit *k, const char *key, const char *value, size_t size)
   assert_int_equal (
       k->ops->note_get (k->handle, key, keep_note, &note, &k->err), TALLY_OK);
   assert_int_equal (note.count, value != NULL);
-  if (value)
-    {
-      assert_int_equal (note.size, size);
-      assert_memory_equal (note.data, value, size);
-    }
+  if (value) {
+    assert_int_equal (note.size, size);
+    assert_memory_equal (note.data, value, size);
+  }
   free (note.data);
 }
 
@@ -146,7 +143,7 @@ note_big (void **state)
   bytes = malloc (value.size);
   assert_non_null (bytes);
   for (size_t i = 0; i < value.size; i++)
-    bytes[i] = (char) (i % 251);
+    bytes[i] = (char)(i % 251);
   value.data = bytes;
   assert_int_equal (k->ops->note_put (k->handle, "big", NULL, &value, &k->err),
                     TALLY_OK);
@@ -165,8 +162,8 @@ note_big (void **state)
 static void
 note_names (void **state)
 {
-  static const char *const keys[]
-      = { "peer/b", "peer/", "peer", "peer/a", "Z", "peer0", "peer/a~", "!" };
+  static const char *const keys[] = { "peer/b", "peer/", "peer",    "peer/a",
+                                      "Z",      "peer0", "peer/a~", "!" };
   struct kit *k = *state;
   struct names names = { 0 }, all = { 0 }, none = { 0 }, one = { 0 };
 
@@ -256,22 +253,20 @@ collections_apart (void **state)
   struct rows *rows;
   uint64_t head;
 
-  for (unsigned i = 1; i <= 60; i++)
-    {
-      snprintf (name, sizeof name, "c%u", i);
-      put_one (k, name, "same", i);
-      put_one (k, name, "other", i);
-    }
-  for (unsigned i = 1; i <= 60; i++)
-    {
-      snprintf (name, sizeof name, "c%u", i);
-      assert_stored (k, name, "same", i);
-      rows = get_changes (k, name, 0, 0, &head);
-      assert_int_equal (rows->n, 2);
-      assert_row (rows, 0, "same", i);
-      assert_row (rows, 1, "other", i);
-      rows_free (rows);
-    }
+  for (unsigned i = 1; i <= 60; i++) {
+    snprintf (name, sizeof name, "c%u", i);
+    put_one (k, name, "same", i);
+    put_one (k, name, "other", i);
+  }
+  for (unsigned i = 1; i <= 60; i++) {
+    snprintf (name, sizeof name, "c%u", i);
+    assert_stored (k, name, "same", i);
+    rows = get_changes (k, name, 0, 0, &head);
+    assert_int_equal (rows->n, 2);
+    assert_row (rows, 0, "same", i);
+    assert_row (rows, 1, "other", i);
+    rows_free (rows);
+  }
 }
 
 /* Where one name ends and the next begins must not be guessed. */

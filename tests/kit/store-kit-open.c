@@ -56,16 +56,15 @@ open_missing (void **state)
     skip ();
   kit_close (k);
   assert_int_equal (k->kit->fresh (k->value, sizeof k->value), 0);
-  for (size_t i = 0; i < COUNT (flags); i++)
-    {
-      memset (&k->err, 0, sizeof k->err);
-      assert_int_equal (kit_open (k, flags[i]), TALLY_NOTFOUND);
-      assert_int_equal (k->err.status, TALLY_NOTFOUND);
-      assert_non_null (strchr (k->err.text, ':'));
-      assert_int_equal (stat (k->value, &st), -1);
-      assert_int_equal (errno, ENOENT);
-      k->handle = NULL;
-    }
+  for (size_t i = 0; i < COUNT (flags); i++) {
+    memset (&k->err, 0, sizeof k->err);
+    assert_int_equal (kit_open (k, flags[i]), TALLY_NOTFOUND);
+    assert_int_equal (k->err.status, TALLY_NOTFOUND);
+    assert_non_null (strchr (k->err.text, ':'));
+    assert_int_equal (stat (k->value, &st), -1);
+    assert_int_equal (errno, ENOENT);
+    k->handle = NULL;
+  }
 }
 
 static void
@@ -84,20 +83,18 @@ open_two (void **state)
   assert_stored (k, "things", "a", 1);
 }
 
-struct model
-{
+struct model {
   uint32_t random;
   uint64_t last; /* greatest seq given */
-  struct
-  {
+  struct {
     unsigned n; /* 0: not there */
     uint64_t seq;
     uint32_t flags;
   } docs[MODEL_COLLECTIONS][MODEL_IDS];
 };
 
-static const char *const model_names[MODEL_COLLECTIONS]
-    = { "one", "on", "_three" };
+static const char *const model_names[MODEL_COLLECTIONS] = { "one", "on",
+                                                            "_three" };
 
 static unsigned
 model_random (struct model *m, unsigned below)
@@ -119,81 +116,75 @@ model_put (struct kit *k, struct model *m)
   unsigned c = model_random (m, MODEL_COLLECTIONS);
   unsigned first = model_random (m, MODEL_IDS), step = 5; /* coprime to 24 */
   size_t n = 1 + model_random (m, k->ops->max_entries == 1 ? 1 : MODEL_IDS);
-  unsigned flags
-      = k->ops->max_entries != 1 && !model_random (m, 3) ? TALLY_PUT_ALL : 0;
+  unsigned flags =
+      k->ops->max_entries != 1 && !model_random (m, 3) ? TALLY_PUT_ALL : 0;
 
-  for (size_t i = 0; i < n; i++)
-    {
-      unsigned d = (first + (unsigned) i * step) % MODEL_IDS;
-      unsigned found = m->docs[c][d].n;
-      bool wrong = !model_random (m, flags ? 40 : 5);
+  for (size_t i = 0; i < n; i++) {
+    unsigned d = (first + (unsigned)i * step) % MODEL_IDS;
+    unsigned found = m->docs[c][d].n;
+    bool wrong = !model_random (m, flags ? 40 : 5);
 
-      snprintf (ids[i], sizeof ids[i], "d%u", d);
-      make_rev (expected[i], wrong ? found + 1 : found);
-      entries[i] = make_entry (model_names[c], ids[i], expected[i],
-                               1 + model_random (m, 1000), "{}");
-      entries[i].doc.flags = !model_random (m, 4) ? TALLY_DOC_DELETED : 0;
-      if (found && !model_random (m, 6))
-        entries[i].flags = TALLY_ENTRY_FORGET;
-      else if (!wrong && !model_random (m, 3))
-        entries[i].expected = NULL;
-      fits[i] = !wrong;
-      all_fit = all_fit && fits[i];
-    }
+    snprintf (ids[i], sizeof ids[i], "d%u", d);
+    make_rev (expected[i], wrong ? found + 1 : found);
+    entries[i] = make_entry (model_names[c], ids[i], expected[i],
+                             1 + model_random (m, 1000), "{}");
+    entries[i].doc.flags = !model_random (m, 4) ? TALLY_DOC_DELETED : 0;
+    if (found && !model_random (m, 6))
+      entries[i].flags = TALLY_ENTRY_FORGET;
+    else if (!wrong && !model_random (m, 3))
+      entries[i].expected = NULL;
+    fits[i] = !wrong;
+    all_fit = all_fit && fits[i];
+  }
   put_entries (k, entries, n, flags, outcomes);
-  for (size_t i = 0; i < n; i++)
-    {
-      unsigned d = (first + (unsigned) i * step) % MODEL_IDS;
+  for (size_t i = 0; i < n; i++) {
+    unsigned d = (first + (unsigned)i * step) % MODEL_IDS;
 
-      if (!fits[i])
-        assert_conflict (&outcomes[i], m->docs[c][d].seq, m->docs[c][d].n);
-      else if (flags && !all_fit)
-        assert_int_equal (outcomes[i].seq, 0);
-      else if (entries[i].flags & TALLY_ENTRY_FORGET)
-        memset (&m->docs[c][d], 0, sizeof m->docs[c][d]);
-      else
-        {
-          assert_true (outcomes[i].seq > m->last);
-          assert_memory_equal (outcomes[i].rev, entries[i].doc.rev,
-                               TALLY_REV_SIZE);
-          m->last = m->docs[c][d].seq = outcomes[i].seq;
-          m->docs[c][d].flags = entries[i].doc.flags;
-          m->docs[c][d].n = (unsigned) entries[i].doc.rev[10] << 8
-                            | entries[i].doc.rev[11];
-        }
-      if (fits[i])
-        assert_int_equal (outcomes[i].status, TALLY_OK);
+    if (!fits[i])
+      assert_conflict (&outcomes[i], m->docs[c][d].seq, m->docs[c][d].n);
+    else if (flags && !all_fit)
+      assert_int_equal (outcomes[i].seq, 0);
+    else if (entries[i].flags & TALLY_ENTRY_FORGET)
+      memset (&m->docs[c][d], 0, sizeof m->docs[c][d]);
+    else {
+      assert_true (outcomes[i].seq > m->last);
+      assert_memory_equal (outcomes[i].rev, entries[i].doc.rev,
+                           TALLY_REV_SIZE);
+      m->last = m->docs[c][d].seq = outcomes[i].seq;
+      m->docs[c][d].flags = entries[i].doc.flags;
+      m->docs[c][d].n =
+          (unsigned)entries[i].doc.rev[10] << 8 | entries[i].doc.rev[11];
     }
+    if (fits[i])
+      assert_int_equal (outcomes[i].status, TALLY_OK);
+  }
 }
 
 static void
 model_check (struct kit *k, const struct model *m, uint64_t since)
 {
-  for (unsigned c = 0; c < MODEL_COLLECTIONS; c++)
-    {
-      uint64_t head;
-      struct rows *rows = get_changes (k, model_names[c], since, 0, &head);
-      size_t n = 0;
+  for (unsigned c = 0; c < MODEL_COLLECTIONS; c++) {
+    uint64_t head;
+    struct rows *rows = get_changes (k, model_names[c], since, 0, &head);
+    size_t n = 0;
 
-      for (unsigned d = 0; d < MODEL_IDS; d++)
-        {
-          char id[8];
+    for (unsigned d = 0; d < MODEL_IDS; d++) {
+      char id[8];
 
-          snprintf (id, sizeof id, "d%u", d);
-          assert_stored (k, model_names[c], id, m->docs[c][d].n);
-          if (m->docs[c][d].seq <= since)
-            continue;
-          n++;
-          for (size_t i = 0; i < rows->n; i++)
-            if (rows->docs[i].seq == m->docs[c][d].seq)
-              {
-                assert_row (rows, i, id, m->docs[c][d].n);
-                assert_int_equal (rows->docs[i].flags, m->docs[c][d].flags);
-              }
+      snprintf (id, sizeof id, "d%u", d);
+      assert_stored (k, model_names[c], id, m->docs[c][d].n);
+      if (m->docs[c][d].seq <= since)
+        continue;
+      n++;
+      for (size_t i = 0; i < rows->n; i++)
+        if (rows->docs[i].seq == m->docs[c][d].seq) {
+          assert_row (rows, i, id, m->docs[c][d].n);
+          assert_int_equal (rows->docs[i].flags, m->docs[c][d].flags);
         }
-      assert_int_equal (rows->n, n);
-      rows_free (rows);
     }
+    assert_int_equal (rows->n, n);
+    rows_free (rows);
+  }
 }
 
 static void
@@ -204,16 +195,15 @@ random_history (void **state)
 
   assert_non_null (m);
   m->random = 20240229;
-  for (unsigned round = 0; round < 40; round++)
-    {
-      uint64_t since = round % 2 ? m->last : 0;
+  for (unsigned round = 0; round < 40; round++) {
+    uint64_t since = round % 2 ? m->last : 0;
 
-      for (unsigned i = 0; i < 6; i++)
-        model_put (k, m);
-      model_check (k, m, since);
-      if (round % 8 == 7)
-        kit_reopen (k);
-    }
+    for (unsigned i = 0; i < 6; i++)
+      model_put (k, m);
+    model_check (k, m, since);
+    if (round % 8 == 7)
+      kit_reopen (k);
+  }
   model_check (k, m, 0);
   free (m);
 }

@@ -213,9 +213,9 @@ put_binary (void **state)
   char bytes[512], id[TALLY_ID_MAX];
 
   for (size_t i = 0; i < sizeof bytes; i++)
-    bytes[i] = (char) (255 - i % 256);
+    bytes[i] = (char)(255 - i % 256);
   for (size_t i = 0; i < sizeof id; i++)
-    id[i] = (char) (i % 2 ? 0xa9 : 0xc3);
+    id[i] = (char)(i % 2 ? 0xa9 : 0xc3);
   entry.doc.id.data = id;
   entry.doc.id.size = sizeof id;
   entry.doc.meta.data = entry.doc.body.data = bytes;
@@ -249,7 +249,7 @@ put_big (void **state)
 
   assert_non_null (body);
   for (size_t i = 0; i < TALLY_DOCUMENT_MAX; i++)
-    body[i] = (char) ((i * 2654435761u) >> 13);
+    body[i] = (char)((i * 2654435761u) >> 13);
   entry.doc.body.data = body;
   entry.doc.body.size = TALLY_DOCUMENT_MAX;
   put_entries (k, &entry, 1, 0, &outcome);
@@ -274,22 +274,20 @@ put_many (void **state)
   uint64_t head;
 
   assert_true (entries && outcomes && ids);
-  for (size_t i = 0; i < n; i++)
-    {
-      snprintf (ids[i], sizeof ids[i], "%08x", (unsigned) i * 2654435761u);
-      entries[i] = make_entry ("things", ids[i], NULL, 1 + i % 9, "{}");
-    }
+  for (size_t i = 0; i < n; i++) {
+    snprintf (ids[i], sizeof ids[i], "%08x", (unsigned)i * 2654435761u);
+    entries[i] = make_entry ("things", ids[i], NULL, 1 + i % 9, "{}");
+  }
   put_entries (k, entries, n, 0, outcomes);
   for (size_t i = 1; i < n; i++)
     assert_true (outcomes[i].seq > outcomes[i - 1].seq);
   kit_reopen (k);
   rows = get_changes (k, "things", 0, 0, &head);
   assert_int_equal (rows->n, n);
-  for (size_t i = 0; i < n && i < ROWS_MAX; i++)
-    {
-      assert_row (rows, i, ids[i], 1 + i % 9);
-      assert_int_equal (rows->docs[i].seq, outcomes[i].seq);
-    }
+  for (size_t i = 0; i < n && i < ROWS_MAX; i++) {
+    assert_row (rows, i, ids[i], 1 + i % 9);
+    assert_int_equal (rows->docs[i].seq, outcomes[i].seq);
+  }
   rows_free (rows);
   free (ids);
   free (outcomes);

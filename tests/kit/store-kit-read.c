@@ -96,19 +96,18 @@ seq_never_reused (void **state)
   struct tally_outcome outcome;
   uint64_t last = 0, seq;
 
-  for (unsigned round = 1; round < 4; round++)
-    {
-      put_one (k, "things", "a", round);
-      seq = put_one (k, "others", "b", round);
-      assert_true (seq > last);
-      last = seq;
-      assert_int_equal (forget_one (k, "others", "b", round, &outcome),
-                        TALLY_OK);
-      assert_int_equal (forget_one (k, "things", "a", round, &outcome),
-                        TALLY_OK);
-      kit_reopen (k);
-      kit_reopen (k);
-    }
+  for (unsigned round = 1; round < 4; round++) {
+    put_one (k, "things", "a", round);
+    seq = put_one (k, "others", "b", round);
+    assert_true (seq > last);
+    last = seq;
+    assert_int_equal (forget_one (k, "others", "b", round, &outcome),
+                      TALLY_OK);
+    assert_int_equal (forget_one (k, "things", "a", round, &outcome),
+                      TALLY_OK);
+    kit_reopen (k);
+    kit_reopen (k);
+  }
 }
 
 /* The last seq given belongs to an update; its document goes. */
@@ -119,13 +118,12 @@ seq_after_update (void **state)
   struct tally_outcome outcome;
   uint64_t seq = put_one (k, "things", "a", 1), head;
 
-  for (unsigned n = 2; n < 6; n++)
-    {
-      uint64_t next = put_one (k, "things", "a", n);
+  for (unsigned n = 2; n < 6; n++) {
+    uint64_t next = put_one (k, "things", "a", n);
 
-      assert_true (next > seq);
-      seq = next;
-    }
+    assert_true (next > seq);
+    seq = next;
+  }
   assert_int_equal (forget_one (k, "things", "a", 5, &outcome), TALLY_OK);
   kit_reopen (k);
   rows_free (get_changes (k, "things", 0, 0, &head));

@@ -19,23 +19,22 @@
 static void
 kit_log (void *ctx, int level, const char *text)
 {
-  (void) ctx;
-  (void) level;
-  (void) text;
+  (void)ctx;
+  (void)level;
+  (void)text;
 }
 
 static int
 kit_cancelled (void *ctx)
 {
-  (void) ctx;
+  (void)ctx;
   return 0;
 }
 
 static int64_t
 default_number (const struct tally_option *option)
 {
-  static const struct
-  {
+  static const struct {
     const char *suffix;
     int64_t factor;
   } units[] = { { "ms", 1 },   { "s", 1000 },    { "m", 60000 },
@@ -62,12 +61,11 @@ kit_open (struct kit *k, unsigned flags)
   struct tally_value values[VALUES_MAX] = { { k->value, 0 } };
   const struct tally_option *options = k->kit->driver->options;
 
-  for (size_t i = 1; options && options[0].name && options[i].name; i++)
-    {
-      assert_true (i < VALUES_MAX);
-      values[i].text = options[i].default_value;
-      values[i].number = default_number (&options[i]);
-    }
+  for (size_t i = 1; options && options[0].name && options[i].name; i++) {
+    assert_true (i < VALUES_MAX);
+    values[i].text = options[i].default_value;
+    values[i].number = default_number (&options[i]);
+  }
   k->handle = NULL;
   return k->ops->open (&k->handle, &k->host, values, flags, &k->err);
 }
@@ -105,11 +103,10 @@ kit_setup (void **state)
   k->host.cancelled = kit_cancelled;
   *state = k;
   if (kit->fresh (k->value, sizeof k->value)
-      || kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK)
-    {
-      print_error ("setup: %s\n", k->err.text);
-      return -1;
-    }
+      || kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK) {
+    print_error ("setup: %s\n", k->err.text);
+    return -1;
+  }
   return 0;
 }
 
@@ -128,11 +125,10 @@ void
 make_rev (unsigned char rev[TALLY_REV_SIZE], unsigned n)
 {
   memset (rev, 0, TALLY_REV_SIZE);
-  for (unsigned i = 0; i < 4; i++)
-    {
-      rev[8 + i] = (unsigned char) (n >> (24 - 8 * i));
-      rev[12 + i] = (unsigned char) ((n * 2654435761u) >> (8 * i));
-    }
+  for (unsigned i = 0; i < 4; i++) {
+    rev[8 + i] = (unsigned char)(n >> (24 - 8 * i));
+    rev[12 + i] = (unsigned char)((n * 2654435761u) >> (8 * i));
+  }
 }
 
 struct tally_entry
@@ -210,13 +206,12 @@ keep_row (void *ctx, const struct tally_doc *doc)
 {
   struct rows *rows = ctx;
 
-  if (rows->n < ROWS_MAX)
-    {
-      assert_in_range (doc->id.size, 1, TALLY_ID_MAX);
-      memcpy (rows->ids[rows->n], doc->id.data, doc->id.size);
-      rows->docs[rows->n] = *doc;
-      rows->docs[rows->n].id.data = rows->ids[rows->n];
-    }
+  if (rows->n < ROWS_MAX) {
+    assert_in_range (doc->id.size, 1, TALLY_ID_MAX);
+    memcpy (rows->ids[rows->n], doc->id.data, doc->id.size);
+    rows->docs[rows->n] = *doc;
+    rows->docs[rows->n].id.data = rows->ids[rows->n];
+  }
   free (rows->meta);
   free (rows->body);
   rows->meta = copy_bytes (doc->meta);
@@ -263,11 +258,10 @@ get_rows (struct kit *k, const char *collection, const char *const *ids,
   struct tally_slice slices[8];
 
   assert_true (n <= COUNT (slices));
-  for (size_t i = 0; i < n; i++)
-    {
-      slices[i].data = ids[i];
-      slices[i].size = strlen (ids[i]);
-    }
+  for (size_t i = 0; i < n; i++) {
+    slices[i].data = ids[i];
+    slices[i].size = strlen (ids[i]);
+  }
   assert_int_equal (k->ops->get (k->handle, collection, slices, n, flags,
                                  keep_row, rows, &k->err),
                     TALLY_OK);
@@ -297,14 +291,13 @@ get_changes (struct kit *k, const char *collection, uint64_t since,
   assert_int_equal (k->ops->changes (k->handle, collection, since, keep_row,
                                      rows, head, &k->err),
                     TALLY_OK);
-  for (size_t i = 0; i < rows->n && i < ROWS_MAX; i++)
-    {
-      assert_true (rows->docs[i].seq > (i ? rows->docs[i - 1].seq : since));
-      assert_int_equal (rows->docs[i].meta.size, 0);
-      assert_int_equal (rows->docs[i].body.size, 0);
-      if (!stop_after)
-        assert_true (rows->docs[i].seq <= *head);
-    }
+  for (size_t i = 0; i < rows->n && i < ROWS_MAX; i++) {
+    assert_true (rows->docs[i].seq > (i ? rows->docs[i - 1].seq : since));
+    assert_int_equal (rows->docs[i].meta.size, 0);
+    assert_int_equal (rows->docs[i].body.size, 0);
+    if (!stop_after)
+      assert_true (rows->docs[i].seq <= *head);
+  }
   return rows;
 }
 
@@ -324,12 +317,11 @@ static size_t
 add_tests (struct CMUnitTest *tests, size_t n, const struct CMUnitTest *more,
            const struct store_kit *kit)
 {
-  for (; more->name; more++)
-    {
-      assert_true (n < TESTS_MAX);
-      tests[n] = *more;
-      tests[n++].initial_state = (void *) (uintptr_t) kit;
-    }
+  for (; more->name; more++) {
+    assert_true (n < TESTS_MAX);
+    tests[n] = *more;
+    tests[n++].initial_state = (void *)(uintptr_t)kit;
+  }
   return n;
 }
 

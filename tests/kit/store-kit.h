@@ -11,8 +11,7 @@
 
 #include <tally/driver.h>
 
-struct store_kit
-{
+struct store_kit {
   const struct tally_driver *driver;
 
   /* What was put is there after close and open with the same value. */

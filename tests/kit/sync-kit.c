@@ -37,9 +37,9 @@ format (const char *fmt, va_list args)
   size = vsnprintf (NULL, 0, fmt, again);
   va_end (again);
   assert_true (size >= 0);
-  text = malloc ((size_t) size + 1);
+  text = malloc ((size_t)size + 1);
   assert_non_null (text);
-  vsnprintf (text, (size_t) size + 1, fmt, args);
+  vsnprintf (text, (size_t)size + 1, fmt, args);
   return text;
 }
 
@@ -58,8 +58,9 @@ kit_folder_make (char path[KIT_PATH])
 
 /* Calls fn for each name in the folder. */
 static void
-each_name (const char *path, void (*fn) (const char *path, const char *name,
-                                         const void *ctx), const void *ctx)
+each_name (const char *path,
+           void (*fn) (const char *path, const char *name, const void *ctx),
+           const void *ctx)
 {
   DIR *dir = opendir (path);
   const struct dirent *row;
@@ -91,7 +92,7 @@ remove_below (const char *path, const char *name, const void *ctx)
 {
   char full[2 * KIT_PATH];
 
-  (void) ctx;
+  (void)ctx;
   join (full, path, name);
   if (is_folder (full))
     kit_folder_remove (full);
@@ -116,7 +117,7 @@ copy_file (const char *from, const char *to)
 
   assert_true (in >= 0 && out >= 0);
   while ((size = read (in, bytes, sizeof bytes)) > 0)
-    assert_int_equal (write (out, bytes, (size_t) size), size);
+    assert_int_equal (write (out, bytes, (size_t)size), size);
   assert_int_equal (size, 0);
   close (in);
   assert_int_equal (close (out), 0);
@@ -135,11 +136,10 @@ copy_below (const char *path, const char *name, const void *ctx)
 void
 kit_copy (const char *from, const char *to)
 {
-  if (!is_folder (from))
-    {
-      copy_file (from, to);
-      return;
-    }
+  if (!is_folder (from)) {
+    copy_file (from, to);
+    return;
+  }
   if (is_folder (to))
     each_name (to, remove_below, NULL);
   else
@@ -171,8 +171,7 @@ kit_context (const struct tally_setup *setup, const char *fmt, ...)
   return tally;
 }
 
-struct wanted
-{
+struct wanted {
   const char *name, *kind;
   bool found;
 };
@@ -204,8 +203,8 @@ kit_store (struct tally *tally, const char *name)
 {
   struct tally_replica *replica;
   struct tally_error err = { 0 };
-  int status = tally_replica_open (&replica, tally, name, TALLY_OPEN_CREATE,
-                                   &err);
+  int status =
+      tally_replica_open (&replica, tally, name, TALLY_OPEN_CREATE, &err);
 
   must (status, &err);
   return replica;
@@ -223,8 +222,8 @@ put (struct tally_replica *replica, const char *collection, int replace,
   int status;
 
   options.replace = replace;
-  status = tally_put (replica, collection, json, strlen (json), &options,
-                      NULL, NULL, &err);
+  status = tally_put (replica, collection, json, strlen (json), &options, NULL,
+                      NULL, &err);
   must (status, &err);
   free (json);
 }
@@ -261,8 +260,7 @@ kit_remove (struct tally_replica *replica, const char *collection,
   must (status, &err);
 }
 
-struct got
-{
+struct got {
   char *json;
   char *rev; /* or NULL */
 };
@@ -280,13 +278,13 @@ keep_document (void *ctx, const struct tally_document *document)
 }
 
 char *
-kit_get (struct tally_replica *replica, const char *collection,
-         const char *id, char rev[TALLY_REV_TEXT])
+kit_get (struct tally_replica *replica, const char *collection, const char *id,
+         char rev[TALLY_REV_TEXT])
 {
   struct got got = { NULL, rev };
   struct tally_error err = { 0 };
-  int status = tally_get (replica, collection, &id, 1, keep_document, &got,
-                          &err);
+  int status =
+      tally_get (replica, collection, &id, 1, keep_document, &got, &err);
 
   must (status, &err);
   return got.json;
@@ -309,8 +307,8 @@ kit_expect (struct tally_replica *replica, const char *collection,
 static int
 count_document (void *ctx, const struct tally_document *document)
 {
-  (void) document;
-  ++*(size_t *) ctx;
+  (void)document;
+  ++*(size_t *)ctx;
   return 0;
 }
 
@@ -319,15 +317,14 @@ kit_count (struct tally_replica *replica, const char *collection)
 {
   struct tally_error err = { 0 };
   size_t n = 0;
-  int status = tally_find (replica, collection, NULL, NULL, count_document,
-                           &n, &err);
+  int status =
+      tally_find (replica, collection, NULL, NULL, count_document, &n, &err);
 
   must (status, &err);
   return n;
 }
 
-struct dump
-{
+struct dump {
   FILE *out;
   char names[KIT_ROWS][64];
   size_t n;
@@ -349,7 +346,7 @@ write_document (void *ctx, const struct tally_document *document)
   struct dump *dump = ctx;
 
   fprintf (dump->out, "%s %s %.*s\n", document->collection, document->rev,
-           (int) document->json_size, document->json);
+           (int)document->json_size, document->json);
   return 0;
 }
 
@@ -365,12 +362,11 @@ kit_dump (struct tally_replica *replica)
   must (status, &err);
   dump.out = open_memstream (&text, &size);
   assert_non_null (dump.out);
-  for (size_t i = 0; i < dump.n; i++)
-    {
-      status = tally_find (replica, dump.names[i], NULL, NULL,
-                           write_document, &dump, &err);
-      must (status, &err);
-    }
+  for (size_t i = 0; i < dump.n; i++) {
+    status = tally_find (replica, dump.names[i], NULL, NULL, write_document,
+                         &dump, &err);
+    must (status, &err);
+  }
   assert_int_equal (fclose (dump.out), 0);
   return text;
 }
@@ -383,8 +379,7 @@ line_at (const char *text, size_t at, char line[200])
 
   while (from > 0 && text[from - 1] != '\n')
     from--;
-  snprintf (line, 200, "%.*s", (int) strcspn (text + from, "\n"),
-            text + from);
+  snprintf (line, 200, "%.*s", (int)strcspn (text + from, "\n"), text + from);
   return line;
 }
 
@@ -403,8 +398,7 @@ kit_same (struct tally_replica *a, struct tally_replica *b)
   free (x);
 }
 
-struct verified
-{
+struct verified {
   uint64_t documents_a, documents_b;
 };
 
@@ -415,9 +409,9 @@ check_difference (void *ctx, const struct tally_difference *difference)
 
   if (!difference->equal)
     fail_msg ("%s: only_a %llu, only_b %llu, different %llu",
-              difference->collection, (unsigned long long) difference->only_a,
-              (unsigned long long) difference->only_b,
-              (unsigned long long) difference->different);
+              difference->collection, (unsigned long long)difference->only_a,
+              (unsigned long long)difference->only_b,
+              (unsigned long long)difference->different);
   verified->documents_a += difference->documents_a;
   verified->documents_b += difference->documents_b;
   return 0;
@@ -429,8 +423,7 @@ kit_verify (struct tally *tally, const char *a, const char *b,
 {
   struct verified verified = { 0, 0 };
   struct tally_error err = { 0 };
-  int status
-    = tally_verify (tally, a, b, check_difference, &verified, &err);
+  int status = tally_verify (tally, a, b, check_difference, &verified, &err);
 
   must (status, &err);
   assert_int_equal (verified.documents_a, documents);
@@ -451,17 +444,15 @@ keep_report (void *ctx, const struct tally_report *report)
   row->report = *report;
   snprintf (row->strategy, sizeof row->strategy, "%s", report->strategy);
   row->report.strategy = row->strategy;
-  if (report->collection)
-    {
-      snprintf (row->collection, sizeof row->collection, "%s",
-                report->collection);
-      row->report.collection = row->collection;
-    }
-  if (report->error)
-    {
-      snprintf (row->error, sizeof row->error, "%s", report->error);
-      row->report.error = row->error;
-    }
+  if (report->collection) {
+    snprintf (row->collection, sizeof row->collection, "%s",
+              report->collection);
+    row->report.collection = row->collection;
+  }
+  if (report->error) {
+    snprintf (row->error, sizeof row->error, "%s", report->error);
+    row->report.error = row->error;
+  }
   row->report.link = NULL;
   return 0;
 }
@@ -474,8 +465,8 @@ kit_try_sync (struct kit_run *run, struct tally *tally, const char *link,
 
   options.direction = direction;
   memset (run, 0, sizeof *run);
-  run->status
-    = tally_sync (tally, link, &options, keep_report, run, &run->err);
+  run->status =
+      tally_sync (tally, link, &options, keep_report, run, &run->err);
 }
 
 void
@@ -483,11 +474,10 @@ kit_sync (struct kit_run *run, struct tally *tally, const char *link)
 {
   kit_try_sync (run, tally, link, TALLY_AS_CONFIGURED);
   must (run->status, &run->err);
-  for (size_t i = 0; i < run->n; i++)
-    {
-      assert_int_equal (run->rows[i].report.status, TALLY_OK);
-      assert_null (run->rows[i].report.error);
-    }
+  for (size_t i = 0; i < run->n; i++) {
+    assert_int_equal (run->rows[i].report.status, TALLY_OK);
+    assert_null (run->rows[i].report.error);
+  }
 }
 
 const struct tally_report *
@@ -507,7 +497,7 @@ expect_figure (const char *collection, const char *what, uint64_t is,
 {
   if (is != expected)
     fail_msg ("%s: %s is %llu and should be %llu", collection, what,
-              (unsigned long long) is, (unsigned long long) expected);
+              (unsigned long long)is, (unsigned long long)expected);
 }
 
 void
@@ -529,13 +519,12 @@ kit_expect_nothing (const struct kit_run *run, uint64_t round_trips)
 {
   static const struct kit_figures nothing;
 
-  for (size_t i = 0; i < run->n; i++)
-    {
-      kit_expect_figures (run, run->rows[i].collection, nothing);
-      if (run->rows[i].report.round_trips > round_trips)
-        expect_figure (run->rows[i].collection, "round_trips",
-                       run->rows[i].report.round_trips, round_trips);
-    }
+  for (size_t i = 0; i < run->n; i++) {
+    kit_expect_figures (run, run->rows[i].collection, nothing);
+    if (run->rows[i].report.round_trips > round_trips)
+      expect_figure (run->rows[i].collection, "round_trips",
+                     run->rows[i].report.round_trips, round_trips);
+  }
 }
 
 /* ---- servers ------------------------------------------------------------ */
@@ -545,7 +534,7 @@ on_ready (void *ctx, const char *name, const char *url)
 {
   struct kit_server *server = ctx;
 
-  (void) name;
+  (void)name;
   pthread_mutex_lock (&server->lock);
   snprintf (server->url, sizeof server->url, "%s", url);
   server->ready = true;
@@ -562,8 +551,8 @@ serve (void *ctx)
 
   options.ready = on_ready;
   options.ctx = server;
-  server->status
-    = tally_serve (server->tally, &server->name, 1, &options, &server->err);
+  server->status =
+      tally_serve (server->tally, &server->name, 1, &options, &server->err);
   pthread_mutex_lock (&server->lock);
   server->done = true;
   pthread_cond_broadcast (&server->changed);

@@ -37,8 +37,7 @@ struct tally *kit_context (const struct tally_setup *setup, const char *fmt,
                            ...) KIT_FORMAT (2, 3);
 
 /* Whether such a driver was found where the ini and TALLY_DRIVER_PATH say. */
-bool kit_has_driver (struct tally *tally, const char *name,
-                     const char *kind);
+bool kit_has_driver (struct tally *tally, const char *name, const char *kind);
 
 struct tally_replica *kit_store (struct tally *tally, const char *name);
 
@@ -77,16 +76,14 @@ void kit_verify (struct tally *tally, const char *a, const char *b,
 
 #define KIT_ROWS 8
 
-struct kit_row
-{
+struct kit_row {
   struct tally_report report; /* its texts are those below, or NULL */
   char collection[64];
   char strategy[16];
   char error[256];
 };
 
-struct kit_run
-{
+struct kit_run {
   struct kit_row rows[KIT_ROWS];
   size_t n;
   int status;
@@ -104,12 +101,15 @@ void kit_sync (struct kit_run *run, struct tally *tally, const char *link);
 const struct tally_report *kit_report (const struct kit_run *run,
                                        const char *collection);
 
-struct kit_figures
-{
+struct kit_figures {
   uint64_t pulled, pushed, merged, conflicts, deleted;
 };
 
-#define KIT_FIGURES(...) (struct kit_figures) { __VA_ARGS__ }
+#define KIT_FIGURES(...) \
+  (struct kit_figures)   \
+  {                      \
+    __VA_ARGS__          \
+  }
 
 void kit_expect_figures (const struct kit_run *run, const char *collection,
                          struct kit_figures figures);
@@ -119,8 +119,7 @@ void kit_expect_nothing (const struct kit_run *run, uint64_t round_trips);
 
 /* ---- servers ------------------------------------------------------------ */
 
-struct kit_server
-{
+struct kit_server {
   struct tally *tally;
   const char *name;
   pthread_t thread;

@@ -20,23 +20,20 @@ const struct tally_driver *tally_driver_1 (void);
 
 /* ---- what the drivers were told ----------------------------------------- */
 
-struct hook
-{
+struct hook {
   unsigned at;
   void (*fn) (void *ctx);
   void *ctx;
 };
 
-struct held
-{
+struct held {
   char name[64];
   void *inner;
   bool bare;
   pthread_mutex_t lock; /* around every call of inner */
 };
 
-static struct
-{
+static struct {
   pthread_mutex_t lock; /* guards all below but what is in inner */
   struct held stores[STORES];
   size_t n_stores;
@@ -97,7 +94,7 @@ void
 shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx)
 {
   pthread_mutex_lock (&shim.lock);
-  shim.exchange = (struct hook) { at, fn, ctx };
+  shim.exchange = (struct hook){ at, fn, ctx };
   pthread_mutex_unlock (&shim.lock);
 }
 
@@ -107,7 +104,7 @@ shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
 {
   pthread_mutex_lock (&shim.lock);
   snprintf (shim.call_store, sizeof shim.call_store, "%s", store);
-  shim.call = (struct hook) { at, fn, ctx };
+  shim.call = (struct hook){ at, fn, ctx };
   shim.calls = 0;
   pthread_mutex_unlock (&shim.lock);
 }
@@ -159,21 +156,17 @@ open_held (void **handle, const struct tally_host *host,
 
   pthread_mutex_lock (&shim.lock);
   held = find_held (values[0].text);
-  if (!held && !(flags & TALLY_OPEN_CREATE))
-    {
-      err->status = status = TALLY_NOTFOUND;
-      snprintf (err->text, sizeof err->text, "%s: is not there",
-                values[0].text);
-    }
-  else if (!held && shim.n_stores < STORES)
-    {
-      held = &shim.stores[shim.n_stores];
-      status = memory ()->open (&held->inner, host, values, flags, err);
-      snprintf (held->name, sizeof held->name, "%s", values[0].text);
-      held->bare = bare;
-      pthread_mutex_init (&held->lock, NULL);
-      shim.n_stores++;
-    }
+  if (!held && !(flags & TALLY_OPEN_CREATE)) {
+    err->status = status = TALLY_NOTFOUND;
+    snprintf (err->text, sizeof err->text, "%s: is not there", values[0].text);
+  } else if (!held && shim.n_stores < STORES) {
+    held = &shim.stores[shim.n_stores];
+    status = memory ()->open (&held->inner, host, values, flags, err);
+    snprintf (held->name, sizeof held->name, "%s", values[0].text);
+    held->bare = bare;
+    pthread_mutex_init (&held->lock, NULL);
+    shim.n_stores++;
+  }
   pthread_mutex_unlock (&shim.lock);
   *handle = held;
   return status;
@@ -198,7 +191,7 @@ bare_open (void **handle, const struct tally_host *host,
 static void
 held_close (void *handle)
 {
-  (void) handle;
+  (void)handle;
 }
 
 /* The hook may call the store: nothing is locked here. */
@@ -223,8 +216,7 @@ leave (struct held *held, int status)
   return status;
 }
 
-struct spoiling
-{
+struct spoiling {
   tally_emit_doc *emit;
   void *ctx;
   char id[64];
@@ -266,16 +258,14 @@ held_put (void *handle, const struct tally_entry *entries, size_t n,
 {
   struct held *held = handle;
 
-  if (held->bare && n > 1)
-    {
-      err->status = TALLY_INVALID;
-      snprintf (err->text, sizeof err->text, "%s: one entry a call",
-                held->name);
-      return TALLY_INVALID;
-    }
+  if (held->bare && n > 1) {
+    err->status = TALLY_INVALID;
+    snprintf (err->text, sizeof err->text, "%s: one entry a call", held->name);
+    return TALLY_INVALID;
+  }
   enter (held, true);
-  return leave (held, memory ()->put (held->inner, entries, n, flags,
-                                      outcomes, err));
+  return leave (
+      held, memory ()->put (held->inner, entries, n, flags, outcomes, err));
 }
 
 static int
@@ -286,8 +276,8 @@ held_changes (void *handle, const char *collection, uint64_t since,
   struct held *held = handle;
 
   enter (held, true);
-  return leave (held, memory ()->changes (held->inner, collection, since,
-                                          emit, ctx, head, err));
+  return leave (held, memory ()->changes (held->inner, collection, since, emit,
+                                          ctx, head, err));
 }
 
 static int
@@ -308,8 +298,8 @@ held_note_put (void *handle, const char *key,
   struct held *held = handle;
 
   enter (held, false);
-  return leave (held, memory ()->note_put (held->inner, key, expected, value,
-                                           err));
+  return leave (held,
+                memory ()->note_put (held->inner, key, expected, value, err));
 }
 
 static int
@@ -319,8 +309,8 @@ held_note_list (void *handle, const char *prefix, tally_emit_name *emit,
   struct held *held = handle;
 
   enter (held, false);
-  return leave (held, memory ()->note_list (held->inner, prefix, emit, ctx,
-                                            err));
+  return leave (held,
+                memory ()->note_list (held->inner, prefix, emit, ctx, err));
 }
 
 static int
@@ -336,11 +326,10 @@ held_collections (void *handle, tally_emit_name *emit, void *ctx,
 void
 shim_reset (void)
 {
-  for (size_t i = 0; i < shim.n_stores; i++)
-    {
-      memory ()->close (shim.stores[i].inner);
-      pthread_mutex_destroy (&shim.stores[i].lock);
-    }
+  for (size_t i = 0; i < shim.n_stores; i++) {
+    memory ()->close (shim.stores[i].inner);
+    pthread_mutex_destroy (&shim.stores[i].lock);
+  }
   memset (shim.stores, 0, sizeof shim.stores);
   memset (&shim.exchange, 0, sizeof shim.exchange);
   memset (&shim.call, 0, sizeof shim.call);
@@ -351,8 +340,7 @@ shim_reset (void)
 
 /* ---- wire --------------------------------------------------------------- */
 
-struct wire_reply
-{
+struct wire_reply {
   tally_emit_response *emit; /* NULL: the reply is lost */
   void *ctx;
   enum shim_fault fault;
@@ -383,7 +371,7 @@ damage (void *ctx, const struct tally_response *response)
   if (reply->fault == SHIM_SHORT)
     damaged.body.size = at;
   else
-    bytes[at] ^= (char) (1 << reply->where % 8);
+    bytes[at] ^= (char)(1 << reply->where % 8);
   stop = reply->emit (reply->ctx, &damaged);
   free (bytes);
   return stop;
@@ -416,26 +404,23 @@ wire_exchange (void *handle, const struct tally_request *request,
     hook.fn (hook.ctx);
   if (reply.fault == SHIM_CUT)
     return is_cut (err);
-  if (reply.fault == SHIM_LOSE || reply.fault == SHIM_TWICE)
-    {
-      reply.emit = NULL;
-      status = loopback_exchange (handle, request, damage, &reply, traffic,
-                                  err);
-      reply.emit = emit;
-      if (status == TALLY_OK && reply.fault == SHIM_LOSE)
-        return is_cut (err);
-    }
+  if (reply.fault == SHIM_LOSE || reply.fault == SHIM_TWICE) {
+    reply.emit = NULL;
+    status = loopback_exchange (handle, request, damage, &reply, traffic, err);
+    reply.emit = emit;
+    if (status == TALLY_OK && reply.fault == SHIM_LOSE)
+      return is_cut (err);
+  }
   if (status == TALLY_OK)
-    status = loopback_exchange (handle, request, damage, &reply, traffic,
-                                err);
+    status = loopback_exchange (handle, request, damage, &reply, traffic, err);
   return status;
 }
 
 /* ---- the drivers -------------------------------------------------------- */
 
 static const struct tally_option held_options[] = {
-  { "name", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL,
-    "which of them", NULL },
+  { "name", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL, "which of them",
+    NULL },
   { NULL, 0, 0, NULL, NULL, NULL }
 };
 
@@ -454,23 +439,15 @@ static const struct tally_store held_store = {
 };
 
 static const struct tally_store bare_store = {
-  TALLY_STORE_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .max_entries = 1,
-  .open = bare_open,
-  .close = held_close,
-  .get = held_get,
-  .put = held_put,
-  .changes = held_changes,
+  TALLY_STORE_INIT,  .threads = TALLY_THREADS_ANY, .max_entries = 1,
+  .open = bare_open, .close = held_close,          .get = held_get,
+  .put = held_put,   .changes = held_changes,
 };
 
 static const struct tally_transport wire_transport = {
-  TALLY_TRANSPORT_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .open = loopback_open,
-  .close = loopback_close,
-  .exchange = wire_exchange,
-  .serve = loopback_serve,
+  TALLY_TRANSPORT_INIT,      .threads = TALLY_THREADS_ANY,
+  .open = loopback_open,     .close = loopback_close,
+  .exchange = wire_exchange, .serve = loopback_serve,
   .stop = loopback_stop,
 };
 
@@ -501,10 +478,10 @@ static const struct tally_driver wire_driver = {
 void
 shim_register (struct tally *tally)
 {
-  static const struct tally_driver *const drivers[]
-    = { &held_driver, &bare_driver, &wire_driver };
+  static const struct tally_driver *const drivers[] = { &held_driver,
+                                                        &bare_driver,
+                                                        &wire_driver };
 
   for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-    assert_int_equal (tally_registry_add (tally, drivers[i], NULL),
-                      TALLY_OK);
+    assert_int_equal (tally_registry_add (tally, drivers[i], NULL), TALLY_OK);
 }

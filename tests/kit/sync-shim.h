@@ -15,8 +15,7 @@
 /* Ends every held store and forgets faults, hooks and counts. */
 void shim_reset (void);
 
-enum shim_fault
-{
+enum shim_fault {
   SHIM_NONE,
   SHIM_CUT,   /* the request does not get there */
   SHIM_LOSE,  /* it does, and the reply does not come back */
@@ -40,8 +39,8 @@ void shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx);
 
 /* Calls fn before call `at` of get, put or changes of this held store
  * ("held/d1"), counted from now, once.  shim_calls: how many there were. */
-void shim_before_call (const char *store, unsigned at,
-                       void (*fn) (void *ctx), void *ctx);
+void shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
+                       void *ctx);
 unsigned shim_calls (void);
 
 /* From now on this held store gives a document that breaks a rule for this

@@ -43,22 +43,21 @@ world_open (struct world *world)
 {
   const char *driver = world->driver, *key = "path", *at = world->folder;
 
-  if (strcmp (driver, "held") == 0 || strcmp (driver, "bare") == 0)
-    {
-      key = "name";
-      at = "held";
-    }
+  if (strcmp (driver, "held") == 0 || strcmp (driver, "bare") == 0) {
+    key = "name";
+    at = "held";
+  }
 
-  world->tally = kit_context (
-    world->setup,
-    "[store d1]\ndriver = %s\n%s = %s/d1\n"
-    "[store d2]\ndriver = %s\n%s = %s/d2\n"
-    "[store hub]\ndriver = %s\n%s = %s/hub\n"
-    "[transport wire]\ndriver = wire\n"
-    "[serve it]\ntransport = wire\nstore = hub\n"
-    "[sync l1]\nstore = d1\ntransport = wire\n"
-    "[sync l2]\nstore = d2\ntransport = wire\n",
-    driver, key, at, driver, key, at, driver, key, at);
+  world->tally =
+      kit_context (world->setup,
+                   "[store d1]\ndriver = %s\n%s = %s/d1\n"
+                   "[store d2]\ndriver = %s\n%s = %s/d2\n"
+                   "[store hub]\ndriver = %s\n%s = %s/hub\n"
+                   "[transport wire]\ndriver = wire\n"
+                   "[serve it]\ntransport = wire\nstore = hub\n"
+                   "[sync l1]\nstore = d1\ntransport = wire\n"
+                   "[sync l2]\nstore = d2\ntransport = wire\n",
+                   driver, key, at, driver, key, at, driver, key, at);
   shim_register (world->tally);
   world->d1 = kit_store (world->tally, "d1");
   world->d2 = kit_store (world->tally, "d2");

@@ -8,8 +8,7 @@
 
 /* Two devices, each with a link of its name to a hub that is served in a
  * thread, all in one context. */
-struct world
-{
+struct world {
   const char *driver; /* of all three stores */
   char folder[KIT_PATH];
   const struct tally_setup *setup; /* or NULL */
@@ -39,8 +38,8 @@ void world_sync (struct world *world);
 void world_fill (struct tally_replica *replica, char letter, unsigned n);
 
 /* kit_expect of all three. */
-void world_expect (struct world *world, const char *collection,
-                   const char *id, const char *part);
+void world_expect (struct world *world, const char *collection, const char *id,
+                   const char *part);
 
 /* Another run of either device moves nothing, and all three are equal, with
  * so many documents. */
