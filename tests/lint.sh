@@ -221,6 +221,15 @@ bans ()
         if (!(files[i] in has))
           print files[i] ":1: has no SPDX line"
     }' $code $others
+
+  # One formatter, one version: another would have its own opinion.
+  case $(clang-format --version 2>/dev/null) in
+  *'version 14.'*)
+    # shellcheck disable=SC2086
+    clang-format --dry-run $code 2>&1 \
+      | sed -n 's/^\([^:]*:[0-9]*\):.*Wclang-format.*/\1: make format/p'
+    ;;
+  esac
 } >"$tmp/found" 2>"$tmp/trouble"
 
 sort -u "$tmp/found" | sort -s -t : -k 1,1 -k 2,2n

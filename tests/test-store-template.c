@@ -27,8 +27,7 @@ static unsigned stores;
 static const struct tally_host host = { .size = sizeof host };
 
 /* A test's store, and what was last heard of it. */
-struct test
-{
+struct test {
   const struct tally_store *ops;
   void *handle;
   char path[128];
@@ -44,7 +43,7 @@ fresh (char *value, size_t size)
 {
   int r = snprintf (value, size, "%s/store-%u", base, stores++);
 
-  return r > 0 && (size_t) r < size ? 0 : -1;
+  return r > 0 && (size_t)r < size ? 0 : -1;
 }
 
 static int
@@ -89,8 +88,8 @@ put (struct test *t, const char *id, const char *body)
   struct tally_outcome outcome = { 0 };
   int status;
 
-  entry.doc.id = (struct tally_slice) { id, strlen (id) };
-  entry.doc.body = (struct tally_slice) { body, strlen (body) };
+  entry.doc.id = (struct tally_slice){ id, strlen (id) };
+  entry.doc.body = (struct tally_slice){ body, strlen (body) };
   memset (entry.doc.rev, 7, sizeof entry.doc.rev);
   status = t->ops->put (t->handle, &entry, 1, 0, &outcome, &t->err);
   if (status == TALLY_OK)
@@ -102,16 +101,16 @@ put (struct test *t, const char *id, const char *body)
 static int
 forget (struct test *t, const char *id)
 {
-  struct tally_entry entry
-      = { .collection = "things", .flags = TALLY_ENTRY_FORGET };
+  struct tally_entry entry = { .collection = "things",
+                               .flags = TALLY_ENTRY_FORGET };
   struct tally_outcome outcome = { 0 };
   unsigned char rev[TALLY_REV_SIZE];
 
   memset (rev, 7, sizeof rev);
   entry.expected = rev;
-  entry.doc.id = (struct tally_slice) { id, strlen (id) };
-  assert_int_equal (
-      t->ops->put (t->handle, &entry, 1, 0, &outcome, &t->err), TALLY_OK);
+  entry.doc.id = (struct tally_slice){ id, strlen (id) };
+  assert_int_equal (t->ops->put (t->handle, &entry, 1, 0, &outcome, &t->err),
+                    TALLY_OK);
   return outcome.status;
 }
 
@@ -149,9 +148,9 @@ count_changes (struct test *t)
   uint64_t head;
 
   t->emitted = 0;
-  assert_int_equal (t->ops->changes (t->handle, "things", 0, keep, t, &head,
-                                     &t->err),
-                    TALLY_OK);
+  assert_int_equal (
+      t->ops->changes (t->handle, "things", 0, keep, t, &head, &t->err),
+      TALLY_OK);
   assert_true (head >= t->seq);
   return t->emitted;
 }
@@ -159,7 +158,7 @@ count_changes (struct test *t)
 static char *
 file_path (const struct test *t, uint64_t seq, char path[256])
 {
-  snprintf (path, 256, "%s/%016llx", t->path, (unsigned long long) seq);
+  snprintf (path, 256, "%s/%016llx", t->path, (unsigned long long)seq);
   return path;
 }
 
@@ -169,9 +168,9 @@ read_file (const char *path, char *data, size_t size)
   int fd = open (path, O_RDONLY);
   ssize_t got = read (fd, data, size);
 
-  assert_true (fd >= 0 && got > 0 && (size_t) got < size);
+  assert_true (fd >= 0 && got > 0 && (size_t)got < size);
   close (fd);
-  return (size_t) got;
+  return (size_t)got;
 }
 
 static void
@@ -203,19 +202,18 @@ remove_all (void)
 {
   char path[512];
 
-  for (unsigned i = 0; i < stores; i++)
-    {
-      DIR *dir;
+  for (unsigned i = 0; i < stores; i++) {
+    DIR *dir;
 
-      snprintf (path, 64, "%s/store-%u", base, i);
-      dir = opendir (path);
-      for (struct dirent *row = dir ? readdir (dir) : NULL; row;
-           row = readdir (dir))
-        unlinkat (dirfd (dir), row->d_name, 0);
-      if (dir)
-        closedir (dir);
-      remove (path);
-    }
+    snprintf (path, 64, "%s/store-%u", base, i);
+    dir = opendir (path);
+    for (struct dirent *row = dir ? readdir (dir) : NULL; row;
+         row = readdir (dir))
+      unlinkat (dirfd (dir), row->d_name, 0);
+    if (dir)
+      closedir (dir);
+    remove (path);
+  }
   rmdir (base);
 }
 
@@ -232,14 +230,13 @@ truncated_is_corrupt (void **state)
   assert_int_equal (put (t, "a", "{\"a\":1}"), TALLY_OK);
   file_path (t, t->seq, path);
   size = read_file (path, data, sizeof data);
-  for (size_t cut = 0; cut < size; cut++)
-    {
-      write_file (path, data, cut);
-      assert_int_equal (reopen (t, 0), TALLY_CORRUPT);
-      assert_int_equal (t->err.status, TALLY_CORRUPT);
-      assert_non_null (strstr (t->err.text, ": damaged"));
-      assert_non_null (strstr (t->err.text, t->path));
-    }
+  for (size_t cut = 0; cut < size; cut++) {
+    write_file (path, data, cut);
+    assert_int_equal (reopen (t, 0), TALLY_CORRUPT);
+    assert_int_equal (t->err.status, TALLY_CORRUPT);
+    assert_non_null (strstr (t->err.text, ": damaged"));
+    assert_non_null (strstr (t->err.text, t->path));
+  }
   data[size] = 'x';
   write_file (path, data, size + 1);
   assert_int_equal (reopen (t, 0), TALLY_CORRUPT);
@@ -253,7 +250,7 @@ truncated_is_corrupt (void **state)
 static void
 changed_byte_is_survived (void **state)
 {
-  static const char marks[] = { 0, 1, 0x7f, (char) 0x80, (char) 0xff };
+  static const char marks[] = { 0, 1, 0x7f, (char)0x80, (char)0xff };
   struct test *t = *state;
   char path[256], data[1024];
   unsigned refused = 0;
@@ -263,21 +260,20 @@ changed_byte_is_survived (void **state)
   file_path (t, t->seq, path);
   size = read_file (path, data, sizeof data);
   for (size_t i = 0; i < size; i++)
-    for (size_t m = 0; m < sizeof marks; m++)
-      {
-        char was = data[i];
-        int status;
+    for (size_t m = 0; m < sizeof marks; m++) {
+      char was = data[i];
+      int status;
 
-        data[i] = marks[m];
-        write_file (path, data, size);
-        data[i] = was;
-        status = reopen (t, 0);
-        if (status == TALLY_OK)
-          count_changes (t);
-        else
-          assert_int_equal (status, TALLY_CORRUPT);
-        refused += status != TALLY_OK;
-      }
+      data[i] = marks[m];
+      write_file (path, data, size);
+      data[i] = was;
+      status = reopen (t, 0);
+      if (status == TALLY_OK)
+        count_changes (t);
+      else
+        assert_int_equal (status, TALLY_CORRUPT);
+      refused += status != TALLY_OK;
+    }
   assert_true (refused > 100);
 }
 
@@ -401,17 +397,15 @@ forgotten_leave_no_files (void **state)
   struct test *t = *state;
   char id[16];
 
-  for (unsigned i = 0; i < 20; i++)
-    {
-      snprintf (id, sizeof id, "d%u", i);
-      assert_int_equal (put (t, id, "{}"), TALLY_OK);
-    }
+  for (unsigned i = 0; i < 20; i++) {
+    snprintf (id, sizeof id, "d%u", i);
+    assert_int_equal (put (t, id, "{}"), TALLY_OK);
+  }
   assert_int_equal (count_files (t->path), 20);
-  for (unsigned i = 0; i < 20; i++)
-    {
-      snprintf (id, sizeof id, "d%u", i);
-      assert_int_equal (forget (t, id), TALLY_OK);
-    }
+  for (unsigned i = 0; i < 20; i++) {
+    snprintf (id, sizeof id, "d%u", i);
+    assert_int_equal (forget (t, id), TALLY_OK);
+  }
   assert_int_equal (count_changes (t), 0);
   assert_int_equal (count_files (t->path), 1);
 }
@@ -437,16 +431,15 @@ put_for_ever (struct test *t, int out)
 {
   char id[16], body[16];
 
-  for (unsigned i = 0;; i++)
-    {
-      if (i % 50 == 0 && reopen (t, 0) != TALLY_OK)
-        _exit (1);
-      snprintf (id, sizeof id, "d%u", i % 7);
-      snprintf (body, sizeof body, "%u", i);
-      if (put (t, id, body) != TALLY_OK
-          || write (out, &i, sizeof i) != (ssize_t) sizeof i)
-        _exit (1);
-    }
+  for (unsigned i = 0;; i++) {
+    if (i % 50 == 0 && reopen (t, 0) != TALLY_OK)
+      _exit (1);
+    snprintf (id, sizeof id, "d%u", i % 7);
+    snprintf (body, sizeof body, "%u", i);
+    if (put (t, id, body) != TALLY_OK
+        || write (out, &i, sizeof i) != (ssize_t)sizeof i)
+      _exit (1);
+  }
 }
 
 /* Kills a writer after so many documents; returns the last that it was told
@@ -469,7 +462,7 @@ kill_writer (struct test *t, unsigned after)
   assert_int_equal (kill (pid, SIGKILL), 0);
   assert_int_equal (waitpid (pid, &result, 0), pid);
   assert_true (WIFSIGNALED (result));
-  while (read (fds[0], &last, sizeof last) == (ssize_t) sizeof last)
+  while (read (fds[0], &last, sizeof last) == (ssize_t)sizeof last)
     ;
   close (fds[0]);
   return last;
@@ -480,25 +473,23 @@ killed_writer_loses_nothing (void **state)
 {
   struct test *t = *state;
 
-  for (unsigned round = 1; round <= 20; round++)
-    {
-      unsigned last;
-      char id[16], body[16];
+  for (unsigned round = 1; round <= 20; round++) {
+    unsigned last;
+    char id[16], body[16];
 
-      t->ops->close (t->handle);
-      t->handle = NULL;
-      last = kill_writer (t, 11 * round);
-      assert_int_equal (reopen (t, 0), TALLY_OK);
-      snprintf (id, sizeof id, "d%u", last % 7);
-      snprintf (body, sizeof body, "%u", last);
-      assert_body (t, id, body);
-      assert_int_equal (count_changes (t), 7);
-      assert_in_range (count_files (t->path), 7, 8);
-    }
+    t->ops->close (t->handle);
+    t->handle = NULL;
+    last = kill_writer (t, 11 * round);
+    assert_int_equal (reopen (t, 0), TALLY_OK);
+    snprintf (id, sizeof id, "d%u", last % 7);
+    snprintf (body, sizeof body, "%u", last);
+    assert_body (t, id, body);
+    assert_int_equal (count_changes (t), 7);
+    assert_in_range (count_files (t->path), 7, 8);
+  }
 }
 
-#define TEST(name) \
-  cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
 main (void)
@@ -517,8 +508,9 @@ main (void)
     TEST (held_by_another),
     TEST (killed_writer_loses_nothing),
   };
-  struct store_kit kit
-      = { .driver = tally_driver_1 (), .persistent = true, .fresh = fresh };
+  struct store_kit kit = { .driver = tally_driver_1 (),
+                           .persistent = true,
+                           .fresh = fresh };
   int failed;
 
   if (!mkdtemp (base))
