@@ -37,7 +37,7 @@ build (struct tables *t, const struct command *command, char mode)
     for (row = t->rows[i]; row && row->name && n < ROWS_MAX; row++, n++) {
       t->longs[n].name = row->name;
       t->longs[n].has_arg = row->value ? required_argument : no_argument;
-      t->longs[n].val = LONG + (int)row->key;
+      t->longs[n].val = LONG + (int) row->key;
       if (row->letter)
         t->letters[l++] = row->letter;
       if (row->letter && row->value)
@@ -53,7 +53,7 @@ row_of (const struct tables *t, int c)
 
   for (i = 0; i < 2; i++)
     for (row = t->rows[i]; row && row->name; row++)
-      if (c >= LONG ? (int)row->key == c - LONG : row->letter == c)
+      if (c >= LONG ? (int) row->key == c - LONG : row->letter == c)
         return row;
   return NULL;
 }
@@ -87,7 +87,7 @@ unknown_long (const struct tables *t, const struct command *command,
 static int
 unknown_letter (const struct command *command, int c)
 {
-  char letter = c > ' ' && c < 127 ? (char)c : '?';
+  char letter = c > ' ' && c < 127 ? (char) c : '?';
 
   /* An id may begin with a dash, and then looks like this. */
   if (command && strstr (command->synopsis, "ID"))
@@ -205,7 +205,7 @@ args_parse (struct args *args, int argc, char **argv)
   int first;
 
   memset (args, 0, sizeof *args);
-  args->operands = calloc ((size_t)argc + 1, sizeof *args->operands);
+  args->operands = calloc ((size_t) argc + 1, sizeof *args->operands);
   if (!args->operands) {
     fprintf (stderr, "tally: arguments: out of memory\n");
     return 1;

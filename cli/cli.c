@@ -106,7 +106,7 @@ cli_fail_errno (struct cli *cli, const char *object, int number)
   else if (number == EACCES || number == EPERM)
     status = TALLY_DENIED;
   cli_failf (cli, status, "%s: %c%s", object,
-             tolower ((unsigned char)reason[0]), reason[0] ? reason + 1 : "");
+             tolower ((unsigned char) reason[0]), reason[0] ? reason + 1 : "");
 }
 
 void
@@ -129,6 +129,29 @@ cli_talk (struct cli *cli, const char *format, ...)
   progress_clear (&cli->progress);
   out_plain (stderr, text);
   fputc ('\n', stderr);
+}
+
+static const char *
+outcome_word (int outcome)
+{
+  static const char *const words[] = { "unknown",   "inserted", "updated",
+                                       "unchanged", "deleted",  "missing" };
+
+  return words[outcome > 0 && outcome <= TALLY_MISSING ? outcome : 0];
+}
+
+void
+print_written (const struct tally_written *written)
+{
+  struct object object;
+
+  object_open (&object);
+  object_text (&object, "collection", written->collection);
+  object_text (&object, "_id", written->id);
+  object_text (&object, "rev",
+               written->rev && *written->rev ? written->rev : NULL);
+  object_text (&object, "outcome", outcome_word (written->outcome));
+  object_close ();
 }
 
 struct tally_replica *

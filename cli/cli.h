@@ -22,7 +22,8 @@ enum {
   EXIT_INVALID = 6,
   EXIT_CORRUPT = 7,
   EXIT_GUARD = 8,
-  EXIT_DIFFERENT = 9
+  EXIT_DIFFERENT = 9,
+  EXIT_CONFLICTS = 10
 };
 
 struct cli {
@@ -62,6 +63,9 @@ void cli_usage (struct cli *cli, const char *reason);
 
 /* A line on stderr that -q silences. */
 void cli_talk (struct cli *cli, const char *format, ...) CLI_PRINTF (2, 3);
+
+/* The JSON line for a document that was written. */
+void print_written (const struct tally_written *written);
 
 /* Opens a store, and says so when it is a transport.  NULL: failed. */
 struct tally_replica *cli_open (struct cli *cli, const char *endpoint,

@@ -37,8 +37,8 @@ print_line (const struct tally_check_row *row)
   fputs (row->ok ? ": ok" : ": failed", stdout);
   if (row->has_skew && row->skew_ms != 0)
     printf (", its clock is %" PRIu64 " ms %s",
-            row->skew_ms < 0 ? 0 - (uint64_t)row->skew_ms
-                             : (uint64_t)row->skew_ms,
+            row->skew_ms < 0 ? 0 - (uint64_t) row->skew_ms
+                             : (uint64_t) row->skew_ms,
             row->skew_ms < 0 ? "behind" : "ahead");
   putchar ('\n');
 }

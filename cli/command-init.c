@@ -23,7 +23,7 @@ write_all (int fd, const char *data, size_t size)
     if (n < 0)
       return errno;
     data += n;
-    size -= (size_t)n;
+    size -= (size_t) n;
   }
   return 0;
 }

@@ -14,7 +14,7 @@
 static int
 on_document (void *ctx, const struct tally_document *document)
 {
-  (void)ctx;
+  (void) ctx;
   fwrite (document->json, 1, document->json_size, stdout);
   putchar ('\n');
   return !out_works ();
@@ -104,7 +104,7 @@ on_counted (void *ctx, const struct tally_document *document)
 {
   uint64_t *count = ctx;
 
-  (void)document;
+  (void) document;
   ++*count;
   return 0;
 }
@@ -113,8 +113,8 @@ on_counted (void *ctx, const struct tally_document *document)
 static int
 on_unwanted (void *ctx, const struct tally_document *document)
 {
-  (void)ctx;
-  (void)document;
+  (void) ctx;
+  (void) document;
   return 1;
 }
 
@@ -172,7 +172,7 @@ on_exported (void *ctx, const struct tally_document *document)
 {
   struct object object;
 
-  (void)ctx;
+  (void) ctx;
   object_open (&object);
   object_text (&object, "collection", document->collection);
   object_json (&object, "document", document->json, document->json_size);

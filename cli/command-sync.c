@@ -13,6 +13,7 @@
 /* One call of tally_sync or tally_pair. */
 struct syncing {
   struct cli *cli;
+  const char *store; /* the near side */
   size_t reports;
   bool failed;               /* a report has said so already */
   struct tally_error before; /* collections often fail for one reason */
@@ -81,6 +82,19 @@ say_failed (struct syncing *syncing, const struct tally_report *report)
   cli_fail (syncing->cli, report->status, text);
 }
 
+/* Where the losers are kept: the store of the pair, or of the link. */
+static void
+say_conflicts (struct syncing *syncing, const struct tally_report *report)
+{
+  cli_talk (syncing->cli,
+            "tally: %s: %" PRIu64 " conflicts in %s; see what lost with "
+            "\"tally conflicts %s\"",
+            report->link ? report->link : "-", report->conflicts,
+            report->collection ? report->collection : "-", syncing->store);
+  if (syncing->cli->args->value[OPTION_FAIL_ON_CONFLICT])
+    cli_exit (syncing->cli, EXIT_CONFLICTS);
+}
+
 static int
 on_report (void *ctx, const struct tally_report *report)
 {
@@ -94,11 +108,7 @@ on_report (void *ctx, const struct tally_report *report)
     print_line (report);
   fflush (stdout);
   if (report->conflicts)
-    cli_talk (syncing->cli,
-              "tally: %s: %" PRIu64 " conflicts in %s, settled "
-              "for the newer value",
-              report->link ? report->link : "-", report->conflicts,
-              report->collection ? report->collection : "-");
+    say_conflicts (syncing, report);
   if (report->status)
     say_failed (syncing, report);
   return !out_works ();
@@ -169,6 +179,7 @@ sync_link (struct cli *cli, const char *link,
   struct tally_error err = { .status = 0 };
   int status;
 
+  syncing.store = tally_link_store (cli->tally, link);
   status = tally_sync (cli->tally, link, options, on_report, &syncing, &err);
   finish (&syncing, link, status, &err);
 }
@@ -208,7 +219,7 @@ command_pair (struct cli *cli)
 {
   const char **operands = cli->args->operands;
   struct tally_sync_options options = { .size = sizeof options };
-  struct syncing syncing = { .cli = cli };
+  struct syncing syncing = { .cli = cli, .store = operands[0] };
   struct tally_error err = { .status = 0 };
   char link[256];
   int status;

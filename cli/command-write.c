@@ -15,32 +15,16 @@ struct writing {
   uint64_t count[TALLY_MISSING + 1]; /* by outcome */
 };
 
-static const char *
-outcome_word (int outcome)
-{
-  static const char *const words[] = { "unknown",   "inserted", "updated",
-                                       "unchanged", "deleted",  "missing" };
-
-  return words[outcome > 0 && outcome <= TALLY_MISSING ? outcome : 0];
-}
-
 static int
 on_written (void *ctx, const struct tally_written *written)
 {
   struct writing *writing = ctx;
-  struct object object;
 
   if (written->outcome > 0 && written->outcome <= TALLY_MISSING)
     writing->count[written->outcome]++;
-  if (writing->cli->json) {
-    object_open (&object);
-    object_text (&object, "collection", written->collection);
-    object_text (&object, "_id", written->id);
-    object_text (&object, "rev",
-                 written->rev && *written->rev ? written->rev : NULL);
-    object_text (&object, "outcome", outcome_word (written->outcome));
-    object_close ();
-  } else if (written->generated_id) {
+  if (writing->cli->json)
+    print_written (written);
+  else if (written->generated_id) {
     out_plain (stdout, written->id);
     putchar ('\n');
   }

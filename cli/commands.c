@@ -5,7 +5,7 @@
 
 #include "commands.h"
 
-#define ANY ((size_t)-1)
+#define ANY ((size_t) -1)
 #define END      \
   {              \
     .name = NULL \
@@ -61,9 +61,14 @@ static const struct option_row find_options[] = {
   END
 };
 
-static const struct option_row sync_options[] = { DIRECTION_ROW,
-                                                  COLLECTIONS_ROW,
-                                                  TOKEN_FILE_ROW, END };
+static const struct option_row sync_options[] = {
+  DIRECTION_ROW,
+  COLLECTIONS_ROW,
+  TOKEN_FILE_ROW,
+  { OPTION_FAIL_ON_CONFLICT, 0, "fail-on-conflict", NULL,
+    "exit 10 when something lost" },
+  END
+};
 
 static const struct option_row serve_options[] = {
   { OPTION_LISTEN, 0, "listen", "ADDR", "serve STORE here, ADDR:PORT" },
@@ -102,6 +107,9 @@ const struct command commands[] = {
     0, 1, 0, command_status },
   { "verify", "A B", verify_options, "compare two endpoints", 2, 2, 0,
     command_verify },
+  { "conflicts", "STORE [list | show ID... | restore ID... | drop ID...]",
+    no_options, "what lost a merge unseen, and how to get it back", 1, ANY, 0,
+    command_conflicts },
   { .name = NULL }
 };
 

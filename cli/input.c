@@ -14,9 +14,9 @@
 #include "input.h"
 #include "signals.h"
 
-#define INPUT_MAX ((uint64_t)4 << 30)
-#define FIRST_ROOM ((size_t)64 << 10)
-#define READ_MAX ((size_t)1 << 30) /* read(2) takes no more than 2 GiB */
+#define INPUT_MAX ((uint64_t) 4 << 30)
+#define FIRST_ROOM ((size_t) 64 << 10)
+#define READ_MAX ((size_t) 1 << 30) /* read(2) takes no more than 2 GiB */
 
 struct input {
   struct cli *cli;
@@ -48,9 +48,9 @@ make_room (struct input *in)
   if (in->size >= INPUT_MAX || room < in->room)
     return too_large (in);
   if (!in->room && fstat (in->fd, &st) == 0 && S_ISREG (st.st_mode)) {
-    if ((uint64_t)st.st_size > INPUT_MAX || (uint64_t)st.st_size >= SIZE_MAX)
+    if ((uint64_t) st.st_size > INPUT_MAX || (uint64_t) st.st_size >= SIZE_MAX)
       return too_large (in);
-    room = (size_t)st.st_size + 1;
+    room = (size_t) st.st_size + 1;
   }
   grown = realloc (in->data, room);
   if (!grown) {
@@ -76,7 +76,7 @@ read_all (struct input *in)
     if (n == 0)
       return 0;
     if (n > 0) {
-      in->size += (size_t)n;
+      in->size += (size_t) n;
     } else if (errno != EINTR) {
       cli_fail_errno (in->cli, in->name, errno);
       return 1;

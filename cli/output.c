@@ -16,7 +16,7 @@
 static size_t
 utf8_length (const char *p)
 {
-  const unsigned char *u = (const unsigned char *)p;
+  const unsigned char *u = (const unsigned char *) p;
   unsigned char low = 0x80, high = 0xbf; /* of the second byte */
   size_t length, i;
 
@@ -45,7 +45,7 @@ utf8_length (const char *p)
 static bool
 is_control (const char *p)
 {
-  const unsigned char *u = (const unsigned char *)p;
+  const unsigned char *u = (const unsigned char *) p;
 
   return u[0] < 0x20 || u[0] == 0x7f || (u[0] == 0xc2 && u[1] < 0xa0);
 }
@@ -74,7 +74,7 @@ escape (unsigned char c)
   else if (c >= 8 && c <= 13 && letters[c - 8])
     printf ("\\%c", letters[c - 8]);
   else
-    printf ("\\u%04x", (unsigned)c);
+    printf ("\\u%04x", (unsigned) c);
 }
 
 void
@@ -91,8 +91,8 @@ out_string (const char *text)
     length = utf8_length (text);
     if (!length)
       fputs (REPLACEMENT, stdout);
-    else if ((unsigned char)*text < 0x20 || *text == '"' || *text == '\\')
-      escape ((unsigned char)*text);
+    else if ((unsigned char) *text < 0x20 || *text == '"' || *text == '\\')
+      escape ((unsigned char) *text);
     else
       fwrite (text, 1, length, stdout);
   }
@@ -154,7 +154,7 @@ object_close (void)
 void
 time_text (char text[TIME_TEXT], uint64_t ms)
 {
-  time_t seconds = (time_t)(ms / 1000);
+  time_t seconds = (time_t) (ms / 1000);
   struct tm tm;
 
   if (ms == 0)

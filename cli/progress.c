@@ -27,7 +27,7 @@ now_ms (void)
 
   if (clock_gettime (CLOCK_MONOTONIC, &ts))
     return 0;
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+  return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 void
@@ -46,7 +46,7 @@ void
 progress_clear (struct progress *progress)
 {
   if (atomic_exchange (&progress->shown, false))
-    fprintf (stderr, "\r%*s\r", (int)progress->columns - 1, "");
+    fprintf (stderr, "\r%*s\r", (int) progress->columns - 1, "");
 }
 
 /* The total is an estimate and may fall behind. */
@@ -57,14 +57,14 @@ percent_of (uint64_t done, uint64_t total)
     return 0;
   if (done >= total)
     return 100;
-  return (unsigned)((double)done * 100 / (double)total);
+  return (unsigned) ((double) done * 100 / (double) total);
 }
 
 static void
 draw (struct progress *progress, const struct tally_event *event)
 {
   unsigned percent = percent_of (event->done, event->total);
-  size_t filled = (size_t)percent * BAR / 100;
+  size_t filled = (size_t) percent * BAR / 100;
   char bar[BAR + 1], line[COLUMNS_MAX];
   size_t length;
 

@@ -17,7 +17,7 @@ width_of (const char *text)
   size_t n = 0;
 
   for (; *text; text++)
-    n += ((unsigned char)*text & 0xc0) != 0x80;
+    n += ((unsigned char) *text & 0xc0) != 0x80;
   return n;
 }
 
@@ -93,7 +93,7 @@ table_print (const struct table *table, const char *const *heading)
     widths[i] = column_width (table, heading, i);
   print_row (heading, widths, table->columns);
   for (i = 0; i < table->n; i += table->columns)
-    print_row ((const char *const *)table->cells + i, widths, table->columns);
+    print_row ((const char *const *) table->cells + i, widths, table->columns);
 }
 
 void

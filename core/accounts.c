@@ -34,7 +34,7 @@ struct accounts {
 static void
 hash_token (unsigned char hash[HASH_SIZE], const char *token)
 {
-  crypto_generichash (hash, HASH_SIZE, (const unsigned char *)token,
+  crypto_generichash (hash, HASH_SIZE, (const unsigned char *) token,
                       strlen (token), NULL, 0);
 }
 

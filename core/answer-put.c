@@ -185,7 +185,7 @@ struct advance {
 static int
 by_seq (const void *a, const void *b)
 {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
 
   return (x > y) - (x < y);
 }

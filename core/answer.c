@@ -65,7 +65,7 @@ scoped_id (unsigned char out[REPLICA_ID_SIZE],
   if (is_default (account))
     return;
   crypto_generichash_init (&hash, id, REPLICA_ID_SIZE, REPLICA_ID_SIZE);
-  crypto_generichash_update (&hash, (const unsigned char *)account,
+  crypto_generichash_update (&hash, (const unsigned char *) account,
                              strlen (account));
   crypto_generichash_final (&hash, out, REPLICA_ID_SIZE);
 }
@@ -255,7 +255,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   int status = asked_collection (asked, meta->collection, collection, err);
 
   if (meta->limit > 0 && meta->limit < window.limit)
-    window.limit = (size_t)meta->limit;
+    window.limit = (size_t) meta->limit;
   if (status == TALLY_OK && meta->since > 0)
     status = keep_acknowledgement (asked, collection, meta->since, err);
   if (status == TALLY_OK)

@@ -76,8 +76,8 @@ buf_addf (struct buf *b, const char *fmt, ...)
   va_start (args, fmt);
   n = vsnprintf (b->data + b->size, b->capacity - b->size, fmt, args);
   va_end (args);
-  if (n >= 0 && (size_t)n >= b->capacity - b->size) {
-    if (!buf_reserve (b, (size_t)n + 1))
+  if (n >= 0 && (size_t) n >= b->capacity - b->size) {
+    if (!buf_reserve (b, (size_t) n + 1))
       return;
     va_start (args, fmt);
     n = vsnprintf (b->data + b->size, b->capacity - b->size, fmt, args);
@@ -87,7 +87,7 @@ buf_addf (struct buf *b, const char *fmt, ...)
   if (n < 0)
     b->failed = true;
   else
-    b->size += (size_t)n;
+    b->size += (size_t) n;
 }
 
 void

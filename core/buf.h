@@ -50,7 +50,7 @@ buf_add_byte (struct buf *b, unsigned char byte)
 {
   if (b->failed || (b->size == b->capacity && !buf_reserve (b, 1)))
     return;
-  b->data[b->size++] = (char)byte;
+  b->data[b->size++] = (char) byte;
 }
 
 static inline void

@@ -20,7 +20,7 @@ add_head (struct buf *out, size_t (*encode) (size_t, unsigned char *, size_t),
           size_t n)
 {
   if (buf_reserve (out, HEAD_MAX))
-    out->size += encode (n, (unsigned char *)out->data + out->size, HEAD_MAX);
+    out->size += encode (n, (unsigned char *) out->data + out->size, HEAD_MAX);
 }
 
 void
@@ -28,7 +28,7 @@ cbor_add_uint (struct buf *out, uint64_t value)
 {
   if (buf_reserve (out, HEAD_MAX))
     out->size += cbor_encode_uint (
-        value, (unsigned char *)out->data + out->size, HEAD_MAX);
+        value, (unsigned char *) out->data + out->size, HEAD_MAX);
 }
 
 void
@@ -64,12 +64,12 @@ enum major {
 static bool
 check_head (struct tally_slice in, enum major major, uint64_t *argument)
 {
-  const unsigned char *p = (const unsigned char *)in.data;
+  const unsigned char *p = (const unsigned char *) in.data;
   unsigned info;
   size_t bytes;
   uint64_t value = 0;
 
-  if (in.size == 0 || p[0] >> 5 != (unsigned)major)
+  if (in.size == 0 || p[0] >> 5 != (unsigned) major)
     return false;
   info = p[0] & 0x1f;
   if (info > 27)
@@ -78,7 +78,7 @@ check_head (struct tally_slice in, enum major major, uint64_t *argument)
     *argument = info;
     return true;
   }
-  bytes = (size_t)1 << (info - 24);
+  bytes = (size_t) 1 << (info - 24);
   if (in.size < 1 + bytes)
     return false;
   for (size_t i = 1; i <= bytes; i++)
@@ -155,7 +155,7 @@ take_item (struct tally_slice *in, enum major major, struct item *item)
   callbacks.string = on_string;
   callbacks.array_start = on_size;
   result =
-      cbor_stream_decode ((cbor_data)in->data, in->size, &callbacks, item);
+      cbor_stream_decode ((cbor_data) in->data, in->size, &callbacks, item);
   if (result.status != CBOR_DECODER_FINISHED || !item->found)
     return false;
   in->data += result.read;
@@ -199,6 +199,6 @@ cbor_take_array (struct tally_slice *in, size_t *n)
   struct item item;
   bool taken = take_item (in, MAJOR_ARRAY, &item);
 
-  *n = (size_t)item.number;
+  *n = (size_t) item.number;
   return taken && item.number <= in->size;
 }

@@ -177,7 +177,7 @@ refused (const struct channel *channel, const struct reply *reply,
   }
   return error_set (err, status, "%s: the server answered %u%s%.*s",
                     channel->name, reply->code, size > 0 ? ", " : "",
-                    (int)size, size > 0 ? body->data : "");
+                    (int) size, size > 0 ? body->data : "");
 }
 
 int

@@ -18,7 +18,7 @@ static char
 mangle (char c)
 {
   if (c >= 'a' && c <= 'z')
-    return (char)(c - 'a' + 'A');
+    return (char) (c - 'a' + 'A');
   if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
     return c;
   return '_';
@@ -69,9 +69,10 @@ find_section (struct config_section **found, size_t *size,
     *size = n;
   }
   if (clash)
-    return error_set (
-        err, TALLY_CONFIG, PREFIX "%.*s: could be for %s or for %s",
-        (int)strcspn (variable, "="), variable, clash->title, (*found)->title);
+    return error_set (err, TALLY_CONFIG,
+                      PREFIX "%.*s: could be for %s or for %s",
+                      (int) strcspn (variable, "="), variable, clash->title,
+                      (*found)->title);
   return TALLY_OK;
 }
 
@@ -85,7 +86,7 @@ lower (const char *text, size_t size)
   if (!key)
     return NULL;
   for (i = 0; i < size; i++)
-    key[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a')
+    key[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char) (text[i] - 'A' + 'a')
                                               : text[i];
   key[size] = 0;
   return key;
@@ -109,9 +110,9 @@ overlay_one (struct config_builder *b, const char *variable,
 
   size += strlen (PREFIX);
   key = config_keep (
-      b->config, lower (variable + size, (size_t)(equals - variable) - size));
+      b->config, lower (variable + size, (size_t) (equals - variable) - size));
   value = config_text (b->config, "%s", equals + 1);
-  where = config_text (b->config, "%.*s", (int)(equals - variable), variable);
+  where = config_text (b->config, "%.*s", (int) (equals - variable), variable);
   if (!key || !value || !where)
     return error_nomem (err);
   return config_add_pair (section, key, value, where, OPTION_ENVIRONMENT, err);

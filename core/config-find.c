@@ -164,7 +164,7 @@ read_all (struct buf *out, int fd, const char *path, struct tally_error *err)
       return error_set (err, TALLY_CONFIG, "%s: %s", path,
                         reason_errno (errno));
     else
-      out->size += (size_t)n;
+      out->size += (size_t) n;
   }
   return TALLY_OK;
 }

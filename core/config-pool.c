@@ -33,11 +33,11 @@ config_text (struct config *config, const char *fmt, ...)
   va_start (args, fmt);
   n = vsnprintf (NULL, 0, fmt, args);
   va_end (args);
-  text = n < 0 ? NULL : malloc ((size_t)n + 1);
+  text = n < 0 ? NULL : malloc ((size_t) n + 1);
   if (!text)
     return NULL;
   va_start (args, fmt);
-  vsnprintf (text, (size_t)n + 1, fmt, args);
+  vsnprintf (text, (size_t) n + 1, fmt, args);
   va_end (args);
   return config_keep (config, text);
 }
@@ -60,7 +60,7 @@ config_split (struct config *config, const char *text, const char *separators,
     size_t size = strcspn (text, separators);
 
     if (size > 0) {
-      parts[*n] = config_text (config, "%.*s", (int)size, text);
+      parts[*n] = config_text (config, "%.*s", (int) size, text);
       if (!parts[*n])
         return NULL;
       ++*n;

@@ -84,7 +84,7 @@ fail_section_kind (const char *where, const char *full, size_t kind_size,
   int i;
 
   for (i = 0; i < CONFIG_KINDS; i++)
-    names[i] = config_kind_name ((enum config_kind)i);
+    names[i] = config_kind_name ((enum config_kind) i);
   if (kind_size < sizeof kind)
     memcpy (kind, full, kind_size);
   near = nearest (kind, names);
@@ -100,7 +100,7 @@ fail_section_kind (const char *where, const char *full, size_t kind_size,
     full += kind_size;
   return error_set (err, TALLY_CONFIG,
                     "%s: unknown section [%.*s%s]; did you mean [%s%s]?",
-                    where, (int)kind_size, kind, full, near, full);
+                    where, (int) kind_size, kind, full, near, full);
 }
 
 /* Splits "store notes".  The name of [tally] is "". */
@@ -112,13 +112,13 @@ parse_header (enum config_kind *kind, const char **name, const char *where,
   int i;
 
   for (i = 0; i < CONFIG_KINDS; i++)
-    if (strlen (config_kind_name ((enum config_kind)i)) == size
-        && memcmp (config_kind_name ((enum config_kind)i), full, size) == 0)
+    if (strlen (config_kind_name ((enum config_kind) i)) == size
+        && memcmp (config_kind_name ((enum config_kind) i), full, size) == 0)
       break;
   if (i == CONFIG_KINDS)
     return fail_section_kind (where, full, size, err);
 
-  *kind = (enum config_kind)i;
+  *kind = (enum config_kind) i;
   *name = full + size + (full[size] == ' ');
   if (i == CONFIG_KIND_TALLY && **name)
     return error_set (err, TALLY_CONFIG, "%s: [tally] takes no name", where);

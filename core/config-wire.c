@@ -239,7 +239,7 @@ build_link (struct config_builder *b, const struct config_section *section,
   if (status == TALLY_OK)
     status = take_word (&direction, section, "direction", directions,
                         values[SYNC_DIRECTION].text, err);
-  link->direction = (enum config_direction)direction;
+  link->direction = (enum config_direction) direction;
   b->config->n_links++;
   return status;
 }

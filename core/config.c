@@ -254,7 +254,7 @@ set_places (struct config_builder *b, const char *path, bool is_file,
   config->path = whole;
   slash = strrchr (whole, '/');
   config->base_dir = config_text (
-      config, "%.*s", slash == whole ? 1 : (int)(slash - whole), whole);
+      config, "%.*s", slash == whole ? 1 : (int) (slash - whole), whole);
   return config->base_dir ? TALLY_OK : error_nomem (err);
 }
 

@@ -99,7 +99,7 @@ entry_read (struct entry *entry, const struct tally_doc *doc,
   return error_set (err, TALLY_CORRUPT,
                     "%s: conflict %.*s: the entry is "
                     "damaged",
-                    store, (int)doc->id.size, doc->id.data);
+                    store, (int) doc->id.size, doc->id.data);
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -190,7 +190,7 @@ list_entry (void *ctx, const struct entry *entry, struct tally_error *err)
 {
   struct listing *listing = ctx;
 
-  (void)err;
+  (void) err;
   if (!listing->stop)
     listing->stop = listing->emit (listing->ctx, &entry->conflict);
   return TALLY_OK;

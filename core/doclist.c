@@ -9,7 +9,7 @@
 #include "doclist.h"
 #include "slice.h"
 
-#define BLOCK_SIZE ((size_t)64 << 10)
+#define BLOCK_SIZE ((size_t) 64 << 10)
 
 struct arena_block {
   struct arena_block *next;

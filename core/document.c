@@ -53,13 +53,13 @@ document_check_id (struct tally_slice id, struct tally_error *err)
                       "1,024 bytes",
                       id.data);
   for (size_t i = 0; i < id.size; i++)
-    if ((unsigned char)id.data[i] < 0x20 || id.data[i] == 0x7f)
+    if ((unsigned char) id.data[i] < 0x20 || id.data[i] == 0x7f)
       return error_set (err, TALLY_INVALID,
-                        "_id \"%.*s\": has a control character", (int)id.size,
+                        "_id \"%.*s\": has a control character", (int) id.size,
                         id.data);
   if (!utf8_valid (id))
     return error_set (err, TALLY_INVALID, "_id \"%.*s\": is not UTF-8",
-                      (int)id.size, id.data);
+                      (int) id.size, id.data);
   return TALLY_OK;
 }
 

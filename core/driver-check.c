@@ -227,7 +227,7 @@ copy_tables (struct driver_tables *out, const struct tally_driver *table,
   if (table->abi != TALLY_DRIVER_ABI)
     return error_set (err, TALLY_CONFIG,
                       "%s: built for driver ABI %u, this tally has %d", object,
-                      (unsigned)table->abi, TALLY_DRIVER_ABI);
+                      (unsigned) table->abi, TALLY_DRIVER_ABI);
   if (table->size < offsetof (struct tally_driver, version))
     return error_set (err, TALLY_CONFIG,
                       "%s: the driver's table has no size; begin it with "

@@ -28,7 +28,7 @@ split (const char *text, char **driver, const char **value)
   if (!colon || colon == text)
     return false;
   *value = colon + 1;
-  *driver = strndup (text, (size_t)(colon - text));
+  *driver = strndup (text, (size_t) (colon - text));
   if (*driver && strncmp (colon, "://", 3) == 0) {
     *value = text;
     if (strlen (*driver) > 1 && (*driver)[strlen (*driver) - 1] == 's')
@@ -294,7 +294,7 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.name = endpoint->title;
   setup.path = store_path (endpoint);
   setup.host = &tally->host;
-  setup.max_skew_ms = (uint64_t)tally->config->max_skew_ms;
+  setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
   return replica_open (&replica->replica, &setup, err);
 }
 
@@ -379,7 +379,7 @@ tally_replica_open (struct tally_replica **out, struct tally *tally,
   if (status != TALLY_OK)
     return status;
   if (flags & TALLY_OPEN_CREATE)
-    flags = (flags & ~(unsigned)TALLY_OPEN_CREATE) | CONTEXT_CREATE_LATER;
+    flags = (flags & ~(unsigned) TALLY_OPEN_CREATE) | CONTEXT_CREATE_LATER;
   status = context_open_replica (out, tally, &endpoint, flags, err);
   endpoint_free (&endpoint);
   return status;

@@ -85,7 +85,7 @@ route_key (const char *channel_name, char key[ROUTE_KEY])
 {
   unsigned char hash[16];
 
-  crypto_generichash (hash, sizeof hash, (const unsigned char *)channel_name,
+  crypto_generichash (hash, sizeof hash, (const unsigned char *) channel_name,
                       strlen (channel_name), NULL, 0);
   memcpy (key, "route/", 6);
   sodium_bin2hex (key + 6, ROUTE_KEY - 6, hash, sizeof hash);

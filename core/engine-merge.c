@@ -11,6 +11,7 @@
 
 #include "engine-internal.h"
 #include "error.h"
+#include "journal.h"
 #include "merge.h"
 
 /* After so many rounds the next run goes on. */
@@ -29,7 +30,6 @@ enum side {
 
 /* One document that is being brought together. */
 struct joined {
-  struct sync *sync;
   struct tally_slice id;
   const struct tally_doc *ours;   /* NULL: not here */
   const struct tally_doc *theirs; /* NULL: not there */
@@ -38,13 +38,17 @@ struct joined {
   bool made;
   bool both;    /* neither side knew all of the other's */
   uint64_t seq; /* of the result, once it is here */
-  size_t conflicts;
   bool again;
+
+  /* Its losers in the joiner's journal, until they are told of. */
+  size_t first_loser, losers;
 };
 
 struct joiner {
   struct sync *sync;
   struct doclist theirs, ours, made;
+  struct journal journal;
+  struct idlist fields; /* of the journal's entries, as raw keys */
   struct joined *joined;
   size_t n;
   struct idlist *again;
@@ -52,14 +56,24 @@ struct joiner {
 
 /* ---- merge -------------------------------------------------------------- */
 
-static int
-count_loser (void *ctx, const struct loser *loser)
-{
-  struct joined *joined = ctx;
+struct losing {
+  struct joiner *joiner;
+  struct joined *joined;
+  struct tally_error *err;
+};
 
-  joined->conflicts++;
-  return sync_conflict (joined->sync, joined->id, loser->field) ? TALLY_OK
-                                                                : TALLY_FAILED;
+static int
+keep_loser (void *ctx, const struct loser *loser)
+{
+  struct losing *losing = ctx;
+  struct joiner *joiner = losing->joiner;
+  int status =
+      journal_add (&joiner->journal, losing->joined->id, loser, losing->err);
+
+  if (status == TALLY_OK && !idlist_add (&joiner->fields, loser->field))
+    status = error_nomem (losing->err);
+  losing->joined->losers++;
+  return status;
 }
 
 static int
@@ -72,7 +86,7 @@ decode (const struct joiner *joiner, struct state *state,
   if (status == TALLY_OK)
     return TALLY_OK;
   return error_set (err, status, "%s: document \"%.*s\": %s",
-                    joiner->sync->run->replica->name, (int)doc->id.size,
+                    joiner->sync->run->replica->name, (int) doc->id.size,
                     doc->id.data, err->text);
 }
 
@@ -120,9 +134,11 @@ merge_one (struct joiner *joiner, struct joined *joined,
   struct sync *sync = joiner->sync;
   struct state ours = { 0 }, theirs = { 0 }, merged = { 0 };
   struct buf body = BUF_INIT;
-  struct merge_rules rules = { .loser = count_loser, .ctx = joined };
+  struct losing losing = { joiner, joined, err };
+  struct merge_rules rules = { .loser = keep_loser, .ctx = &losing };
   int status;
 
+  joined->first_loser = joiner->journal.entries.count;
   rules.strict = sync_strict (sync);
   /* Unchanged since the cursor of an unbroken pair: they have it all. */
   rules.a_known = !peer_is_passive (&sync->run->peer)
@@ -170,27 +186,88 @@ merge_all (struct joiner *joiner, struct tally_error *err)
 
 /* ---- store -------------------------------------------------------------- */
 
-static void
+/* What lost is kept, and seen from here on, whatever becomes of the push. */
+static int
+tell_losers (struct joiner *joiner, struct joined *joined,
+             struct tally_error *err)
+{
+  for (; joined->losers > 0; joined->losers--) {
+    struct tally_slice field = joiner->fields.ids[joined->first_loser++];
+
+    joiner->sync->report.conflicts++;
+    if (!sync_conflict (joiner->sync, joined->id, field))
+      return error_nomem (err);
+  }
+  return TALLY_OK;
+}
+
+static int
 stored (struct joiner *joiner, struct joined *joined,
-        const struct tally_outcome *outcome)
+        const struct tally_outcome *outcome, struct tally_error *err)
 {
   struct stamp newest;
 
   if (outcome->status != TALLY_OK) {
     joined->again = true;
-    return;
+    return TALLY_OK;
   }
   memcpy (newest.bytes, joined->result->rev, STAMP_SIZE);
   replica_seen (joiner->sync->run->replica, &newest);
   joined->seq = outcome->seq;
-  /* What lost is seen from here on, whatever becomes of the push. */
-  joiner->sync->report.conflicts += joined->conflicts;
-  joined->conflicts = 0;
+  return tell_losers (joiner, joined, err);
 }
 
 /* In a link that only pushes, nothing changes here. */
+static bool
+must_store (const struct joiner *joiner, const struct joined *joined)
+{
+  return joined->result && joined->result != joined->ours
+         && joiner->sync->pulls;
+}
+
+static void
+make_entry (const struct joiner *joiner, const struct joined *joined,
+            struct tally_entry *entry)
+{
+  memset (entry, 0, sizeof *entry);
+  entry->collection = joiner->sync->collection;
+  entry->expected = joined->ours ? joined->ours->rev : absent_rev;
+  entry->doc = *joined->result;
+}
+
+/* A merge that makes somebody lose is one put with its journal, all or
+ * nothing.  A store without transactions gets the journal first: what is in
+ * it twice is there once. */
 static int
-store_results (struct joiner *joiner, struct tally_error *err)
+store_with_losers (struct joiner *joiner, struct joined *joined,
+                   struct tally_error *err)
+{
+  struct replica *replica = joiner->sync->run->replica;
+  size_t n = joined->losers;
+  bool with_doc = must_store (joiner, joined);
+  struct tally_entry *entries = calloc (n + 1, sizeof *entries);
+  struct tally_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
+  int status = entries && outcomes ? TALLY_OK : error_nomem (err);
+
+  if (status == TALLY_OK) {
+    journal_entries (&joiner->journal, joined->first_loser, n, entries);
+    if (with_doc)
+      make_entry (joiner, joined, &entries[n]);
+    status = replica_put (replica, entries, n + with_doc,
+                          replica_has_batches (replica) ? TALLY_PUT_ALL : 0,
+                          outcomes, err);
+  }
+  if (status == TALLY_OK)
+    status = with_doc ? stored (joiner, joined, &outcomes[n], err)
+                      : tell_losers (joiner, joined, err);
+  free (outcomes);
+  free (entries);
+  return status;
+}
+
+/* All others in one batch. */
+static int
+store_others (struct joiner *joiner, struct tally_error *err)
 {
   struct tally_entry *entries = calloc (joiner->n + 1, sizeof *entries);
   struct tally_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
@@ -200,27 +277,35 @@ store_results (struct joiner *joiner, struct tally_error *err)
 
   if (!entries || !outcomes || !of)
     status = error_nomem (err);
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
-    struct joined *joined = &joiner->joined[i];
-
-    if (joined->ours)
-      joined->seq = joined->ours->seq;
-    if (!joined->result || joined->result == joined->ours
-        || !joiner->sync->pulls)
-      continue;
-    entries[n].collection = joiner->sync->collection;
-    entries[n].expected = joined->ours ? joined->ours->rev : absent_rev;
-    entries[n].doc = *joined->result;
-    of[n++] = joined;
-  }
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    if (joiner->joined[i].losers == 0
+        && must_store (joiner, &joiner->joined[i])) {
+      make_entry (joiner, &joiner->joined[i], &entries[n]);
+      of[n++] = &joiner->joined[i];
+    }
   if (status == TALLY_OK)
     status =
         replica_put (joiner->sync->run->replica, entries, n, 0, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    stored (joiner, of[i], &outcomes[i]);
+    status = stored (joiner, of[i], &outcomes[i], err);
   free (of);
   free (outcomes);
   free (entries);
+  return status;
+}
+
+static int
+store_results (struct joiner *joiner, struct tally_error *err)
+{
+  int status;
+
+  for (size_t i = 0; i < joiner->n; i++)
+    if (joiner->joined[i].ours)
+      joiner->joined[i].seq = joiner->joined[i].ours->seq;
+  status = store_others (joiner, err);
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    if (joiner->joined[i].losers > 0)
+      status = store_with_losers (joiner, &joiner->joined[i], err);
   return status;
 }
 
@@ -240,7 +325,6 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   struct sync *sync = joiner->sync;
   bool deleted = joined->result->flags & TALLY_DOC_DELETED;
 
-  sync->report.conflicts += joined->conflicts;
   if (is_merged (joined))
     sync_count (sync, &sync->report.merged, false);
   else if (!has_moved || joined->side == SIDE_BOTH)
@@ -258,11 +342,8 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
 static void
 joined_here (struct joiner *joiner, struct joined *joined)
 {
-  struct sync *sync = joiner->sync;
-
-  sync->report.conflicts += joined->conflicts;
   if (is_merged (joined))
-    sync_count (sync, &sync->report.merged, false);
+    sync_count (joiner->sync, &joiner->sync->report.merged, false);
 }
 
 /* A folder keeps what it was given, also beside what others put there. */
@@ -291,7 +372,7 @@ pushed (struct joiner *joiner, struct joined *joined,
     return TALLY_OK;
   }
   error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-             joiner->sync->run->link->channel->name, (int)joined->id.size,
+             joiner->sync->run->link->channel->name, (int) joined->id.size,
              joined->id.data);
   sync_set_aside (joiner->sync, joined->seq, &why);
   return TALLY_OK;
@@ -371,6 +452,8 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
 
   doclist_clear (&joiner->ours);
   doclist_clear (&joiner->made);
+  journal_clear (&joiner->journal);
+  idlist_free (&joiner->fields);
   joiner->n = n;
   joiner->joined = calloc (n + 1, sizeof *joiner->joined);
   if (!joiner->joined)
@@ -380,7 +463,6 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
   if (status == TALLY_OK && joiner->ours.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    joiner->joined[i].sync = sync;
     joiner->joined[i].id = ids[i];
     joiner->joined[i].ours = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
     joiner->joined[i].theirs =
@@ -428,7 +510,7 @@ give_up (struct sync *sync, const struct idlist *both)
   struct tally_error why;
 
   error_set (&why, TALLY_AGAIN, "%s: document \"%.*s\" keeps changing",
-             sync->run->link->channel->name, (int)both->ids[0].size,
+             sync->run->link->channel->name, (int) both->ids[0].size,
              both->ids[0].data);
   sync_set_aside (sync, 1, &why);
 }
@@ -445,6 +527,10 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
   for (unsigned round = 0; current.count > 0 && status == TALLY_OK; round++) {
     struct joiner joiner = { .sync = sync, .again = &next };
 
+    joiner.journal.replica = sync->run->replica;
+    joiner.journal.link = sync->run->link->name;
+    joiner.journal.collection = sync->collection;
+
     if (round == ROUNDS_MAX) {
       give_up (sync, &current);
       break;
@@ -453,6 +539,8 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
     doclist_free (&joiner.theirs);
     doclist_free (&joiner.ours);
     doclist_free (&joiner.made);
+    journal_free (&joiner.journal);
+    idlist_free (&joiner.fields);
     idlist_free (&current);
     current = next;
     memset (&next, 0, sizeof next);

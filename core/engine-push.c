@@ -65,7 +65,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
     return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
   default:
     error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-               sync->run->link->channel->name, (int)doc->id.size,
+               sync->run->link->channel->name, (int) doc->id.size,
                doc->id.data);
     sync_set_aside (sync, doc->seq, &why);
     return TALLY_OK;

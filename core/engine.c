@@ -53,7 +53,7 @@ sync_conflict (struct sync *sync, struct tally_slice id,
     return true;
   buf_add_slice (&text, id);
   buf_add_byte (&text, '\0');
-  buf_addf (&quoted, "\"%.*s\"", (int)raw_field.size, raw_field.data);
+  buf_addf (&quoted, "\"%.*s\"", (int) raw_field.size, raw_field.data);
   json_decode_string (&text, buf_slice (&quoted));
   buf_add_byte (&text, '\0');
   good = !quoted.failed && !text.failed;

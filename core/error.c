@@ -14,11 +14,11 @@
 static int
 is_control (const char *p, size_t length)
 {
-  unsigned char first = (unsigned char)p[0];
+  unsigned char first = (unsigned char) p[0];
 
   if (length == 1)
     return first < 0x20 || first == 0x7f;
-  return first == 0xc2 && (unsigned char)p[1] < 0xa0;
+  return first == 0xc2 && (unsigned char) p[1] < 0xa0;
 }
 
 /* Copies as much of the text as fits, whole characters only. */

@@ -266,8 +266,9 @@ tally_remove_found (struct tally_replica *replica, const char *collection,
   if (status == TALLY_OK && found.failed)
     status = error_nomem (err);
   if (status == TALLY_OK)
-    status = tally_remove (replica, collection, (const char *const *)found.ids,
-                           found.count, emit, ctx, err);
+    status =
+        tally_remove (replica, collection, (const char *const *) found.ids,
+                      found.count, emit, ctx, err);
   for (size_t i = 0; i < found.count; i++)
     free (found.ids[i]);
   free (found.ids);

@@ -16,7 +16,7 @@
 /* A log this long is worth looking at. */
 #define LOG_SEGMENTS_MAX 16
 /* Ids of our own log that are held in memory at once. */
-#define LOG_IDS_MAX ((size_t)1 << 18)
+#define LOG_IDS_MAX ((size_t) 1 << 18)
 
 /* ---- clearing up -------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ visit (struct maker *maker, const struct tally_doc *doc,
   uint64_t start;
   int status = TALLY_OK;
 
-  crypto_generichash (hash, sizeof hash, (const unsigned char *)doc->id.data,
+  crypto_generichash (hash, sizeof hash, (const unsigned char *) doc->id.data,
                       doc->id.size, maker->key, sizeof maker->key);
   memcpy (&start, hash, sizeof start);
   if (start % maker->passes != maker->pass)
@@ -187,7 +187,7 @@ visit_segment (struct maker *maker, uint64_t number, uint32_t part,
                           "%s: segment %llu of %s that "
                           "this store wrote is missing or damaged; all is "
                           "written again on the next sync",
-                          folder->channel->name, (unsigned long long)number,
+                          folder->channel->name, (unsigned long long) number,
                           lane->collection);
     return status;
   }
@@ -210,7 +210,7 @@ visit_log (struct maker *maker, uint64_t pass, struct tally_error *err)
   for (uint64_t n = own->published;
        n >= own->begin + (own->parts > 0) && status == TALLY_OK; n--)
     status = visit_segment (maker, n, 0, err);
-  for (uint32_t part = (uint32_t)own->parts; part > 0 && status == TALLY_OK;
+  for (uint32_t part = (uint32_t) own->parts; part > 0 && status == TALLY_OK;
        part--)
     status = visit_segment (maker, own->begin, part, err);
   return status;

@@ -9,7 +9,7 @@
 #include "segment.h"
 
 /* More blobs than this are somebody's joke. */
-#define LISTED_MAX ((size_t)1 << 20)
+#define LISTED_MAX ((size_t) 1 << 20)
 
 /* A blob of the listing; collection is one pointer for each name. */
 struct entry {

@@ -99,7 +99,7 @@ by_place (const void *pa, const void *pb)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *)a, *(const char *const *)b);
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
 static bool

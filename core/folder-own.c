@@ -88,8 +88,8 @@ write_note (const struct folder *folder, const struct own *own,
   char writer[REPLICA_ID_TEXT], intent[2 * SEGMENT_CHECKSUM_SIZE + 1];
 
   buf_addf (out, "{\"begin\":%llu,\"documents\":%llu",
-            (unsigned long long)own->begin,
-            (unsigned long long)own->documents);
+            (unsigned long long) own->begin,
+            (unsigned long long) own->documents);
   if (own->has_intent) {
     sodium_bin2hex (intent, sizeof intent, own->intent, sizeof own->intent);
     buf_addf (out, ",\"intent\":\"%s\"", intent);
@@ -98,8 +98,8 @@ write_note (const struct folder *folder, const struct own *own,
   buf_addf (out,
             ",\"live\":%llu,\"parts\":%llu,\"published\":%llu"
             ",\"restarting\":%d,\"writer\":\"%s\"}",
-            (unsigned long long)own->live, (unsigned long long)own->parts,
-            (unsigned long long)own->published,
+            (unsigned long long) own->live, (unsigned long long) own->parts,
+            (unsigned long long) own->published,
             own->restarting || own->damaged, writer);
 }
 

@@ -47,7 +47,7 @@ load_part (struct folder *folder, const struct log *log,
 
   if (status != TALLY_OK)
     return status;
-  n = (uint32_t)(base.parts.size / SEGMENT_CHECKSUM_SIZE);
+  n = (uint32_t) (base.parts.size / SEGMENT_CHECKSUM_SIZE);
   for (uint32_t i = n; i > part && at->part == 0; i--)
     if (!folder_is_listed (log, at->number, i))
       part = i;

@@ -14,7 +14,7 @@ static void
 store_be (unsigned char *out, uint64_t value, size_t size)
 {
   while (size > 0) {
-    out[--size] = (unsigned char)(value & 0xff);
+    out[--size] = (unsigned char) (value & 0xff);
     value >>= 8;
   }
 }
@@ -38,7 +38,7 @@ stamp_make (struct stamp *out, uint64_t ms, uint32_t counter, uint32_t client)
   if (ms > HLC_MS_MAX || counter > HLC_COUNTER_MAX || client > HLC_CLIENT_MAX)
     return false;
   store_be (out->bytes, ms << 6 | counter >> 18, 6);
-  store_be (out->bytes + 6, (uint64_t)(counter & 0x3ffff) << 30 | client, 6);
+  store_be (out->bytes + 6, (uint64_t) (counter & 0x3ffff) << 30 | client, 6);
   return true;
 }
 
@@ -54,13 +54,13 @@ stamp_counter (const struct stamp *stamp)
   uint64_t high = load_be (stamp->bytes, 6);
   uint64_t low = load_be (stamp->bytes + 6, 6);
 
-  return (uint32_t)((high & 0x3f) << 18 | low >> 30);
+  return (uint32_t) ((high & 0x3f) << 18 | low >> 30);
 }
 
 uint32_t
 stamp_client (const struct stamp *stamp)
 {
-  return (uint32_t)(load_be (stamp->bytes + 8, 4) & HLC_CLIENT_MAX);
+  return (uint32_t) (load_be (stamp->bytes + 8, 4) & HLC_CLIENT_MAX);
 }
 
 int
@@ -98,7 +98,7 @@ stamp_from_text (struct stamp *out, const char *text, size_t size)
 
       if (!at)
         return false;
-      bits = bits << 6 | (uint64_t)(at - alphabet);
+      bits = bits << 6 | (uint64_t) (at - alphabet);
     }
     store_be (stamp.bytes + 3 * i, bits, 3);
   }
@@ -115,13 +115,13 @@ hlc_next (struct hlc *clock, uint64_t wall_ms, struct stamp *out)
   if (wall_ms > ms) {
     ms = wall_ms;
     counter = 0;
-  } else if (clock->counter < (int32_t)HLC_COUNTER_MAX)
+  } else if (clock->counter < (int32_t) HLC_COUNTER_MAX)
     counter = clock->counter + 1;
   else {
     ms++;
     counter = 0;
   }
-  if (!stamp_make (out, ms, (uint32_t)counter, clock->client))
+  if (!stamp_make (out, ms, (uint32_t) counter, clock->client))
     return false;
   clock->ms = ms;
   clock->counter = counter;
@@ -132,7 +132,7 @@ void
 hlc_seen (struct hlc *clock, uint64_t wall_ms, const struct stamp *seen)
 {
   uint64_t seen_ms = stamp_ms (seen);
-  int32_t seen_counter = (int32_t)stamp_counter (seen);
+  int32_t seen_counter = (int32_t) stamp_counter (seen);
   uint64_t ms = clock->ms;
   int32_t counter = clock->counter;
 
@@ -155,7 +155,7 @@ hlc_client_of_name (const char *name, size_t size)
   uint32_t hash = UINT32_C (2166136261);
 
   for (size_t i = 0; i < size; i++) {
-    hash ^= (unsigned char)name[i];
+    hash ^= (unsigned char) name[i];
     hash *= UINT32_C (16777619);
   }
   return hash & HLC_CLIENT_MAX;

@@ -48,8 +48,8 @@ hash_file (crypto_generichash_state *hash, const char *path)
     close (fd);
   }
   if (size > 0)
-    crypto_generichash_update (hash, text, (unsigned long long)size);
-  crypto_generichash_update (hash, (const unsigned char *)"", 1);
+    crypto_generichash_update (hash, text, (unsigned long long) size);
+  crypto_generichash_update (hash, (const unsigned char *) "", 1);
 }
 
 /* NULL: out of memory, or a store in memory, which is new each time. */
@@ -68,11 +68,11 @@ find_place (const char *path)
   hash_file (&hash, "/etc/machine-id");
   hash_file (&hash, "/proc/sys/kernel/random/boot_id");
   if (path && stat (path, &st) == 0) {
-    snprintf (file, sizeof file, "%llu/%llu/", (unsigned long long)st.st_dev,
-              (unsigned long long)st.st_ino);
-    crypto_generichash_update (&hash, (const unsigned char *)file,
+    snprintf (file, sizeof file, "%llu/%llu/", (unsigned long long) st.st_dev,
+              (unsigned long long) st.st_ino);
+    crypto_generichash_update (&hash, (const unsigned char *) file,
                                strlen (file));
-    crypto_generichash_update (&hash, (const unsigned char *)path,
+    crypto_generichash_update (&hash, (const unsigned char *) path,
                                strlen (path));
   } else {
     unsigned char once[16];
@@ -95,7 +95,7 @@ write_identity (const struct replica *replica, struct buf *out)
   replica_id_text (replica->id, id);
   buf_add_text (out, "{\"clients\":[");
   for (size_t i = 0; i < replica->n_clients; i++)
-    buf_addf (out, "%s%lu", i ? "," : "", (unsigned long)replica->clients[i]);
+    buf_addf (out, "%s%lu", i ? "," : "", (unsigned long) replica->clients[i]);
   buf_add_text (out, "],\"place\":");
   json_encode_string (out, slice_text (replica->place));
   buf_addf (out, ",\"replica\":\"%s\"}", id);
@@ -118,7 +118,7 @@ read_clients (struct replica *replica, struct tally_slice list,
     if (!more)
       return error_nomem (err);
     replica->clients = more;
-    more[replica->n_clients++] = (uint32_t)client;
+    more[replica->n_clients++] = (uint32_t) client;
   }
   return replica->n_clients > 0 ? TALLY_OK : TALLY_CORRUPT;
 }
@@ -339,7 +339,7 @@ reserve_span (struct replica *replica, uint64_t from_ms,
       break;
     }
     buf_clear (&next);
-    buf_addf (&next, "%llu", (unsigned long long)(from_ms + span));
+    buf_addf (&next, "%llu", (unsigned long long) (from_ms + span));
     before = found ? buf_slice (&note) : slice_make (NULL, 0);
     after = buf_slice (&next);
     status = next.failed ? error_nomem (err)

@@ -21,7 +21,7 @@ hash_id (const struct idmap *map, struct tally_slice id)
   uint64_t value;
 
   memcpy (key, &map->slots, sizeof map->slots);
-  crypto_shorthash (hash, (const unsigned char *)id.data, id.size, key);
+  crypto_shorthash (hash, (const unsigned char *) id.data, id.size, key);
   memcpy (&value, hash, sizeof value);
   return value;
 }
@@ -30,7 +30,7 @@ static struct idmap_slot *
 probe (const struct idmap *map, struct tally_slice id)
 {
   size_t mask = map->capacity - 1;
-  size_t at = (size_t)hash_id (map, id) & mask;
+  size_t at = (size_t) hash_id (map, id) & mask;
 
   while (map->slots[at].id.data && !slice_equal (map->slots[at].id, id))
     at = (at + 1) & mask;

@@ -112,7 +112,7 @@ next_line (struct reader *r, struct tally_slice *line)
   end = memchr (r->rest.data, '\n', r->rest.size);
   *line = r->rest;
   if (end)
-    line->size = (size_t)(end - r->rest.data);
+    line->size = (size_t) (end - r->rest.data);
   r->rest.data += line->size + (end ? 1 : 0);
   r->rest.size -= line->size + (end ? 1 : 0);
   if (line->size > 0 && line->data[line->size - 1] == '\r')
@@ -127,7 +127,7 @@ check_bytes (struct reader *r, struct tally_slice line)
   size_t i = 0;
 
   while (i < line.size) {
-    unsigned char c = (unsigned char)line.data[i];
+    unsigned char c = (unsigned char) line.data[i];
     size_t length = utf8_length (line.data + i, line.size - i);
 
     if (length == 0)
@@ -202,7 +202,7 @@ read_header (struct reader *r, struct tally_slice line, char *out, int num)
 
   if (!end)
     return fail (r, "no ] after the section's name");
-  name = slice_make (line.data + 1, (size_t)(end - line.data) - 1);
+  name = slice_make (line.data + 1, (size_t) (end - line.data) - 1);
   after = slice_make (end, line.size - name.size - 1);
   after = before_comment (after);
   if (trim (slice_make (after.data + 1, after.size - 1)).size > 0)
@@ -221,7 +221,7 @@ read_header (struct reader *r, struct tally_slice line, char *out, int num)
     free (text);
     return r->status;
   }
-  snprintf (out, (size_t)num, "[%zu]\n", r->out->n_sections - 1);
+  snprintf (out, (size_t) num, "[%zu]\n", r->out->n_sections - 1);
   return TALLY_OK;
 }
 
@@ -238,7 +238,7 @@ check_key (struct reader *r, struct tally_slice key)
     if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
           || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
       return fail (r, "\"%.*s\" is not a key; expected \"key = value\"",
-                   (int)(key.size < 64 ? key.size : 64), key.data);
+                   (int) (key.size < 64 ? key.size : 64), key.data);
   }
   return TALLY_OK;
 }
@@ -265,25 +265,25 @@ read_entry (struct reader *r, struct tally_slice line, char *out, int num)
 
   if (!equals)
     return fail (r, "expected \"key = value\" or \"[section]\"");
-  before = (size_t)(equals - line.data);
+  before = (size_t) (equals - line.data);
   r->key = trim (slice_make (line.data, before));
   if (check_key (r, r->key) != TALLY_OK)
     return r->status;
   if (r->out->n_sections == 0)
     return fail (r, "\"%.*s\" stands before the first [section]",
-                 (int)(r->key.size < 64 ? r->key.size : 64), r->key.data);
+                 (int) (r->key.size < 64 ? r->key.size : 64), r->key.data);
 
   value = slice_make (equals + 1, line.size - before - 1);
   if (check_value (r, before_comment (value)) != TALLY_OK)
     return r->status;
   r->value = trim (before_comment (value));
   /* '=' is three here, with the line's end and the NUL. */
-  if (num < 4 || r->key.size + r->value.size > (size_t)num - 3)
+  if (num < 4 || r->key.size + r->value.size > (size_t) num - 3)
     return fail (r, "too long: a key and its value have at most %d bytes",
                  num > 3 ? num - 3 : 0);
 
-  snprintf (out, (size_t)num, "%.*s=%.*s\n", (int)r->key.size, r->key.data,
-            (int)r->value.size, r->value.size > 0 ? r->value.data : "");
+  snprintf (out, (size_t) num, "%.*s=%.*s\n", (int) r->key.size, r->key.data,
+            (int) r->value.size, r->value.size > 0 ? r->value.data : "");
   r->pending = true;
   return TALLY_OK;
 }

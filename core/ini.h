@@ -9,7 +9,7 @@
 
 struct tally_error;
 
-#define INI_SIZE_MAX ((size_t)1 << 20)
+#define INI_SIZE_MAX ((size_t) 1 << 20)
 
 /* "[store notes]" has the name "store notes": the blanks in it are single
  * spaces.  A section stands here also when it has no entries. */

@@ -18,10 +18,10 @@
 static void
 hash_part (crypto_generichash_state *hash, const void *data, size_t size)
 {
-  unsigned char length[4] = { (unsigned char)(size >> 24),
-                              (unsigned char)(size >> 16),
-                              (unsigned char)(size >> 8),
-                              (unsigned char)size };
+  unsigned char length[4] = { (unsigned char) (size >> 24),
+                              (unsigned char) (size >> 16),
+                              (unsigned char) (size >> 8),
+                              (unsigned char) size };
 
   crypto_generichash_update (hash, length, sizeof length);
   if (size > 0)
@@ -65,11 +65,11 @@ write_body (struct buf *out, const struct journal *journal,
             const struct loser *loser)
 {
   buf_addf (out, "{\"_id\":\"%s\",\"at\":%llu,\"collection\":\"%s\",",
-            entry_id, (unsigned long long)replica_wall_ms (journal->replica),
+            entry_id, (unsigned long long) replica_wall_ms (journal->replica),
             journal->collection);
   buf_add_text (out, "\"document\":");
   json_encode_string (out, id);
-  buf_addf (out, ",\"field\":\"%.*s\",\"link\":", (int)loser->field.size,
+  buf_addf (out, ",\"field\":\"%.*s\",\"link\":", (int) loser->field.size,
             loser->field.data);
   json_encode_string (out, slice_text (journal->link ? journal->link : ""));
   buf_add_text (out, ",\"lost\":");
@@ -104,6 +104,23 @@ journal_add (struct journal *journal, struct tally_slice id,
   buf_free (&meta);
   buf_free (&body);
   return status;
+}
+
+void
+journal_entries (const struct journal *journal, size_t first, size_t n,
+                 struct tally_entry *out)
+{
+  memset (out, 0, n * sizeof *out);
+  for (size_t i = 0; i < n; i++) {
+    out[i].collection = JOURNAL_COLLECTION;
+    out[i].doc = journal->entries.docs[first + i];
+  }
+}
+
+void
+journal_clear (struct journal *journal)
+{
+  doclist_clear (&journal->entries);
 }
 
 void

@@ -30,6 +30,12 @@ int journal_add (struct journal *journal, struct tally_slice id,
 void journal_id (char out[JOURNAL_ID_TEXT], const char *collection,
                  struct tally_slice id, const struct loser *loser);
 
+/* Fills put entries from the n entries at `first`; the journal must live on.
+ */
+void journal_entries (const struct journal *journal, size_t first, size_t n,
+                      struct tally_entry *out);
+
+void journal_clear (struct journal *journal);
 void journal_free (struct journal *journal);
 
 #endif /* TALLY_JOURNAL_H */

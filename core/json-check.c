@@ -58,7 +58,7 @@ check_string (const char *p, const char *end)
       if (!p)
         return NULL;
     } else {
-      size_t length = utf8_length (p, (size_t)(end - p));
+      size_t length = utf8_length (p, (size_t) (end - p));
 
       if (length < 2)
         return NULL;
@@ -80,7 +80,7 @@ check_number (const char *p, const char *end)
 static const char *
 check_word (const char *p, const char *end, const char *word, size_t size)
 {
-  if ((size_t)(end - p) < size || memcmp (p, word, size) != 0)
+  if ((size_t) (end - p) < size || memcmp (p, word, size) != 0)
     return NULL;
   return p + size;
 }
@@ -118,7 +118,7 @@ check_object (const char *p, const char *end, unsigned depth)
     p = check_string (p + 1, end);
     if (!p || end - p < 2 || p[1] != ':')
       return NULL;
-    key.size = (size_t)(p - key.data);
+    key.size = (size_t) (p - key.data);
     if (before.data && json_key_cmp_inline (before, key) >= 0)
       return NULL;
     before = key;

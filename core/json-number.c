@@ -20,7 +20,7 @@ static const char double_limit[] =
     "19074168444365510704342711559699508093042880177904"
     "174497792";
 
-#define DOUBLE_LIMIT_DIGITS ((int64_t)sizeof double_limit - 1)
+#define DOUBLE_LIMIT_DIGITS ((int64_t) sizeof double_limit - 1)
 
 /* Differences of exponents beyond this are as good as infinite: no number
  * has so many digits that its point could make up for it. */
@@ -84,7 +84,7 @@ parse_mantissa (struct decimal *d, const char *p, const char *end)
     last = skip_digits (point + 1, end);
   while (p < last && (*p == '0' || *p == '.'))
     p++;
-  d->digits = slice_make (p, (size_t)(last - p));
+  d->digits = slice_make (p, (size_t) (last - p));
   d->point = p <= point ? point - p : point + 1 - p;
 }
 
@@ -106,7 +106,7 @@ parse_decimal (const char *p, const char *end)
     d.exponent_negative = *p == '-';
     p++;
   }
-  d.exponent = slice_make (p, (size_t)(skip_digits (p, end) - p));
+  d.exponent = slice_make (p, (size_t) (skip_digits (p, end) - p));
   return d;
 }
 

@@ -21,9 +21,9 @@ next_key_byte (const char **p, const char *end)
     return -1;
   length = **p == '\\' ? json_unescape (*p, end, &code) : 0;
   if (length == 0)
-    return (unsigned char)*(*p)++;
+    return (unsigned char) *(*p)++;
   *p += length;
-  return (int)(code & 0xff);
+  return (int) (code & 0xff);
 }
 
 int
@@ -142,8 +142,8 @@ take_value (struct tally_slice *rest, const char *p, struct tally_slice *value)
     rest->size = 0;
     return false;
   }
-  *value = slice_make (p, (size_t)(behind - p));
-  *rest = slice_make (behind, (size_t)(end - behind));
+  *value = slice_make (p, (size_t) (behind - p));
+  *rest = slice_make (behind, (size_t) (end - behind));
   return true;
 }
 
@@ -161,7 +161,7 @@ json_next_member (struct tally_slice *rest, struct json_member *member)
     rest->size = 0;
     return false;
   }
-  member->key = slice_make (key + 1, (size_t)(behind - key) - 2);
+  member->key = slice_make (key + 1, (size_t) (behind - key) - 2);
   return take_value (rest, behind + 1, &member->value);
 }
 
@@ -242,14 +242,14 @@ json_split (const char *text, size_t size, size_t *offset,
   p += *offset;
   while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
     p++;
-  *offset = (size_t)(p - text);
+  *offset = (size_t) (p - text);
   if (p == end)
     return TALLY_NOTFOUND;
 
   behind = skip_value (p, end, " \t\r\n\"[{");
   if (behind) {
-    *value = slice_make (p, (size_t)(behind - p));
-    *offset = (size_t)(behind - text);
+    *value = slice_make (p, (size_t) (behind - p));
+    *offset = (size_t) (behind - text);
     return TALLY_OK;
   }
   json_locate (text, *offset, &line, &column);

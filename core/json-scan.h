@@ -34,7 +34,7 @@ int json_key_cmp_escaped (struct tally_slice a, struct tally_slice b);
 static inline bool
 json_is_plain (char c)
 {
-  unsigned char u = (unsigned char)c;
+  unsigned char u = (unsigned char) c;
 
   return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
 }
@@ -84,7 +84,7 @@ json_key_cmp_inline (struct tally_slice a, struct tally_slice b)
                                  slice_make (b.data + i, b.size - i));
   if (i == common)
     return a.size < b.size ? -1 : 1;
-  return (unsigned char)a.data[i] < (unsigned char)b.data[i] ? -1 : 1;
+  return (unsigned char) a.data[i] < (unsigned char) b.data[i] ? -1 : 1;
 }
 
 /* A member in the output of json_canonical, by offsets, since the output

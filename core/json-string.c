@@ -39,7 +39,7 @@ unescape_u (const char *p, const char *end, uint32_t *code)
   high = hex4 (p + 2);
   if (high < 0)
     return 0;
-  *code = (uint32_t)high;
+  *code = (uint32_t) high;
   if (high < 0xd800 || high > 0xdbff || end - p < 12 || p[6] != '\\'
       || p[7] != 'u')
     return 6;
@@ -48,7 +48,7 @@ unescape_u (const char *p, const char *end, uint32_t *code)
   if (low < 0xdc00 || low > 0xdfff)
     return 6;
   *code =
-      0x10000 + (((uint32_t)high - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+      0x10000 + (((uint32_t) high - 0xd800) << 10) + ((uint32_t) low - 0xdc00);
   return 12;
 }
 
@@ -66,7 +66,7 @@ json_unescape (const char *p, const char *end, uint32_t *code)
   letter = memchr (letters, p[1], sizeof letters - 1);
   if (!letter)
     return 0;
-  *code = (uint32_t)meanings[letter - letters];
+  *code = (uint32_t) meanings[letter - letters];
   return 2;
 }
 
@@ -74,21 +74,21 @@ void
 json_add_utf8 (struct buf *out, uint32_t code)
 {
   if (code < 0x80) {
-    buf_add_byte (out, (unsigned char)code);
+    buf_add_byte (out, (unsigned char) code);
     return;
   }
   if (code < 0x800)
-    buf_add_byte (out, (unsigned char)(0xc0 | code >> 6));
+    buf_add_byte (out, (unsigned char) (0xc0 | code >> 6));
   else {
     if (code < 0x10000)
-      buf_add_byte (out, (unsigned char)(0xe0 | code >> 12));
+      buf_add_byte (out, (unsigned char) (0xe0 | code >> 12));
     else {
-      buf_add_byte (out, (unsigned char)(0xf0 | code >> 18));
-      buf_add_byte (out, (unsigned char)(0x80 | (code >> 12 & 0x3f)));
+      buf_add_byte (out, (unsigned char) (0xf0 | code >> 18));
+      buf_add_byte (out, (unsigned char) (0x80 | (code >> 12 & 0x3f)));
     }
-    buf_add_byte (out, (unsigned char)(0x80 | (code >> 6 & 0x3f)));
+    buf_add_byte (out, (unsigned char) (0x80 | (code >> 6 & 0x3f)));
   }
-  buf_add_byte (out, (unsigned char)(0x80 | (code & 0x3f)));
+  buf_add_byte (out, (unsigned char) (0x80 | (code & 0x3f)));
 }
 
 void
@@ -120,7 +120,7 @@ json_add_char (struct buf *out, uint32_t code)
     break;
   }
   if (code < 0x20)
-    buf_addf (out, "\\u%04x", (unsigned)code);
+    buf_addf (out, "\\u%04x", (unsigned) code);
   else
     json_add_utf8 (out, code);
 }
@@ -136,14 +136,14 @@ json_encode_string (struct buf *out, struct tally_slice utf8)
     p = json_plain_end (p, end);
     if (p == end)
       break;
-    if ((unsigned char)*p < 0x80) {
-      buf_add (out, run, (size_t)(p - run));
-      json_add_char (out, (unsigned char)*p);
+    if ((unsigned char) *p < 0x80) {
+      buf_add (out, run, (size_t) (p - run));
+      json_add_char (out, (unsigned char) *p);
       run = p + 1;
     }
     p++;
   }
-  buf_add (out, run, (size_t)(end - run));
+  buf_add (out, run, (size_t) (end - run));
   buf_add_byte (out, '"');
 }
 
@@ -157,7 +157,7 @@ decode_content (struct buf *out, const char *p, const char *end)
 
     while (p < end && *p != '\\' && *p != '"')
       p++;
-    buf_add (out, run, (size_t)(p - run));
+    buf_add (out, run, (size_t) (p - run));
     if (p == end)
       break;
     if (*p == '"')

@@ -41,7 +41,7 @@ fail (struct parser *j, const char *at, const char *fmt, ...)
     what[0] = 0;
   va_end (args);
 
-  json_locate (j->text, (size_t)(at - j->text), &line, &column);
+  json_locate (j->text, (size_t) (at - j->text), &line, &column);
   if (line == 1)
     return error_set (j->err, TALLY_INVALID, "column %zu: %s", column, what);
   return error_set (j->err, TALLY_INVALID, "line %zu, column %zu: %s", line,
@@ -56,7 +56,7 @@ unexpected (struct parser *j, const char *wanted)
 
   if (j->p == j->end)
     return fail (j, j->p, "expected %s, found the end", wanted);
-  c = (unsigned char)*j->p;
+  c = (unsigned char) *j->p;
   if (c > 0x20 && c < 0x7f)
     return fail (j, j->p, "expected %s, found '%c'", wanted, c);
   return fail (j, j->p, "expected %s, found byte 0x%02x", wanted, c);
@@ -74,7 +74,7 @@ fail_duplicate (struct parser *j, const struct json_place *m)
 
     shown += length > 0 ? length : 1;
   }
-  return fail (j, m->at, "duplicate member \"%.*s%s\"", (int)shown, key,
+  return fail (j, m->at, "duplicate member \"%.*s%s\"", (int) shown, key,
                shown < m->key_size ? "..." : "");
 }
 
@@ -82,7 +82,7 @@ fail_duplicate (struct parser *j, const struct json_place *m)
 static int
 sort_members (struct parser *j, size_t base)
 {
-  struct json_place *members = (void *)(j->index.data + base);
+  struct json_place *members = (void *) (j->index.data + base);
   size_t n = (j->index.size - base) / sizeof *members;
   const struct json_place *duplicate;
 
@@ -130,11 +130,11 @@ parse_string (struct parser *j)
 
     if (*j->p == '"') {
       j->p++;
-      buf_add (j->out, run, (size_t)(j->p - run));
+      buf_add (j->out, run, (size_t) (j->p - run));
       return TALLY_OK;
     }
     if (*j->p == '\\') {
-      buf_add (j->out, run, (size_t)(j->p - run));
+      buf_add (j->out, run, (size_t) (j->p - run));
       status = parse_escape (j);
       if (status != TALLY_OK)
         return status;
@@ -142,12 +142,12 @@ parse_string (struct parser *j)
       continue;
     }
 
-    length = utf8_length (j->p, (size_t)(j->end - j->p));
+    length = utf8_length (j->p, (size_t) (j->end - j->p));
     if (length == 0)
       return fail (j, j->p, "bad UTF-8 in a string");
     if (length == 1)
       return fail (j, j->p, "control character 0x%02x in a string",
-                   (unsigned char)*j->p);
+                   (unsigned char) *j->p);
     j->p += length;
   }
 }
@@ -161,7 +161,7 @@ parse_number (struct parser *j)
     return fail (j, start, "bad number");
   if (!json_number_in_range (start, end))
     return fail (j, start, "number beyond the range of a double");
-  buf_add (j->out, start, (size_t)(end - start));
+  buf_add (j->out, start, (size_t) (end - start));
   j->p = end;
   return TALLY_OK;
 }
@@ -171,7 +171,7 @@ parse_word (struct parser *j, const char *word)
 {
   size_t size = strlen (word);
 
-  if ((size_t)(j->end - j->p) < size || memcmp (j->p, word, size) != 0)
+  if ((size_t) (j->end - j->p) < size || memcmp (j->p, word, size) != 0)
     return unexpected (j, "a value");
   buf_add (j->out, word, size);
   j->p += size;
@@ -242,7 +242,7 @@ parse_member (struct parser *j, unsigned depth, size_t base, bool *sorted)
 
   m.key_size = j->out->size - m.start - 2;
   if (*sorted && j->index.size > base) {
-    before = (void *)(j->index.data + j->index.size - sizeof *before);
+    before = (void *) (j->index.data + j->index.size - sizeof *before);
     order = json_place_cmp (j->out->data, before, &m);
     if (order == 0)
       return fail_duplicate (j, &m);

@@ -201,10 +201,10 @@ keep_result (struct joint *joint, const char *name,
   struct tally_slice value;
   struct tally_error ignored;
 
-  if (snprintf (key, sizeof key, "link/%s", name) >= (int)sizeof key)
+  if (snprintf (key, sizeof key, "link/%s", name) >= (int) sizeof key)
     return;
   buf_addf (&note, "%llu %s",
-            (unsigned long long)replica_wall_ms (joint->replica), err->text);
+            (unsigned long long) replica_wall_ms (joint->replica), err->text);
   value = buf_slice (&note);
   if (!note.failed)
     replica_note_put (joint->replica, key, NULL, &value, &ignored);
@@ -268,10 +268,10 @@ tally_sync (struct tally *tally, const char *name,
   status = collections_parse (&collections, options.collections, err);
   if (status != TALLY_OK)
     return status;
-  as.collections = options.collections ? (const char *const *)collections
+  as.collections = options.collections ? (const char *const *) collections
                                        : link->collections;
   as.direction = options.direction == TALLY_AS_CONFIGURED
-                     ? (int)link->direction
+                     ? (int) link->direction
                      : options.direction;
   status = run_joint (tally, link->store->name, link->transport->name, &as,
                       emit, ctx, err);
@@ -298,7 +298,7 @@ tally_pair (struct tally *tally, const char *a, const char *b,
   buf_addf (&name, "%s %s", a, b);
   buf_add_byte (&name, '\0');
   as.name = name.data;
-  as.collections = (const char *const *)collections;
+  as.collections = (const char *const *) collections;
   as.direction = options.direction == TALLY_AS_CONFIGURED ? TALLY_BOTH
                                                           : options.direction;
   status = name.failed ? error_nomem (err)
@@ -312,9 +312,17 @@ int
 tally_links (struct tally *tally, tally_emit_name *emit, void *ctx,
              struct tally_error *err)
 {
-  (void)err;
+  (void) err;
   for (size_t i = 0; i < tally->config->n_links; i++)
     if (emit (ctx, tally->config->links[i].name))
       break;
   return TALLY_OK;
+}
+
+const char *
+tally_link_store (const struct tally *tally, const char *name)
+{
+  const struct config_link *link = config_link (tally->config, name);
+
+  return link ? link->store->name : NULL;
 }

@@ -33,7 +33,7 @@ local_exchange (void *handle, const struct tally_request *request,
 static void
 local_close (void *handle)
 {
-  (void)handle;
+  (void) handle;
 }
 
 static const struct tally_transport local_transport = {
@@ -47,5 +47,5 @@ int
 local_channel_open (struct channel **out, const struct answer *answer,
                     const char *name, struct tally_error *err)
 {
-  return channel_adopt (out, &local_transport, (void *)answer, name, err);
+  return channel_adopt (out, &local_transport, (void *) answer, name, err);
 }

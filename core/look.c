@@ -83,7 +83,7 @@ names_another (const struct config *config, size_t n)
     return false;
   for (size_t i = 0; config->driver_dirs[i]; i++)
     if (slice_equal (slice_text (config->driver_dirs[i]),
-                     slice_make (path, (size_t)(slash - path))))
+                     slice_make (path, (size_t) (slash - path))))
       return false;
   for (size_t i = 0; i < n; i++)
     if (strcmp (config->endpoints[i].driver, path) == 0)
@@ -136,7 +136,7 @@ ask_transport (struct check *check, struct channel *channel)
 {
   struct wire_hello hello = { .flags = WIRE_HELLO_LOOK };
   struct time_source time = system_time;
-  struct replica nobody = { .time = time, .name = (char *)"check" };
+  struct replica nobody = { .time = time, .name = (char *) "check" };
   struct peer_welcome welcome = { 0 };
   struct peer peer;
   int status;

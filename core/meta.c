@@ -22,10 +22,10 @@ static void
 add_count (struct buf *out, size_t count)
 {
   while (count > 0x7f) {
-    buf_add_byte (out, (unsigned char)(count & 0x7f) | 0x80);
+    buf_add_byte (out, (unsigned char) (count & 0x7f) | 0x80);
     count >>= 7;
   }
-  buf_add_byte (out, (unsigned char)count);
+  buf_add_byte (out, (unsigned char) count);
 }
 
 static void
@@ -73,7 +73,7 @@ take_count (struct tally_slice *in, size_t *count)
   for (unsigned shift = 0; shift < 28; shift += 7) {
     if (!take (in, &byte, 1))
       return false;
-    value |= (size_t)(byte & 0x7f) << shift;
+    value |= (size_t) (byte & 0x7f) << shift;
     if (!(byte & 0x80)) {
       *count = value;
       return byte != 0 || shift == 0;
@@ -287,7 +287,7 @@ state_check (const struct state *state, struct tally_slice id,
     wrong = "names stamps as seen that stand in it";
   if (!wrong)
     return TALLY_OK;
-  return error_set (err, TALLY_INVALID, "document \"%.*s\": %s", (int)id.size,
+  return error_set (err, TALLY_INVALID, "document \"%.*s\": %s", (int) id.size,
                     id.data, wrong);
 }
 
@@ -296,10 +296,10 @@ state_check (const struct state *state, struct tally_slice id,
 static void
 hash_sized (crypto_generichash_state *hash, const void *data, size_t size)
 {
-  unsigned char length[4] = { (unsigned char)(size >> 24),
-                              (unsigned char)(size >> 16),
-                              (unsigned char)(size >> 8),
-                              (unsigned char)size };
+  unsigned char length[4] = { (unsigned char) (size >> 24),
+                              (unsigned char) (size >> 16),
+                              (unsigned char) (size >> 8),
+                              (unsigned char) size };
 
   crypto_generichash_update (hash, length, sizeof length);
   if (size > 0)
@@ -326,7 +326,7 @@ state_rev (const struct state *state, struct tally_slice id,
                                STAMP_SIZE);
   }
   /* Fields end here: no length of a field begins with this byte. */
-  crypto_generichash_update (&hash, (const unsigned char *)"\xff", 1);
+  crypto_generichash_update (&hash, (const unsigned char *) "\xff", 1);
   hash_sized (&hash, state->body.data, state->body.size);
   crypto_generichash_final (&hash, rev + STAMP_SIZE,
                             TALLY_REV_SIZE - STAMP_SIZE);

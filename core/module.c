@@ -85,22 +85,22 @@ is_whole (int fd, uint64_t size)
   ElfW (Phdr) part;
   unsigned i;
 
-  if (pread (fd, &head, sizeof head, 0) != (ssize_t)sizeof head)
+  if (pread (fd, &head, sizeof head, 0) != (ssize_t) sizeof head)
     return true; /* "file too short" */
   if (memcmp (head.e_ident, ELFMAG, SELFMAG) != 0
       || head.e_ident[EI_CLASS] != native || head.e_phentsize != sizeof part)
     return true; /* "invalid ELF header" and the like */
 
   for (i = 0; i < head.e_phnum; i++) {
-    uint64_t offset = head.e_phoff + (uint64_t)i * sizeof part;
+    uint64_t offset = head.e_phoff + (uint64_t) i * sizeof part;
 
     if (!lies_in (offset, sizeof part, size)
-        || pread (fd, &part, sizeof part, (off_t)offset)
-               != (ssize_t)sizeof part
+        || pread (fd, &part, sizeof part, (off_t) offset)
+               != (ssize_t) sizeof part
         || !lies_in (part.p_offset, part.p_filesz, size))
       return false;
   }
-  return lies_in (head.e_shoff, (uint64_t)head.e_shnum * head.e_shentsize,
+  return lies_in (head.e_shoff, (uint64_t) head.e_shnum * head.e_shentsize,
                   size);
 }
 
@@ -109,7 +109,7 @@ is_whole (int fd, uint64_t size)
 static bool
 is_whole (int fd, uint64_t size)
 {
-  (void)fd;
+  (void) fd;
   return size > 0;
 }
 
@@ -138,7 +138,7 @@ module_vet (const char *path, struct tally_error *err)
         error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   else if (!S_ISREG (st.st_mode))
     status = error_set (err, TALLY_CONFIG, "%s: is not a regular file", path);
-  else if (!is_whole (fd, (uint64_t)st.st_size))
+  else if (!is_whole (fd, (uint64_t) st.st_size))
     status = error_set (err, TALLY_CONFIG, "%s: a part of the file is missing",
                         path);
   close (fd);

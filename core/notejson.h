@@ -20,7 +20,7 @@ note_number (struct tally_slice text, uint64_t *out)
   for (size_t i = 0; i < text.size; i++) {
     if (text.data[i] < '0' || text.data[i] > '9')
       return false;
-    value = value * 10 + (uint64_t)(text.data[i] - '0');
+    value = value * 10 + (uint64_t) (text.data[i] - '0');
   }
   *out = value;
   return true;

@@ -152,7 +152,7 @@ collect_key (void *ctx, const struct tally_doc *doc)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *)a, *(const char *const *)b);
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
 int

@@ -17,10 +17,10 @@ struct unit {
 
 static const struct unit size_units[] = {
   { "", 1 },
-  { "k", (int64_t)1 << 10 },
-  { "K", (int64_t)1 << 10 },
-  { "M", (int64_t)1 << 20 },
-  { "G", (int64_t)1 << 30 },
+  { "k", (int64_t) 1 << 10 },
+  { "K", (int64_t) 1 << 10 },
+  { "M", (int64_t) 1 << 20 },
+  { "G", (int64_t) 1 << 30 },
   { NULL, 0 },
 };
 
@@ -57,7 +57,7 @@ static const struct {
 const char *
 option_type_name (int type)
 {
-  if (type < 0 || (size_t)type >= sizeof types / sizeof types[0])
+  if (type < 0 || (size_t) type >= sizeof types / sizeof types[0])
     return NULL;
   return types[type].name;
 }
@@ -123,7 +123,7 @@ parse_boolean (const char *text, int64_t *number)
   for (i = 0; text[i] && i < sizeof folded - 1; i++) {
     char c = text[i];
 
-    folded[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    folded[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
   }
   folded[i] = 0;
   for (i = 0; i < n; i++)
@@ -194,7 +194,7 @@ check_text (const struct tally_option *row, const char *text,
   const char *p;
 
   for (p = text; *p; p++)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f)
+    if ((unsigned char) *p < 0x20 || *p == 0x7f)
       return error_set (err, TALLY_CONFIG, "holds a control character");
   if (*text)
     return TALLY_OK;

@@ -97,7 +97,7 @@ fail_unknown (const struct tally_option *rows, const struct option_pair *pair,
   else if (list.size > 0 && !list.failed)
     error_set (err, TALLY_CONFIG,
                "%s: unknown key \"%s\" in %s; there are: %.*s", where,
-               pair->key, owner->title, (int)list.size, list.data);
+               pair->key, owner->title, (int) list.size, list.data);
   else
     error_set (err, TALLY_CONFIG,
                "%s: unknown key \"%s\" in %s, which has none", where,
@@ -130,7 +130,7 @@ read_secret (struct buf *out, const char *path, struct tally_error *err)
       status =
           error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
     else
-      out->size += (size_t)n;
+      out->size += (size_t) n;
   }
   close (fd);
   return status;

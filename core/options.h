@@ -12,7 +12,7 @@
 
 #include <tally/driver.h>
 
-#define OPTION_SECRET_FILE_MAX ((size_t)64 << 10)
+#define OPTION_SECRET_FILE_MAX ((size_t) 64 << 10)
 
 /* One parsed value, owned.  text is as given, for a path made absolute. */
 struct option_value {

@@ -171,7 +171,7 @@ read_own (struct pair *pair, struct tally_slice note)
   while (json_next_element (&list, &element)) {
     if (!note_number (element, &client) || client > HLC_CLIENT_MAX)
       return false;
-    pair->own[pair->n_own++] = (uint32_t)client;
+    pair->own[pair->n_own++] = (uint32_t) client;
   }
   return true;
 }
@@ -232,21 +232,21 @@ write_token (struct buf *out, const char *name, const struct pair_token *token)
 static void
 write_note (const struct pair *pair, struct buf *out)
 {
-  buf_addf (out, "{\"contact\":%llu", (unsigned long long)pair->contact_ms);
+  buf_addf (out, "{\"contact\":%llu", (unsigned long long) pair->contact_ms);
   write_token (out, "current", &pair->current);
   buf_add_text (out, ",\"cursors\":{");
   for (size_t i = 0; i < pair->n_cursors; i++) {
     const struct pair_cursor *cursor = &pair->cursors[i];
 
     buf_addf (out, "%s\"%s\":[%llu,", i ? "," : "", cursor->collection,
-              (unsigned long long)cursor->local);
+              (unsigned long long) cursor->local);
     json_encode_string (out, slice_text (cursor->far));
     buf_add_byte (out, ']');
   }
   buf_add_byte (out, '}');
   for (size_t i = 0; i < pair->n_own; i++)
     buf_addf (out, "%s%lu%s", i ? "," : ",\"own\":[",
-              (unsigned long)pair->own[i], i + 1 < pair->n_own ? "" : "]");
+              (unsigned long) pair->own[i], i + 1 < pair->n_own ? "" : "]");
   write_token (out, "pending", &pair->pending);
   buf_add_byte (out, '}');
 }

@@ -16,7 +16,7 @@ int
 peer_open (struct peer *peer, struct channel *channel, struct replica *replica,
            struct tally_error *err)
 {
-  (void)err;
+  (void) err;
   memset (peer, 0, sizeof *peer);
   peer->channel = channel;
   peer->replica = replica;
@@ -49,7 +49,7 @@ far_failure (const struct peer *peer, const struct wire_failure *failure,
              struct tally_error *err)
 {
   return error_set (err, failure->status, "%s: %.*s", peer->channel->name,
-                    (int)failure->text.size, failure->text.data);
+                    (int) failure->text.size, failure->text.data);
 }
 
 static void
@@ -196,7 +196,7 @@ static int
 take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
               struct tally_error *err)
 {
-  out->verdict = (enum wire_verdict)welcome->verdict;
+  out->verdict = (enum wire_verdict) welcome->verdict;
   out->collections =
       calloc (welcome->n_collections + 1, sizeof *out->collections);
   if (!out->collections)
@@ -254,8 +254,8 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
     status = call (peer, &message, &reply, err);
     after = replica_wall_ms (peer->replica);
     if (status == TALLY_OK) {
-      out->skew_ms = (int64_t)reply.as.welcome.wall_ms
-                     - (int64_t)(before + (after - before) / 2);
+      out->skew_ms = (int64_t) reply.as.welcome.wall_ms
+                     - (int64_t) (before + (after - before) / 2);
       status = take_welcome (out, &reply.as.welcome, err);
     }
     wire_message_free (&reply);
@@ -281,7 +281,7 @@ static void
 set_cursor (struct buf *cursor, uint64_t value)
 {
   buf_clear (cursor);
-  buf_addf (cursor, "%llu", (unsigned long long)value);
+  buf_addf (cursor, "%llu", (unsigned long long) value);
   buf_add_byte (cursor, '\0');
 }
 
@@ -338,8 +338,8 @@ peer_check_doc (struct tally_doc *doc, struct tally_error *err)
 
   if (status != TALLY_OK)
     return error_set (err, status == TALLY_CORRUPT ? TALLY_INVALID : status,
-                      "document \"%.*s\": %s", (int)doc->id.size, doc->id.data,
-                      err->text);
+                      "document \"%.*s\": %s", (int) doc->id.size,
+                      doc->id.data, err->text);
   status = state_check (&state, doc->id, err);
   if (status == TALLY_OK)
     state_rev (&state, doc->id, doc->rev);
@@ -386,12 +386,12 @@ peer_get (struct peer *peer, const char *collection,
   if (peer->folder)
     return folder_get (peer->folder, ids, n, docs, err);
   message.as.get.collection = slice_text (collection);
-  message.as.get.ids = (struct tally_slice *)ids;
+  message.as.get.ids = (struct tally_slice *) ids;
   message.as.get.n = n < WIRE_HEADERS_MAX ? n : WIRE_HEADERS_MAX;
   status = call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
-  *answered = (size_t)reply.as.docs.answered;
+  *answered = (size_t) reply.as.docs.answered;
   if (*answered == 0 || *answered > message.as.get.n)
     status = strange (peer, err);
   else
@@ -418,8 +418,8 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
   }
   message.as.put.collection = slice_text (collection);
   message.as.put.flags = flags;
-  message.as.put.docs = (struct tally_doc *)docs;
-  message.as.put.bases = (struct tally_slice *)bases;
+  message.as.put.docs = (struct tally_doc *) docs;
+  message.as.put.bases = (struct tally_slice *) bases;
   message.as.put.n = n;
   status = TALLY_OK;
   if (cursor) {

@@ -140,7 +140,7 @@ unknown_operator (struct tally_slice key, struct tally_error *err)
                         word, near);
   }
   return error_set (err, TALLY_INVALID, "query: unknown operator \"%.*s\"",
-                    (int)key.size, key.data);
+                    (int) key.size, key.data);
 }
 
 static bool
@@ -195,7 +195,7 @@ check_query (const struct query *query, struct tally_error *err)
       return error_set (err, TALLY_INVALID,
                         "query: \"%.*s\": paths into "
                         "fields are not supported",
-                        (int)member.key.size, member.key.data);
+                        (int) member.key.size, member.key.data);
     status = check_condition (member.value, &ignored, err);
     if (status != TALLY_OK)
       return status;
@@ -277,7 +277,7 @@ match_condition (struct tally_slice value, struct tally_slice condition)
   if (!operators_only)
     return compare (OP_EQ, value, condition);
   while (json_next_member (&condition, &member))
-    if (!compare ((enum operator)find_operator (member.key), value,
+    if (!compare ((enum operator) find_operator (member.key), value,
                   member.value))
       return false;
   return true;
@@ -320,7 +320,7 @@ field_list_parse (struct field_list *out, const char *text, bool signs,
       return error_nomem (err);
     out->fields = fields;
     text += descending;
-    name = slice_make (text, (size_t)(end - text));
+    name = slice_make (text, (size_t) (end - text));
     if (end == text || !utf8_valid (name))
       return error_set (err, TALLY_INVALID, "fields: an empty or bad name");
     json_encode_string (&quoted, name);

@@ -91,7 +91,7 @@ add_name (struct names *names, const char *name)
 static int
 compare_names (const void *a, const void *b)
 {
-  return strcmp (*(char *const *)a, *(char *const *)b);
+  return strcmp (*(char *const *) a, *(char *const *) b);
 }
 
 static void
@@ -172,7 +172,7 @@ fail_unknown (const struct registry *registry, const char *name,
     status = error_nomem (err);
     goto out;
   }
-  near = nearest (name, (const char *const *)names.texts);
+  near = nearest (name, (const char *const *) names.texts);
   if (near)
     buf_addf (&text, "did you mean \"%s\"?", near);
   else if (names.count == 0)

@@ -215,7 +215,7 @@ list_collection (struct replica *replica, const char *name,
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(const char *const *)a, *(const char *const *)b);
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
 static int
@@ -280,6 +280,12 @@ batch_size (const struct replica *replica, const struct tally_entry *entries,
       break;
   }
   return i;
+}
+
+bool
+replica_has_batches (const struct replica *replica)
+{
+  return replica->ops->max_entries != 1;
 }
 
 static int

@@ -81,6 +81,9 @@ int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,
                      uint64_t *head, struct tally_error *err);
 
+/* False when each put is of one entry: there is no TALLY_PUT_ALL. */
+bool replica_has_batches (const struct replica *replica);
+
 /* Every collection, also local ones, in bytewise order. */
 int replica_collections (struct replica *replica, tally_emit_name *emit,
                          void *ctx, struct tally_error *err);

@@ -33,7 +33,7 @@ take_digits (const char **at, const char *end, uint64_t *value)
 
   *value = 0;
   while (*at < end && **at >= '0' && **at <= '9' && *at - start < 18)
-    *value = *value * 10 + (uint64_t)(*(*at)++ - '0');
+    *value = *value * 10 + (uint64_t) (*(*at)++ - '0');
   return *at > start;
 }
 
@@ -48,9 +48,9 @@ segment_name_make (char out[SEGMENT_NAME_SIZE],
   replica_id_text (name->writer, writer);
   if (name->part > 0)
     snprintf (part, sizeof part, ".b%0*lu", PART_DIGITS,
-              (unsigned long)name->part);
+              (unsigned long) name->part);
   snprintf (out, SEGMENT_NAME_SIZE, "%s.%s.%0*llu%s" SUFFIX, writer,
-            name->collection, NUMBER_DIGITS, (unsigned long long)name->number,
+            name->collection, NUMBER_DIGITS, (unsigned long long) name->number,
             part);
 }
 
@@ -78,7 +78,7 @@ parse_tail (struct segment_name *out, const char *start, const char **end)
     dot = last_dot (start, *end);
     at = dot + 1;
   }
-  out->part = (uint32_t)part;
+  out->part = (uint32_t) part;
   if (dot == start || !take_digits (&at, *end, &out->number) || at != *end)
     return false;
   *end = dot;
@@ -98,10 +98,10 @@ segment_name_parse (struct segment_name *out, const char *name)
     return false;
   end = name + size - (sizeof SUFFIX - 1);
   if (!parse_tail (out, name + head, &end)
-      || (size_t)(end - name) - head > COLLECTION_NAME_MAX
+      || (size_t) (end - name) - head > COLLECTION_NAME_MAX
       || !replica_id_from_text (out->writer, slice_make (name, head - 1)))
     return false;
-  memcpy (out->collection, name + head, (size_t)(end - name) - head);
+  memcpy (out->collection, name + head, (size_t) (end - name) - head);
   if (collection_check (out->collection, &ignored) != TALLY_OK
       || collection_is_local (out->collection))
     return false;
@@ -143,7 +143,7 @@ segment_encode (struct buf *out, const struct segment *segment)
     add_doc (out, &segment->docs[i]);
   if (!out->failed)
     crypto_generichash (checksum, sizeof checksum,
-                        (const unsigned char *)out->data + start,
+                        (const unsigned char *) out->data + start,
                         out->size - start, NULL, 0);
   buf_add (out, checksum, sizeof checksum);
 }
@@ -184,7 +184,7 @@ take_head (struct tally_slice *in, struct segment *out)
       || !cbor_take_bytes (in, &out->parts)
       || !cbor_take_uint (in, &out->documents))
     return false;
-  out->part = (uint32_t)part;
+  out->part = (uint32_t) part;
   return out->number > 0 && out->number <= SEGMENT_NUMBER_MAX
          && part <= SEGMENT_PARTS_MAX && out->begin > 0
          && out->begin <= out->number && out->reads.size <= SEGMENT_READS_MAX
@@ -203,7 +203,7 @@ take_doc (struct tally_slice *in, struct tally_doc *doc)
       || !cbor_take_bytes (in, &doc->meta)
       || !cbor_take_bytes (in, &doc->body))
     return false;
-  doc->flags = (uint32_t)flags;
+  doc->flags = (uint32_t) flags;
   return true;
 }
 
@@ -253,7 +253,7 @@ segment_decode (struct segment *out, struct tally_slice bytes)
     return TALLY_CORRUPT;
   segment_checksum (stored, bytes);
   bytes.size -= SEGMENT_CHECKSUM_SIZE;
-  crypto_generichash (found, sizeof found, (const unsigned char *)bytes.data,
+  crypto_generichash (found, sizeof found, (const unsigned char *) bytes.data,
                       bytes.size, NULL, 0);
   if (memcmp (stored, found, sizeof stored) != 0)
     return TALLY_CORRUPT;
@@ -384,7 +384,7 @@ take_position (const char **at, const char *end, struct segment_position *out)
     if (!take_digits (at, end, &part) || part > SEGMENT_PARTS_MAX)
       return false;
   }
-  out->part = (uint32_t)part;
+  out->part = (uint32_t) part;
   return out->number > 0;
 }
 
@@ -436,9 +436,9 @@ segment_cursor_write (struct buf *out, const struct segment_cursor *cursor)
 
     replica_id_text (position->writer, writer);
     buf_addf (out, "%s%s:%llu", i ? "," : "", writer,
-              (unsigned long long)position->number);
+              (unsigned long long) position->number);
     if (position->part > 0)
-      buf_addf (out, ".%lu", (unsigned long)position->part);
+      buf_addf (out, ".%lu", (unsigned long) position->part);
   }
 }
 

@@ -18,12 +18,12 @@
 #include "replica.h"
 
 /* What a writer puts into one; a single document may be larger. */
-#define SEGMENT_BYTES_MAX ((size_t)4 << 20)
+#define SEGMENT_BYTES_MAX ((size_t) 4 << 20)
 #define SEGMENT_DOCS_MAX 16384
 /* What a reader takes. */
-#define SEGMENT_SIZE_MAX ((size_t)64 << 20)
+#define SEGMENT_SIZE_MAX ((size_t) 64 << 20)
 #define SEGMENT_PARTS_MAX 99999
-#define SEGMENT_READS_MAX ((size_t)64 << 10)
+#define SEGMENT_READS_MAX ((size_t) 64 << 10)
 #define SEGMENT_CHECKSUM_SIZE 32
 
 /* ---- names -------------------------------------------------------------- */

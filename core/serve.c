@@ -131,7 +131,7 @@ serve_thread (void *ctx)
     /* Wakes the thread that waits: the others must stop, too. */
     ssize_t written = write (server->tally->cancel_pipe[1], "", 1);
 
-    (void)written;
+    (void) written;
   }
   return NULL;
 }

@@ -17,7 +17,7 @@ slice_make (const void *data, size_t size)
 {
   struct tally_slice slice;
 
-  slice.data = (const char *)data;
+  slice.data = (const char *) data;
   slice.size = size;
   return slice;
 }

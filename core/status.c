@@ -182,7 +182,7 @@ count_pending (void *ctx, const struct tally_doc *doc)
 {
   struct tally_status_row *row = ctx;
 
-  (void)doc;
+  (void) doc;
   row->pending++;
   return 0;
 }

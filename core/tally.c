@@ -163,7 +163,7 @@ tally_cancel (struct tally *tally)
 
   atomic_store (&tally->cancelled, 1);
   written = write (tally->cancel_pipe[1], "", 1);
-  (void)written;
+  (void) written;
   errno = saved;
 }
 

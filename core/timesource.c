@@ -12,19 +12,20 @@ system_wall_ms (void *ctx)
 {
   struct timespec now;
 
-  (void)ctx;
+  (void) ctx;
   clock_gettime (CLOCK_REALTIME, &now);
   if (now.tv_sec < 0)
     return 0;
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 static void
 system_sleep_ms (void *ctx, unsigned ms)
 {
-  struct timespec wait = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+  struct timespec wait = { (time_t) (ms / 1000),
+                           (long) (ms % 1000) * 1000000 };
 
-  (void)ctx;
+  (void) ctx;
   nanosleep (&wait, NULL);
 }
 
@@ -37,5 +38,5 @@ monotonic_seconds (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+  return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }

@@ -12,7 +12,7 @@
 static inline size_t
 utf8_length (const char *p, size_t left)
 {
-  const unsigned char *u = (const unsigned char *)p;
+  const unsigned char *u = (const unsigned char *) p;
   unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte */
   size_t length, i;
 

@@ -145,7 +145,7 @@ add_name (void *ctx, const char *name)
 static int
 by_name (const void *a, const void *b)
 {
-  return strcmp (*(char *const *)a, *(char *const *)b);
+  return strcmp (*(char *const *) a, *(char *const *) b);
 }
 
 static int

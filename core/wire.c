@@ -114,7 +114,7 @@ add_stored (struct buf *out, const struct wire_stored *stored)
   cbor_add_array (out, stored->n);
   for (size_t i = 0; i < stored->n; i++) {
     cbor_add_array (out, 2);
-    cbor_add_uint (out, (uint64_t)-stored->statuses[i]);
+    cbor_add_uint (out, (uint64_t) -stored->statuses[i]);
     cbor_add_bytes (out, stored->revs[i]);
   }
 }
@@ -134,7 +134,7 @@ wire_encode (struct buf *out, const struct wire_message *message)
   cbor_add_uint (out, message->type);
   switch (message->type) {
   case WIRE_FAILURE:
-    cbor_add_uint (out, (uint64_t)-message->as.failure.status);
+    cbor_add_uint (out, (uint64_t) -message->as.failure.status);
     cbor_add_text (out, message->as.failure.text);
     break;
   case WIRE_HELLO:
@@ -207,7 +207,7 @@ take_id (struct tally_slice *in, struct tally_slice *id)
   if (!cbor_take_text (in, id) || id->size == 0 || id->size > TALLY_ID_MAX)
     return false;
   for (size_t i = 0; i < id->size; i++)
-    if ((unsigned char)id->data[i] < 0x20 || id->data[i] == 0x7f)
+    if ((unsigned char) id->data[i] < 0x20 || id->data[i] == 0x7f)
       return false;
   return true;
 }
@@ -219,7 +219,7 @@ take_flags (struct tally_slice *in, uint32_t *flags)
 
   if (!cbor_take_uint (in, &value) || value > TALLY_DOC_DELETED)
     return false;
-  *flags = (uint32_t)value;
+  *flags = (uint32_t) value;
   return true;
 }
 
@@ -228,9 +228,9 @@ take_status (struct tally_slice *in, int *status)
 {
   uint64_t value;
 
-  if (!cbor_take_uint (in, &value) || value > (uint64_t)-TALLY_CANCELLED)
+  if (!cbor_take_uint (in, &value) || value > (uint64_t) -TALLY_CANCELLED)
     return false;
-  *status = -(int)value;
+  *status = -(int) value;
   return true;
 }
 
@@ -253,14 +253,14 @@ take_welcome (struct tally_slice *in, struct wire_welcome *welcome)
   if (!cbor_take_uint (in, &welcome->verdict)
       || !cbor_take_uint (in, &welcome->wall_ms)
       || !cbor_take_text (in, &welcome->device) || !cbor_take_array (in, &n)
-      || !make_array ((void **)&welcome->collections, n,
+      || !make_array ((void **) &welcome->collections, n,
                       sizeof *welcome->collections, *in, 1))
     return false;
   for (; welcome->n_collections < n; welcome->n_collections++)
     if (!cbor_take_text (in, &welcome->collections[welcome->n_collections]))
       return false;
   if (!cbor_take_array (in, &n)
-      || !make_array ((void **)&welcome->clients, n, sizeof *welcome->clients,
+      || !make_array ((void **) &welcome->clients, n, sizeof *welcome->clients,
                       *in, 1))
     return false;
   for (; welcome->n_clients < n; welcome->n_clients++) {
@@ -268,7 +268,7 @@ take_welcome (struct tally_slice *in, struct wire_welcome *welcome)
 
     if (!cbor_take_uint (in, &client) || client > HLC_CLIENT_MAX)
       return false;
-    welcome->clients[welcome->n_clients] = (uint32_t)client;
+    welcome->clients[welcome->n_clients] = (uint32_t) client;
   }
   return true;
 }
@@ -281,7 +281,7 @@ take_headers (struct tally_slice *in, struct wire_headers *headers)
 
   if (!cbor_take_uint (in, &headers->next) || !cbor_take_uint (in, &more)
       || more > 1 || !cbor_take_array (in, &n) || n > WIRE_HEADERS_MAX
-      || !make_array ((void **)&headers->docs, n, sizeof *headers->docs, *in,
+      || !make_array ((void **) &headers->docs, n, sizeof *headers->docs, *in,
                       TALLY_REV_SIZE))
     return false;
   headers->more = more;
@@ -305,7 +305,7 @@ take_get (struct tally_slice *in, struct wire_get *get)
 
   if (!cbor_take_text (in, &get->collection) || !cbor_take_array (in, &n)
       || n > WIRE_HEADERS_MAX
-      || !make_array ((void **)&get->ids, n, sizeof *get->ids, *in, 2))
+      || !make_array ((void **) &get->ids, n, sizeof *get->ids, *in, 2))
     return false;
   for (; get->n < n; get->n++)
     if (!take_id (in, &get->ids[get->n]))
@@ -328,7 +328,7 @@ take_docs (struct tally_slice *in, struct wire_docs *docs)
 
   if (!cbor_take_uint (in, &docs->answered) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **)&docs->docs, n, sizeof *docs->docs, *in, 6))
+      || !make_array ((void **) &docs->docs, n, sizeof *docs->docs, *in, 6))
     return false;
   for (; docs->n < n; docs->n++)
     if (!take_length (in, 4) || !take_doc (in, &docs->docs[docs->n]))
@@ -345,8 +345,8 @@ take_put (struct tally_slice *in, struct wire_put *put)
       || !cbor_take_uint (in, &put->flags)
       || !cbor_take_uint (in, &put->cursor) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **)&put->docs, n, sizeof *put->docs, *in, 7)
-      || !make_array ((void **)&put->bases, n, sizeof *put->bases, *in, 7))
+      || !make_array ((void **) &put->docs, n, sizeof *put->docs, *in, 7)
+      || !make_array ((void **) &put->bases, n, sizeof *put->bases, *in, 7))
     return false;
   for (; put->n < n; put->n++)
     if (!take_length (in, 5) || !take_doc (in, &put->docs[put->n])
@@ -362,9 +362,10 @@ take_stored (struct tally_slice *in, struct wire_stored *stored)
 
   if (!cbor_take_uint (in, &stored->cursor) || !cbor_take_array (in, &n)
       || n > WIRE_DOCS_MAX
-      || !make_array ((void **)&stored->statuses, n, sizeof *stored->statuses,
+      || !make_array ((void **) &stored->statuses, n, sizeof *stored->statuses,
                       *in, 3)
-      || !make_array ((void **)&stored->revs, n, sizeof *stored->revs, *in, 3))
+      || !make_array ((void **) &stored->revs, n, sizeof *stored->revs, *in,
+                      3))
     return false;
   for (; stored->n < n; stored->n++)
     if (!take_length (in, 2) || !take_status (in, &stored->statuses[stored->n])
@@ -426,7 +427,7 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
     return error_set (err, TALLY_UNSUPPORTED,
                       "speaks version %llu of the "
                       "protocol, this side %d",
-                      (unsigned long long)version, WIRE_VERSION);
+                      (unsigned long long) version, WIRE_VERSION);
   if (!cbor_take_bytes (rest, &id) || id.size != REPLICA_ID_SIZE)
     return error_set (err, TALLY_INVALID, "not a tally message");
   memcpy (sender, id.data, REPLICA_ID_SIZE);
@@ -438,7 +439,7 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
 static void
 make_seal (unsigned char seal[WIRE_SEAL_SIZE], const char *data, size_t size)
 {
-  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *)data, size,
+  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *) data, size,
                       NULL, 0);
 }
 
@@ -488,7 +489,7 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
     return TALLY_NOTFOUND;
   if (cbor_take_array (rest, &length) && cbor_take_uint (rest, &type)
       && type <= WIRE_ROTATED) {
-    message->type = (enum wire_type)type;
+    message->type = (enum wire_type) type;
     if (take_message (rest, message, type, length))
       return TALLY_OK;
     wire_message_free (message);

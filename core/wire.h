@@ -26,7 +26,7 @@
 /* What one message may carry. */
 #define WIRE_HEADERS_MAX 16384
 #define WIRE_DOCS_MAX 16384
-#define WIRE_BYTES_MAX ((size_t)4 << 20) /* of documents, but for one */
+#define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
 
 enum wire_type {
   WIRE_FAILURE = 0, /* answers anything */

@@ -102,7 +102,7 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
     status = state_decode (&old, !alive, stored->meta, stored->body, err);
     if (status != TALLY_OK)
       return error_set (err, status, "%s: document \"%.*s\": %s",
-                        writer->replica->name, (int)item->id.size,
+                        writer->replica->name, (int) item->id.size,
                         item->id.data, err->text);
     newest = state_newest (&old);
   }

@@ -9,7 +9,7 @@
 
 /* More at once would hold too many bodies in memory. */
 #define WRITE_BATCH 1000
-#define WRITE_BATCH_BYTES ((size_t)2 << 20)
+#define WRITE_BATCH_BYTES ((size_t) 2 << 20)
 
 struct write_item {
   struct tally_slice id;

@@ -23,13 +23,13 @@ file_fail (struct tally_error *err, int status, const char *path,
 
   if (need > room) {
     tail += need - room + 3 > strlen (path) ? strlen (path) : need - room + 3;
-    while (((unsigned char)*tail & 0xc0) == 0x80)
+    while (((unsigned char) *tail & 0xc0) == 0x80)
       tail++;
   }
   snprintf (object, sizeof object, "%s%s%s%s", tail == path ? "" : "...", tail,
             name ? "/" : "", name ? name : "");
   err->status = status;
-  snprintf (err->text, sizeof err->text, "%.*s: %s", (int)room, object,
+  snprintf (err->text, sizeof err->text, "%.*s: %s", (int) room, object,
             reason);
   return status;
 }

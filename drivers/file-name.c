@@ -56,7 +56,7 @@ file_temp_name (char temp[FILE_TEMP_SIZE])
   unsigned char random[TEMP_HEX / 2];
   size_t i;
 
-  if (getrandom (random, sizeof random, 0) != (ssize_t)sizeof random)
+  if (getrandom (random, sizeof random, 0) != (ssize_t) sizeof random)
     return -1;
   memcpy (temp, TEMP_HEAD, sizeof TEMP_HEAD);
   for (i = 0; i < sizeof random; i++)

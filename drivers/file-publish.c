@@ -43,7 +43,7 @@ write_blob (const struct file *file, const char *name, int fd,
     if (put < 0)
       return file_fail_call (file, errno, name, err);
     data += put;
-    size -= (size_t)put;
+    size -= (size_t) put;
   }
   if (file_sync (fd, false) < 0)
     return file_fail_call (file, errno, name, err);

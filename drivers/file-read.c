@@ -81,10 +81,10 @@ open_blob (const struct file *file, const char *name, int *fd, size_t *size,
   if (!S_ISREG (st.st_mode))
     return file_fail (err, TALLY_FAILED, file->path, name,
                       "not a regular file");
-  if (st.st_size < 0 || (uintmax_t)st.st_size > FILE_BLOB_MAX)
+  if (st.st_size < 0 || (uintmax_t) st.st_size > FILE_BLOB_MAX)
     return file_fail (err, TALLY_UNSUPPORTED, file->path, name,
                       "larger than 256 MiB");
-  *size = (size_t)st.st_size;
+  *size = (size_t) st.st_size;
   return TALLY_OK;
 }
 
@@ -109,7 +109,7 @@ read_blob (const struct file *file, const char *name, int fd, char *data,
       return file_fail_call (file, errno, name, err);
     if (got == 0)
       break;
-    done += (size_t)got;
+    done += (size_t) got;
   }
   if (done != size)
     return file_fail (err, TALLY_AGAIN, file->path, name,

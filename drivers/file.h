@@ -11,8 +11,8 @@
 
 #include <tally/driver.h>
 
-#define FILE_BLOB_MAX ((size_t)256 << 20)
-#define FILE_CHUNK ((size_t)1 << 20) /* between two looks at cancelled */
+#define FILE_BLOB_MAX ((size_t) 256 << 20)
+#define FILE_CHUNK ((size_t) 1 << 20) /* between two looks at cancelled */
 #define FILE_TEMP_SIZE 28
 
 /* Does not change between open and close: that is why any thread may call. */

@@ -40,7 +40,7 @@ body_reserve (struct call *call, size_t n)
   if (want > server->max_request)
     want = server->max_request;
   if (call->length >= call->size + n && want > call->length)
-    want = (size_t)call->length;
+    want = (size_t) call->length;
   if (want <= call->allocated)
     return NULL;
 

@@ -69,9 +69,9 @@ call_refuse (struct call *call)
   enum MHD_Result result = MHD_NO;
   struct MHD_Response *response;
 
-  response = MHD_create_response_from_buffer (strlen (refusal->text),
-                                              (void *)(uintptr_t)refusal->text,
-                                              MHD_RESPMEM_PERSISTENT);
+  response = MHD_create_response_from_buffer (
+      strlen (refusal->text), (void *) (uintptr_t) refusal->text,
+      MHD_RESPMEM_PERSISTENT);
   if (!response)
     return MHD_NO;
   if (MHD_add_response_header (response, "Content-Type", "text/plain")
@@ -89,7 +89,7 @@ call_response (const struct tally_response *reply)
   struct MHD_Response *response;
 
   response = MHD_create_response_from_buffer (
-      reply->body.size, (void *)(uintptr_t)reply->body.data,
+      reply->body.size, (void *) (uintptr_t) reply->body.data,
       MHD_RESPMEM_MUST_COPY);
   if (response && reply->content_type
       && !MHD_add_response_header (response, "Content-Type",
@@ -194,7 +194,7 @@ http_call_access (void *ctx, struct MHD_Connection *connection,
   struct http_server *server = ctx;
   struct call *call = *call_ctx;
 
-  (void)version;
+  (void) version;
   if (!call) {
     call = call_new (server, connection);
     if (!call)
@@ -225,8 +225,8 @@ http_call_completed (void *ctx, struct MHD_Connection *connection,
   struct http_server *server = ctx;
   struct call *call = *call_ctx;
 
-  (void)connection;
-  (void)why;
+  (void) connection;
+  (void) why;
   if (!call)
     return;
   *call_ctx = NULL;
@@ -236,7 +236,7 @@ http_call_completed (void *ctx, struct MHD_Connection *connection,
     server->leaving--;
   if (call->conn)
     call->conn->deadline_ms =
-        http_now_ms () + server->request_ms + (uint64_t)server->idle_s * 1000;
+        http_now_ms () + server->request_ms + (uint64_t) server->idle_s * 1000;
   if (server->draining)
     pthread_cond_broadcast (&server->changed);
   pthread_mutex_unlock (&server->lock);

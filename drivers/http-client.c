@@ -64,7 +64,7 @@ client_emit (CURL *curl, const struct attempt *attempt,
 
   curl_easy_getinfo (curl, CURLINFO_RESPONSE_CODE, &code);
   curl_easy_getinfo (curl, CURLINFO_CONTENT_TYPE, &type);
-  response.code = (unsigned)code;
+  response.code = (unsigned) code;
   response.content_type = type;
   response.body.data = attempt->data;
   response.body.size = attempt->size;
@@ -136,9 +136,9 @@ http_client_new (struct http_client **out, const struct tally_host *host,
   }
 
   client->host = host;
-  client->timeout_ms = (long)values[HTTP_TIMEOUT].number;
-  client->retries = (unsigned)values[HTTP_RETRIES].number;
-  client->max_reply = (size_t)values[HTTP_MAX_REPLY].number;
+  client->timeout_ms = (long) values[HTTP_TIMEOUT].number;
+  client->retries = (unsigned) values[HTTP_RETRIES].number;
+  client->max_reply = (size_t) values[HTTP_MAX_REPLY].number;
   status = http_url_parse (client, values[HTTP_URL].text, err);
   if (status == TALLY_OK && token)
     client->authorization =

@@ -23,7 +23,7 @@ curl_body (char *data, size_t one, size_t n, void *ctx)
   size_t want = attempt->allocated ? attempt->allocated : 4096;
   char *grown;
 
-  (void)one;
+  (void) one;
   if (n > attempt->client->max_reply - attempt->size) {
     attempt->trouble = "reply is larger than max_reply";
     return 0;
@@ -52,8 +52,8 @@ curl_head (char *data, size_t one, size_t n, void *ctx)
 {
   struct attempt *attempt = ctx;
 
-  (void)data;
-  (void)one;
+  (void) data;
+  (void) one;
   if (n > HEAD_MAX - attempt->head) {
     attempt->trouble = "head of the reply is too large";
     return 0;
@@ -69,10 +69,10 @@ curl_progress (void *ctx, curl_off_t down, curl_off_t down_now, curl_off_t up,
   const struct attempt *attempt = ctx;
   const struct tally_host *host = attempt->client->host;
 
-  (void)down;
-  (void)down_now;
-  (void)up;
-  (void)up_now;
+  (void) down;
+  (void) down_now;
+  (void) up;
+  (void) up_now;
   return host->cancelled (host->ctx) != 0;
 }
 
@@ -83,8 +83,8 @@ curl_count (CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
   struct attempt *attempt = ctx;
 
-  (void)curl;
-  (void)data;
+  (void) curl;
+  (void) data;
   if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT)
     attempt->traffic->sent += size;
   else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN)
@@ -109,7 +109,7 @@ curl_make (const struct http_client *client)
 
   bad |= curl_easy_setopt (curl, CURLOPT_PROTOCOLS_STR, "http,https");
   bad |= curl_easy_setopt (curl, CURLOPT_HTTP_VERSION,
-                           (long)CURL_HTTP_VERSION_1_1);
+                           (long) CURL_HTTP_VERSION_1_1);
   bad |= curl_easy_setopt (curl, CURLOPT_FOLLOWLOCATION, 0L);
   bad |= curl_easy_setopt (curl, CURLOPT_NOSIGNAL, 1L);
   bad |= curl_easy_setopt (curl, CURLOPT_NOPROGRESS, 0L);
@@ -183,7 +183,7 @@ http_curl_prepare (CURL *curl, const struct tally_request *request,
   if (post && !head) {
     bad |= curl_easy_setopt (curl, CURLOPT_POST, 1L);
     bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                             (curl_off_t)request->body.size);
+                             (curl_off_t) request->body.size);
     bad |= curl_easy_setopt (curl, CURLOPT_POSTFIELDS, body);
   }
   bad |= curl_easy_setopt (curl, CURLOPT_CUSTOMREQUEST, request->verb);

@@ -19,8 +19,8 @@
 static size_t
 daemon_unescape (void *ctx, struct MHD_Connection *connection, char *text)
 {
-  (void)ctx;
-  (void)connection;
+  (void) ctx;
+  (void) connection;
   return strlen (text);
 }
 
@@ -93,7 +93,7 @@ http_daemon_start (struct http_server *server, int *listener,
     tls[1] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
     tls[2] = (struct MHD_OptionItem){
       MHD_OPTION_HTTPS_PRIORITIES, 0,
-      (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+      (void *) (uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
     };
     tls[3] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
   }

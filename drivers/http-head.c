@@ -30,7 +30,7 @@ http_number (const char *text, uint64_t *number)
   for (; *text; text++) {
     if (*text < '0' || *text > '9')
       return false;
-    value = value * 10 + (uint64_t)(*text - '0');
+    value = value * 10 + (uint64_t) (*text - '0');
   }
   *number = value;
   return true;
@@ -56,13 +56,13 @@ head_line (void *ctx, enum MHD_ValueKind kind, const char *name,
   struct head *head = ctx;
   size_t i;
 
-  (void)kind;
+  (void) kind;
   if (!value)
     value = "";
   if (strlen (name) != name_size || strlen (value) != value_size)
     head->bad = true;
   for (i = 0; i < name_size; i++)
-    if ((unsigned char)name[i] <= ' ')
+    if ((unsigned char) name[i] <= ' ')
       head->bad = true;
 
   if (strcasecmp (name, "Content-Length") == 0) {

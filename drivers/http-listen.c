@@ -22,7 +22,7 @@ http_listen_parse (struct http_server *server, const char *text,
                    struct tally_error *err)
 {
   const char *colon = strrchr (text, ':');
-  size_t n = colon ? (size_t)(colon - text) : 0;
+  size_t n = colon ? (size_t) (colon - text) : 0;
   bool bracket = n > 2 && text[0] == '[' && text[n - 1] == ']';
   uint64_t port;
 
@@ -114,10 +114,10 @@ http_listen_ready (struct http_server *server, int fd)
   char url[320];
 
   memset (&addr, 0, sizeof addr);
-  if (getsockname (fd, (struct sockaddr *)&addr, &size) == 0)
+  if (getsockname (fd, (struct sockaddr *) &addr, &size) == 0)
     port = addr.ss_family == AF_INET6
-               ? ntohs (((struct sockaddr_in6 *)&addr)->sin6_port)
-               : ntohs (((struct sockaddr_in *)&addr)->sin_port);
+               ? ntohs (((struct sockaddr_in6 *) &addr)->sin6_port)
+               : ntohs (((struct sockaddr_in *) &addr)->sin_port);
   snprintf (url, sizeof url, "%s://%s:%u", server->cert ? "https" : "http",
             server->name, port);
   server->service->ready (server->service->ctx, url);

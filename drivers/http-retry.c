@@ -63,8 +63,8 @@ retry_random (const struct http_client *client)
   uint64_t x;
 
   clock_gettime (CLOCK_REALTIME, &now);
-  x = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec << 20
-      ^ (uint64_t)(uintptr_t)client;
+  x = (uint64_t) now.tv_sec * 1000000007u ^ (uint64_t) now.tv_nsec << 20
+      ^ (uint64_t) (uintptr_t) client;
   x = (x ^ (x >> 30)) * UINT64_C (0xbf58476d1ce4e5b9);
   x = (x ^ (x >> 27)) * UINT64_C (0x94d049bb133111eb);
   return x ^ (x >> 31);
@@ -102,7 +102,7 @@ retry_again (const struct http_client *client, CURL *curl, CURLcode code,
   if (after > RETRY_AFTER_MAX_MS / 1000)
     after = RETRY_AFTER_MAX_MS / 1000;
   if (after > 0)
-    *wait_ms += (uint64_t)after * 1000;
+    *wait_ms += (uint64_t) after * 1000;
   return again;
 }
 
@@ -121,7 +121,7 @@ retry_wait (const struct http_client *client, uint64_t wait_ms)
     now = http_now_ms ();
     if (now >= end)
       return true;
-    nap.tv_nsec = (long)(end - now < POLL_MS ? end - now : POLL_MS) * 1000000;
+    nap.tv_nsec = (long) (end - now < POLL_MS ? end - now : POLL_MS) * 1000000;
     nanosleep (&nap, NULL);
   }
 }
@@ -150,7 +150,7 @@ retry_fail (const struct http_client *client, CURL *curl, CURLcode code,
   if (code == CURLE_WRITE_ERROR && attempt->trouble)
     text = attempt->trouble;
   return http_fail (err, status, "%s: %c%s", client->origin,
-                    tolower ((unsigned char)text[0]), text + 1);
+                    tolower ((unsigned char) text[0]), text + 1);
 }
 
 /* Sends until there is a reply worth passing on. */

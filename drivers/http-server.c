@@ -142,12 +142,13 @@ http_server_new (struct http_server **out, const struct tally_host *host,
   }
 
   server->host = host;
-  server->max_request = (size_t)values[HTTP_MAX_REQUEST].number;
-  server->max_connections = (unsigned)values[HTTP_MAX_CONNECTIONS].number;
-  server->per_ip = (unsigned)values[HTTP_PER_IP].number;
-  server->workers = (unsigned)values[HTTP_WORKERS].number;
-  server->request_ms = (uint64_t)values[HTTP_REQUEST_TIMEOUT].number;
-  server->idle_s = (unsigned)((values[HTTP_IDLE_TIMEOUT].number + 999) / 1000);
+  server->max_request = (size_t) values[HTTP_MAX_REQUEST].number;
+  server->max_connections = (unsigned) values[HTTP_MAX_CONNECTIONS].number;
+  server->per_ip = (unsigned) values[HTTP_PER_IP].number;
+  server->workers = (unsigned) values[HTTP_WORKERS].number;
+  server->request_ms = (uint64_t) values[HTTP_REQUEST_TIMEOUT].number;
+  server->idle_s =
+      (unsigned) ((values[HTTP_IDLE_TIMEOUT].number + 999) / 1000);
   if (server->workers > server->max_connections)
     server->workers = server->max_connections;
 

@@ -31,7 +31,7 @@ bool
 http_is_plain (const char *text)
 {
   for (; *text; text++)
-    if ((unsigned char)*text <= ' ' || *text == 0x7f)
+    if ((unsigned char) *text <= ' ' || *text == 0x7f)
       return false;
   return true;
 }

@@ -141,7 +141,7 @@ check_head (struct linvo *s, struct tally_error *err)
                        "damaged: its newest %" PRIu64 " writes are missing",
                        s->folder.writes - head->writes);
   if (head->writes > s->folder.writes)
-    (void)linvo_folder_mark (&s->folder, head->writes);
+    (void) linvo_folder_mark (&s->folder, head->writes);
   head->format = LINVO_FORMAT;
   return TALLY_OK;
 }
@@ -353,6 +353,6 @@ linvo_commit (struct linvo *s, leveldb_writebatch_t *batch,
     return linvo_fail_leveldb (s, text, err);
   }
   s->head = *head;
-  (void)linvo_folder_mark (&s->folder, head->writes);
+  (void) linvo_folder_mark (&s->folder, head->writes);
   return TALLY_OK;
 }

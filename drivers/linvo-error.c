@@ -17,7 +17,7 @@ shorten (const char *path)
   if (size <= 170)
     return path;
   path += size - 170;
-  while (((unsigned char)*path & 0xc0) == 0x80)
+  while (((unsigned char) *path & 0xc0) == 0x80)
     path++;
   return path;
 }
@@ -31,10 +31,10 @@ linvo_fail (struct tally_error *err, int status, const char *path,
 
   err->status = status;
   n = snprintf (err->text, sizeof err->text, "%s: ", shorten (path));
-  if (n < 0 || (size_t)n >= sizeof err->text)
+  if (n < 0 || (size_t) n >= sizeof err->text)
     return status;
   va_start (args, format);
-  vsnprintf (err->text + n, sizeof err->text - (size_t)n, format, args);
+  vsnprintf (err->text + n, sizeof err->text - (size_t) n, format, args);
   va_end (args);
   return status;
 }

@@ -109,7 +109,7 @@ take_line (const char **in, const char *name, uint64_t *n)
     return false;
   *n = 0;
   for (p = *in + size; *p >= '0' && *p <= '9'; p++) {
-    unsigned digit = (unsigned)(*p - '0');
+    unsigned digit = (unsigned) (*p - '0');
 
     if (*n > (UINT64_MAX - digit) / 10)
       return false;
@@ -157,11 +157,11 @@ is_cut_short (int fd)
 
   if (n < 0 || n > MARKER_SIZE)
     return false;
-  while (zeros < (size_t)n && text[zeros] == '\0')
+  while (zeros < (size_t) n && text[zeros] == '\0')
     zeros++;
-  if (zeros == (size_t)n)
+  if (zeros == (size_t) n)
     return true;
-  return memcmp (text, start, (size_t)n < head ? (size_t)n : head) == 0;
+  return memcmp (text, start, (size_t) n < head ? (size_t) n : head) == 0;
 }
 
 bool
@@ -172,8 +172,8 @@ linvo_folder_mark (struct linvo_folder *folder, uint64_t writes)
 
   folder->writes = writes;
   n = snprintf (text, sizeof text, MARKER, LINVO_FORMAT, writes,
-                (long)getpid ());
-  return n > 0 && pwrite (folder->fd, text, (size_t)n, 0) == n;
+                (long) getpid ());
+  return n > 0 && pwrite (folder->fd, text, (size_t) n, 0) == n;
 }
 
 int
@@ -188,8 +188,8 @@ linvo_folder_room (struct linvo_folder *folder, size_t size,
   fd = open (name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   code = fd == -1 ? errno : 0;
   if (fd != -1) {
-    (void)unlink (name);
-    code = posix_fallocate (fd, 0, (off_t)size);
+    (void) unlink (name);
+    code = posix_fallocate (fd, 0, (off_t) size);
     close (fd);
     /* Anything else means that this file system cannot tell. */
     if (code != ENOSPC && code != EDQUOT && code != EFBIG)
@@ -224,7 +224,7 @@ linvo_folder_held (const char *path, pid_t holder, struct tally_error *err)
   return linvo_fail (err, TALLY_AGAIN, path,
                      "in use by process %ld; reach it through its server, "
                      "or stop it first",
-                     (long)holder);
+                     (long) holder);
 }
 
 /* The lock is flock's: it belongs to the descriptor, so it also keeps out a
@@ -240,10 +240,10 @@ lock_marker (struct linvo_folder *folder, struct tally_error *err)
     return linvo_fail_errno (err, folder->path, errno);
   if (!read_marker (folder->fd, &marker) || marker.holder > INT32_MAX)
     marker.holder = 0;
-  if (marker.holder == (uint64_t)getpid ())
+  if (marker.holder == (uint64_t) getpid ())
     return linvo_fail (err, TALLY_AGAIN, folder->path,
                        "in use by this process already");
-  return linvo_folder_held (folder->path, (pid_t)marker.holder, err);
+  return linvo_folder_held (folder->path, (pid_t) marker.holder, err);
 }
 
 static int
@@ -331,8 +331,8 @@ void
 linvo_folder_close (struct linvo_folder *folder)
 {
   if (folder->fd != -1) {
-    (void)fsync (folder->fd);
-    (void)flock (folder->fd, LOCK_UN);
+    (void) fsync (folder->fd);
+    (void) flock (folder->fd, LOCK_UN);
     close (folder->fd);
   }
   free (folder->path);

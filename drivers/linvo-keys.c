@@ -14,7 +14,7 @@ put_be (char *out, uint64_t n, size_t size)
 {
   while (size > 0) {
     size--;
-    out[size] = (char)(n & 0xff);
+    out[size] = (char) (n & 0xff);
     n >>= 8;
   }
 }
@@ -26,7 +26,7 @@ get_be (const char *in, size_t size)
   size_t i;
 
   for (i = 0; i < size; i++)
-    n = n << 8 | (unsigned char)in[i];
+    n = n << 8 | (unsigned char) in[i];
   return n;
 }
 
@@ -36,10 +36,10 @@ put_varint (char *out, uint64_t n)
   size_t size = 0;
 
   while (n > 0x7f) {
-    out[size++] = (char)((n & 0x7f) | 0x80);
+    out[size++] = (char) ((n & 0x7f) | 0x80);
     n >>= 7;
   }
-  out[size++] = (char)n;
+  out[size++] = (char) n;
   return size;
 }
 
@@ -55,12 +55,12 @@ get_varint (struct tally_slice *in, uint64_t *n)
 
     if (in->size == 0)
       return false;
-    c = (unsigned char)*in->data;
+    c = (unsigned char) *in->data;
     if (shift == 63 && c > 1)
       return false;
     in->data++;
     in->size--;
-    *n |= (uint64_t)(c & 0x7f) << shift;
+    *n |= (uint64_t) (c & 0x7f) << shift;
     if (c < 0x80)
       return true;
   }
@@ -172,7 +172,7 @@ linvo_decode_number (const struct tally_slice *value, uint32_t *number)
 {
   if (value->size != LINVO_NUMBER_SIZE)
     return false;
-  *number = (uint32_t)get_be (value->data, LINVO_NUMBER_SIZE);
+  *number = (uint32_t) get_be (value->data, LINVO_NUMBER_SIZE);
   return *number > 0;
 }
 
@@ -193,12 +193,12 @@ linvo_decode_head (const struct tally_slice *value, struct linvo_head *head)
   memset (head, 0, sizeof *head);
   if (value->size < 4)
     return false;
-  head->format = (uint32_t)get_be (value->data, 4);
+  head->format = (uint32_t) get_be (value->data, 4);
   if (head->format != LINVO_FORMAT)
     return head->format > LINVO_FORMAT;
   if (value->size != LINVO_HEAD_SIZE)
     return false;
-  head->numbers = (uint32_t)get_be (value->data + 4, 4);
+  head->numbers = (uint32_t) get_be (value->data + 4, 4);
   head->seq = get_be (value->data + 8, 8);
   head->writes = get_be (value->data + 16, 8);
   return true;
@@ -223,7 +223,7 @@ linvo_decode_doc (const struct tally_slice *value, struct tally_doc *doc)
   if (!get_varint (&in, &meta_size) || meta_size > in.size)
     return false;
   doc->meta.data = in.data;
-  doc->meta.size = (size_t)meta_size;
+  doc->meta.size = (size_t) meta_size;
   doc->body.data = in.data + doc->meta.size;
   doc->body.size = in.size - doc->meta.size;
   return true;
@@ -251,7 +251,7 @@ linvo_decode_seq (const struct tally_slice *value, struct tally_doc *doc)
     return false;
   if (in.size <= TALLY_REV_SIZE || in.size > TALLY_REV_SIZE + TALLY_ID_MAX)
     return false;
-  doc->flags = (uint32_t)flags;
+  doc->flags = (uint32_t) flags;
   memcpy (doc->rev, in.data, TALLY_REV_SIZE);
   doc->id.data = in.data + TALLY_REV_SIZE;
   doc->id.size = in.size - TALLY_REV_SIZE;

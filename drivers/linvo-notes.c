@@ -38,7 +38,7 @@ linvo_note_get (void *handle, const char *name, tally_emit_bytes *emit,
     return r;
   r = linvo_read (s, view.point, &key, &value, &size, err);
   if (r == TALLY_OK && value)
-    (void)emit (ctx, value, size);
+    (void) emit (ctx, value, size);
   leveldb_free (value);
   linvo_end_read (s, &view);
   return r;

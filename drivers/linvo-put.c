@@ -40,8 +40,8 @@ static const unsigned char nothing[TALLY_REV_SIZE];
 static int
 compare_items (const void *a, const void *b)
 {
-  const struct tally_entry *x = (*(struct item *const *)a)->entry;
-  const struct tally_entry *y = (*(struct item *const *)b)->entry;
+  const struct tally_entry *x = (*(struct item *const *) a)->entry;
+  const struct tally_entry *y = (*(struct item *const *) b)->entry;
   size_t size;
   int r = strcmp (x->collection, y->collection);
 

@@ -81,7 +81,7 @@ note_remove (struct memory_notes *notes, struct memory_note *note)
   free (note->value);
   notes->n--;
   memmove (note, note + 1,
-           (size_t)(notes->all + notes->n - note) * sizeof *note);
+           (size_t) (notes->all + notes->n - note) * sizeof *note);
 }
 
 /* Adds an empty note, or returns NULL. */

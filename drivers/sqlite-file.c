@@ -93,7 +93,7 @@ sqlite_fail (const struct sqlite_store *s, struct tally_error *err, int status,
 
   if (size > PATH_SHOWN)
     path += size - PATH_SHOWN;
-  while (((unsigned char)*path & 0xc0) == 0x80)
+  while (((unsigned char) *path & 0xc0) == 0x80)
     path++;
   err->status = status;
   snprintf (err->text, sizeof err->text, "%s: %s", path, reason);
@@ -192,7 +192,7 @@ now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* SQLite's busy handler: count is how often it was called for this lock.

@@ -23,8 +23,8 @@ struct sqlite_batch {
 static int
 entry_compare (const void *left, const void *right)
 {
-  const struct tally_entry *a = *(const struct tally_entry *const *)left;
-  const struct tally_entry *b = *(const struct tally_entry *const *)right;
+  const struct tally_entry *a = *(const struct tally_entry *const *) left;
+  const struct tally_entry *b = *(const struct tally_entry *const *) right;
   size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
   int order = strcmp (a->collection, b->collection);
 
@@ -107,7 +107,7 @@ entry_write (struct sqlite_batch *b, const struct tally_entry *entry,
   sqlite_bind_bytes (s, which, 7, doc->meta.data, doc->meta.size);
   sqlite_bind_bytes (s, which, 8, doc->body.data, doc->body.size);
   if (stored_seq)
-    sqlite_bind_number (s, which, 9, (int64_t)stored_seq);
+    sqlite_bind_number (s, which, 9, (int64_t) stored_seq);
   return sqlite_run (s, which, err);
 }
 
@@ -116,9 +116,9 @@ static int
 entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
            unsigned flags, struct tally_error *err)
 {
-  size_t i = (size_t)(entry - b->entries);
+  size_t i = (size_t) (entry - b->entries);
   struct tally_outcome *outcome = &b->outcomes[i];
-  int64_t seq = b->head + 1 + (int64_t)i;
+  int64_t seq = b->head + 1 + (int64_t) i;
   uint64_t stored_seq;
   int status = entry_find (b, entry, outcome, err);
 
@@ -138,11 +138,11 @@ entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
     if (!stored_seq)
       return TALLY_OK;
     b->wrote = true;
-    sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t)stored_seq);
+    sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t) stored_seq);
     return sqlite_run (b->s, SQL_DELETE, err);
   }
   b->wrote = true;
-  outcome->seq = (uint64_t)seq;
+  outcome->seq = (uint64_t) seq;
   memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
   return entry_write (b, entry, stored_seq, seq, err);
 }
@@ -154,7 +154,7 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
 {
   int status = sqlite_head (b->s, &b->head, err);
 
-  if (!status && b->n > (uint64_t)(INT64_MAX - b->head))
+  if (!status && b->n > (uint64_t) (INT64_MAX - b->head))
     status = sqlite_fail (b->s, err, TALLY_FAILED, "has no seq left to give");
   for (size_t i = 0; !status && i < b->n; i++) {
     const struct tally_entry *entry = b->order[i];
@@ -167,7 +167,7 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
   }
   if (status || b->refused || !b->wrote)
     return status;
-  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t)b->n);
+  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t) b->n);
   status = sqlite_run (b->s, SQL_HEAD_SET, err);
   if (!status && sqlite3_changes (b->s->db) != 1)
     status = sqlite_fail (b->s, err, TALLY_CORRUPT, "its last seq is lost");

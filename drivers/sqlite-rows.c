@@ -73,7 +73,7 @@ column_copy (sqlite3_stmt *statement, int column, unsigned char *to,
 {
   const void *data = sqlite3_column_blob (statement, column);
 
-  if (!data || (size_t)sqlite3_column_bytes (statement, column) != size)
+  if (!data || (size_t) sqlite3_column_bytes (statement, column) != size)
     return false;
   memcpy (to, data, size);
   return true;
@@ -86,7 +86,7 @@ sqlite_slice (const struct sqlite_store *s, enum sqlite_statement which,
   sqlite3_stmt *statement = s->statements[which];
 
   slice->data = sqlite3_column_blob (statement, column);
-  slice->size = (size_t)sqlite3_column_bytes (statement, column);
+  slice->size = (size_t) sqlite3_column_bytes (statement, column);
   if (!slice->data && sqlite3_errcode (s->db) == SQLITE_NOMEM)
     return sqlite_fail_code (s, err, SQLITE_NOMEM);
   if (!slice->data)
@@ -110,8 +110,8 @@ sqlite_header (const struct sqlite_store *s, enum sqlite_statement which,
                ? sqlite_fail_code (s, err, SQLITE_NOMEM)
                : sqlite_fail (s, err, TALLY_CORRUPT,
                               "a document's row is damaged");
-  doc->seq = (uint64_t)seq;
-  doc->flags = (uint32_t)flags;
+  doc->seq = (uint64_t) seq;
+  doc->flags = (uint32_t) flags;
   return TALLY_OK;
 }
 

@@ -55,7 +55,7 @@ memory_collections (void *handle, tally_emit_name *emit, void *ctx,
 {
   const struct memory_store *m = handle;
 
-  (void)err;
+  (void) err;
   for (size_t i = 0; i < m->list.n; i++) {
     const struct memory_collection *c = m->list.collections[i];
 
@@ -75,8 +75,8 @@ memory_open (void **handle, const struct tally_host *host,
 {
   struct memory_store *m = calloc (1, sizeof *m);
 
-  (void)host;
-  (void)flags;
+  (void) host;
+  (void) flags;
   if (!m)
     return memory_full (m, err);
   if (values[0].text && values[0].text[0]) {
@@ -129,7 +129,7 @@ memory_get (void *handle, const char *collection,
   const struct memory_collection *c =
       memory_collection_find (&m->list, collection);
 
-  (void)err;
+  (void) err;
   for (size_t i = 0; c && i < n; i++) {
     const struct memory_node *node = memory_tree_find (c->root, ids[i]);
     struct tally_doc doc;
@@ -159,7 +159,7 @@ memory_changes (void *handle, const char *collection, uint64_t since,
       memory_collection_find (&m->list, collection);
   const struct memory_order *order = c ? &c->order : NULL;
 
-  (void)err;
+  (void) err;
   *head = m->head;
   for (size_t i = c ? memory_order_above (order, since) : 0; c && i < order->n;
        i++) {
@@ -179,8 +179,8 @@ memory_changes (void *handle, const char *collection, uint64_t since,
 static int
 step_compare (const void *left, const void *right)
 {
-  const struct tally_entry *a = ((const struct memory_step *)left)->entry;
-  const struct tally_entry *b = ((const struct memory_step *)right)->entry;
+  const struct tally_entry *a = ((const struct memory_step *) left)->entry;
+  const struct tally_entry *b = ((const struct memory_step *) right)->entry;
   int order = strcmp (a->collection, b->collection);
 
   return order ? order
@@ -361,7 +361,7 @@ memory_note_get (void *handle, const char *key, tally_emit_bytes *emit,
 {
   const struct memory_store *m = handle;
 
-  (void)err;
+  (void) err;
   memory_notes_get (&m->notes, key, emit, ctx);
   return TALLY_OK;
 }
@@ -386,7 +386,7 @@ memory_note_list (void *handle, const char *prefix, tally_emit_name *emit,
 {
   const struct memory_store *m = handle;
 
-  (void)err;
+  (void) err;
   memory_notes_list (&m->notes, prefix, emit, ctx);
   return TALLY_OK;
 }

@@ -121,11 +121,11 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
     status = sqlite_head (s, &last, err);
   if (status)
     goto out;
-  *head = (uint64_t)last;
+  *head = (uint64_t) last;
   if (!key || since >= INT64_MAX)
     goto out;
   sqlite_bind_number (s, SQL_CHANGES, 1, key);
-  sqlite_bind_number (s, SQL_CHANGES, 2, (int64_t)since);
+  sqlite_bind_number (s, SQL_CHANGES, 2, (int64_t) since);
   for (;;) {
     status = sqlite_step (s, SQL_CHANGES, err);
     if (status != SQLITE_ROW)
@@ -240,7 +240,7 @@ emit_names (const struct sqlite_store *s, enum sqlite_statement which,
     result = sqlite_step (s, which, err);
     if (result != SQLITE_ROW)
       break;
-    name = (const char *)sqlite3_column_text (s->statements[which], 0);
+    name = (const char *) sqlite3_column_text (s->statements[which], 0);
     if (!name) {
       result = sqlite_fail_code (s, err, SQLITE_NOMEM);
       break;

@@ -72,8 +72,8 @@ static const struct {
 } http_ranges[] = {
   { HTTP_TIMEOUT, 1, 86400000 },
   { HTTP_RETRIES, 0, 100 },
-  { HTTP_MAX_REPLY, 1, (int64_t)(SIZE_MAX / 8) },
-  { HTTP_MAX_REQUEST, 1, (int64_t)(SIZE_MAX / 8) },
+  { HTTP_MAX_REPLY, 1, (int64_t) (SIZE_MAX / 8) },
+  { HTTP_MAX_REQUEST, 1, (int64_t) (SIZE_MAX / 8) },
   { HTTP_MAX_CONNECTIONS, 1, 100000 },
   { HTTP_PER_IP, 0, 100000 },
   { HTTP_IDLE_TIMEOUT, 1, 86400000 },
@@ -99,7 +99,7 @@ http_now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 static int
@@ -143,7 +143,7 @@ http_open (void **handle, const struct tally_host *host,
   struct http *http;
   int status;
 
-  (void)flags;
+  (void) flags;
   status = http_check (values, err);
   if (status != TALLY_OK)
     return status;

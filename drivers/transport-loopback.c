@@ -215,7 +215,7 @@ loopback_open (void **handle, const struct tally_host *host,
   const char *name = values[LOOPBACK_NAME].text;
   struct loopback *loopback = calloc (1, sizeof *loopback);
 
-  (void)flags;
+  (void) flags;
   if (!loopback || !loopback_init_locks (loopback)) {
     free (loopback);
     return loopback_fail (NULL, err, TALLY_FAILED, "out of memory");

@@ -28,7 +28,7 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 #define CHECK(condition) \
-  ((condition) ? (void)0 : broken (#condition, __LINE__, text, size))
+  ((condition) ? (void) 0 : broken (#condition, __LINE__, text, size))
 
 static void
 broken (const char *condition, int line, const char *text, size_t size)
@@ -40,7 +40,7 @@ broken (const char *condition, int line, const char *text, size_t size)
     if (text[i] >= 0x20 && text[i] < 0x7f && text[i] != '\\')
       fputc (text[i], stderr);
     else
-      fprintf (stderr, "\\x%02x", (unsigned char)text[i]);
+      fprintf (stderr, "\\x%02x", (unsigned char) text[i]);
   fputc ('\n', stderr);
   abort ();
 }
@@ -226,7 +226,7 @@ below (struct random *r, unsigned n)
   r->state ^= r->state << 13;
   r->state ^= r->state >> 7;
   r->state ^= r->state << 17;
-  return (unsigned)(r->state >> 20) % n;
+  return (unsigned) (r->state >> 20) % n;
 }
 
 #define PICK(r, table) table[below (r, sizeof table / sizeof *table)]
@@ -235,7 +235,7 @@ static void
 make_space (struct random *r, struct buf *out)
 {
   if (below (r, 6) == 0)
-    buf_add_byte (out, (unsigned char)" \n\t\r"[below (r, 4)]);
+    buf_add_byte (out, (unsigned char) " \n\t\r"[below (r, 4)]);
 }
 
 static void
@@ -381,7 +381,7 @@ damage (struct random *r, struct buf *b)
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
   };
   const char *token = PICK (r, tokens);
-  size_t at = below (r, (unsigned)b->size + 1);
+  size_t at = below (r, (unsigned) b->size + 1);
   size_t cut = below (r, 3), length = strlen (token);
 
   if (below (r, 20) == 0)
@@ -394,7 +394,7 @@ damage (struct random *r, struct buf *b)
   memcpy (b->data + at, token, length);
   b->size += length - cut;
   if (b->size > 0 && below (r, 4) == 0)
-    b->data[below (r, (unsigned)b->size)] = (char)below (r, 256);
+    b->data[below (r, (unsigned) b->size)] = (char) below (r, 256);
 }
 
 static void
@@ -417,7 +417,7 @@ run_random (unsigned long count, uint64_t seed)
     }
     while (n-- > 0)
       damage (&r, &b);
-    LLVMFuzzerTestOneInput ((const uint8_t *)b.data, b.size);
+    LLVMFuzzerTestOneInput ((const uint8_t *) b.data, b.size);
     buf_clear (&canonical);
     taken += json_canonical (&canonical, b.data, b.size, NULL) == TALLY_OK;
   }
@@ -438,9 +438,9 @@ run_file (const char *path)
     return 1;
   }
   for (c = getc (file); c != EOF; c = getc (file))
-    buf_add_byte (&b, (unsigned char)c);
+    buf_add_byte (&b, (unsigned char) c);
   fclose (file);
-  LLVMFuzzerTestOneInput ((const uint8_t *)b.data, b.size);
+  LLVMFuzzerTestOneInput ((const uint8_t *) b.data, b.size);
   buf_free (&b);
   return 0;
 }

@@ -21,7 +21,7 @@ static char path[64];
 static int
 make_folder (void **state)
 {
-  (void)state;
+  (void) state;
   if (!mkdtemp (folder))
     return -1;
   snprintf (path, sizeof path, "%s/tokens", folder);
@@ -31,7 +31,7 @@ make_folder (void **state)
 static int
 remove_folder (void **state)
 {
-  (void)state;
+  (void) state;
   unlink (path);
   return rmdir (folder);
 }
@@ -83,7 +83,7 @@ test_lines (void **state)
                                     "last-token-without-newline ann",
                                     false);
 
-  (void)state;
+  (void) state;
   assert_account (accounts, "first-token", ACCOUNT_DEFAULT);
   assert_account (accounts, "second-token", "ann");
   assert_account (accounts, "third.token:/+=", "bob-2");
@@ -106,7 +106,7 @@ test_others_are_denied (void **state)
                                         "first-token\n" };
   struct accounts *accounts = load ("first-token ann\n", false);
 
-  (void)state;
+  (void) state;
   assert_account (accounts, NULL, NULL);
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     assert_account (accounts, others[i], NULL);
@@ -119,7 +119,7 @@ test_without_a_file (void **state)
   struct accounts *accounts;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (accounts_load (&accounts, NULL, false, &err), TALLY_OK);
   assert_account (accounts, NULL, ACCOUNT_DEFAULT);
   assert_account (accounts, "anything", ACCOUNT_DEFAULT);
@@ -135,7 +135,7 @@ test_open (void **state)
   struct tally_error err;
   char one[ACCOUNT_NAME_MAX + 1], two[ACCOUNT_NAME_MAX + 1];
 
-  (void)state;
+  (void) state;
   assert_int_equal (accounts_load (&accounts, NULL, true, &err), TALLY_OK);
   assert_account (accounts, NULL, NULL);
   assert_true (accounts_find (accounts, "one", one));
@@ -188,7 +188,7 @@ test_bad_files (void **state)
   };
   char line[2000];
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     assert_refused (rows[i].text, strlen (rows[i].text), rows[i].where);
   memset (line, 's', sizeof line);
@@ -205,7 +205,7 @@ test_nul_in_a_line (void **state)
 {
   static const char text[] = "good-token\0secret-token ann\n";
 
-  (void)state;
+  (void) state;
   assert_refused (text, sizeof text - 1, "1:");
   assert_refused (text, 11, "1:");
 }
@@ -216,7 +216,7 @@ test_missing_file (void **state)
   struct tally_error err = { 0, "" };
   struct accounts *accounts;
 
-  (void)state;
+  (void) state;
   unlink (path);
   assert_int_equal (accounts_load (&accounts, path, false, &err),
                     TALLY_CONFIG);

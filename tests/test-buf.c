@@ -28,7 +28,7 @@ test_buf_adds (void **state)
 {
   struct buf b = BUF_INIT;
 
-  (void)state;
+  (void) state;
   assert_int_equal (buf_slice (&b).size, 0);
   buf_add (&b, NULL, 0);
   buf_add (&b, "ab", 2);
@@ -57,9 +57,9 @@ test_buf_grows_by_a_share (void **state)
   struct buf b = BUF_INIT;
   size_t capacity = 0, steps = 0, i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 1000000; i++) {
-    buf_add_byte (&b, (unsigned char)i);
+    buf_add_byte (&b, (unsigned char) i);
     if (b.capacity != capacity)
       steps++;
     capacity = b.capacity;
@@ -68,7 +68,7 @@ test_buf_grows_by_a_share (void **state)
   assert_true (steps < 40);
   assert_true (b.capacity <= 2 * b.size);
   for (i = 0; i < 1000000; i++)
-    assert_int_equal ((unsigned char)b.data[i], i & 0xff);
+    assert_int_equal ((unsigned char) b.data[i], i & 0xff);
   buf_free (&b);
 }
 
@@ -79,11 +79,11 @@ test_buf_addf_of_any_length (void **state)
   char text[300];
   int n;
 
-  (void)state;
+  (void) state;
   for (n = 0; n < 299; n++) {
     struct buf b = BUF_INIT;
 
-    memset (text, 'x', (size_t)n);
+    memset (text, 'x', (size_t) n);
     text[n] = 0;
     buf_addf (&b, "%s", text);
     assert_buf (&b, text);
@@ -99,7 +99,7 @@ test_buf_reserve_makes_room (void **state)
   struct buf b = BUF_INIT;
   char *data;
 
-  (void)state;
+  (void) state;
   assert_true (buf_reserve (&b, 1000));
   data = b.data;
   memset (b.data, 'r', 1000);
@@ -115,7 +115,7 @@ test_buf_failure_sticks (void **state)
 {
   struct buf b = BUF_INIT;
 
-  (void)state;
+  (void) state;
   buf_add_text (&b, "kept");
   assert_false (buf_reserve (&b, SIZE_MAX));
   assert_true (b.failed);
@@ -140,7 +140,7 @@ test_slices (void **state)
   struct tally_slice none = slice_text (NULL);
   struct tally_slice empty = slice_text ("");
 
-  (void)state;
+  (void) state;
   assert_true (slice_equal (none, empty));
   assert_int_equal (slice_cmp (none, empty), 0);
   assert_null (slice_end (none));
@@ -157,7 +157,7 @@ test_error_text (void **state)
 {
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (error_set (&err, TALLY_CONFLICT, "%s: %d", "doc", 3),
                     TALLY_CONFLICT);
   assert_int_equal (err.status, TALLY_CONFLICT);
@@ -180,7 +180,7 @@ test_error_is_one_line_of_utf8 (void **state)
 {
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   error_set (&err, TALLY_FAILED, "%s", "a\nb\r\tc\x1b[2J\x7f.");
   assert_string_equal (err.text, "a?b??c?[2J?.");
   error_set (&err, TALLY_FAILED, "%s",
@@ -202,14 +202,14 @@ test_error_is_cut_between_characters (void **state)
   };
   size_t c, shift, i;
 
-  (void)state;
+  (void) state;
   for (c = 0; c < sizeof characters / sizeof *characters; c++)
     for (shift = 0; shift < 5; shift++) {
       struct tally_error err;
       struct buf b = BUF_INIT;
       size_t length;
 
-      buf_addf (&b, "%.*s", (int)shift, "shift");
+      buf_addf (&b, "%.*s", (int) shift, "shift");
       for (i = 0; i < 2000; i++)
         buf_add_text (&b, characters[c]);
       buf_add_byte (&b, 0);

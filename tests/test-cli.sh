@@ -160,7 +160,7 @@ ends ()
 
 expect "help" 0 --help
 is "help names every command" \
-  "init drivers check put get rm find export sync pair serve status verify" \
+  "init drivers check put get rm find export sync pair serve status verify conflicts" \
   "$(sed -n '/^commands:/,/^options/p' out \
     | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
 expect "version" 0 --version
@@ -188,12 +188,12 @@ refuses "unknown letter" 2 '-x' drivers -x
 refuses "an option of another command" 2 'limit' put memory: c --limit 3
 refuses "an option without its value" 2 'needs a value' put memory: c --rev
 refuses "a value too many" 2 'takes no value' drivers --json=yes
-for o in --dry-run --plan --apply --watch --max-delete --fail-on-conflict; do
+for o in --dry-run --plan --apply --watch --max-delete; do
   refuses "sync $o is not built yet" 2 'unknown option' sync $o
 done
 refuses "find --explain is not built yet" 2 'unknown option' \
   find memory: c --explain
-for c in update index import conflicts explain token driver-test; do
+for c in update index import explain token driver-test; do
   refuses "$c is not built yet" 2 'unknown command' $c
 done
 refuses "too few arguments" 2 'too few' put memory:
@@ -567,6 +567,73 @@ expect "status --json" 0 status $s --json
 is "status of a collection" \
   "{\"store\":\"$s\",\"collection\":\"docs\",\"documents\":2,\"deleted\":2}" \
   "$(grep '"docs"' out)"
+
+# ---- conflicts ------------------------------------------------------------
+
+# Two devices of a hub, offline: the same field, and an edit against a delete.
+echo '[{"_id":"same","v":0},{"_id":"gone","v":0},{"_id":"both","a":0,"b":0}]' \
+  >three
+expect "a hub" 0 put sqlite:ch.db n three
+expect "one device" 0 pair linvo:c1 sqlite:ch.db
+expect "another" 0 pair linvo:c2 sqlite:ch.db
+echo '[{"_id":"same","v":1},{"_id":"gone","v":1},{"_id":"both","a":1,"b":0}]' \
+  >three
+expect "edits here" 0 put linvo:c1 n three
+echo '[{"_id":"same","v":2},{"_id":"both","a":0,"b":2}]' >two
+expect "edits there" 0 put linvo:c2 n two
+expect "a delete there" 0 rm linvo:c2 n gone
+expect "the first has no conflict" 0 pair linvo:c1 sqlite:ch.db \
+  --fail-on-conflict
+expect "the second merges" 10 pair linvo:c2 sqlite:ch.db --json \
+  --fail-on-conflict
+is "two lose, and three are merged" "2 3" \
+  "$(jq -r '"\(.conflicts) \(.merged)"' out)"
+is "and stderr says where to look" 1 "$(grep -c 'tally conflicts linvo:c2' err)"
+expect "the first takes it" 0 pair linvo:c1 sqlite:ch.db --fail-on-conflict
+expect "no losers at the first" 0 conflicts linvo:c1 --json
+is "none" ""
+expect "nor at the hub" 0 conflicts sqlite:ch.db list --json
+is "none" ""
+expect "the losers" 0 conflicts linvo:c2 --json
+is "are the older value and the edited body" \
+  'gone "" {"_id":"gone","v":1} null
+same "v" 1 2' "$(jq -rc '"\(._id) \(.field | tojson) \(.lost.value) \(.won.value)"' \
+  out | sort)"
+is "members of a conflict" "id collection _id field lost won link at" \
+  "$(jq -r 'keys_unsorted | join (" ")' out | sort -u)"
+ids=$(jq -r .id out)
+one=$(jq -r 'select (.field == "v") .id' out)
+expect "conflicts for people" 0 conflicts linvo:c2
+is "have a table" 1 "$(grep -c '^ID  *COLLECTION  *DOCUMENT  *FIELD' out)"
+expect "one of them" 0 conflicts linvo:c2 show "$one" --json
+is "is one" 1 "$(wc -l <out | tr -d ' ')"
+refuses "no such conflict" 4 'no such conflict' conflicts linvo:c2 show abc
+refuses "an unknown word" 2 'did you mean "list"' conflicts linvo:c2 lits
+refuses "restore what" 2 'ids' conflicts linvo:c2 restore
+# shellcheck disable=SC2086
+expect "restore" 0 conflicts linvo:c2 restore $ids --json
+is "both are written again" "gone inserted
+same updated" "$(jq -r '"\(._id) \(.outcome)"' out | sort)"
+expect "the list" 0 conflicts linvo:c2 --json
+is "is empty" ""
+expect "sync it" 0 pair linvo:c2 sqlite:ch.db --fail-on-conflict
+expect "and on" 0 pair linvo:c1 sqlite:ch.db --fail-on-conflict
+expect "what was restored" 0 get linvo:c1 n gone same both
+is "has won everywhere" '{"_id":"gone","v":1}
+{"_id":"same","v":1}
+{"_id":"both","a":1,"b":2}'
+expect "both devices" 0 verify linvo:c1 linvo:c2
+echo '{"_id":"same","v":3}' >three
+echo '{"_id":"same","v":4}' >two
+expect "edit again" 0 put linvo:c1 n three
+expect "and there" 0 put linvo:c2 n two
+expect "sync one" 0 pair linvo:c1 sqlite:ch.db -q
+expect "sync the other" 0 pair linvo:c2 sqlite:ch.db -q
+expect "losers again" 0 conflicts linvo:c2 --json
+# shellcheck disable=SC2046
+expect "drop" 0 conflicts linvo:c2 drop $(jq -r .id out)
+expect "the list" 0 conflicts linvo:c2 --json
+is "is empty" ""
 
 # ---- a shared folder ------------------------------------------------------
 

@@ -78,7 +78,7 @@ test_everything_is_taken (void **state)
   struct tally_error err;
   char tokens[600];
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_text (&c, sample, NULL, &err), TALLY_OK);
   assert_null (c->path);
   assert_string_equal (c->device, "bench");
@@ -119,7 +119,7 @@ test_defaults (void **state)
   struct config *c;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (
       load_text (&c,
                  "[sync l]\nstore=s\ntransport=t\n"
@@ -142,7 +142,7 @@ test_nothing_at_all (void **state)
   struct config *c;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (config_load (&c, NULL, NULL, 0, NULL, &err), TALLY_OK);
   assert_int_equal (c->n_endpoints, 0);
   assert_int_equal (c->max_skew_ms, 300000);
@@ -160,7 +160,7 @@ test_look_ups (void **state)
   struct config *c;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_text (&c, sample, NULL, &err), TALLY_OK);
   assert_ptr_equal (config_endpoint (c, "hub"), &c->endpoints[1]);
   assert_ptr_equal (config_link (c, "notes-hub"), &c->links[0]);
@@ -176,7 +176,7 @@ test_look_ups (void **state)
 static void
 test_sections (void **state)
 {
-  (void)state;
+  (void) state;
   fails ("[stor notes]\n",
          "x.ini:1: unknown section [stor notes]; did you mean [store notes]?");
   fails ("[Tally]\n", "x.ini:1: unknown section [Tally]; did you mean "
@@ -203,7 +203,7 @@ test_names_of_64_bytes (void **state)
   struct tally_error err;
   struct config *c;
 
-  (void)state;
+  (void) state;
   memset (name, 'n', 65);
   name[65] = 0;
   snprintf (text, sizeof text, "[transport %s]\ndriver=http\n", name + 1);
@@ -217,7 +217,7 @@ test_names_of_64_bytes (void **state)
 static void
 test_keys (void **state)
 {
-  (void)state;
+  (void) state;
   fails ("[store notes]\ndrivr = sqlite\npath = x\n",
          "x.ini:2: unknown key \"drivr\" in [store notes]; did you mean "
          "\"driver\"?");
@@ -238,7 +238,7 @@ test_keys (void **state)
 static void
 test_values (void **state)
 {
-  (void)state;
+  (void) state;
   fails ("[tally]\nmax_skew = 5\n",
          "x.ini:2: max_skew: \"5\" is not a duration (250ms, 30s, 5m, 2h, "
          "90d)");
@@ -251,7 +251,7 @@ test_values (void **state)
 static void
 test_references (void **state)
 {
-  (void)state;
+  (void) state;
   fails (ENDS "[sync l]\nstore = ss\ntransport = t\n",
          "x.ini:6: there is no [store ss]; did you mean \"s\"?");
   fails (ENDS "[sync l]\nstore = other\ntransport = t\n",
@@ -267,7 +267,7 @@ test_references (void **state)
 static void
 test_wiring_values (void **state)
 {
-  (void)state;
+  (void) state;
   fails (LINK "direction = pul\n",
          "x.ini:8: direction: \"pul\" is unknown; did you mean \"pull\"?");
   fails (LINK "direction = sideways\n",
@@ -299,7 +299,7 @@ test_driver_options (void **state)
   struct config *c;
   char path[600];
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_text (&c,
                                "[store a]\ndriver=x\npath=p\n"
                                "[store b]\ndriver=x\npaths=p\n",
@@ -336,7 +336,7 @@ test_environment_wins (void **state)
   struct tally_error err;
   struct config *c;
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_text (&c, sample, env, &err), TALLY_OK);
   assert_int_equal (c->max_skew_ms, 60000);
   assert_int_equal (c->links[0].direction, CONFIG_PUSH);
@@ -365,7 +365,7 @@ test_environment_mistakes (void **state)
   char *dirs[] = { "TALLY_DRIVER_PATH=/a:lib", NULL };
   char *nothing[] = { "TALLY_STORE_NOTES_DRIVER=", NULL };
 
-  (void)state;
+  (void) state;
   fails_with (sample, typo,
               "TALLY_SYNC_NOTES_HUB_INTERVL: unknown key \"intervl\" in "
               "[sync notes-hub]; did you mean \"interval\"?");
@@ -390,7 +390,7 @@ test_environment_of_like_names (void **state)
   struct tally_error err;
   struct config *c;
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_text (&c, like, env, &err), TALLY_OK);
   assert_int_equal (c->endpoints[0].n_pairs, 0);
   assert_string_equal (c->endpoints[1].pairs[0].key, "path");
@@ -414,7 +414,7 @@ test_privileged_programs (void **state)
   unsigned flags;
   char *path;
 
-  (void)state;
+  (void) state;
   if (geteuid () != 0)
     skip ();
   assert_int_equal (setegid (4711), 0);
@@ -463,7 +463,7 @@ test_finding (void **state)
   char home[64], xdg[64], *env[4] = { home, NULL, NULL, NULL };
   char expected[100];
 
-  (void)state;
+  (void) state;
   snprintf (home, sizeof home, "HOME=%s/home", folder);
   snprintf (xdg, sizeof xdg, "XDG_CONFIG_HOME=%s/xdg", folder);
   mkdir ("home", 0700);
@@ -504,7 +504,7 @@ test_reading_a_file (void **state)
   struct config *c;
   char expected[100];
 
-  (void)state;
+  (void) state;
   mkdir ("sub", 0700);
   write_file ("sub/t.ini", sample, 0600);
   assert_int_equal (config_load (&c, "./sub/t.ini", NULL, 0, NULL, &err),
@@ -549,7 +549,7 @@ test_a_file_that_lies_there (void **state)
 {
   struct tally_error err[2];
 
-  (void)state;
+  (void) state;
   assert_int_equal (load_implicit ("[store s]\ndriver=m\n", 0644, err),
                     TALLY_OK);
   assert_int_equal (load_implicit ("[store s]\ndriver=m\n", 0664, err),
@@ -580,11 +580,11 @@ test_a_strangers_file (void **state)
   struct tally_error err;
   struct config *c;
 
-  (void)state;
+  (void) state;
   if (geteuid () != 0)
     skip ();
   write_file ("tally.ini", "", 0600);
-  assert_int_equal (chown ("tally.ini", 4711, (gid_t)-1), 0);
+  assert_int_equal (chown ("tally.ini", 4711, (gid_t) -1), 0);
   assert_int_equal (
       config_load (&c, "tally.ini", NULL, CONFIG_IMPLICIT, NULL, &err),
       TALLY_CONFIG);
@@ -598,7 +598,7 @@ test_a_strangers_file (void **state)
       config_load (&c, "tally.ini", NULL, CONFIG_IMPLICIT, NULL, &err),
       TALLY_OK);
   config_free (c);
-  assert_int_equal (lchown ("tally.ini", 4711, (gid_t)-1), 0);
+  assert_int_equal (lchown ("tally.ini", 4711, (gid_t) -1), 0);
   assert_int_equal (
       config_load (&c, "tally.ini", NULL, CONFIG_IMPLICIT, NULL, &err),
       TALLY_CONFIG);
@@ -612,7 +612,7 @@ test_a_pipe_that_lies_there (void **state)
   struct tally_error err;
   struct config *c;
 
-  (void)state;
+  (void) state;
   assert_int_equal (mkfifo ("tally.ini", 0600), 0);
   assert_int_equal (
       config_load (&c, "tally.ini", NULL, CONFIG_IMPLICIT, NULL, &err),
@@ -663,7 +663,7 @@ test_samples (void **state)
   char *text;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 2; i++) {
     text = read_sample (names[i]);
     assert_int_equal (config_load (&c, names[i], text, 0, NULL, &err),
@@ -688,10 +688,10 @@ test_sample_shows_every_key (void **state)
   char key[64];
   int kind;
 
-  (void)state;
+  (void) state;
   uncomment (text);
   for (kind = 0; kind < CONFIG_KINDS; kind++)
-    for (row = config_rows ((enum config_kind)kind); row->name; row++) {
+    for (row = config_rows ((enum config_kind) kind); row->name; row++) {
       if (strcmp (row->name, "accounts") == 0)
         continue; /* in hub.ini: not for everybody */
       snprintf (key, sizeof key, "\n%s = ", row->name);
@@ -735,7 +735,7 @@ test_truncated_and_mutated (void **state)
   size_t size;
   int round, edits;
 
-  (void)state;
+  (void) state;
   for (size = 0; size < sizeof sample; size++) {
     memcpy (text, sample, sizeof sample);
     text[size] = 0;
@@ -743,7 +743,7 @@ test_truncated_and_mutated (void **state)
   }
   for (round = 0; round < 10000; round++) {
     memcpy (text, sample, sizeof sample);
-    for (edits = 1 + (int)(next_random (&seed) % 4); edits > 0; edits--)
+    for (edits = 1 + (int) (next_random (&seed) % 4); edits > 0; edits--)
       text[next_random (&seed) % (sizeof sample - 1)] =
           bytes[next_random (&seed) % (sizeof bytes - 1)];
     try_text (text);
@@ -768,7 +768,7 @@ find_source (void)
 static int
 make_folder (void **state)
 {
-  (void)state;
+  (void) state;
   if (!find_source () || !mkdtemp (folder))
     return -1;
   return chdir (folder);
@@ -789,7 +789,7 @@ remove_folder (void **state)
                                       folder };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof left / sizeof left[0]; i++)
     if (remove (left[i]) != 0)
       return -1;

@@ -171,10 +171,10 @@ fill (struct tally_replica *replica, char side)
     size_t used = 0;
 
     for (unsigned i = at; i < at + BATCH; i++)
-      used += (size_t)sprintf (json + used,
-                               "{\"_id\":\"%c%04u\",\"n\":%u,\"price\":%u.10,"
-                               "\"name\":\"number %u of %c\"}\n",
-                               side, i, i, i % 97, i, side);
+      used += (size_t) sprintf (json + used,
+                                "{\"_id\":\"%c%04u\",\"n\":%u,\"price\":%u.10,"
+                                "\"name\":\"number %u of %c\"}\n",
+                                side, i, i, i % 97, i, side);
     kit_put (replica, "notes", "%s", json);
   }
   free (json);
@@ -199,7 +199,7 @@ fill_odd (struct tally_replica *replica, size_t from)
 
   for (size_t i = from; i < ODD; i += 2)
     kit_put (replica, "odd", "{\"_id\":\"%s\",\"i\":%u}", odd_ids[i],
-             (unsigned)i);
+             (unsigned) i);
   memset (longest, from ? 'b' : 'a', sizeof longest);
   longest[1024] = '\0';
   kit_put (replica, "odd", "{\"_id\":\"%s\"}", longest);

@@ -100,7 +100,9 @@ table ()
     index ($0, want) == 1 { inside = 1; next }
     /^};/ { inside = 0 }
     inside' "$rows" \
-    | sed -n 's/^  { "\([a-z_]*\)", [A-Z_]*, [A-Z_0]*, \(.*\),$/\1 = \2/p' \
+    | tr '\n' ' ' | sed 's/ { /\
+{ /g' \
+    | sed -n 's/^{ "\([a-z_]*\)", [A-Z_]*, [A-Z_0]*, \(NULL\|"[^"]*"\),.*/\1 = \2/p' \
     | sed -e 's/ = NULL$//' -e 's/ = "\(.*\)"$/ = \1/'
 }
 
@@ -147,7 +149,7 @@ fi
 # ---- tally-driver(3) ------------------------------------------------------
 
 header=$srcdir/include/tally/driver.h
-slots=$(awk '/^struct tally_(store|transport)$/ { inside = 1 }
+slots=$(awk '/^struct tally_(store|transport) [{]$/ { inside = 1 }
     /^};/ { inside = 0 }
     inside' "$header" | sed -n 's/^  [a-z]* (\*\([a-z_]*\)) (.*/.\1/p')
 same "slots of the driver ABI" "$slots" \

@@ -28,7 +28,7 @@ test_collection_names (void **state)
   char name[COLLECTION_NAME_MAX + 2];
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     assert_int_equal (collection_check (rows[i].name, &err),
                       rows[i].good ? TALLY_OK : TALLY_INVALID);
@@ -56,7 +56,7 @@ test_ids (void **state)
 {
   char id[TALLY_ID_MAX + 1];
 
-  (void)state;
+  (void) state;
   assert_id ("", 0, false);
   assert_id ("a", 1, true);
   assert_id (" ", 1, true);
@@ -85,7 +85,7 @@ test_made_ids (void **state)
 {
   char ids[2000][DOCUMENT_ID_MADE + 1];
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < 2000; i++) {
     document_make_id (ids[i]);
     assert_int_equal (strlen (ids[i]), DOCUMENT_ID_MADE);
@@ -156,7 +156,7 @@ test_reading (void **state)
     { "{\"_id\":\"x\"}", "_id", "x", "{\"_id\":\"x\"}" },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     read_one (&rows[i]);
 }
@@ -189,7 +189,7 @@ test_refusing (void **state)
     { "{\"k\":\"\"}", "k", NULL, NULL },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     read_one (&rows[i]);
 }
@@ -201,14 +201,14 @@ test_a_made_id_is_in_the_body (void **state)
   struct tally_error err;
   bool made;
 
-  (void)state;
+  (void) state;
   assert_int_equal (document_read (&body, &id, &made,
                                    slice_text ("{\"z\":1,\"A\":2}"), NULL,
                                    &err),
                     TALLY_OK);
   assert_true (made);
   assert_int_equal (id.size, DOCUMENT_ID_MADE);
-  buf_addf (&expected, "{\"A\":2,\"_id\":\"%.*s\",\"z\":1}", (int)id.size,
+  buf_addf (&expected, "{\"A\":2,\"_id\":\"%.*s\",\"z\":1}", (int) id.size,
             id.data);
   assert_true (slice_equal (buf_slice (&body), buf_slice (&expected)));
   buf_free (&expected);
@@ -227,7 +227,7 @@ test_size (void **state)
   bool made;
   char *text = malloc (size + 2);
 
-  (void)state;
+  (void) state;
   assert_non_null (text);
   for (size_t more = 0; more < 2; more++) {
     memset (text, 'a', size + 1);

@@ -30,15 +30,15 @@ assert_state (const struct state *state, const char *expected)
   struct buf text = BUF_INIT;
 
   buf_addf (&text, "%c%llu", state->deleted ? 'D' : 'W',
-            (unsigned long long)stamp_ms (&state->whole));
+            (unsigned long long) stamp_ms (&state->whole));
   for (size_t i = 0; i < state->n_overrides; i++)
-    buf_addf (&text, " %.*s@%llu", (int)state->overrides[i].field.size,
+    buf_addf (&text, " %.*s@%llu", (int) state->overrides[i].field.size,
               state->overrides[i].field.data,
-              (unsigned long long)stamp_ms (&state->overrides[i].stamp));
+              (unsigned long long) stamp_ms (&state->overrides[i].stamp));
   for (size_t i = 0; i < state->n_seen; i++)
     buf_addf (&text, " %lu!%llu",
-              (unsigned long)stamp_client (&state->seen[i]),
-              (unsigned long long)stamp_ms (&state->seen[i]));
+              (unsigned long) stamp_client (&state->seen[i]),
+              (unsigned long long) stamp_ms (&state->seen[i]));
   buf_add_byte (&text, '\0');
   assert_false (text.failed);
   assert_string_equal (text.data, expected);
@@ -85,7 +85,7 @@ test_insert_is_a_whole_write (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   assert_true (put (&state, "{\"_id\":\"x\",\"a\":1}", false, 10, 1));
   assert_state (&state, "W10");
   state_free (&state);
@@ -96,7 +96,7 @@ test_a_put_assigns_what_differs (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\",\"a\":1,\"b\":2,\"c\":3}", false, 10, 1);
   assert_true (
       put (&state, "{\"_id\":\"x\",\"a\":1,\"b\":5,\"d\":4}", false, 20, 2));
@@ -115,7 +115,7 @@ test_a_put_of_the_same_changes_nothing (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\",\"a\":1}", false, 10, 1);
   assert_false (put (&state, "{\"_id\":\"x\",\"a\":1}", false, 20, 1));
   put (&state, "{\"_id\":\"x\"}", false, 20, 1);
@@ -130,7 +130,7 @@ test_digits_count (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\",\"a\":1}", false, 10, 1);
   assert_true (put (&state, "{\"_id\":\"x\",\"a\":1.0}", false, 20, 1));
   assert_state (&state, "W10 a@20");
@@ -142,7 +142,7 @@ test_null_is_not_absent (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\"}", false, 10, 1);
   assert_true (put (&state, "{\"_id\":\"x\",\"a\":null}", false, 20, 1));
   assert_true (put (&state, "{\"_id\":\"x\"}", false, 30, 1));
@@ -155,7 +155,7 @@ test_replace_is_a_whole_write (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\",\"a\":1}", false, 10, 1);
   put (&state, "{\"_id\":\"x\",\"a\":2}", false, 20, 2);
   assert_true (put (&state, "{\"_id\":\"x\",\"a\":2}", true, 30, 3));
@@ -168,7 +168,7 @@ test_delete_and_write_again (void **test)
 {
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\",\"a\":1}", false, 10, 1);
   put (&state, "{\"_id\":\"x\",\"a\":2}", false, 20, 2);
   remove_it (&state, 30, 3);
@@ -193,7 +193,7 @@ test_a_put_over_hidden_fields (void **test)
   struct state out;
   bool changed;
 
-  (void)test;
+  (void) test;
   assert_int_equal (edit_put (&out, &changed, &state,
                               slice_text ("{\"_id\":\"x\"}"), false, &stamp,
                               &err),
@@ -222,7 +222,7 @@ test_many_live_overrides_stay (void **test)
   struct state state = { .deleted = false };
   struct buf first = BUF_INIT, second = BUF_INIT;
 
-  (void)test;
+  (void) test;
   fields (&first, 200, 1);
   fields (&second, 200, 2);
   put (&state, first.data, false, 10, 1);
@@ -239,7 +239,7 @@ test_removed_fields_end_in_a_whole_write (void **test)
   struct state state = { .deleted = false };
   struct buf body = BUF_INIT;
 
-  (void)test;
+  (void) test;
   fields (&body, EDIT_OVERRIDES_MAX + 1, 1);
   put (&state, body.data, false, 10, 1);
   /* 64 removed, one left: not over 64. */
@@ -259,7 +259,7 @@ test_overrides_stay_bounded (void **test)
   static char bodies[1000][40];
   struct state state = { .deleted = false };
 
-  (void)test;
+  (void) test;
   put (&state, "{\"_id\":\"x\"}", false, 10, 1);
   for (unsigned i = 0; i < 1000; i++) {
     snprintf (bodies[i], sizeof bodies[i], "{\"_id\":\"x\",\"n%04u\":1}", i);

@@ -386,7 +386,7 @@ test_loss_is_told_late (void **state)
     kit_sync (&run, w->tally, "l1");
     told += kit_report (&run, "notes")->conflicts;
     if (told != 1)
-      fail_msg ("exchange %u: told %u times", at, (unsigned)told);
+      fail_msg ("exchange %u: told %u times", at, (unsigned) told);
     world_remove (w);
   }
   w->folder[0] = '\0';

@@ -83,9 +83,9 @@ plain_dump (struct tally_replica *replica)
     char *rev = strchr (line, ' '), *json = strchr (rev + 1, ' ');
 
     next = strchr (json, '\n') + 1;
-    memmove (out, line, (size_t)(rev - line));
+    memmove (out, line, (size_t) (rev - line));
     out += rev - line;
-    memmove (out, json, (size_t)(next - json));
+    memmove (out, json, (size_t) (next - json));
     out += next - json;
   }
   *out = '\0';

@@ -305,7 +305,7 @@ test_direction_flips (void **state)
       }
       kit_put (w->d1, "notes", "{\"_id\":\"d%u\",\"v\":1}", step);
       kit_put (w->hub, "notes", "{\"_id\":\"h%u\",\"v\":1}", step);
-      sync_as (w, &run, (int)(rest % 3));
+      sync_as (w, &run, (int) (rest % 3));
       free (theirs);
       free (mine);
     }

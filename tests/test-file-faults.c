@@ -27,7 +27,7 @@
 
 #include "file-kit.h"
 
-#define BLOB_MAX ((size_t)256 << 20)
+#define BLOB_MAX ((size_t) 256 << 20)
 
 static void
 assert_gone (struct test *t)
@@ -185,7 +185,7 @@ too_big (void **state)
   char path[512];
 
   kit_put_file (kit_inside (t, "big", path), "x");
-  assert_int_equal (truncate (path, (off_t)BLOB_MAX + 1), 0);
+  assert_int_equal (truncate (path, (off_t) BLOB_MAX + 1), 0);
   assert_int_equal (kit_read (t, "big"), TALLY_UNSUPPORTED);
   assert_int_equal (t->ops->create (t->handle, "b", "", BLOB_MAX + 1, &t->err),
                     TALLY_INVALID);

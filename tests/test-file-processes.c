@@ -43,7 +43,7 @@ race (struct test *t, int start, int racer)
       return 254;
     won += status == TALLY_OK;
   }
-  return (int)won;
+  return (int) won;
 }
 
 static void
@@ -111,7 +111,7 @@ create_for_ever (struct test *t, int out, unsigned round)
     memset (data, 'a' + i % 26, size);
     snprintf (name, sizeof name, "k%u-%u-%zu-%u", round, i, size, i % 26);
     if (t->ops->create (t->handle, name, data, size, &t->err) != TALLY_OK
-        || write (out, &i, sizeof i) != (ssize_t)sizeof i)
+        || write (out, &i, sizeof i) != (ssize_t) sizeof i)
       _exit (1);
   }
 }
@@ -153,7 +153,7 @@ kill_one (struct test *t, unsigned round)
   }
   assert_int_equal (kill (pid, SIGKILL), 0);
   assert_int_equal (waitpid (pid, NULL, 0), pid);
-  while (read (fds[0], &i, sizeof i) == (ssize_t)sizeof i)
+  while (read (fds[0], &i, sizeof i) == (ssize_t) sizeof i)
     told++;
   close (fds[0]);
 

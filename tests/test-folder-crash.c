@@ -136,7 +136,7 @@ test_fail_once (void **state)
 
   kit_reopen (w, a);
   for (int i = 0; i < 12; i++) {
-    unsigned id = (unsigned)i;
+    unsigned id = (unsigned) i;
 
     assert_int_equal (kit_put (w, a, id, id + 1), TALLY_OK);
     kit_fault = (struct kit_fault){ 0, 1 + i % 3, i % 6 == 1 };

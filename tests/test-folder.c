@@ -233,7 +233,7 @@ test_half_a_segment (void **state)
   kit_publish (w, b, 3, 3);
   kit_blob_path (w, a, 1, 0, path);
   assert_int_equal (stat (path, &st), 0);
-  for (size_t size = 0; size < (size_t)st.st_size; size += 7) {
+  for (size_t size = 0; size < (size_t) st.st_size; size += 7) {
     memset (&c->view, 0, sizeof c->view);
     snprintf (whole, sizeof whole, "%s.whole", path);
     assert_int_equal (rename (path, whole), 0);

@@ -25,13 +25,13 @@ load (void **state)
 {
   json_error_t error;
 
-  (void)state;
+  (void) state;
   vectors = json_load_file (TEST_DATA "/hlc-vectors.json", 0, &error);
   if (!vectors) {
     fprintf (stderr, "%s\n", error.text);
     return -1;
   }
-  max_future_ms = (uint64_t)json_integer_value (
+  max_future_ms = (uint64_t) json_integer_value (
       json_object_get (vectors, "maxFutureOffsetMs"));
   return 0;
 }
@@ -39,7 +39,7 @@ load (void **state)
 static int
 unload (void **state)
 {
-  (void)state;
+  (void) state;
   json_decref (vectors);
   return 0;
 }
@@ -100,7 +100,7 @@ test_client_ids (void **state)
 {
   const json_t *rows = group ("client_ids");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const json_t *row = json_array_get (rows, i);
     const char *name = text_of (row, "uniqueId");
@@ -115,7 +115,7 @@ test_fnv1a (void **state)
 {
   const json_t *rows = group ("fnv1a");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const json_t *row = json_array_get (rows, i);
     const char *name = text_of (row, "string");
@@ -136,8 +136,8 @@ make (struct stamp *out, const json_t *row)
   if (!name)
     name = OWN_NAME;
   return number_of (row, "counter") <= UINT32_MAX
-         && stamp_make (out, (uint64_t)number_of (row, "time"),
-                        (uint32_t)number_of (row, "counter"),
+         && stamp_make (out, (uint64_t) number_of (row, "time"),
+                        (uint32_t) number_of (row, "counter"),
                         hlc_client_of_name (name, strlen (name)));
 }
 
@@ -146,7 +146,7 @@ test_encode (void **state)
 {
   const json_t *rows = group ("encode");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const json_t *row = json_array_get (rows, i);
     char text[STAMP_TEXT + 1];
@@ -163,7 +163,7 @@ test_encode_wrap_is_refused (void **state)
 {
   const json_t *rows = group ("encode_wrap");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     struct stamp stamp, before;
 
@@ -179,7 +179,7 @@ test_client_out_of_range_is_refused (void **state)
 {
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   assert_true (stamp_make (&stamp, 0, 0, HLC_CLIENT_MAX));
   assert_false (stamp_make (&stamp, 0, 0, HLC_CLIENT_MAX + 1));
 }
@@ -189,7 +189,7 @@ test_decode (void **state)
 {
   const json_t *rows = group ("decode");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const json_t *row = json_array_get (rows, i);
     struct stamp stamp = stamp_of (text_of (row, "hlc"));
@@ -208,7 +208,7 @@ test_decode_invalid_is_refused (void **state)
 {
   const json_t *rows = group ("decode_invalid");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const char *text = text_of (json_array_get (rows, i), "hlc");
     struct stamp stamp;
@@ -224,12 +224,12 @@ test_unknown_characters_are_refused (void **state)
   const char *alphabet = text_of (vectors, "alphabet");
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   for (size_t at = 0; at < STAMP_TEXT; at++)
     for (int c = 0; c < 256; c++) {
       char text[] = "NnLbBO-----00000";
 
-      text[at] = (char)c;
+      text[at] = (char) c;
       assert_int_equal (stamp_from_text (&stamp, text, STAMP_TEXT),
                         c != 0 && strchr (alphabet, c) != NULL);
     }
@@ -241,7 +241,7 @@ test_other_lengths_are_refused (void **state)
   static const char text[] = "NnLbBO-----00000-";
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   for (size_t size = 0; size < sizeof text; size++)
     assert_int_equal (stamp_from_text (&stamp, text, size),
                       size == STAMP_TEXT);
@@ -258,7 +258,7 @@ test_ordering (void **state)
 {
   const json_t *rows = group ("ordering");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++) {
     const json_t *row = json_array_get (rows, i);
     struct stamp a = stamp_of (text_of (row, "a"));
@@ -276,7 +276,7 @@ test_one_order (void **state)
 {
   struct rng rng = rng_start ("stamps");
 
-  (void)state;
+  (void) state;
   for (unsigned i = 0; i < 100000; i++) {
     struct stamp stamps[2], again;
     char text[2][STAMP_TEXT + 1];
@@ -289,8 +289,8 @@ test_one_order (void **state)
       part[k][0] = rng_next (&rng) & (near ? 1 : HLC_MS_MAX);
       part[k][1] = rng_next (&rng) & (near ? 1 : HLC_COUNTER_MAX);
       part[k][2] = rng_next (&rng) & HLC_CLIENT_MAX;
-      assert_true (stamp_make (&stamps[k], part[k][0], (uint32_t)part[k][1],
-                               (uint32_t)part[k][2]));
+      assert_true (stamp_make (&stamps[k], part[k][0], (uint32_t) part[k][1],
+                               (uint32_t) part[k][2]));
       stamp_to_text (text[k], &stamps[k]);
       again = stamp_of (text[k]);
       assert_memory_equal (&again, &stamps[k], sizeof again);
@@ -331,7 +331,7 @@ run_sequence (const json_t *sequence)
     struct stamp stamp;
 
     if (strcmp (op, "now") == 0) {
-      now = (uint64_t)number_of (step, "value");
+      now = (uint64_t) number_of (step, "value");
       continue;
     }
     stamp = stamp_of (text_of (step, "hlc"));
@@ -353,7 +353,7 @@ test_sequences (void **state)
 {
   const json_t *rows = group ("sequences");
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < json_array_size (rows); i++)
     run_sequence (json_array_get (rows, i));
 }
@@ -361,10 +361,10 @@ test_sequences (void **state)
 static void
 test_end_of_time (void **state)
 {
-  struct hlc clock = { HLC_MS_MAX, (int32_t)HLC_COUNTER_MAX - 1, 7 };
+  struct hlc clock = { HLC_MS_MAX, (int32_t) HLC_COUNTER_MAX - 1, 7 };
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   assert_true (hlc_next (&clock, 0, &stamp));
   assert_false (hlc_next (&clock, 0, &stamp));
   assert_false (hlc_next (&clock, HLC_MS_MAX + 1, &stamp));
@@ -379,7 +379,7 @@ test_clock_rises_whatever_comes (void **state)
   struct hlc clock = { 0, -1, 5 };
   struct stamp last, stamp;
 
-  (void)state;
+  (void) state;
   memset (&last, 0, sizeof last);
   for (unsigned i = 0; i < 100000; i++) {
     uint64_t wall = 1000 + rng_below (&rng, 50 + i / 100);

@@ -30,7 +30,7 @@ test_refused (void **state)
   unsigned port;
   int fd = raw_listen (&port);
 
-  (void)state;
+  (void) state;
   close (fd);
   snprintf (url, sizeof url, "http://127.0.0.1:%u", port);
   snprintf (text, sizeof text, "%s: connection refused", url);
@@ -49,7 +49,7 @@ test_retry_on_busy (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   atomic_store (&server.busy, 2);
   assert_int_equal (kit_ask_code (&client, "/busy"), 200);
@@ -62,7 +62,7 @@ test_busy_for_good (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   kit_prepare (&client);
@@ -85,7 +85,7 @@ test_retry_after (void **state)
   struct script script;
   struct fixture client;
 
-  (void)state;
+  (void) state;
   script_start (&script, texts);
   script_client (&script, &client, 1);
   assert_int_equal (kit_ask_code (&client, "/echo"), 200);
@@ -106,7 +106,7 @@ test_killed_in_reply (void **state)
   struct fixture client;
   struct answer a;
 
-  (void)state;
+  (void) state;
   script_start (&script, cut);
   script_client (&script, &client, 3);
   kit_ask (&client, &a, "/echo", "hello", 5);
@@ -135,7 +135,7 @@ test_not_http (void **state)
   struct fixture client;
   struct answer a;
 
-  (void)state;
+  (void) state;
   script_start (&script, texts);
   script_client (&script, &client, 0);
   kit_ask (&client, &a, "/echo", "hello", 5);
@@ -156,7 +156,7 @@ test_no_redirect (void **state)
   struct script script;
   struct fixture client;
 
-  (void)state;
+  (void) state;
   script_start (&script, texts);
   script_client (&script, &client, 0);
   assert_int_equal (kit_ask_code (&client, "/echo"), 302);
@@ -171,7 +171,7 @@ test_reply_too_large (void **state)
   char data[1000] = "";
   struct answer a;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   kit_prepare (&client);
@@ -196,7 +196,7 @@ test_endless_reply_head (void **state)
   char *text = malloc (100100);
   struct answer a;
 
-  (void)state;
+  (void) state;
   assert_non_null (text);
   strcpy (text, "HTTP/1.1 200 OK\r\n");
   while (strlen (text) < 100000)
@@ -224,7 +224,7 @@ test_cancel_in_wait (void **state)
   unsigned port;
   int fd = raw_listen (&port);
 
-  (void)state;
+  (void) state;
   close (fd);
   snprintf (url, sizeof url, "http://127.0.0.1:%u", port);
   kit_prepare (&client);
@@ -244,7 +244,7 @@ test_cancel_in_transfer (void **state)
   int64_t begin = kit_now_ms ();
   pthread_t thread;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   a.client = &client;
   pthread_create (&thread, NULL, kit_ask_main, &a);
@@ -267,7 +267,7 @@ test_timeout (void **state)
   struct fixture server, client;
   struct answer a;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   kit_prepare (&client);

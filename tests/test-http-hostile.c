@@ -38,7 +38,7 @@ test_bad_heads (void **state)
   struct fixture server;
   size_t i;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   for (i = 0; i < sizeof heads / sizeof heads[0]; i++)
@@ -70,7 +70,7 @@ test_garbage (void **state)
   size_t i;
   int fd;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   for (i = 0; i < sizeof heads / sizeof heads[0]; i++) {
@@ -95,7 +95,7 @@ test_huge_head (void **state)
   char reply[4096];
   int fd;
 
-  (void)state;
+  (void) state;
   assert_non_null (text);
   memset (text, 'x', n);
   memcpy (text, HEAD "X-Long: ", strlen (HEAD "X-Long: "));
@@ -119,7 +119,7 @@ test_request_too_large (void **state)
   struct answer a;
   char data[1500] = "";
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_number (&server, "max_request", 1000);
   kit_open_server (&server);
@@ -149,7 +149,7 @@ test_chunked (void **state)
   char text[3000], reply[4096];
   int fd, i;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_number (&server, "max_request", 1000);
   kit_open_server (&server);
@@ -195,7 +195,7 @@ test_slow_sender (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_number (&server, "request_timeout", 300);
   kit_open_server (&server);
@@ -218,7 +218,7 @@ test_slow_service (void **state)
   struct fixture server, client;
   pthread_t thread;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_number (&server, "request_timeout", 300);
   kit_open_server (&server);
@@ -247,7 +247,7 @@ test_half_closed (void **state)
   char reply[1024];
   int fd;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   fd = raw_connect (server.port);
@@ -278,7 +278,7 @@ test_query_and_credential (void **state)
 {
   struct fixture server;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   raw_expect (server.port,
@@ -303,7 +303,7 @@ test_client_gone (void **state)
   struct fixture server, client;
   int fd;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   fd = raw_connect (server.port);
   raw_send (fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n", 32);

@@ -28,7 +28,7 @@ test_stop_waits_for_requests (void **state)
   struct fixture server, client;
   pthread_t thread;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   a.client = &client;
   pthread_create (&thread, NULL, kit_ask_main, &a);
@@ -57,7 +57,7 @@ test_stop_in_traffic (void **state)
   char data[5000] = "";
   int round, i;
 
-  (void)state;
+  (void) state;
   for (round = 0; round < 5; round++) {
     kit_prepare (&server);
     kit_open_server (&server);
@@ -83,7 +83,7 @@ test_stop_before_serve (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "127.0.0.1:0");
   assert_int_equal (kit_open (&server), TALLY_OK);
@@ -106,7 +106,7 @@ test_cancelled_serve (void **state)
 {
   struct fixture server;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   atomic_store (&server.cancel, 1);
@@ -121,7 +121,7 @@ test_address_in_use (void **state)
   struct fixture one, two;
   char listen[32], text[96];
 
-  (void)state;
+  (void) state;
   kit_prepare (&one);
   kit_open_server (&one);
   snprintf (listen, sizeof listen, "127.0.0.1:%u", one.port);
@@ -141,7 +141,7 @@ test_listen_by_name (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "localhost:0");
   kit_open_server (&server);
@@ -160,7 +160,7 @@ test_per_ip (void **state)
   int fds[3], i;
   char reply[256];
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_number (&server, "per_ip", 2);
   kit_open_server (&server);

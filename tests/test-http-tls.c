@@ -45,7 +45,7 @@ test_tls (void **state)
   struct fixture server;
   bool made;
 
-  (void)state;
+  (void) state;
   assert_non_null (mkdtemp (folder));
   snprintf (cert, sizeof cert, "%s/cert.pem", folder);
   snprintf (key, sizeof key, "%s/key.pem", folder);
@@ -79,7 +79,7 @@ test_tls_bad_files (void **state)
   char path[64];
   FILE *file;
 
-  (void)state;
+  (void) state;
   assert_non_null (mkdtemp (folder));
   snprintf (path, sizeof path, "%s/junk.pem", folder);
   file = fopen (path, "w");
@@ -107,7 +107,7 @@ test_tls_without_files (void **state)
 {
   struct fixture server;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_set_text (&server, "listen", "127.0.0.1:0");
   kit_set_text (&server, "tls_cert", "/nowhere/cert.pem");

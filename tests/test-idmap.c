@@ -35,7 +35,7 @@ test_idmap_finds_what_was_added (void **state)
 {
   struct idmap map = IDMAP_INIT;
 
-  (void)state;
+  (void) state;
   make_ids ();
   assert_int_equal (idmap_find (&map, slice_text ("0")), IDMAP_NONE);
   for (unsigned i = 0; i < IDS; i += 2) {
@@ -60,7 +60,7 @@ test_idmap_keeps_the_first (void **state)
   char copy[] = "one";
   size_t found;
 
-  (void)state;
+  (void) state;
   assert_true (idmap_add (&map, slice_text ("one"), 1, NULL));
   assert_true (idmap_add (&map, slice_text (copy), 2, &found));
   assert_int_equal (found, 1);
@@ -74,7 +74,7 @@ test_idmap_cleared (void **state)
 {
   struct idmap map = IDMAP_INIT;
 
-  (void)state;
+  (void) state;
   make_ids ();
   idmap_clear (&map);
   for (unsigned round = 0; round < 3; round++) {
@@ -96,7 +96,7 @@ test_idmap_takes_any_bytes (void **state)
                                             { "", 0 },     { "\0", 1 } };
   struct idmap map = IDMAP_INIT;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
     assert_true (idmap_add (&map, odd[i], i, NULL));
   for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
@@ -126,7 +126,7 @@ test_seqset_is_a_set (void **state)
 {
   struct rng rng = rng_start ("seqset");
 
-  (void)state;
+  (void) state;
   for (unsigned run = 0; run < 300; run++) {
     struct seqset set = SEQSET_INIT;
     uint32_t range = 1 + rng_below (&rng, 200);
@@ -153,7 +153,7 @@ test_seqset_at_the_ends (void **state)
                                    UINT64_MAX - 3, UINT64_MAX };
   struct seqset set = SEQSET_INIT;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof seqs / sizeof *seqs; i++)
     assert_true (seqset_add (&set, seqs[i]));
   for (size_t i = 0; i < sizeof seqs / sizeof *seqs; i++)
@@ -170,7 +170,7 @@ test_seqset_of_a_run_is_small (void **state)
 {
   struct seqset set = SEQSET_INIT;
 
-  (void)state;
+  (void) state;
   for (uint64_t seq = 1; seq <= 1000000; seq++)
     assert_true (seqset_add (&set, seq + seq / 250000));
   assert_int_equal (set.count, 5);
@@ -187,17 +187,17 @@ test_doclist_copies (void **state)
   char id[16];
   char *body = malloc (200000);
 
-  (void)state;
+  (void) state;
   assert_non_null (body);
   for (unsigned i = 0; i < 300; i++) {
     struct tally_doc doc = { .seq = i, .flags = i % 2 };
 
     snprintf (id, sizeof id, "id-%u", i);
-    memset (body, (char)i, 200000);
+    memset (body, (char) i, 200000);
     doc.id = slice_text (id);
     doc.meta = slice_make (body, i % 7);
     doc.body = slice_make (i % 5 ? body : NULL, i % 5 ? i * 331 % 140000 : 0);
-    memset (doc.rev, (int)i, sizeof doc.rev);
+    memset (doc.rev, (int) i, sizeof doc.rev);
     assert_non_null (doclist_add (&list, &doc));
   }
   memset (body, 0, 200000);
@@ -213,7 +213,7 @@ test_doclist_copies (void **state)
     assert_int_equal (doc->meta.size, i % 7);
     assert_int_equal (doc->body.size, i % 5 ? i * 331 % 140000 : 0);
     for (size_t k = 0; k < doc->body.size; k++)
-      if (doc->body.data[k] != (char)i)
+      if (doc->body.data[k] != (char) i)
         fail_msg ("document %u, byte %zu", i, k);
   }
   doclist_free (&list);
@@ -228,7 +228,7 @@ test_doclist_counts_bytes (void **state)
                            .meta = { "mm", 2 },
                            .body = { "b", 1 } };
 
-  (void)state;
+  (void) state;
   for (unsigned round = 0; round < 2; round++) {
     for (unsigned i = 0; i < 100; i++)
       assert_int_equal (doclist_emit (&list, &doc), 0);
@@ -248,7 +248,7 @@ test_doclist_does_not_move_bytes (void **state)
   struct tally_doc doc = { .id = { "first", 5 } };
   struct tally_slice first;
 
-  (void)state;
+  (void) state;
   first = doclist_add (&list, &doc)->id;
   doc.id = slice_text ("another");
   for (unsigned i = 0; i < 50000; i++)
@@ -266,7 +266,7 @@ test_doclist_next_if (void **state)
   struct doclist list = DOCLIST_INIT;
   size_t at = 0;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
     struct tally_doc doc = { .id = slice_text (there[i]) };
 
@@ -290,7 +290,7 @@ test_arena (void **state)
   char *empty = arena_add (&arena, NULL, 0);
   char *large = arena_add (&arena, "x", 1);
 
-  (void)state;
+  (void) state;
   assert_non_null (empty);
   assert_non_null (large);
   assert_int_equal (*large, 'x');

@@ -64,7 +64,7 @@ test_reads_what_is_written (void **state)
   struct tally_error err;
   struct ini ini;
 
-  (void)state;
+  (void) state;
   assert_int_equal (ini_read (&ini, "x.ini", sample, sizeof sample - 1, &err),
                     TALLY_OK);
   assert_int_equal (ini.n_sections, 3);
@@ -92,7 +92,7 @@ test_empty_texts (void **state)
   struct ini ini;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     assert_int_equal (ini_read (&ini, "x", texts[i], strlen (texts[i]), &err),
                       TALLY_OK);
@@ -109,7 +109,7 @@ test_byte_order_mark_is_skipped (void **state)
   struct tally_error err;
   struct ini ini;
 
-  (void)state;
+  (void) state;
   assert_int_equal (ini_read (&ini, "x", text, sizeof text - 1, &err),
                     TALLY_OK);
   assert_string_equal (ini.sections[0].name, "a");
@@ -120,7 +120,7 @@ test_byte_order_mark_is_skipped (void **state)
 static void
 test_what_inih_would_garble_is_refused (void **state)
 {
-  (void)state;
+  (void) state;
   refused ("[a]\nb = c\n  d = e\n",
            "x.ini:3: begins with a blank; lines are not continued");
   refused (" [a]\n", "x.ini:1: begins with a blank; lines are not continued");
@@ -141,7 +141,7 @@ test_what_inih_would_garble_is_refused (void **state)
 static void
 test_what_is_no_ini_is_refused (void **state)
 {
-  (void)state;
+  (void) state;
   refused ("[a\n", "x.ini:1: no ] after the section's name");
   refused ("\n[]\n", "x.ini:2: a section without a name");
   refused ("[ \t]\n", "x.ini:1: a section without a name");
@@ -158,7 +158,7 @@ test_what_is_no_ini_is_refused (void **state)
 static void
 test_bad_bytes_are_refused (void **state)
 {
-  (void)state;
+  (void) state;
   assert_refused ("[a]\nb = c\0d\n", 12,
                   "x.ini:2: byte 6 is a control character");
   refused ("[a]\nb = c\rd\n", "x.ini:2: byte 6 is a control character");
@@ -176,7 +176,7 @@ test_long_lines (void **state)
   struct tally_error err;
   struct ini ini;
 
-  (void)state;
+  (void) state;
   memset (value, 'v', sizeof value);
   memset (name, 'n', sizeof name);
   snprintf (text, sizeof text, "[%.128s]\nk = %.196s %200s; %.200s\n", name,
@@ -202,18 +202,18 @@ test_sizes_are_bounded (void **state)
   char *text = malloc (size);
   struct ini ini;
 
-  (void)state;
+  (void) state;
   assert_non_null (text);
   memset (text, '\n', size);
   assert_refused (text, size, "x.ini: larger than 1048576 bytes");
   assert_int_equal (ini_read (&ini, "x.ini", text, size - 1, &err), TALLY_OK);
 
   for (i = 0; i <= 1024; i++)
-    n += (size_t)snprintf (text + n, size - n, "[s%zu]\n", i);
+    n += (size_t) snprintf (text + n, size - n, "[s%zu]\n", i);
   assert_refused (text, n, "x.ini:1025: more than 1024 sections");
-  n = (size_t)snprintf (text, size, "[a]\n");
+  n = (size_t) snprintf (text, size, "[a]\n");
   for (i = 0; i <= 4096; i++)
-    n += (size_t)snprintf (text + n, size - n, "k%zu=\n", i);
+    n += (size_t) snprintf (text + n, size - n, "k%zu=\n", i);
   assert_refused (text, n, "x.ini:4098: more than 4096 entries");
   free (text);
 }
@@ -251,7 +251,7 @@ test_truncated_anywhere (void **state)
 {
   size_t size;
 
-  (void)state;
+  (void) state;
   for (size = 0; size < sizeof sample; size++)
     try_bytes (sample, size);
 }
@@ -271,9 +271,9 @@ test_mutated_anyhow (void **state)
   uint32_t seed = 20240229;
   int round, i;
 
-  (void)state;
+  (void) state;
   for (round = 0; round < 50000; round++) {
-    int edits = 1 + (int)(next_random (&seed) % 6);
+    int edits = 1 + (int) (next_random (&seed) % 6);
 
     memcpy (text, sample, sizeof sample);
     for (i = 0; i < edits; i++)

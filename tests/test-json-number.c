@@ -21,7 +21,7 @@ check_range (struct tally_slice number, bool taken)
 
   if (status != (taken ? TALLY_OK : TALLY_INVALID)
       || json_is_canonical (number.data, number.size) != taken)
-    fail_msg ("%.*s: not %s", (int)number.size, number.data,
+    fail_msg ("%.*s: not %s", (int) number.size, number.data,
               taken ? "taken" : "refused");
   if (taken)
     assert_true (slice_equal (buf_slice (&b), number));
@@ -72,19 +72,19 @@ test_number_range (void **state)
   struct buf b = BUF_INIT;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof taken / sizeof *taken; i++)
     check_range (slice_text (taken[i]), true);
   for (i = 0; i < sizeof refused / sizeof *refused; i++)
     check_range (slice_text (refused[i]), false);
 
   check_range (slice_text (limit), false);
-  buf_addf (&b, "%.*s1", (int)sizeof limit - 2, limit);
+  buf_addf (&b, "%.*s1", (int) sizeof limit - 2, limit);
   check_range (buf_slice (&b), true);
   buf_addf (&b, ".%0400d", 0);
   check_range (buf_slice (&b), true);
   buf_clear (&b);
-  buf_addf (&b, "%.*s1.%0400de0", (int)sizeof limit - 2, limit, 0);
+  buf_addf (&b, "%.*s1.%0400de0", (int) sizeof limit - 2, limit, 0);
   memset (b.data + sizeof limit, '9', 400);
   check_range (buf_slice (&b), true);
   buf_clear (&b);
@@ -106,7 +106,7 @@ check_order (const char *a, const char *b, int order)
 static void
 test_number_cmp (void **state)
 {
-  (void)state;
+  (void) state;
   check_order ("9007199254740993", "9007199254740992", 1);
   check_order ("0.1000000000000000055511151231257827", "0.1", 1);
   check_order ("1.0", "1e0", 0);
@@ -135,7 +135,7 @@ fixed_point (char *digits, const char *number)
   size_t whole = strcspn (mantissa, ".eE"), count = strcspn (mantissa, "eE");
   long exponent =
       mantissa[count] ? strtol (mantissa + count + 1, NULL, 10) : 0;
-  long place = 40 - (long)whole - exponent;
+  long place = 40 - (long) whole - exponent;
   size_t i;
 
   memset (digits, '0', 80);
@@ -164,9 +164,9 @@ random_number (char *out, size_t size, unsigned *seed)
   buf_addf (&b, "%u", n >> 1 & 3 ? n >> 3 & 1 : (*seed >> 8) % 300);
   if (n & 16)
     for (i = 0, buf_add_byte (&b, '.'); i <= (n >> 5 & 3); i++)
-      buf_add_byte (&b, (unsigned char)('0' + (*seed >> (9 + i) & 1)));
+      buf_add_byte (&b, (unsigned char) ('0' + (*seed >> (9 + i) & 1)));
   if (n & 128)
-    buf_addf (&b, "e%d", (int)(*seed >> 24) % 5 - 2);
+    buf_addf (&b, "e%d", (int) (*seed >> 24) % 5 - 2);
   buf_add_byte (&b, 0);
   assert_true (!b.failed && b.size <= size);
   memcpy (out, b.data, b.size);
@@ -187,7 +187,7 @@ test_number_cmp_random (void **state)
   char a[32], b[32], x[81], y[81];
   unsigned seed = 7, i, equal = 0;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 200000; i++) {
     int order, sign;
 
@@ -214,13 +214,13 @@ test_number_cmp_against_double (void **state)
   uint64_t seed = 1;
   int i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 100000; i++) {
     char a[64], b[64];
     double x, y;
 
     seed = seed * UINT64_C (6364136223846793005) + 1442695040888963407u;
-    x = (double)(int64_t)(seed >> 8) / (double)(1 + (seed >> 50));
+    x = (double) (int64_t) (seed >> 8) / (double) (1 + (seed >> 50));
     y = seed & 1 ? x * 1.0000000000000002 : -x;
     snprintf (a, sizeof a, "%.17g", x);
     snprintf (b, sizeof b, "%.20e", y);

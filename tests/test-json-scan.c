@@ -62,7 +62,7 @@ test_key_order (void **state)
 {
   size_t i, k;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < KEYS; i++)
     for (k = 0; k < KEYS; k++) {
       struct tally_slice a = slice_text (ordered_keys[i]);
@@ -86,7 +86,7 @@ test_strings (void **state)
   struct buf b = BUF_INIT;
   size_t i;
 
-  (void)state;
+  (void) state;
   json_encode_string (&b, slice_make (raw, sizeof raw - 1));
   assert_int_equal (b.size, sizeof text - 1);
   assert_memory_equal (b.data, text, b.size);
@@ -134,7 +134,7 @@ test_members (void **state)
   struct json_member member;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 10; i += 2) {
     assert_true (json_next_member (&rest, &member));
     assert_true (slice_equal (member.key, slice_text (parts[i])));
@@ -164,7 +164,7 @@ test_elements (void **state)
   struct tally_slice element;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 6; i++) {
     assert_true (json_next_element (&rest, &element));
     assert_true (slice_equal (element, slice_text (parts[i])));
@@ -214,7 +214,7 @@ test_split (void **state)
     "{\"a\": \"}\"}", "[1, 2]", "3", "\"\\\"\"", "nul]", "{}", "1,2"
   };
 
-  (void)state;
+  (void) state;
   check_split ("", NULL, 0, TALLY_NOTFOUND);
   check_split (" \n\t\r", NULL, 0, TALLY_NOTFOUND);
   check_split (" {\"a\": \"}\"}[1, 2]3\"\\\"\"\nnul]{}\r\n1,2\n", parts, 7,

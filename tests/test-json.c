@@ -126,7 +126,7 @@ test_taken (void **state)
   };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof pairs / sizeof *pairs; i++)
     check_taken (pairs[i].in, strlen (pairs[i].in), pairs[i].out,
                  strlen (pairs[i].out));
@@ -271,7 +271,7 @@ test_refused (void **state)
   };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof texts / sizeof *texts; i++)
     check_refused (texts[i], strlen (texts[i]), NULL);
   check_refused ("\"a\0b\"", 5, NULL);
@@ -304,7 +304,7 @@ test_messages (void **state)
   };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof pairs / sizeof *pairs; i++)
     check_refused (pairs[i].in, strlen (pairs[i].in), pairs[i].out);
 }
@@ -334,7 +334,7 @@ test_depth (void **state)
 {
   size_t levels;
 
-  (void)state;
+  (void) state;
   for (levels = 60; levels < 70; levels++) {
     check_depth ("[", "]", levels);
     check_depth ("{\"a\":", "}", levels);
@@ -408,7 +408,7 @@ test_sorts_by_decoded_keys (void **state)
   struct buf sorted = BUF_INIT, b = BUF_INIT;
   size_t first, step;
 
-  (void)state;
+  (void) state;
   assert_int_equal (KEYS, 39); /* with 3 and 13, all its divisors */
   add_members (&sorted, 0, 1);
   for (first = 0; first < KEYS; first++)
@@ -430,7 +430,7 @@ test_many_members (void **state)
   struct buf in = BUF_INIT, out = BUF_INIT;
   unsigned i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < n; i++) {
     buf_addf (&in, "%c\"common beginning %06u\":%u", i > 0 ? ',' : '{',
               i * prime % n, i * prime % n);
@@ -454,7 +454,7 @@ test_unsorted_all_the_way_down (void **state)
   struct buf in = BUF_INIT, out = BUF_INIT;
   int i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 63; i++) {
     buf_add_text (&in, "{\"b\":");
     buf_add_text (&out, "{\"a\":0,\"b\":");
@@ -476,7 +476,7 @@ test_no_memory (void **state)
   struct tally_error err = { 0, "" };
   struct buf b = BUF_INIT;
 
-  (void)state;
+  (void) state;
   b.failed = true;
   assert_int_equal (json_canonical (&b, "{}", 2, &err), TALLY_FAILED);
   assert_string_equal (err.text, "out of memory");

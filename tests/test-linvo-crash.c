@@ -135,7 +135,7 @@ start_job (const struct linvo_kit *k, const char *job, unsigned n, int *fd)
     close (ends[0]);
     close (ends[1]);
     execl ("/proc/self/exe", "test-linvo-crash", job, k->path, number,
-           (char *)NULL);
+           (char *) NULL);
     _exit (127);
   }
   close (ends[1]);
@@ -150,7 +150,7 @@ write_until_killed (struct linvo_kit *k, unsigned n)
   if (linvo_kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK)
     return 1;
   for (; linvo_kit_put (k, n) == TALLY_OK; n++) {
-    if (write (STDOUT_FILENO, &n, sizeof n) != (ssize_t)sizeof n)
+    if (write (STDOUT_FILENO, &n, sizeof n) != (ssize_t) sizeof n)
       return 2;
   }
   return 3;
@@ -164,7 +164,7 @@ write_and_kill (struct linvo_kit *k, unsigned n, unsigned acks)
   int fd, status = 0;
   pid_t pid = start_job (k, "write", n, &fd);
 
-  while (read (fd, &last, sizeof last) == (ssize_t)sizeof last) {
+  while (read (fd, &last, sizeof last) == (ssize_t) sizeof last) {
     got++;
     if (got == acks)
       assert_int_equal (kill (pid, SIGKILL), 0);
@@ -259,7 +259,7 @@ run_job (char **argv)
   k.ops = tally_driver_1 ()->store;
   snprintf (k.path, sizeof k.path, "%s", argv[2]);
   if (strcmp (argv[1], "write") == 0)
-    return write_until_killed (&k, (unsigned)strtoul (argv[3], NULL, 10));
+    return write_until_killed (&k, (unsigned) strtoul (argv[3], NULL, 10));
   return write_in_little_room (&k);
 }
 

@@ -69,7 +69,7 @@ try_damaged (struct linvo_kit *k, const char *name, const void *data,
 static void
 flip_file (struct linvo_kit *k, const char *part, size_t tries)
 {
-  static const char masks[] = { 0x01, (char)0x80, (char)0xff };
+  static const char masks[] = { 0x01, (char) 0x80, (char) 0xff };
   char name[256], *data;
   size_t size = 0, i, step, corrupt = 0;
 
@@ -82,7 +82,7 @@ flip_file (struct linvo_kit *k, const char *part, size_t tries)
     char old = data[i];
     int r;
 
-    data[i] = (char)(old ^ masks[i % sizeof masks]);
+    data[i] = (char) (old ^ masks[i % sizeof masks]);
     r = try_damaged (k, name, data, size);
     data[i] = old;
     corrupt += r == TALLY_CORRUPT;

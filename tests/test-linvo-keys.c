@@ -37,10 +37,10 @@ draw (uint64_t *random, struct parts *p)
 {
   size_t i;
 
-  p->number = (uint32_t)(next (random) >> (32 + next (random) % 32));
+  p->number = (uint32_t) (next (random) >> (32 + next (random) % 32));
   p->seq = next (random) >> (next (random) % 64);
   memset (p->rev, 0, sizeof p->rev);
-  p->rev[next (random) % 12] = (unsigned char)next (random);
+  p->rev[next (random) % 12] = (unsigned char) next (random);
   p->slice.size = 1 + next (random) % sizeof p->id;
   p->slice.data = p->id;
   for (i = 0; i < sizeof p->id; i++)
@@ -111,7 +111,7 @@ keys_sort_as_their_parts (void **state)
   struct parts a, b;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < ROUNDS; i++) {
     draw (&random, &a);
     draw (&random, &b);
@@ -131,7 +131,7 @@ a_range_ends_with_its_collection (void **state)
   struct tally_slice key;
   size_t i, j;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     linvo_key_seq (&prefix, numbers[i], 0);
     for (j = 0; j < sizeof numbers / sizeof numbers[0]; j++) {
@@ -153,7 +153,7 @@ seq_comes_back_from_key (void **state)
   uint64_t seq;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
     linvo_key_seq (&key, 7, seqs[i]);
     slice.data = key.data;
@@ -174,7 +174,7 @@ doc_comes_back (void **state)
   struct tally_doc doc;
   size_t i, meta, n;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
     for (meta = 0; meta <= 300; meta += 100) {
       n = linvo_encode_doc_head (value, seqs[i], meta);
@@ -202,7 +202,7 @@ header_comes_back (void **state)
   struct tally_doc in, out;
   size_t i, size;
 
-  (void)state;
+  (void) state;
   memset (&in, 0, sizeof in);
   memset (in.rev, 0xab, sizeof in.rev);
   in.id.data = id;
@@ -228,7 +228,7 @@ head_comes_back (void **state)
   char value[LINVO_HEAD_SIZE + 1];
   struct tally_slice slice = { value, 0 };
 
-  (void)state;
+  (void) state;
   slice.size = linvo_encode_head (value, &in);
   assert_int_equal (slice.size, LINVO_HEAD_SIZE);
   assert_true (linvo_decode_head (&slice, &out));
@@ -257,18 +257,18 @@ garbage_is_refused_or_fits (void **state)
   uint32_t number;
   size_t i, j;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < ROUNDS; i++) {
     slice.size = next (&random) % sizeof bytes;
     for (j = 0; j < slice.size; j++)
-      bytes[j] = (char)(next (&random) | (i % 2 ? 0x80 : 0));
+      bytes[j] = (char) (next (&random) | (i % 2 ? 0x80 : 0));
     if (linvo_decode_doc (&slice, &doc))
       assert_true (doc.body.data + doc.body.size == bytes + slice.size);
     if (linvo_decode_seq (&slice, &doc))
       assert_true (doc.id.data + doc.id.size == bytes + slice.size);
-    (void)linvo_decode_head (&slice, &head);
-    (void)linvo_decode_number (&slice, &number);
-    (void)linvo_seq_of_key (&slice, &seq);
+    (void) linvo_decode_head (&slice, &head);
+    (void) linvo_decode_number (&slice, &number);
+    (void) linvo_seq_of_key (&slice, &seq);
   }
   memset (bytes, 0xff, sizeof bytes);
   slice.size = sizeof bytes;

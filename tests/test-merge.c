@@ -21,7 +21,7 @@ static const struct version *
 pick (const struct history *history)
 {
   return &history->versions[rng_below (history->rng,
-                                       (uint32_t)history->n_versions)];
+                                       (uint32_t) history->n_versions)];
 }
 
 static void
@@ -111,7 +111,7 @@ run_triples (const char *name, bool clash)
 static void
 test_laws (void **state)
 {
-  (void)state;
+  (void) state;
   run_triples ("laws", false);
 }
 
@@ -119,7 +119,7 @@ test_laws (void **state)
 static void
 test_laws_with_equal_stamps (void **state)
 {
-  (void)state;
+  (void) state;
   run_triples ("laws with equal stamps", true);
 }
 
@@ -129,7 +129,7 @@ test_laws_of_any_states (void **state)
   struct rng rng = rng_start ("laws of any states");
   static struct history history;
 
-  (void)state;
+  (void) state;
   for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH) {
     history_draw_states (&history, &rng, 12);
     check_history (&history);
@@ -185,7 +185,7 @@ test_ties (void **state)
       { false, "{\"_id\":\"x\",\"a\":{}}" } },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     check_tie (&rows[i].low, &rows[i].high);
 }
@@ -208,7 +208,7 @@ test_knowledge (void **state)
   struct rng rng = rng_start ("knowledge");
   static struct history history;
 
-  (void)state;
+  (void) state;
   for (unsigned run = 0; run < 4000; run++) {
     history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 36);
     for (size_t i = 0; i < history.n_versions; i++)
@@ -372,7 +372,7 @@ test_losers (void **state)
   static struct history history;
   unsigned seen = 0;
 
-  (void)state;
+  (void) state;
   for (unsigned run = 0; run < 8000; run++) {
     history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 30);
     for (unsigned i = 0; i < 25 && history.n_versions > 0; i++) {
@@ -393,7 +393,7 @@ test_no_losers_in_sequence (void **state)
   struct rng rng = rng_start ("sequence");
   static struct history history;
 
-  (void)state;
+  (void) state;
   for (unsigned run = 0; run < 3000; run++) {
     history_run_sequential (&history, &rng, 2 + rng_below (&rng, 4), 30);
     for (unsigned i = 0; i < 25 && history.n_versions > 0; i++)
@@ -425,10 +425,10 @@ list_loser (void *ctx, const struct loser *loser)
 
   snprintf (listed->text + used, sizeof listed->text - used,
             "%s:%.*s:%.*s@%llu ", loser->from_b ? "b" : "a",
-            (int)loser->field.size, loser->field.data,
-            loser->lost.data ? (int)loser->lost.size : 1,
+            (int) loser->field.size, loser->field.data,
+            loser->lost.data ? (int) loser->lost.size : 1,
             loser->lost.data ? loser->lost.data : "-",
-            (unsigned long long)stamp_ms (&loser->lost_stamp));
+            (unsigned long long) stamp_ms (&loser->lost_stamp));
   return TALLY_OK;
 }
 
@@ -463,7 +463,7 @@ test_hidden_field_beats_a_value (void **state)
                      .body = slice_text ("{\"_id\":\"x\",\"k\":2}") };
   struct stamp seen = at (5, 1);
 
-  (void)state;
+  (void) state;
   assert_losers (&a, &b, "a::-@5 b:k:2@6 ");
   /* b was written over that delete: only its k is lost. */
   b.seen = &seen;
@@ -492,7 +492,7 @@ test_strict_clients (void **state)
   struct tally_error err;
   struct state out;
 
-  (void)state;
+  (void) state;
   assert_losers (&a, &b, "");
   assert_int_equal (merge_states (&out, &body, &a, &b, &rules, &err),
                     TALLY_OK);
@@ -504,8 +504,8 @@ test_strict_clients (void **state)
 static int
 refuse (void *ctx, const struct loser *loser)
 {
-  (void)ctx;
-  (void)loser;
+  (void) ctx;
+  (void) loser;
   return TALLY_CANCELLED;
 }
 
@@ -521,7 +521,7 @@ test_a_refusal_stops_the_merge (void **state)
   struct tally_error err = { 0, "" };
   struct state out;
 
-  (void)state;
+  (void) state;
   assert_int_equal (merge_states (&out, &body, &a, &b, &rules, &err),
                     TALLY_CANCELLED);
   assert_int_equal (err.status, TALLY_CANCELLED);

@@ -18,7 +18,7 @@ static const char *const keys[] = { "driver",    "path",        "store",
 static void
 test_distance (void **state)
 {
-  (void)state;
+  (void) state;
   assert_int_equal (nearest_distance ("", "", 3), 0);
   assert_int_equal (nearest_distance ("abc", "abc", 3), 0);
   assert_int_equal (nearest_distance ("abc", "ABC", 3), 0);
@@ -36,7 +36,7 @@ test_distance_is_bounded (void **state)
 {
   char word[200];
 
-  (void)state;
+  (void) state;
   memset (word, 'a', sizeof word - 1);
   word[sizeof word - 1] = 0;
   assert_int_equal (nearest_distance ("abc", "xyz", 1), 2);
@@ -47,7 +47,7 @@ test_distance_is_bounded (void **state)
 static void
 test_typos_are_found (void **state)
 {
-  (void)state;
+  (void) state;
   assert_string_equal (nearest ("drivr", keys), "driver");
   assert_string_equal (nearest ("dirver", keys), "driver");
   assert_string_equal (nearest ("Driver", keys), "driver");
@@ -61,7 +61,7 @@ test_far_words_are_not (void **state)
 {
   char word[200];
 
-  (void)state;
+  (void) state;
   memset (word, 'a', sizeof word - 1);
   word[sizeof word - 1] = 0;
   assert_null (nearest ("banana", keys));
@@ -77,7 +77,7 @@ test_nearest_wins_and_first_of_equals (void **state)
 {
   static const char *const words[] = { "notes-b", "notes-a", "notes", NULL };
 
-  (void)state;
+  (void) state;
   assert_string_equal (nearest ("notess", words), "notes");
   assert_string_equal (nearest ("notes-c", words), "notes-b");
 }

@@ -71,7 +71,7 @@ bad (int type, const char *text)
 static void
 test_integers (void **state)
 {
-  (void)state;
+  (void) state;
   good (TALLY_OPTION_INTEGER, "0", 0);
   good (TALLY_OPTION_INTEGER, "-12", -12);
   good (TALLY_OPTION_INTEGER, "9223372036854775807", INT64_MAX);
@@ -92,7 +92,7 @@ test_booleans (void **state)
                                        "on", "0",   "1",     "NO",   "Yes" };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof words / sizeof words[0]; i++)
     good (TALLY_OPTION_BOOLEAN, words[i], i % 2);
   bad (TALLY_OPTION_BOOLEAN, "");
@@ -104,12 +104,12 @@ test_booleans (void **state)
 static void
 test_sizes (void **state)
 {
-  (void)state;
+  (void) state;
   good (TALLY_OPTION_SIZE, "0", 0);
   good (TALLY_OPTION_SIZE, "4096", 4096);
   good (TALLY_OPTION_SIZE, "64k", 65536);
   good (TALLY_OPTION_SIZE, "4M", 4 << 20);
-  good (TALLY_OPTION_SIZE, "8589934591G", (int64_t)8589934591 << 30);
+  good (TALLY_OPTION_SIZE, "8589934591G", (int64_t) 8589934591 << 30);
   bad (TALLY_OPTION_SIZE, "8589934592G");
   bad (TALLY_OPTION_SIZE, "4MB");
   bad (TALLY_OPTION_SIZE, "4 M");
@@ -120,7 +120,7 @@ test_sizes (void **state)
 static void
 test_durations (void **state)
 {
-  (void)state;
+  (void) state;
   good (TALLY_OPTION_DURATION, "0", 0);
   good (TALLY_OPTION_DURATION, "250ms", 250);
   good (TALLY_OPTION_DURATION, "30s", 30000);
@@ -150,7 +150,7 @@ assert_path (const char *text, const char *expected)
 static void
 test_paths (void **state)
 {
-  (void)state;
+  (void) state;
   assert_path ("a", "/base/x/a");
   assert_path ("./a//b/", "/base/x/a/b");
   assert_path ("../a", "/base/x/../a");
@@ -192,7 +192,7 @@ test_set_fills_the_table (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void)state;
+  (void) state;
   assert_int_equal (option_set_build (&set, rows, pairs, 2, &owner, &err),
                     TALLY_OK);
   assert_int_equal (set.count, 5);
@@ -214,7 +214,7 @@ test_set_messages (void **state)
   struct option_pair pair = { "paht", "a", "x.ini:5", OPTION_FILE };
   struct option_pair two[2];
 
-  (void)state;
+  (void) state;
   fails (&pair, 1,
          "x.ini:5: unknown key \"paht\" in [store notes]; did you "
          "mean \"path\"?");
@@ -256,7 +256,7 @@ test_higher_level_wins (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void)state;
+  (void) state;
   assert_int_equal (option_set_build (&set, rows, pairs, 4, &owner, &err),
                     TALLY_OK);
   assert_string_equal (set.values[0].text, "/base/env");
@@ -275,7 +275,7 @@ test_single_value (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void)state;
+  (void) state;
   assert_int_equal (option_set_single (&set, rows, "b.db", &here, &err),
                     TALLY_OK);
   assert_string_equal (set.values[0].text, "/here/b.db");
@@ -343,7 +343,7 @@ test_secret_from_a_file (void **state)
   struct option_set set;
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 3; i++) {
     write_file ("secret", texts[i], strlen (texts[i]));
     assert_int_equal (load (&set, &err), TALLY_OK);
@@ -360,7 +360,7 @@ test_secret_file_sizes (void **state)
   struct tally_error err;
   struct option_set set;
 
-  (void)state;
+  (void) state;
   assert_non_null (data);
   memset (data, 'x', OPTION_SECRET_FILE_MAX + 1);
   write_file ("secret", data, OPTION_SECRET_FILE_MAX);
@@ -377,7 +377,7 @@ test_secret_file_errors (void **state)
 {
   char path[64];
 
-  (void)state;
+  (void) state;
   secret_fails ("", 0, true, "is empty");
   secret_fails ("\n", 1, true, "is empty");
   secret_fails ("a\nb\n", 4, true, "is not one line of text");
@@ -395,7 +395,7 @@ test_secrets_are_not_shown (void **state)
                                        { "pin", "hunter2", "x.ini:6",
                                          OPTION_FILE } };
 
-  (void)state;
+  (void) state;
   fails (pairs, 2, "x.ini:6: pin: the value is not a whole number");
   assert_string_equal (option_show (&rows[1], "hunter2"), "(secret)");
   assert_string_equal (option_show (&rows[0], "/a"), "/a");
@@ -411,7 +411,7 @@ test_only_secrets_come_from_files (void **state)
                                       { "token_file", "a", "x.ini:6",
                                         OPTION_FILE } };
 
-  (void)state;
+  (void) state;
   fails (&limit, 1,
          "x.ini:5: unknown key \"limit_file\" in [store notes]; "
          "there are: path, token, timeout, limit, pin, driver");
@@ -421,14 +421,14 @@ test_only_secrets_come_from_files (void **state)
 static int
 make_folder (void **state)
 {
-  (void)state;
+  (void) state;
   return mkdtemp (folder) ? 0 : -1;
 }
 
 static int
 remove_folder (void **state)
 {
-  (void)state;
+  (void) state;
   return rmdir (folder);
 }
 

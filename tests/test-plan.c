@@ -71,7 +71,7 @@ test_each_action (void **state)
   static const struct plan_rules later = { 10, false };
   static const struct plan_rules passive = { 10, true };
 
-  (void)state;
+  (void) state;
   assert_one (1, 0, 0, &first, PLAN_PULL);
   assert_one (1, 1, 5, &first, PLAN_EQUAL);
   assert_one (1, 2, 5, &first, PLAN_MERGE);
@@ -96,7 +96,7 @@ test_a_pushed_tombstone_says_so (void **state)
   struct plan_rules rules = { 0, false };
   struct plan plan = PLAN_INIT;
 
-  (void)state;
+  (void) state;
   add (&sides.changed, "a", 1, 1, TALLY_DOC_DELETED);
   add (&sides.changed, "b", 1, 2, 0);
   assert_true (plan_compile (&plan, &sides.remote, &sides.local,
@@ -115,7 +115,7 @@ test_nothing_to_do (void **state)
   struct plan_rules rules = { 0, false };
   struct plan plan = PLAN_INIT;
 
-  (void)state;
+  (void) state;
   assert_true (plan_compile (&plan, &sides.remote, &sides.local,
                              &sides.changed, &rules));
   assert_int_equal (plan.count, 0);
@@ -153,8 +153,8 @@ fill (struct rng *rng, struct random_doc docs[DOCS], struct sides *sides,
     struct random_doc *doc = &docs[i];
 
     snprintf (doc->id, sizeof doc->id, "%u", i);
-    doc->theirs = (unsigned char)rng_below (rng, 4);
-    doc->ours = (unsigned char)rng_below (rng, 4);
+    doc->theirs = (unsigned char) rng_below (rng, 4);
+    doc->ours = (unsigned char) rng_below (rng, 4);
     doc->seq = 1 + i;
     if (doc->theirs)
       add (&sides->remote, doc->id, doc->theirs, 100 + i, 0);
@@ -178,7 +178,7 @@ check_plan (const struct plan *plan, const struct random_doc docs[DOCS],
     unsigned at;
 
     memcpy (text, plan->items[i].id.data, plan->items[i].id.size);
-    at = (unsigned)strtoul (text, NULL, 10);
+    at = (unsigned) strtoul (text, NULL, 10);
     times[at]++;
     assert_int_equal (plan->items[i].action,
                       expected_action (&docs[at], rules));
@@ -189,7 +189,7 @@ check_plan (const struct plan *plan, const struct random_doc docs[DOCS],
         times[i],
         docs[i].theirs || (docs[i].ours && docs[i].seq > rules->local_cursor));
   for (int action = 0; action < 4; action++)
-    assert_int_equal (plan_count (plan, (enum plan_action)action),
+    assert_int_equal (plan_count (plan, (enum plan_action) action),
                       counts[action]);
 }
 
@@ -199,7 +199,7 @@ test_any_headers (void **state)
   struct rng rng = rng_start ("plan");
   struct plan plan = PLAN_INIT;
 
-  (void)state;
+  (void) state;
   /* The plan is used again, as an engine does for each window. */
   for (unsigned run = 0; run < 2000; run++) {
     struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };

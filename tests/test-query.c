@@ -40,7 +40,7 @@ test_refused (void **state)
       "unknown operator" },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct tally_error err = { 0, "" };
     struct query *query;
@@ -120,7 +120,7 @@ test_matching (void **state)
     { "{\"a\":1.5}", false }, /* names are exact */
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (match (rows[i].query, document) != rows[i].matches)
       fail_msg ("%s: not %d", rows[i].query, rows[i].matches);
@@ -130,7 +130,7 @@ test_matching (void **state)
 static void
 test_no_query_matches_all (void **state)
 {
-  (void)state;
+  (void) state;
   assert_true (match (NULL, "{\"_id\":\"x\"}"));
 }
 
@@ -139,7 +139,7 @@ test_escaped_names (void **state)
 {
   static const char document[] = "{\"\\u0001\":1,\"_id\":\"x\",\"q\\\"\":2}";
 
-  (void)state;
+  (void) state;
   assert_true (match ("{\"q\\u0022\":2}", document));
   assert_true (match ("{\"\\u0001\":{\"$lt\":2}}", document));
   assert_false (match ("{\"q\":2}", document));
@@ -192,7 +192,7 @@ test_value_order (void **state)
 {
   size_t n = sizeof ladder / sizeof *ladder;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++)
       for (size_t k = 0; k < 3; k++)
@@ -228,7 +228,7 @@ test_field_lists (void **state)
   struct field_list list;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   parse_fields (&list, NULL, true);
   assert_int_equal (list.count, 0);
   parse_fields (&list, "a,-b,q\"", true);
@@ -271,7 +271,7 @@ test_sorting (void **state)
   static const char two[] = "{\"_id\":\"2\",\"a\":1,\"b\":10}";
   static const char three[] = "{\"_id\":\"3\",\"b\":10}";
 
-  (void)state;
+  (void) state;
   assert_order ("a", one, two, 0);
   assert_order ("a,b", one, two, -1);
   assert_order ("a,-b", one, two, 1);
@@ -300,7 +300,7 @@ test_projecting (void **state)
   static const char document[] =
       "{\"A\":[1],\"_id\":\"x\",\"a\":1.50,\"q\\\"\":{}}";
 
-  (void)state;
+  (void) state;
   assert_project ("a", document, "{\"_id\":\"x\",\"a\":1.50}");
   assert_project ("q\",A", document, "{\"A\":[1],\"_id\":\"x\",\"q\\\"\":{}}");
   assert_project ("_id", document, "{\"_id\":\"x\"}");
@@ -319,7 +319,7 @@ test_mutated (void **state)
   struct rng rng = rng_start ("mutated");
   unsigned taken = 0;
 
-  (void)state;
+  (void) state;
   for (unsigned i = 0; i < 100000; i++) {
     char text[sizeof valid];
     struct tally_error err;
@@ -329,7 +329,7 @@ test_mutated (void **state)
     for (unsigned n = 1 + rng_below (&rng, 3); n > 0; n--)
       text[rng_below (&rng, sizeof text - 1)] =
           rng_one_in (&rng, 2) ? valid[rng_below (&rng, sizeof valid)]
-                               : (char)rng_next (&rng);
+                               : (char) rng_next (&rng);
     if (query_parse (&query, text, &err) != TALLY_OK)
       continue;
     taken++;

@@ -207,7 +207,7 @@ test_found_by_path (void **state)
   struct driver *driver = NULL, *again = NULL;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   compile ("any.so", NULL, "");
   assert_int_equal (registry_find (registry, DRIVER_STORE, path_of ("any.so"),
                                    "x.ini:1", &driver, &err),
@@ -235,7 +235,7 @@ test_found_by_name (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (
       registry_find (registry, DRIVER_STORE, "good", NULL, &driver, &err),
       TALLY_OK);
@@ -256,7 +256,7 @@ test_unknown_names (void **state)
 {
   struct registry *registry = new_registry ("drivers");
 
-  (void)state;
+  (void) state;
   find_fails (registry, DRIVER_STORE, "plian", "x.ini:5",
               "x.ini:5: unknown driver \"plian\"; did you mean \"plain\"?");
   find_fails (registry, DRIVER_STORE, "PLAIN", NULL,
@@ -277,7 +277,7 @@ test_names_must_agree (void **state)
   struct registry *registry = new_registry ("drivers");
   char message[256];
 
-  (void)state;
+  (void) state;
   snprintf (message, sizeof message,
             "%s: the driver in it is named \"good\", not \"wrong\"",
             path_of ("drivers/store-wrong.so"));
@@ -293,7 +293,7 @@ test_tables_of_other_sizes (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   compile ("older.so", NULL,
            "'-DSIZE=offsetof (struct tally_store, note_get)' "
            "'-DSLOTS=.open=o,.close=c,.get=g,.put=p,.changes=s,"
@@ -319,7 +319,7 @@ test_one_lock_in_the_process (void **state)
   struct driver *x, *y;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (registry_find (a, DRIVER_STORE, "good", NULL, &x, &err),
                     TALLY_OK);
   assert_int_equal (registry_find (b, DRIVER_STORE, "good", NULL, &y, &err),
@@ -336,7 +336,7 @@ static void
 test_files_that_are_none (void **state)
 {
   struct registry *registry = new_registry ("drivers");
-  (void)state;
+  (void) state;
   find_fails (registry, DRIVER_ANY, "./x.so", "x.ini:5",
               "./x.so: a driver's path must be absolute");
   registry_free (registry);
@@ -362,7 +362,7 @@ test_truncated_files (void **state)
   struct stat st;
   off_t size;
 
-  (void)state;
+  (void) state;
   compile ("whole.so", NULL, "");
   assert_int_equal (stat (path_of ("whole.so"), &st), 0);
   for (size = st.st_size - 1; size > 0; size -= 97) {
@@ -384,7 +384,7 @@ test_linker_errors (void **state)
   struct tally_error err;
   struct driver *driver;
 
-  (void)state;
+  (void) state;
   compile ("undefined.so", NULL, "-DMISSING -Wl,-z,lazy");
   file_fails ("undefined.so", "undefined symbol: missing");
 
@@ -401,7 +401,7 @@ test_linker_errors (void **state)
 static void
 test_no_entry (void **state)
 {
-  (void)state;
+  (void) state;
   defect ("-DENTRY=something_else",
           "no tally_driver_1 in it: not a tally driver");
   defect ("-DENTRY=tally_driver_2",
@@ -415,7 +415,7 @@ test_no_entry (void **state)
 static void
 test_heads (void **state)
 {
-  (void)state;
+  (void) state;
   defect ("'-DNAME=\"Bad Name\"'",
           "the driver's name \"Bad Name\" is not like [a-z][a-z0-9-]*");
   defect ("-DNAME=0", "the driver's name \"\" is not like [a-z][a-z0-9-]*");
@@ -427,7 +427,7 @@ test_heads (void **state)
 static void
 test_store_slots (void **state)
 {
-  (void)state;
+  (void) state;
   defect ("-DSLOTS=.open=o,.close=c,.get=g,.put=p",
           "the store has no changes");
   defect ("-DSLOTS=.close=c,.get=g,.put=p,.changes=s",
@@ -447,7 +447,7 @@ test_store_slots (void **state)
 static void
 test_transport_slots (void **state)
 {
-  (void)state;
+  (void) state;
   defect (TRANSPORT "'-DSLOTS=.open=o'", "the transport has no close");
   defect (TRANSPORT_SLOTS "'", "the transport has no exchange, no serve, and "
                                "no list, read, create, remove");
@@ -465,7 +465,7 @@ test_transport_slots (void **state)
 static void
 test_options (void **state)
 {
-  (void)state;
+  (void) state;
   defect ("'-DROW={\"Path\",0,0,0,0,0}'",
           "option \"Path\" is not named like [a-z][a-z0-9_]*");
   defect ("'-DROW={\"path\",77,0,0,0,0}'",
@@ -485,18 +485,18 @@ fake_open (void **handle, const struct tally_host *host,
            const struct tally_value *values, unsigned flags,
            struct tally_error *err)
 {
-  (void)handle;
-  (void)host;
-  (void)values;
-  (void)flags;
-  (void)err;
+  (void) handle;
+  (void) host;
+  (void) values;
+  (void) flags;
+  (void) err;
   return TALLY_FAILED;
 }
 
 static void
 fake_close (void *handle)
 {
-  (void)handle;
+  (void) handle;
 }
 
 static int
@@ -504,12 +504,12 @@ fake_exchange (void *handle, const struct tally_request *request,
                tally_emit_response *emit, void *ctx,
                struct tally_traffic *traffic, struct tally_error *err)
 {
-  (void)handle;
-  (void)request;
-  (void)emit;
-  (void)ctx;
-  (void)traffic;
-  (void)err;
+  (void) handle;
+  (void) request;
+  (void) emit;
+  (void) ctx;
+  (void) traffic;
+  (void) err;
   return TALLY_FAILED;
 }
 
@@ -530,7 +530,7 @@ test_static_drivers (void **state)
   struct driver *driver;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_add (registry, &fake_again, &err), TALLY_CONFIG);
@@ -557,7 +557,7 @@ test_without_folders (void **state)
   struct registry *registry = registry_new (NULL, &err);
   const char *relative[] = { "lib", NULL };
 
-  (void)state;
+  (void) state;
   assert_non_null (registry);
   find_fails (registry, DRIVER_ANY, "good", NULL,
               "unknown driver \"good\"; there is none in this program");
@@ -600,7 +600,7 @@ test_listing (void **state)
   struct listing listing = { "", -1 };
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (registry_add (registry, &fake, &err), TALLY_OK);
   assert_int_equal (registry_each (registry, list_one, &listing, &err),
                     TALLY_OK);
@@ -632,7 +632,7 @@ find_many (void *registry)
     failed += registry_find (registry, DRIVER_ANY, i % 2 ? "good" : "plain",
                              NULL, &driver, &err)
               != TALLY_OK;
-  return (void *)failed;
+  return (void *) failed;
 }
 
 static void
@@ -643,7 +643,7 @@ test_any_thread (void **state)
   void *failed;
   int i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < 4; i++)
     assert_int_equal (pthread_create (&threads[i], NULL, find_many, registry),
                       0);
@@ -659,7 +659,7 @@ test_any_thread (void **state)
 static int
 make_folder (void **state)
 {
-  (void)state;
+  (void) state;
   write_source ("driver.c", driver_source);
   if (mkdir (path_of ("drivers"), 0700) != 0)
     return -1;
@@ -681,7 +681,7 @@ remove_folder (void **state)
 {
   char command[64];
 
-  (void)state;
+  (void) state;
   snprintf (command, sizeof command, "rm -rf %s", folder);
   return system (command);
 }

@@ -24,14 +24,14 @@
 static int
 make (void **state)
 {
-  (void)state;
+  (void) state;
   return folder_make ();
 }
 
 static int
 remove_all (void **state)
 {
-  (void)state;
+  (void) state;
   folder_remove ();
   return 0;
 }
@@ -39,15 +39,15 @@ remove_all (void **state)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static int
 host_cancelled (void *ctx)
 {
-  (void)ctx;
+  (void) ctx;
   return 0;
 }
 
@@ -97,7 +97,7 @@ test_two_handles (void **state)
   struct tally_error err;
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   replicas[0] = open_replica (path);
   replicas[1] = open_replica (path);
@@ -125,7 +125,7 @@ write_all (int fd, const void *data, size_t size)
     if (n <= 0)
       return false;
     p += n;
-    size -= (size_t)n;
+    size -= (size_t) n;
   }
   return true;
 }
@@ -161,7 +161,7 @@ test_processes (void **state)
   size_t size = 0;
   int fds[2];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (pipe (fds), 0);
   for (int i = 0; i < PROCESSES; i++) {
@@ -172,11 +172,11 @@ test_processes (void **state)
   }
   close (fds[1]);
   for (;;) {
-    ssize_t n = read (fds[0], (char *)stamps + size, sizeof stamps - size);
+    ssize_t n = read (fds[0], (char *) stamps + size, sizeof stamps - size);
 
     if (n <= 0)
       break;
-    size += (size_t)n;
+    size += (size_t) n;
   }
   close (fds[0]);
   for (int i = 0; i < PROCESSES; i++) {
@@ -258,7 +258,7 @@ test_no_write_is_lost (void **state)
   pid_t pids[PROCESSES];
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   replica = open_replica (path);
   assert_non_null (replica);
@@ -311,7 +311,7 @@ test_a_copy_is_somebody_else (void **state)
   struct replica *replica;
   uint32_t client;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (folder_fresh (copy, sizeof copy), 0);
   replica = open_replica (path);

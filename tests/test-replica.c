@@ -20,7 +20,7 @@ static struct shared_store shared;
 static int
 with_all_slots (void **state)
 {
-  (void)state;
+  (void) state;
   shared_start (&shared);
   return 0;
 }
@@ -28,7 +28,7 @@ with_all_slots (void **state)
 static int
 with_required_slots (void **state)
 {
-  (void)state;
+  (void) state;
   shared_start (&shared);
   shared.ops.note_get = NULL;
   shared.ops.note_put = NULL;
@@ -41,7 +41,7 @@ with_required_slots (void **state)
 static int
 end (void **state)
 {
-  (void)state;
+  (void) state;
   shared_free (&shared);
   return 0;
 }
@@ -85,7 +85,7 @@ test_stamps_rise (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp last = next (replica, NULL);
 
-  (void)state;
+  (void) state;
   for (unsigned i = 0; i < 20000; i++) {
     struct stamp stamp;
 
@@ -119,7 +119,7 @@ test_two_replicas_never_give_one_twice (void **state)
   enum { N = 6000 };
   struct stamp *given = calloc (N, sizeof *given);
 
-  (void)state;
+  (void) state;
   assert_non_null (given);
   for (size_t i = 0; i < N; i++) {
     uint32_t who = rng_below (&rng, 2);
@@ -146,7 +146,7 @@ test_the_clock_survives_reopening (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp last = next (replica, NULL), stamp;
 
-  (void)state;
+  (void) state;
   replica_close (replica);
   /* An hour back, as after a dead battery. */
   shared.wall_ms -= 3600000;
@@ -166,7 +166,7 @@ test_short_runs_stay_near_the_wall (void **state)
 {
   struct stamp stamp = at (0, 0, 0);
 
-  (void)state;
+  (void) state;
   for (unsigned i = 0; i < 3000; i++) {
     struct replica *replica = shared_replica (&shared);
 
@@ -184,7 +184,7 @@ test_long_runs_reserve_seldom (void **state)
   struct replica *replica = shared_replica (&shared);
   unsigned before;
 
-  (void)state;
+  (void) state;
   next (replica, NULL);
   before = shared.note_puts + shared.puts;
   for (unsigned i = 0; i < 10000; i++) {
@@ -201,7 +201,7 @@ test_seen_moves_the_clock (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp other = at (shared.wall_ms + SHARED_SKEW_MS, 5, 9), stamp;
 
-  (void)state;
+  (void) state;
   replica_seen (replica, &other);
   stamp = next (replica, NULL);
   assert_true (stamp_cmp (&stamp, &other) > 0);
@@ -221,7 +221,7 @@ test_end_of_time_passes (void **state)
   struct tally_error err = { 0, "" };
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   shared.wall_ms = HLC_MS_MAX + 1;
   assert_int_equal (replica_stamp (replica, NULL, &stamp, &err), TALLY_FAILED);
   assert_int_equal (err.status, TALLY_FAILED);
@@ -242,7 +242,7 @@ test_a_stamp_is_past_the_newest (void **state)
   uint64_t ahead = shared.wall_ms + 5000;
   struct stamp newest = at (ahead, 77, 9), stamp;
 
-  (void)state;
+  (void) state;
   stamp = next (replica, &newest);
   assert_int_equal (stamp_ms (&stamp), ahead + 1);
   assert_int_equal (stamp_counter (&stamp), 0);
@@ -266,7 +266,7 @@ test_far_ahead_a_put_waits (void **state)
   struct replica *replica = shared_replica (&shared);
   struct stamp newest = at (shared.wall_ms + 59999, 0, 9);
 
-  (void)state;
+  (void) state;
   next (replica, &newest);
   assert_int_equal (shared.sleeps, 0);
   newest = at (shared.wall_ms + 60000, 0, 9);
@@ -285,7 +285,7 @@ test_beyond_max_skew_only_the_counter_rises (void **state)
   uint64_t far = shared.wall_ms + SHARED_SKEW_MS;
   struct stamp newest = at (far + 1, 7, 9), stamp;
 
-  (void)state;
+  (void) state;
   stamp = next (replica, &newest);
   assert_int_equal (stamp_ms (&stamp), far + 1);
   assert_int_equal (stamp_counter (&stamp), 8);
@@ -308,7 +308,7 @@ test_a_document_at_the_end_of_time (void **state)
   struct stamp newest = at (HLC_MS_MAX, HLC_COUNTER_MAX, 9), stamp;
   struct tally_error err = { 0, "" };
 
-  (void)state;
+  (void) state;
   assert_int_equal (replica_stamp (replica, &newest, &stamp, &err),
                     TALLY_FAILED);
   assert_int_equal (err.status, TALLY_FAILED);
@@ -339,7 +339,7 @@ test_a_fresh_client_in_another_place (void **state)
   unsigned char first[REPLICA_ID_SIZE], id[REPLICA_ID_SIZE];
   uint32_t last = 0;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     struct replica *replica = open_at (places[i], TALLY_OPEN_CREATE);
     struct tally_error err;
@@ -370,7 +370,7 @@ test_looking_writes_nothing (void **state)
   unsigned char id[REPLICA_ID_SIZE];
   uint32_t client;
 
-  (void)state;
+  (void) state;
   replica_id (replica, id);
   assert_memory_equal (id, nobody, sizeof id);
   replica_close (replica);
@@ -394,7 +394,7 @@ test_renewing (void **state)
   uint32_t client = replica->clock.client;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   replica_id (replica, before);
   assert_int_equal (identity_renew (replica, false, &err), TALLY_OK);
   replica_id (replica, id);
@@ -438,7 +438,7 @@ test_damaged_identity (void **state)
   };
   struct replica *replica = shared_replica (&shared), *again;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
     struct tally_error err = { 0, "" };
 
@@ -466,7 +466,7 @@ test_damaged_clock (void **state)
   struct tally_error err = { 0, "" };
   struct stamp stamp;
 
-  (void)state;
+  (void) state;
   set_note (replica, "clock", "soon");
   assert_int_equal (replica_stamp (replica, NULL, &stamp, &err),
                     TALLY_CORRUPT);
@@ -481,7 +481,7 @@ test_id_text (void **state)
   unsigned char again[REPLICA_ID_SIZE];
   char text[REPLICA_ID_TEXT];
 
-  (void)state;
+  (void) state;
   replica_id_text (id, text);
   assert_string_equal (text, "0001feff000000000000000000000000");
   assert_true (replica_id_from_text (again, slice_text (text)));
@@ -528,7 +528,7 @@ test_notes (void **state)
 {
   struct replica *replica = shared_replica (&shared);
 
-  (void)state;
+  (void) state;
   assert_note (replica, "k", NULL);
   assert_int_equal (put_note (replica, "k", "x", "one"), TALLY_CONFLICT);
   assert_int_equal (put_note (replica, "k", "", "one"), TALLY_CONFLICT);
@@ -582,7 +582,7 @@ test_note_lists (void **state)
   struct buf names = BUF_INIT;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   set_note (replica, "pair/b", "1");
   set_note (replica, "pair/a", "1");
   set_note (replica, "pairs", "1");
@@ -608,7 +608,7 @@ test_collections (void **state)
   struct buf names = BUF_INIT;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof put / sizeof *put; i++) {
     struct tally_entry entry = { .collection = put[i] };
     struct tally_outcome outcome;

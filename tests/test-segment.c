@@ -96,7 +96,7 @@ test_names (void **state)
   struct segment_name name;
   char text[SEGMENT_NAME_SIZE];
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     assert_true (segment_name_parse (&name, good[i]));
     segment_name_make (text, &name);
@@ -156,7 +156,7 @@ test_foreign_names (void **state)
   struct segment_name name;
   char text[400];
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (segment_name_parse (&name, bad[i]))
       fail_msg ("taken for a segment: %s", bad[i]);
@@ -174,7 +174,7 @@ test_segments (void **state)
   struct segment segment = sample ();
   unsigned char sums[3 * SEGMENT_CHECKSUM_SIZE] = { 9 };
 
-  (void)state;
+  (void) state;
   assert_int_equal (recode (&segment), TALLY_OK);
   segment.part = 2;
   segment.begin = segment.number;
@@ -196,7 +196,7 @@ test_rules (void **state)
   struct segment bad[12];
   size_t n = sizeof bad / sizeof *bad;
 
-  (void)state;
+  (void) state;
   memset (reads, 'r', sizeof reads);
   for (size_t i = 0; i < n; i++)
     bad[i] = sample ();
@@ -229,7 +229,7 @@ test_too_many_documents (void **state)
   struct segment segment = sample ();
   struct tally_doc *many = calloc (SEGMENT_DOCS_MAX + 1, sizeof *many);
 
-  (void)state;
+  (void) state;
   assert_non_null (many);
   segment.docs = many;
   segment.n_docs = SEGMENT_DOCS_MAX;
@@ -244,8 +244,8 @@ seal (struct buf *bytes)
 {
   size_t size = bytes->size - SEGMENT_CHECKSUM_SIZE;
 
-  crypto_generichash ((unsigned char *)bytes->data + size,
-                      SEGMENT_CHECKSUM_SIZE, (unsigned char *)bytes->data,
+  crypto_generichash ((unsigned char *) bytes->data + size,
+                      SEGMENT_CHECKSUM_SIZE, (unsigned char *) bytes->data,
                       size, NULL, 0);
 }
 
@@ -255,7 +255,7 @@ test_damage (void **state)
   struct segment segment = sample (), out;
   struct buf bytes = BUF_INIT;
 
-  (void)state;
+  (void) state;
   segment_encode (&bytes, &segment);
   for (size_t size = 0; size < bytes.size; size++) {
     /* A copy of just that size, so that reading on is seen. */
@@ -268,10 +268,10 @@ test_damage (void **state)
     free (copy);
   }
   for (size_t i = 0; i < bytes.size * 8; i++) {
-    bytes.data[i / 8] ^= (char)(1 << i % 8);
+    bytes.data[i / 8] ^= (char) (1 << i % 8);
     assert_int_equal (segment_decode (&out, buf_slice (&bytes)),
                       TALLY_CORRUPT);
-    bytes.data[i / 8] ^= (char)(1 << i % 8);
+    bytes.data[i / 8] ^= (char) (1 << i % 8);
   }
   buf_add_byte (&bytes, 0);
   seal (&bytes);
@@ -285,7 +285,7 @@ test_later_version (void **state)
   struct segment segment = sample (), out;
   struct buf bytes = BUF_INIT;
 
-  (void)state;
+  (void) state;
   segment_encode (&bytes, &segment);
   assert_int_equal (bytes.data[14], 1); /* behind the magic */
   bytes.data[14] = 2;
@@ -299,7 +299,7 @@ static uint32_t
 draw (uint64_t *seed)
 {
   *seed = *seed * UINT64_C (6364136223846793005) + 1442695040888963407u;
-  return (uint32_t)(*seed >> 33);
+  return (uint32_t) (*seed >> 33);
 }
 
 /* Changes, drops or repeats a few bytes of what is before the checksum. */
@@ -313,10 +313,10 @@ mutate (struct buf *bytes, uint64_t *seed)
 
     switch (draw (seed) % 4) {
     case 0:
-      bytes->data[at] = (char)draw (seed);
+      bytes->data[at] = (char) draw (seed);
       break;
     case 1:
-      bytes->data[at] ^= (char)(1 << draw (seed) % 8);
+      bytes->data[at] ^= (char) (1 << draw (seed) % 8);
       break;
     case 2:
       count = count == size ? size - 1 : count;
@@ -341,7 +341,7 @@ test_mutations (void **state)
   uint64_t seed = 42;
   unsigned taken = 0;
 
-  (void)state;
+  (void) state;
   segment_encode (&good, &segment);
   for (unsigned i = 0; i < MUTATIONS; i++) {
     buf_free (&bad);
@@ -369,7 +369,7 @@ test_marker (void **state)
   unsigned char id[REPLICA_ID_SIZE] = { 1, 2, 3 }, out[REPLICA_ID_SIZE];
   struct buf text = BUF_INIT;
 
-  (void)state;
+  (void) state;
   segment_marker_make (&text, id);
   assert_true (segment_marker_parse (out, buf_slice (&text)));
   assert_memory_equal (out, id, sizeof id);
@@ -394,7 +394,7 @@ test_cursor (void **state)
   struct segment_position position = { .number = 5 };
   struct buf out = BUF_INIT;
 
-  (void)state;
+  (void) state;
   assert_int_equal (segment_cursor_parse (&cursor, slice_text ("")), TALLY_OK);
   assert_int_equal (cursor.count, 0);
   segment_cursor_free (&cursor);
@@ -442,7 +442,7 @@ test_bad_cursors (void **state)
                                      "00112233445566778899AABBCCDDEEFF:1" };
   struct segment_cursor cursor;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (segment_cursor_parse (&cursor, slice_text (bad[i])) != TALLY_CORRUPT)
       fail_msg ("taken for a cursor: %s", bad[i]);

@@ -53,7 +53,7 @@ draw (struct rng *rng, struct state *out, unsigned many)
       o->stamp = at (12 + rng_below (rng, 2), rng_below (rng, 2));
     }
     if (rng_below (rng, 10) < many)
-      out->seen[out->n_seen++] = at (20 + rng_below (rng, 3), (uint32_t)i);
+      out->seen[out->n_seen++] = at (20 + rng_below (rng, 3), (uint32_t) i);
   }
 }
 
@@ -82,7 +82,7 @@ test_round_trip (void **test)
   struct rng rng = rng_start ("round trip");
   struct tally_error err;
 
-  (void)test;
+  (void) test;
   for (unsigned i = 0; i < 20000; i++) {
     struct state state, again;
     struct buf meta = BUF_INIT;
@@ -109,7 +109,7 @@ test_large_counts (void **test)
   struct buf meta = BUF_INIT;
   struct tally_error err;
 
-  (void)test;
+  (void) test;
   memset (name, 'n', sizeof name);
   state.overrides = calloc (300, sizeof *state.overrides);
   assert_non_null (state.overrides);
@@ -137,7 +137,7 @@ put_stamp (struct buf *out, uint64_t ms, uint32_t client)
 static void
 put_override (struct buf *out, const char *field, uint64_t ms)
 {
-  buf_add_byte (out, (unsigned char)strlen (field));
+  buf_add_byte (out, (unsigned char) strlen (field));
   buf_add_text (out, field);
   put_stamp (out, ms, 1);
 }
@@ -171,10 +171,10 @@ test_broken_beginnings (void **test)
 {
   struct buf meta = BUF_INIT;
 
-  (void)test;
+  (void) test;
   assert_meta (&meta, TALLY_CORRUPT);
   for (unsigned format = 0; format < 256; format++) {
-    start_meta (&meta, (unsigned char)format);
+    start_meta (&meta, (unsigned char) format);
     buf_add (&meta, "\0\0", 2);
     assert_meta (&meta, format == 1 ? TALLY_OK : TALLY_CORRUPT);
   }
@@ -201,7 +201,7 @@ test_broken_overrides (void **test)
   };
   struct buf meta = BUF_INIT;
 
-  (void)test;
+  (void) test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     start_meta (&meta, 1);
     buf_add_byte (&meta, 2);
@@ -232,7 +232,7 @@ test_broken_counts (void **test)
   };
   struct buf meta = BUF_INIT;
 
-  (void)test;
+  (void) test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     start_meta (&meta, 1);
     buf_add (&meta, rows[i].bytes, rows[i].size);
@@ -252,9 +252,9 @@ seen_meta (struct buf *meta, unsigned n, uint32_t first, int step)
 {
   start_meta (meta, 1);
   buf_add_byte (meta, 0);
-  buf_add_byte (meta, (unsigned char)n);
+  buf_add_byte (meta, (unsigned char) n);
   for (unsigned i = 0; i < n; i++)
-    put_stamp (meta, 20 + i, (uint32_t)((int)first + (int)i * step));
+    put_stamp (meta, 20 + i, (uint32_t) ((int) first + (int) i * step));
 }
 
 static void
@@ -262,7 +262,7 @@ test_broken_seen (void **test)
 {
   struct buf meta = BUF_INIT;
 
-  (void)test;
+  (void) test;
   seen_meta (&meta, STATE_SEEN_MAX, 5, 1);
   assert_meta (&meta, TALLY_OK);
   seen_meta (&meta, STATE_SEEN_MAX + 1, 5, 1);
@@ -306,7 +306,7 @@ test_truncated (void **test)
   struct state state;
   struct buf meta = BUF_INIT;
 
-  (void)test;
+  (void) test;
   draw (&rng, &state, 10);
   state_encode (&state, &meta);
   for (size_t size = 0; size <= meta.size; size++) {
@@ -331,7 +331,7 @@ test_mutated (void **test)
   struct buf meta = BUF_INIT;
   unsigned taken = 0;
 
-  (void)test;
+  (void) test;
   for (unsigned i = 0; i < MUTATIONS; i++) {
     struct state state;
     unsigned n = 1 + rng_below (&rng, 3);
@@ -340,9 +340,9 @@ test_mutated (void **test)
     buf_clear (&meta);
     state_encode (&state, &meta);
     while (n-- > 0)
-      meta.data[rng_below (&rng, (uint32_t)meta.size)] ^=
-          (char)(rng_one_in (&rng, 2) ? 1u << rng_below (&rng, 8)
-                                      : rng_below (&rng, 256));
+      meta.data[rng_below (&rng, (uint32_t) meta.size)] ^=
+          (char) (rng_one_in (&rng, 2) ? 1u << rng_below (&rng, 8)
+                                       : rng_below (&rng, 256));
     taken += accept (buf_slice (&meta));
     state_free (&state);
   }
@@ -418,7 +418,7 @@ test_check (void **test)
     { "", "x", "_id", true, false },
   };
 
-  (void)test;
+  (void) test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     run_check (&rows[i]);
 }
@@ -445,7 +445,7 @@ test_check_field_names (void **test)
     { "{\"_id\":\"x\"}", "x", "\\u005fid", false, false },
   };
 
-  (void)test;
+  (void) test;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     run_check (&rows[i]);
 }
@@ -464,7 +464,7 @@ test_check_seen (void **test)
   struct tally_slice id = { "x", 1 };
   struct tally_error err;
 
-  (void)test;
+  (void) test;
   assert_int_equal (state_check (&state, id, &err), TALLY_OK);
   seen = at (10, 1);
   assert_int_equal (state_check (&state, id, &err), TALLY_INVALID);
@@ -486,7 +486,7 @@ test_check_size (void **test)
   struct tally_error err;
   char *body = malloc (size + 1);
 
-  (void)test;
+  (void) test;
   assert_non_null (body);
   memcpy (body, "{\"_id\":\"", 8);
   for (int more = 0; more < 2; more++) {
@@ -495,7 +495,7 @@ test_check_size (void **test)
     memset (body + 8, 'x', size - 8 + 1);
     memcpy (body + 8, "x\",\"a\":\"", 8);
     memcpy (body + size + more - 2, "\"}", 2);
-    state.body = slice_make (body, size + (size_t)more);
+    state.body = slice_make (body, size + (size_t) more);
     assert_int_equal (state_check (&state, id, &err),
                       more ? TALLY_INVALID : TALLY_OK);
   }
@@ -511,7 +511,7 @@ test_rev_is_the_state (void **test)
   struct tally_slice id = { "x", 1 };
   unsigned equal = 0;
 
-  (void)test;
+  (void) test;
   for (unsigned i = 0; i < 50000; i++) {
     struct state a, b;
     unsigned char ra[TALLY_REV_SIZE], rb[TALLY_REV_SIZE];
@@ -551,7 +551,7 @@ test_rev_separates_parts (void **test)
                      .body = slice_text ("bc") };
   unsigned char ra[TALLY_REV_SIZE], rb[TALLY_REV_SIZE];
 
-  (void)test;
+  (void) test;
   state_rev (&a, slice_text ("x"), ra);
   state_rev (&b, slice_text ("x"), rb);
   assert_memory_not_equal (ra, rb, sizeof ra);
@@ -582,7 +582,7 @@ test_knows (void **test)
   uint32_t clients[] = { 2, 3 };
   struct strict strict = { clients, 2 };
 
-  (void)test;
+  (void) test;
   assert_true (knows (&state, 10, 1, NULL));
   assert_true (knows (&state, 25, 1, NULL));
   assert_false (knows (&state, 26, 1, NULL));
@@ -608,7 +608,7 @@ test_knows_all (void **test)
                        .overrides = &override,
                        .n_overrides = 1 };
 
-  (void)test;
+  (void) test;
   assert_true (state_knows_all (&new, &old, NULL));
   assert_true (state_knows_all (&new, &new, NULL));
   assert_false (state_knows_all (&old, &new, NULL));
@@ -629,7 +629,7 @@ test_seen_keeps_the_newest (void **test)
   const struct state *const from[] = { &a, &b };
   struct state out = { .whole = at (99999, 9002) };
 
-  (void)test;
+  (void) test;
   for (uint32_t i = 0; i < STATE_SEEN_MAX; i++) {
     /* Odd clients are newer. */
     seen[0][i] = at (100 + i, 2 * i);
@@ -653,7 +653,7 @@ test_seen_leaves_out_what_stands (void **test)
                        .overrides = overrides,
                        .n_overrides = 1 };
 
-  (void)test;
+  (void) test;
   assert_true (state_build_seen (&out, list, 1));
   assert_int_equal (out.n_seen, 2);
   assert_memory_equal (&out.seen[0], &seen[2], STAMP_SIZE);
@@ -685,7 +685,7 @@ test_cursor (void **test)
   struct field_cursor cursor;
   struct field field;
 
-  (void)test;
+  (void) test;
   field_cursor_start (&cursor, &state);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct stamp stamp = at (rows[i].ms, 1);

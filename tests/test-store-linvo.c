@@ -213,7 +213,7 @@ held_names_the_process (void **state)
   snprintf (expected, sizeof expected,
             "%s: in use by process %ld; reach it through its server, or "
             "stop it first",
-            k->path, (long)getpid ());
+            k->path, (long) getpid ());
   assert_int_equal (open_elsewhere (k, text, sizeof text), TALLY_AGAIN);
   assert_string_equal (text, expected);
 }
@@ -268,7 +268,8 @@ held_by_a_stranger (void **state)
     _exit (read (back[0], &c, 1) == 0 ? 0 : 1);
   }
   assert_int_equal (read (there[0], &c, 1), 1);
-  snprintf (expected, sizeof expected, ": in use by process %ld; ", (long)pid);
+  snprintf (expected, sizeof expected, ": in use by process %ld; ",
+            (long) pid);
   assert_int_equal (linvo_kit_open (k, 0), TALLY_AGAIN);
   assert_non_null (strstr (k->err.text, expected));
   close (back[1]);
@@ -300,7 +301,7 @@ read_along (void *ctx)
     uint64_t head = 0;
 
     reader->wrong = linvo_kit_read_one (&reader->k, &id, n, &head);
-    if (head < (uint64_t)n * LINVO_KIT_BATCH)
+    if (head < (uint64_t) n * LINVO_KIT_BATCH)
       reader->wrong = 1;
   }
   return NULL;
@@ -347,7 +348,7 @@ fresh (char *value, size_t size)
   static unsigned n;
   int length = snprintf (value, size, "%s/%u", kit_root, n++);
 
-  return length > 0 && (size_t)length < size ? 0 : -1;
+  return length > 0 && (size_t) length < size ? 0 : -1;
 }
 
 int

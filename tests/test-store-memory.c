@@ -38,8 +38,8 @@ open_store (const struct tally_store *store)
 static int
 count (void *ctx, const struct tally_doc *doc)
 {
-  (void)doc;
-  ++*(size_t *)ctx;
+  (void) doc;
+  ++*(size_t *) ctx;
   return 0;
 }
 
@@ -87,7 +87,7 @@ assert_every (const struct tally_store *store, void *handle, unsigned first,
     struct tally_slice slice = { id, 0 };
     size_t found = 0;
 
-    slice.size = (size_t)snprintf (id, sizeof id, "%u", i);
+    slice.size = (size_t) snprintf (id, sizeof id, "%u", i);
     assert_int_equal (
         store->get (handle, "things", &slice, 1, 0, count, &found, &err),
         TALLY_OK);
@@ -104,7 +104,7 @@ large (void **state)
   uint64_t head;
   size_t n = 0;
 
-  (void)state;
+  (void) state;
   put_every (store, handle, 0, 0, 1);
   for (unsigned round = 0; round < 5; round++)
     put_every (store, handle, 0, round, 3);
@@ -131,7 +131,7 @@ same_name_apart (void **state)
   const struct tally_store *store = tally_driver_1 ()->store;
   void *one = open_store (store), *two = open_store (store);
 
-  (void)state;
+  (void) state;
   put_every (store, one, 0, 0, 1000);
   assert_every (store, one, 0, 1000, 1);
   assert_every (store, two, 0, 1000, 0);
@@ -168,11 +168,11 @@ tree_stays_level (void **state)
   enum { N = 1000 };
   struct memory_node *nodes[N], *root = NULL;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < N; i++) {
     nodes[i] = calloc (1, sizeof *nodes[i] + 8);
     assert_non_null (nodes[i]);
-    nodes[i]->id_size = (size_t)snprintf (nodes[i]->id, 8, "%05zu", i);
+    nodes[i]->id_size = (size_t) snprintf (nodes[i]->id, 8, "%05zu", i);
     memory_tree_insert (&root, nodes[i]);
     assert_level (root);
   }
@@ -185,7 +185,7 @@ tree_stays_level (void **state)
   for (size_t i = 0; i < N; i++) {
     bool gone = i % 3 == 0 || i > N / 2;
     char id[8];
-    struct tally_slice slice = { id, (size_t)snprintf (id, 8, "%05zu", i) };
+    struct tally_slice slice = { id, (size_t) snprintf (id, 8, "%05zu", i) };
 
     assert_ptr_equal (memory_tree_find (root, slice), gone ? NULL : nodes[i]);
   }

@@ -70,7 +70,7 @@ run_together (child_main *run, const char *path)
     if (pids[i] == 0) {
       close (gate[1]);
       wait_for_start (gate[0]);
-      _exit (run (path, (int)i));
+      _exit (run (path, (int) i));
     }
   }
   close (gate[0]);
@@ -88,7 +88,7 @@ child_increment (const char *path, int unused)
   int64_t number;
   int status;
 
-  (void)unused;
+  (void) unused;
   if (folder_open (&o, path, 0))
     return 1;
   for (int i = 0; i < INCREMENTS; i++)
@@ -96,8 +96,8 @@ child_increment (const char *path, int unused)
       number = folder_number (&o, "counter");
       if (number < 0)
         return 2;
-      folder_rev (rev, (uint32_t)number);
-      status = folder_put (&o, "counter", rev, (uint32_t)number + 1, NULL);
+      folder_rev (rev, (uint32_t) number);
+      status = folder_put (&o, "counter", rev, (uint32_t) number + 1, NULL);
       if (status && status != TALLY_CONFLICT)
         return 3;
     } while (status);
@@ -110,7 +110,7 @@ no_update_is_lost (void **state)
 {
   struct opened o;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&o), 0);
   folder_close (&o);
   run_together (child_increment, o.path);
@@ -140,7 +140,7 @@ child_note (const char *path, int unused)
   struct tally_slice was, is;
   int status;
 
-  (void)unused;
+  (void) unused;
   if (folder_open (&o, path, 0))
     return 1;
   for (int i = 0; i < INCREMENTS; i++)
@@ -152,7 +152,7 @@ child_note (const char *path, int unused)
       was.size = strlen (before);
       is.data = after;
       is.size =
-          (size_t)snprintf (after, sizeof after, "%d", atoi (before) + 1);
+          (size_t) snprintf (after, sizeof after, "%d", atoi (before) + 1);
       status = o.store->note_put (o.handle, "n", &was, &is, &o.err);
       if (status && status != TALLY_CONFLICT)
         return 3;
@@ -167,7 +167,7 @@ no_note_is_lost (void **state)
   struct opened o;
   char text[16] = "";
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&o), 0);
   run_together (child_note, o.path);
   assert_int_equal (o.store->note_get (o.handle, "n", keep_note, text, &o.err),
@@ -194,7 +194,7 @@ child_create (const char *path, int i)
 static void
 created_by_all_at_once (void **state)
 {
-  (void)state;
+  (void) state;
   for (int round = 0; round < 10; round++) {
     struct opened o = { 0 };
     char path[4096], id[16];
@@ -221,11 +221,11 @@ child_put (const char *path, int pipe_end)
   if (folder_open (&o, path, TALLY_OPEN_CREATE))
     return 1;
   for (uint32_t n = 1;; n++) {
-    snprintf (id, sizeof id, "d%u", (unsigned)n);
+    snprintf (id, sizeof id, "d%u", (unsigned) n);
     if (folder_put (&o, id, NULL, n, NULL)
         || folder_put (&o, "last", NULL, n, NULL))
       return 2;
-    if (write (pipe_end, &n, sizeof n) != (ssize_t)sizeof n)
+    if (write (pipe_end, &n, sizeof n) != (ssize_t) sizeof n)
       return 3;
   }
 }
@@ -239,12 +239,12 @@ check_after_kill (const char *path, uint32_t acknowledged)
 
   assert_int_equal (folder_open (&o, path, 0), TALLY_OK);
   for (uint32_t n = 1; n <= acknowledged; n++) {
-    snprintf (id, sizeof id, "d%u", (unsigned)n);
+    snprintf (id, sizeof id, "d%u", (unsigned) n);
     assert_int_equal (folder_number (&o, id), n);
   }
   last = folder_number (&o, "last");
   assert_true (last >= acknowledged);
-  assert_true (last <= (int64_t)acknowledged + 1);
+  assert_true (last <= (int64_t) acknowledged + 1);
   assert_int_equal (folder_put (&o, "after", NULL, 1, NULL), TALLY_OK);
   folder_close (&o);
 }
@@ -252,7 +252,7 @@ check_after_kill (const char *path, uint32_t acknowledged)
 static void
 acknowledged_survives_kill (void **state)
 {
-  (void)state;
+  (void) state;
   for (uint32_t round = 0; round < KILLS; round++) {
     char path[4096];
     uint32_t n = 0, enough = 1 + round * 37;
@@ -269,7 +269,7 @@ acknowledged_survives_kill (void **state)
     assert_int_equal (waitpid (pid, &status, 0), pid);
     assert_true (WIFSIGNALED (status));
     /* What it told between our last read and the kill. */
-    while (read (ends[0], &n, sizeof n) == (ssize_t)sizeof n)
+    while (read (ends[0], &n, sizeof n) == (ssize_t) sizeof n)
       ;
     close (ends[0]);
     check_after_kill (path, n);
@@ -295,7 +295,7 @@ waiting_ends (void **state)
   char path[4096], text[4200];
   sqlite3 *db;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
   assert_int_equal (folder_put (&o, "a", NULL, 1, NULL), TALLY_OK);
@@ -317,7 +317,7 @@ waiting_is_cancelled (void **state)
   struct opened o;
   sqlite3 *db;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&o), 0);
   db = lock_file (o.path);
   o.cancel = 1;
@@ -342,8 +342,8 @@ write_meanwhile (void *ctx, const struct tally_doc *doc)
   struct feed *feed = ctx;
   char id[16];
 
-  (void)doc;
-  snprintf (id, sizeof id, "new%u", (unsigned)feed->n++);
+  (void) doc;
+  snprintf (id, sizeof id, "new%u", (unsigned) feed->n++);
   feed->status |= folder_put (feed->other, id, NULL, 1, NULL);
   feed->status |= folder_put (feed->other, "b", NULL, 9, NULL);
   return 0;
@@ -357,7 +357,7 @@ changes_are_a_snapshot (void **state)
   struct tally_outcome outcome;
   uint64_t head = 0, next = 0;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&one), 0);
   folder_put (&one, "a", NULL, 1, NULL);
   folder_put (&one, "b", NULL, 2, &outcome);
@@ -402,7 +402,7 @@ get_is_a_snapshot (void **state)
   struct opened one, two = { 0 };
   struct feed feed = { .other = &two };
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&one), 0);
   folder_put (&one, "a", NULL, 1, NULL);
   folder_put (&one, "b", NULL, 2, NULL);
@@ -428,7 +428,7 @@ child_without_space (const char *path, int unused)
   struct tally_outcome outcome;
   struct opened o = { 0 };
 
-  (void)unused;
+  (void) unused;
   signal (SIGXFSZ, SIG_IGN);
   if (folder_open (&o, path, 0) || setrlimit (RLIMIT_FSIZE, &limit))
     return 1;
@@ -451,7 +451,7 @@ nothing_of_a_failed_put_stays (void **state)
 {
   struct opened o;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_create (&o), 0);
   folder_put (&o, "a", NULL, 1, NULL);
   folder_close (&o);

@@ -25,8 +25,8 @@ fresh (char *value, size_t size)
 static int
 count (void *ctx, const struct tally_doc *doc)
 {
-  (void)doc;
-  ++*(size_t *)ctx;
+  (void) doc;
+  ++*(size_t *) ctx;
   return 0;
 }
 
@@ -60,7 +60,7 @@ read_file (const char *path, size_t *size)
 
   assert_non_null (file);
   assert_int_equal (fstat (fileno (file), &st), 0);
-  *size = (size_t)st.st_size;
+  *size = (size_t) st.st_size;
   bytes = malloc (*size + 1);
   assert_non_null (bytes);
   assert_int_equal (fread (bytes, 1, *size, file), *size);
@@ -98,7 +98,7 @@ file_of_others (void **state)
 {
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   run_sql (path, "CREATE TABLE document (seq INTEGER PRIMARY KEY)");
   assert_refused (path, TALLY_CORRUPT,
@@ -110,7 +110,7 @@ file_of_others_wal (void **state)
 {
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   run_sql (path, "PRAGMA journal_mode = WAL; PRAGMA user_version = 1;"
                  "PRAGMA application_id = 7");
@@ -125,9 +125,9 @@ file_of_no_database (void **state)
       "not a tally store (file is not a database)";
   char path[4096], bytes[9000];
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof bytes; i++)
-    bytes[i] = (char)((i * 2654435761u) >> 7);
+    bytes[i] = (char) ((i * 2654435761u) >> 7);
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   write_file (path, bytes, sizeof bytes);
   assert_refused (path, TALLY_CORRUPT, reason);
@@ -140,7 +140,7 @@ file_of_newer_version (void **state)
 {
   struct opened o;
 
-  (void)state;
+  (void) state;
   folder_create (&o);
   folder_close (&o);
   run_sql (o.path, "PRAGMA user_version = 2");
@@ -153,7 +153,7 @@ file_without_a_table (void **state)
 {
   struct opened o;
 
-  (void)state;
+  (void) state;
   folder_create (&o);
   folder_close (&o);
   run_sql (o.path, "DROP TABLE note");
@@ -166,7 +166,7 @@ file_is_a_folder (void **state)
   struct opened o = { 0 };
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (mkdir (path, 0700), 0);
   assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_CORRUPT);
@@ -179,7 +179,7 @@ file_in_no_folder (void **state)
   struct opened o = { 0 };
   char path[4096];
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path - 2), 0);
   strncat (path, "/x", 3);
   assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
@@ -194,7 +194,7 @@ file_is_empty (void **state)
   char path[4096];
   struct stat st;
 
-  (void)state;
+  (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   write_file (path, "", 0);
   assert_int_equal (folder_open (&o, path, 0), TALLY_NOTFOUND);
@@ -213,7 +213,7 @@ readonly_changes_nothing (void **state)
   char *before, *after;
   struct opened o;
 
-  (void)state;
+  (void) state;
   folder_create (&o);
   folder_put (&o, "a", NULL, 1, NULL);
   folder_close (&o);
@@ -242,7 +242,7 @@ damaged_rows (void **state)
     "UPDATE document SET seq = -5",
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
     struct opened o;
     struct tally_slice id = { "a", 1 };
@@ -272,7 +272,7 @@ head_is_above_all (void **state)
   struct tally_outcome first, second;
   struct opened o;
 
-  (void)state;
+  (void) state;
   folder_create (&o);
   folder_put (&o, "a", NULL, 1, &first);
   run_sql (o.path, "UPDATE sqlite_sequence SET seq = 0");
@@ -293,7 +293,7 @@ triggers_stay_silent (void **state)
 {
   struct opened o;
 
-  (void)state;
+  (void) state;
   folder_create (&o);
   run_sql (o.path, "CREATE TRIGGER t AFTER INSERT ON document BEGIN"
                    " DELETE FROM document; END");
@@ -309,7 +309,7 @@ message_of_long_path (void **state)
   struct opened o = { 0 };
   char path[1000] = "/";
 
-  (void)state;
+  (void) state;
   memset (path + 1, 'x', sizeof path - 2);
   path[sizeof path - 1] = 0;
   for (size_t i = 100; i < sizeof path - 1; i += 100)

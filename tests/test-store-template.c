@@ -43,7 +43,7 @@ fresh (char *value, size_t size)
 {
   int r = snprintf (value, size, "%s/store-%u", base, stores++);
 
-  return r > 0 && (size_t)r < size ? 0 : -1;
+  return r > 0 && (size_t) r < size ? 0 : -1;
 }
 
 static int
@@ -158,7 +158,7 @@ count_changes (struct test *t)
 static char *
 file_path (const struct test *t, uint64_t seq, char path[256])
 {
-  snprintf (path, 256, "%s/%016llx", t->path, (unsigned long long)seq);
+  snprintf (path, 256, "%s/%016llx", t->path, (unsigned long long) seq);
   return path;
 }
 
@@ -168,9 +168,9 @@ read_file (const char *path, char *data, size_t size)
   int fd = open (path, O_RDONLY);
   ssize_t got = read (fd, data, size);
 
-  assert_true (fd >= 0 && got > 0 && (size_t)got < size);
+  assert_true (fd >= 0 && got > 0 && (size_t) got < size);
   close (fd);
-  return (size_t)got;
+  return (size_t) got;
 }
 
 static void
@@ -250,7 +250,7 @@ truncated_is_corrupt (void **state)
 static void
 changed_byte_is_survived (void **state)
 {
-  static const char marks[] = { 0, 1, 0x7f, (char)0x80, (char)0xff };
+  static const char marks[] = { 0, 1, 0x7f, (char) 0x80, (char) 0xff };
   struct test *t = *state;
   char path[256], data[1024];
   unsigned refused = 0;
@@ -437,7 +437,7 @@ put_for_ever (struct test *t, int out)
     snprintf (id, sizeof id, "d%u", i % 7);
     snprintf (body, sizeof body, "%u", i);
     if (put (t, id, body) != TALLY_OK
-        || write (out, &i, sizeof i) != (ssize_t)sizeof i)
+        || write (out, &i, sizeof i) != (ssize_t) sizeof i)
       _exit (1);
   }
 }
@@ -462,7 +462,7 @@ kill_writer (struct test *t, unsigned after)
   assert_int_equal (kill (pid, SIGKILL), 0);
   assert_int_equal (waitpid (pid, &result, 0), pid);
   assert_true (WIFSIGNALED (result));
-  while (read (fds[0], &last, sizeof last) == (ssize_t)sizeof last)
+  while (read (fds[0], &last, sizeof last) == (ssize_t) sizeof last)
     ;
   close (fds[0]);
   return last;

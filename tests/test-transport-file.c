@@ -117,7 +117,7 @@ blob_round_trip (void **state)
   char name[252], data[5000];
 
   for (size_t i = 0; i < sizeof data; i++)
-    data[i] = (char)(i * 31);
+    data[i] = (char) (i * 31);
   assert_int_equal (kit_create (t, "empty", ""), TALLY_OK);
   assert_int_equal (
       t->ops->create (t->handle, "bytes", data, sizeof data, &t->err),

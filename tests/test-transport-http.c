@@ -20,7 +20,7 @@
 #include "raw-kit.h"
 
 #define THREADS 8
-#define MIB ((size_t)1 << 20)
+#define MIB ((size_t) 1 << 20)
 
 /* ---- opening ----------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ test_table (void **state)
 {
   const struct tally_driver *driver = tally_driver_1 ();
 
-  (void)state;
+  (void) state;
   assert_int_equal (driver->abi, TALLY_DRIVER_ABI);
   assert_int_equal (driver->size, sizeof *driver);
   assert_string_equal (driver->name, "http");
@@ -83,7 +83,7 @@ test_bad_options (void **state)
   };
   size_t i;
 
-  (void)state;
+  (void) state;
   for (i = 0; i < sizeof urls / sizeof urls[0]; i++)
     expect_bad ("url", urls[i], 0);
   for (i = 0; i < sizeof listens / sizeof listens[0]; i++)
@@ -105,7 +105,7 @@ test_nothing_set (void **state)
   struct fixture f;
   struct answer a;
 
-  (void)state;
+  (void) state;
   kit_prepare (&f);
   assert_int_equal (kit_open (&f), TALLY_OK);
   kit_ask (&f, &a, "/echo", "x", 1);
@@ -126,7 +126,7 @@ test_echo (void **state)
   struct fixture server, client;
   struct answer a;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   assert_int_equal (strncmp (server.url, "http://127.0.0.1:", 17), 0);
   kit_ask (&client, &a, "/echo", "hello", 5);
@@ -154,7 +154,7 @@ test_traffic (void **state)
   struct answer a;
   int fd, n;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   kit_ask (&client, &a, "/echo", "hello", 5);
   free (a.body);
@@ -165,7 +165,7 @@ test_traffic (void **state)
   assert_int_equal (a.traffic.sent, n);
 
   fd = raw_connect (server.port);
-  assert_true (raw_send (fd, head, (size_t)n));
+  assert_true (raw_send (fd, head, (size_t) n));
   shutdown (fd, SHUT_WR);
   raw_read (fd, reply, sizeof reply);
   close (fd);
@@ -185,10 +185,10 @@ test_sizes (void **state)
   char *data = malloc (20 * MIB);
   size_t i;
 
-  (void)state;
+  (void) state;
   assert_non_null (data);
   for (i = 0; i < 20 * MIB; i++)
-    data[i] = (char)(i * 2654435761u >> 13);
+    data[i] = (char) (i * 2654435761u >> 13);
   kit_open_pair (&server, &client);
   for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     kit_ask (&client, &a, "/echo", data, sizes[i]);
@@ -213,7 +213,7 @@ test_keep_alive (void **state)
   char peer[64];
   int i;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   assert_int_equal (kit_ask_code (&client, "/echo"), 200);
   strcpy (peer, server.peer);
@@ -232,7 +232,7 @@ test_late_reply (void **state)
   struct answer a;
   int i;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   for (i = 0; i < 200; i++) {
     kit_ask (&client, &a, "/late", "hello", 5);
@@ -250,7 +250,7 @@ test_token (void **state)
 {
   struct fixture server, client;
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   kit_prepare (&client);
@@ -267,7 +267,7 @@ test_url_prefix (void **state)
   struct fixture server, client;
   char url[96];
 
-  (void)state;
+  (void) state;
   kit_prepare (&server);
   kit_open_server (&server);
   snprintf (url, sizeof url, "%s/a/b/", server.url);
@@ -287,7 +287,7 @@ test_bad_request (void **state)
   struct answer a;
   size_t i;
 
-  (void)state;
+  (void) state;
   kit_prepare (&client);
   kit_open_client (&client, "http://127.0.0.1:1");
   for (i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -306,7 +306,7 @@ test_other_verbs (void **state)
   struct answer a;
   size_t i;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
     memset (&a, 0, sizeof a);
@@ -333,7 +333,7 @@ test_many_threads (void **state)
   char data[THREADS][5000];
   int i;
 
-  (void)state;
+  (void) state;
   kit_open_pair (&server, &client);
   for (i = 0; i < THREADS; i++) {
     memset (data[i], 'a' + i, sizeof data[i]);

@@ -66,9 +66,9 @@ host_cancelled (void *ctx)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static void
@@ -92,7 +92,7 @@ struct late {
 static void *
 late_main (void *ctx)
 {
-  struct late late = *(struct late *)ctx;
+  struct late late = *(struct late *) ctx;
   struct tally_response response = { .size = sizeof response, .code = 202 };
 
   free (ctx);
@@ -286,7 +286,7 @@ test_table (void **state)
 {
   const struct tally_driver *driver = tally_driver_1 ();
 
-  (void)state;
+  (void) state;
   assert_int_equal (driver->abi, TALLY_DRIVER_ABI);
   assert_int_equal (driver->size, sizeof *driver);
   assert_string_equal (driver->name, "loopback");
@@ -303,7 +303,7 @@ test_nobody_serves (void **state)
   struct fixture f;
   struct answer a;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   ask (&f, &a, "/echo", "x");
   assert_int_equal (a.status, TALLY_AGAIN);
@@ -322,7 +322,7 @@ test_echo (void **state)
   struct fixture f;
   struct answer a;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   assert_string_equal (f.url, "loopback:");
@@ -354,7 +354,7 @@ test_late_reply (void **state)
   struct answer a;
   int i;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   for (i = 0; i < 100; i++) {
@@ -398,7 +398,7 @@ test_many_threads (void **state)
   struct fixture f;
   int i;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   for (i = 0; i < THREADS; i++) {
@@ -425,7 +425,7 @@ test_stop_waits_for_requests (void **state)
   struct fixture f;
   pthread_t thread;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   a.fixture = &f;
@@ -454,7 +454,7 @@ test_stop_before_serve (void **state)
   struct fixture f;
   struct answer a;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   f.transport->stop (f.handle);
   serve_start (&f);
@@ -476,7 +476,7 @@ test_second_serve (void **state)
   struct tally_error err;
   struct fixture f;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   assert_int_equal (f.transport->serve (f.handle, &f.service, &err),
@@ -495,7 +495,7 @@ test_cancelled_exchange (void **state)
   struct fixture f;
   pthread_t thread;
 
-  (void)state;
+  (void) state;
   setup (&f, NULL);
   serve_start (&f);
   a.fixture = &f;

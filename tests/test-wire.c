@@ -77,7 +77,7 @@ test_numbers (void **state)
     { UINT64_MAX, 9 },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct buf out = BUF_INIT;
     struct tally_slice in;
@@ -101,7 +101,7 @@ test_strings (void **state)
   static const size_t sizes[] = { 0, 1, 23, 24, 255, 256, 65535, 65536 };
   static char text[65536];
 
-  (void)state;
+  (void) state;
   memset (text, 't', sizeof text);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int is_text = 0; is_text < 2; is_text++) {
@@ -128,7 +128,7 @@ test_strings (void **state)
 static void
 test_text_is_utf8 (void **state)
 {
-  (void)state;
+  (void) state;
   assert_true (takes (TEXT, "\x63\xe8\xae\xbe", 4));
   assert_false (takes (TEXT, "\x62\xe8\xae", 3));
   assert_false (takes (TEXT, "\x61\xff", 2));
@@ -159,16 +159,16 @@ test_bad_heads (void **state)
   static const unsigned majors[] = { 0, 2, 3, 4 };
   char bytes[300] = { 0 };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     for (int kind = UINT; kind <= ARRAY; kind++) {
       /* As much as any of these lengths could want; and a break. */
       memset (bytes, 0, sizeof bytes);
       memcpy (bytes, rows[i].head, rows[i].size);
-      bytes[0] = (char)((unsigned char)bytes[0] | majors[kind] << 5);
-      assert_false (takes ((enum kind)kind, bytes, sizeof bytes));
-      bytes[rows[i].size] = (char)0xff;
-      assert_false (takes ((enum kind)kind, bytes, sizeof bytes));
+      bytes[0] = (char) ((unsigned char) bytes[0] | majors[kind] << 5);
+      assert_false (takes ((enum kind) kind, bytes, sizeof bytes));
+      bytes[rows[i].size] = (char) 0xff;
+      assert_false (takes ((enum kind) kind, bytes, sizeof bytes));
     }
 }
 
@@ -181,17 +181,17 @@ test_huge_lengths (void **state)
   };
   static const unsigned majors[] = { 2, 3, 4 };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
     for (int kind = BYTES; kind <= ARRAY; kind++) {
       struct buf out = BUF_INIT;
 
       cbor_add_uint (&out, lengths[i]);
       out.data[0] =
-          (char)((unsigned char)out.data[0] | majors[kind - BYTES] << 5);
-      assert_false (takes ((enum kind)kind, out.data, out.size));
+          (char) ((unsigned char) out.data[0] | majors[kind - BYTES] << 5);
+      assert_false (takes ((enum kind) kind, out.data, out.size));
       buf_add (&out, "0123456789abcdef", 16);
-      assert_false (takes ((enum kind)kind, out.data, out.size));
+      assert_false (takes ((enum kind) kind, out.data, out.size));
       buf_free (&out);
     }
 }
@@ -200,7 +200,7 @@ test_huge_lengths (void **state)
 static void
 test_arrays (void **state)
 {
-  (void)state;
+  (void) state;
   assert_true (takes (ARRAY, "\x80", 1));
   assert_true (takes (ARRAY, "\x82\0\0", 3));
   assert_false (takes (ARRAY, "\x83\0\0", 3));
@@ -210,14 +210,14 @@ test_arrays (void **state)
 static void
 test_other_kinds (void **state)
 {
-  (void)state;
+  (void) state;
   for (unsigned first = 0; first < 256; first++)
     for (int kind = UINT; kind <= ARRAY; kind++) {
       static const unsigned majors[] = { 0, 2, 3, 4 };
       char bytes[40] = { 0 };
 
-      bytes[0] = (char)first;
-      assert_int_equal (takes ((enum kind)kind, bytes, sizeof bytes),
+      bytes[0] = (char) first;
+      assert_int_equal (takes ((enum kind) kind, bytes, sizeof bytes),
                         first >> 5 == majors[kind] && (first & 0x1f) < 24);
     }
 }
@@ -237,8 +237,8 @@ static void
 fill_pools (struct rng *rng)
 {
   for (size_t i = 0; i < sizeof bytes_pool; i++) {
-    bytes_pool[i] = (char)rng_next (rng);
-    text_pool[i] = (char)(' ' + rng_below (rng, 95));
+    bytes_pool[i] = (char) rng_next (rng);
+    text_pool[i] = (char) (' ' + rng_below (rng, 95));
   }
 }
 
@@ -263,7 +263,7 @@ any_bytes (struct rng *rng)
   size_t size = any_size (rng, 70000);
 
   return slice_make (
-      bytes_pool + rng_below (rng, (uint32_t)(70000 - size) + 1), size);
+      bytes_pool + rng_below (rng, (uint32_t) (70000 - size) + 1), size);
 }
 
 static struct tally_slice
@@ -271,8 +271,8 @@ any_text (struct rng *rng, size_t least, size_t most)
 {
   size_t size = least + any_size (rng, most - least);
 
-  return slice_make (text_pool + rng_below (rng, (uint32_t)(70000 - size) + 1),
-                     size);
+  return slice_make (
+      text_pool + rng_below (rng, (uint32_t) (70000 - size) + 1), size);
 }
 
 /* Of this size, or none. */
@@ -325,7 +325,7 @@ fill_welcome (struct rng *rng, struct wire_welcome *welcome, size_t n)
   for (size_t i = 0; i < n; i++)
     welcome->collections[i] = any_text (rng, 0, 100);
   for (size_t i = 0; i < n / 2; i++)
-    welcome->clients[i] = (uint32_t)rng_next (rng) & HLC_CLIENT_MAX;
+    welcome->clients[i] = (uint32_t) rng_next (rng) & HLC_CLIENT_MAX;
 }
 
 static void
@@ -349,7 +349,7 @@ fill_stored (struct rng *rng, struct wire_stored *stored, size_t n)
   stored->statuses = make_array (n, sizeof *stored->statuses);
   stored->revs = make_array (n, sizeof *stored->revs);
   for (size_t i = 0; i < n; i++) {
-    stored->statuses[i] = -(int)rng_below (rng, 10);
+    stored->statuses[i] = -(int) rng_below (rng, 10);
     stored->revs[i] = any_token (rng, TALLY_REV_SIZE);
   }
 }
@@ -378,12 +378,12 @@ fill_get (struct rng *rng, struct wire_get *get, size_t n)
 static void
 any_message (struct rng *rng, struct wire_message *out, size_t most)
 {
-  size_t n = rng_below (rng, (uint32_t)most + 1);
+  size_t n = rng_below (rng, (uint32_t) most + 1);
 
   memset (out, 0, sizeof *out);
   out->type = types[rng_below (rng, N_TYPES)];
   if (out->type == WIRE_FAILURE) {
-    out->as.failure.status = -1 - (int)rng_below (rng, 9);
+    out->as.failure.status = -1 - (int) rng_below (rng, 9);
     out->as.failure.text = any_text (rng, 0, 300);
   } else if (out->type == WIRE_HELLO)
     fill_hello (rng, &out->as.hello);
@@ -515,7 +515,7 @@ test_round_trip (void **state)
 {
   struct rng rng = rng_start ("round trip");
 
-  (void)state;
+  (void) state;
   fill_pools (&rng);
   for (unsigned run = 0; run < 2000; run++) {
     struct wire_message messages[5], again;
@@ -608,7 +608,7 @@ test_truncated (void **state)
   struct rng rng = rng_start ("truncated");
   struct buf frame = BUF_INIT;
 
-  (void)state;
+  (void) state;
   fill_pools (&rng);
   for (unsigned run = 0; run < 300; run++) {
     size_t last = 0;
@@ -632,17 +632,17 @@ test_truncated (void **state)
 static void
 damage (struct rng *rng, struct buf *frame)
 {
-  size_t at = rng_below (rng, (uint32_t)frame->size);
+  size_t at = rng_below (rng, (uint32_t) frame->size);
 
   switch (rng_below (rng, 5)) {
   case 0:
-    frame->data[at] = (char)rng_next (rng);
+    frame->data[at] = (char) rng_next (rng);
     break;
   case 1:
-    frame->data[at] ^= (char)(1u << rng_below (rng, 8));
+    frame->data[at] ^= (char) (1u << rng_below (rng, 8));
     break;
   case 2: /* a head that is longer than need be, or a length of 2^64 - 1 */
-    frame->data[at] = (char)((unsigned char)frame->data[at] | 0x1b);
+    frame->data[at] = (char) ((unsigned char) frame->data[at] | 0x1b);
     break;
   case 3:
     memmove (frame->data + at, frame->data + at + 1, frame->size - at - 1);
@@ -662,7 +662,7 @@ test_mutated (void **state)
   struct buf frame = BUF_INIT, copy = BUF_INIT;
   unsigned taken = 0;
 
-  (void)state;
+  (void) state;
   fill_pools (&rng);
   for (unsigned i = 0; i < MUTATIONS; i++) {
     unsigned n = 1 + rng_below (&rng, 3);
@@ -705,7 +705,7 @@ test_versions (void **state)
   struct tally_slice rest;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   cbor_add_uint (&frame, WIRE_VERSION + 1);
   assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
                     TALLY_UNSUPPORTED);
@@ -724,7 +724,7 @@ test_versions (void **state)
 static void
 test_unknown_types (void **state)
 {
-  (void)state;
+  (void) state;
   for (unsigned type = 0; type < 300; type++) {
     struct buf frame = BUF_INIT;
     bool rotated = type == WIRE_ROTATED;
@@ -745,7 +745,7 @@ test_bad_ids (void **state)
                                { "\x7f", 1 }, { "a\0b", 3 },
                                { "\xff", 1 }, { longer, sizeof longer } };
 
-  (void)state;
+  (void) state;
   memset (longer, 'i', sizeof longer);
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
     struct tally_doc doc = { .id = ids[i] };
@@ -789,7 +789,7 @@ test_bad_members (void **state)
     { WIRE_META, .as.meta = { { "\xff", 1 }, 0, 0 } },
   };
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
     assert_refused (&messages[i]);
 }
@@ -804,7 +804,7 @@ test_too_many_items (void **state)
                                                         WIRE_HEADERS_MAX } };
   struct buf frame = BUF_INIT;
 
-  (void)state;
+  (void) state;
   for (size_t i = 0; i <= WIRE_HEADERS_MAX; i++)
     ids[i] = slice_text ("x");
   wire_start (&frame, sender);

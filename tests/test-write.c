@@ -23,7 +23,7 @@ static struct replica *ours, *others;
 static int
 with_all_slots (void **state)
 {
-  (void)state;
+  (void) state;
   shared_start (&shared);
   ours = shared_replica (&shared);
   others = shared_replica (&shared);
@@ -33,7 +33,7 @@ with_all_slots (void **state)
 static int
 with_required_slots (void **state)
 {
-  (void)state;
+  (void) state;
   shared_start (&shared);
   shared.ops.note_get = NULL;
   shared.ops.note_put = NULL;
@@ -48,7 +48,7 @@ with_required_slots (void **state)
 static int
 end (void **state)
 {
-  (void)state;
+  (void) state;
   replica_close (ours);
   replica_close (others);
   shared_free (&shared);
@@ -120,7 +120,7 @@ test_outcomes (void **state)
   unsigned char before[TALLY_REV_SIZE], after[TALLY_REV_SIZE];
   struct write_result result;
 
-  (void)state;
+  (void) state;
   assert_write (NULL, TALLY_MISSING);
   assert_stored (NULL, NULL);
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
@@ -148,7 +148,7 @@ test_expected (void **state)
   static const unsigned char absent[TALLY_REV_SIZE];
   struct write_result first, result;
 
-  (void)state;
+  (void) state;
   first = write_one (ours, "{\"_id\":\"x\",\"a\":1}", false, absent);
   assert_int_equal (first.outcome, TALLY_INSERTED);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":2}", false, absent);
@@ -172,7 +172,7 @@ test_damaged_meta (void **state)
   struct tally_outcome outcome;
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   entry.doc.id = slice_text ("x");
   entry.doc.meta = slice_text ("junk");
   entry.doc.rev[0] = 1;
@@ -219,7 +219,7 @@ test_a_faster_writer (void **state)
   struct meddler meddler;
   struct write_result result;
 
-  (void)state;
+  (void) state;
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":2,\"b\":2}", 1);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":3}", false, NULL);
@@ -240,7 +240,7 @@ test_a_faster_insert (void **state)
 {
   struct meddler meddler;
 
-  (void)state;
+  (void) state;
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":1}", 1);
   assert_write ("{\"_id\":\"x\",\"b\":2}", TALLY_UPDATED);
   assert_stored ("{\"_id\":\"x\",\"b\":2}", NULL);
@@ -251,7 +251,7 @@ test_a_faster_delete (void **state)
 {
   struct meddler meddler;
 
-  (void)state;
+  (void) state;
   assert_write ("{\"_id\":\"x\",\"a\":1}", TALLY_INSERTED);
   meddle_with (&meddler, NULL, 1);
   assert_write ("{\"_id\":\"x\",\"a\":2}", TALLY_INSERTED);
@@ -269,7 +269,7 @@ test_expected_and_a_faster_writer (void **state)
   struct write_result first, result;
   struct meddler meddler;
 
-  (void)state;
+  (void) state;
   first = write_one (ours, "{\"_id\":\"x\",\"a\":1}", false, NULL);
   meddle_with (&meddler, "{\"_id\":\"x\",\"a\":2}", 1);
   result = write_one (ours, "{\"_id\":\"x\",\"a\":3}", false, first.rev);
@@ -285,7 +285,7 @@ meddle_for_ever (void *ctx)
 {
   char body[64];
 
-  (void)ctx;
+  (void) ctx;
   snprintf (body, sizeof body, "{\"_id\":\"x\",\"n\":%u}", ++counter);
   write_one (others, body, false, NULL);
 }
@@ -298,7 +298,7 @@ test_starved (void **state)
   struct write_result result;
   struct tally_error err = { 0, "" };
 
-  (void)state;
+  (void) state;
   shared.meddle = meddle_for_ever;
   assert_int_equal (write_batch (ours, "notes", &item, 1, &result, &err),
                     TALLY_AGAIN);
@@ -345,8 +345,8 @@ free_items (size_t n)
 static int
 count_doc (void *ctx, const struct tally_doc *doc)
 {
-  (void)doc;
-  ++*(size_t *)ctx;
+  (void) doc;
+  ++*(size_t *) ctx;
   return 0;
 }
 
@@ -370,7 +370,7 @@ test_many (void **state)
   struct tally_error err;
   size_t most = shared.ops.max_entries ? shared.ops.max_entries : MANY;
 
-  (void)state;
+  (void) state;
   make_items (MANY, 10);
   /* One of them is somebody else's first. */
   items[7].id = slice_text ("x");
@@ -397,7 +397,7 @@ test_large (void **state)
 {
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   make_items (9, 1 << 20);
   assert_int_equal (write_batch (ours, "notes", items, 9, results, &err),
                     TALLY_OK);
@@ -417,7 +417,7 @@ test_none (void **state)
 {
   struct tally_error err;
 
-  (void)state;
+  (void) state;
   assert_int_equal (write_batch (ours, "notes", NULL, 0, NULL, &err),
                     TALLY_OK);
 }

@@ -401,7 +401,7 @@ struct tally_driver {
 #define TALLY_STORE_INIT .size = sizeof (struct tally_store)
 #define TALLY_TRANSPORT_INIT .size = sizeof (struct tally_transport)
 #define TALLY_DRIVER_INIT \
-  .abi = TALLY_DRIVER_ABI, .size = (uint32_t)sizeof (struct tally_driver)
+  .abi = TALLY_DRIVER_ABI, .size = (uint32_t) sizeof (struct tally_driver)
 
 #if defined _WIN32
 #define TALLY_EXPORT __declspec(dllexport)

@@ -345,6 +345,10 @@ TALLY_API int tally_sync (struct tally *tally, const char *link,
 TALLY_API int tally_links (struct tally *tally, tally_emit_name *emit,
                            void *ctx, struct tally_error *err);
 
+/* The store that a link keeps in sync, or NULL when there is no such link. */
+TALLY_API const char *tally_link_store (const struct tally *tally,
+                                        const char *link);
+
 /* Syncs two endpoints: a is a store, b a store or a transport.  Stores are
  * made when missing, but not both.  TALLY_USAGE: two transports, or one
  * store twice. */

@@ -31,7 +31,7 @@ linkat (int from_dir, const char *from, int to_dir, const char *to, int flags)
   int r = 0;
 
   if (!kit_fault.link_errno || kit_fault.link_happens)
-    r = (int)syscall (SYS_linkat, from_dir, from, to_dir, to, flags);
+    r = (int) syscall (SYS_linkat, from_dir, from, to_dir, to, flags);
   if (!kit_fault.link_errno)
     return r;
   errno = kit_fault.link_errno;
@@ -43,7 +43,7 @@ renameat2 (int from_dir, const char *from, int to_dir, const char *to,
            unsigned flags)
 {
   if (!kit_fault.rename_errno)
-    return (int)syscall (SYS_renameat2, from_dir, from, to_dir, to, flags);
+    return (int) syscall (SYS_renameat2, from_dir, from, to_dir, to, flags);
   errno = kit_fault.rename_errno;
   return -1;
 }
@@ -54,7 +54,7 @@ fsync (int fd)
   if (interrupted ())
     return -1;
   if (!kit_fault.fsync_errno || kit_fault.fsync_skip-- > 0)
-    return (int)syscall (SYS_fsync, fd);
+    return (int) syscall (SYS_fsync, fd);
   errno = kit_fault.fsync_errno;
   return -1;
 }

@@ -95,7 +95,7 @@ shim_note_put (void *handle, const char *key,
 static int
 host_cancelled (void *ctx)
 {
-  (void)ctx;
+  (void) ctx;
   return 0;
 }
 
@@ -173,7 +173,7 @@ kit_each_file (const struct world *w, const char *part,
 void
 kit_remove_file (const char *path, void *ctx)
 {
-  (void)ctx;
+  (void) ctx;
   assert_int_equal (remove (path), 0);
 }
 
@@ -262,7 +262,7 @@ number_of (struct tally_slice digits)
   assert_true (digits.size < sizeof text);
   memcpy (text, digits.data, digits.size);
   text[digits.size] = '\0';
-  return (unsigned)strtoul (text, NULL, 10);
+  return (unsigned) strtoul (text, NULL, 10);
 }
 
 static void

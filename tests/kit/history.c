@@ -196,7 +196,7 @@ next_stamp (struct history *history, size_t replica, const struct version *old)
   if (!history->clash)
     history->ms[replica]++;
   assert_true (
-      stamp_make (&stamp, ms, 0, history->clash ? 7 : (uint32_t)replica + 1));
+      stamp_make (&stamp, ms, 0, history->clash ? 7 : (uint32_t) replica + 1));
   return stamp;
 }
 
@@ -337,8 +337,8 @@ history_run (struct history *history, struct rng *rng, bool clash,
 {
   history_start (history, rng, clash);
   for (unsigned i = 0; i < steps; i++) {
-    size_t replica = rng_below (rng, (uint32_t)replicas);
-    size_t from = rng_below (rng, (uint32_t)replicas);
+    size_t replica = rng_below (rng, (uint32_t) replicas);
+    size_t from = rng_below (rng, (uint32_t) replicas);
 
     if (rng_one_in (rng, 2))
       write (history, replica);
@@ -353,7 +353,7 @@ history_run_sequential (struct history *history, struct rng *rng,
 {
   history_start (history, rng, false);
   for (unsigned i = 0; i < steps; i++) {
-    size_t replica = rng_below (rng, (uint32_t)replicas);
+    size_t replica = rng_below (rng, (uint32_t) replicas);
 
     history->heads[replica] = history->n_versions;
     write (history, replica);

@@ -22,7 +22,7 @@ kit_now_ms (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- values ------------------------------------------------------------ */
@@ -83,9 +83,9 @@ host_cancelled (void *ctx)
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static void
@@ -96,7 +96,7 @@ service_ready (void *ctx, const char *url)
   pthread_mutex_lock (&f->lock);
   f->ready = true;
   snprintf (f->url, sizeof f->url, "%s", url);
-  f->port = (unsigned)strtoul (strrchr (url, ':') + 1, NULL, 10);
+  f->port = (unsigned) strtoul (strrchr (url, ':') + 1, NULL, 10);
   pthread_cond_broadcast (&f->changed);
   pthread_mutex_unlock (&f->lock);
 }
@@ -110,7 +110,7 @@ struct late {
 static void *
 late_main (void *ctx)
 {
-  struct late late = *(struct late *)ctx;
+  struct late late = *(struct late *) ctx;
   struct tally_response response = { .size = sizeof response, .code = 202 };
 
   free (ctx);

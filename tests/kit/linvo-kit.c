@@ -83,11 +83,11 @@ make (struct made *m, unsigned n, unsigned i)
     snprintf (m->id, sizeof m->id, "same-%u", i - HALF);
   memset (m->rev, 0, sizeof m->rev);
   for (j = 0; j < 4; j++)
-    m->rev[4 + j] = (unsigned char)(n >> (24 - 8 * j));
+    m->rev[4 + j] = (unsigned char) (n >> (24 - 8 * j));
   m->rev[TALLY_REV_SIZE - 1] = 1;
   for (j = 0; j < BODY_SIZE; j++) {
     x = x * 1664525u + 1013904223u;
-    m->body[j] = (char)('a' + (x >> 24) % 26);
+    m->body[j] = (char) ('a' + (x >> 24) % 26);
   }
 }
 
@@ -178,10 +178,10 @@ linvo_kit_check (struct linvo_kit *k, unsigned n, unsigned more)
   r = k->ops->changes (k->handle, "things", 0, count, &seen, &head, &k->err);
   if (r != TALLY_OK)
     return r;
-  last = (unsigned)(seen.n / HALF);
+  last = (unsigned) (seen.n / HALF);
   last -= last > 0;
   if (seen.wrong || seen.n % HALF != 0 || last < n || last > n + more
-      || head != (uint64_t)last * LINVO_KIT_BATCH)
+      || head != (uint64_t) last * LINVO_KIT_BATCH)
     return 1;
   for (b = 1; b <= last; b++) {
     for (i = 0; i < (b == last ? LINVO_KIT_BATCH : HALF); i++) {
@@ -259,9 +259,9 @@ linvo_kit_read (const char *folder, const char *name, size_t *size)
   if (!f)
     return NULL;
   if (fstat (fileno (f), &st) == 0)
-    data = malloc ((size_t)st.st_size + 1);
+    data = malloc ((size_t) st.st_size + 1);
   if (data)
-    *size = fread (data, 1, (size_t)st.st_size, f);
+    *size = fread (data, 1, (size_t) st.st_size, f);
   fclose (f);
   return data;
 }
@@ -314,7 +314,7 @@ remove_file (const char *folder, const char *name, void *ctx)
 {
   char path[512];
 
-  (void)ctx;
+  (void) ctx;
   snprintf (path, sizeof path, "%s/%s", folder, name);
   return unlink (path) == 0 ? 0 : linvo_kit_remove (path);
 }
@@ -322,7 +322,7 @@ remove_file (const char *folder, const char *name, void *ctx)
 int
 linvo_kit_remove (const char *path)
 {
-  (void)walk (path, remove_file, NULL);
+  (void) walk (path, remove_file, NULL);
   return rmdir (path);
 }
 
@@ -334,9 +334,9 @@ sum_file (const char *folder, const char *name, void *ctx)
   char *data = linvo_kit_read (folder, name, &size);
 
   for (i = 0; name[i]; i++)
-    hash = (hash ^ (unsigned char)name[i]) * 1099511628211u;
+    hash = (hash ^ (unsigned char) name[i]) * 1099511628211u;
   for (i = 0; data && i < size; i++)
-    hash = (hash ^ (unsigned char)data[i]) * 1099511628211u;
+    hash = (hash ^ (unsigned char) data[i]) * 1099511628211u;
   *sum += hash;
   free (data);
   return 0;
@@ -361,7 +361,7 @@ find_name (const char *folder, const char *name, void *ctx)
 {
   struct wanted *wanted = ctx;
 
-  (void)folder;
+  (void) folder;
   if (!strstr (name, wanted->part))
     return 0;
   snprintf (wanted->name, wanted->size, "%s", name);

@@ -24,10 +24,10 @@ raw_connect (unsigned port)
   struct sockaddr_in addr = { .sin_family = AF_INET };
   int fd = socket (AF_INET, SOCK_STREAM, 0);
 
-  addr.sin_port = htons ((uint16_t)port);
+  addr.sin_port = htons ((uint16_t) port);
   addr.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   assert_true (fd >= 0);
-  assert_int_equal (connect (fd, (struct sockaddr *)&addr, sizeof addr), 0);
+  assert_int_equal (connect (fd, (struct sockaddr *) &addr, sizeof addr), 0);
   return fd;
 }
 
@@ -35,7 +35,7 @@ raw_connect (unsigned port)
 bool
 raw_send (int fd, const char *data, size_t n)
 {
-  return send (fd, data, n, MSG_NOSIGNAL) == (ssize_t)n;
+  return send (fd, data, n, MSG_NOSIGNAL) == (ssize_t) n;
 }
 
 /* Reads until the peer closes, ten seconds at most. */
@@ -50,7 +50,7 @@ raw_read (int fd, char *out, size_t size)
   while (n > 0 && used < size - 1) {
     n = recv (fd, out + used, size - 1 - used, 0);
     if (n > 0)
-      used += (size_t)n;
+      used += (size_t) n;
   }
   out[used] = '\0';
 }
@@ -82,9 +82,9 @@ raw_listen (unsigned *port)
 
   addr.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   assert_true (fd >= 0);
-  assert_int_equal (bind (fd, (struct sockaddr *)&addr, sizeof addr), 0);
+  assert_int_equal (bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
   assert_int_equal (listen (fd, 16), 0);
-  assert_int_equal (getsockname (fd, (struct sockaddr *)&addr, &size), 0);
+  assert_int_equal (getsockname (fd, (struct sockaddr *) &addr, &size), 0);
   *port = ntohs (addr.sin_port);
   return fd;
 }
@@ -104,7 +104,7 @@ script_main (void *ctx)
       return NULL;
     for (used = 0, n = 1; n > 0 && used < sizeof buffer - 1;) {
       n = recv (fd, buffer + used, sizeof buffer - 1 - used, 0);
-      used += n > 0 ? (size_t)n : 0;
+      used += n > 0 ? (size_t) n : 0;
       buffer[used] = '\0';
       if (strstr (buffer, "\r\n\r\nhello"))
         break;

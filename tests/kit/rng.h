@@ -29,7 +29,7 @@ rng_next (struct rng *rng)
 static inline uint32_t
 rng_below (struct rng *rng, uint32_t n)
 {
-  return (uint32_t)(rng_next (rng) % n);
+  return (uint32_t) (rng_next (rng) % n);
 }
 
 static inline int
@@ -48,8 +48,8 @@ rng_start (const char *what)
   clock_gettime (CLOCK_REALTIME, &now);
   rng.state =
       given ? strtoull (given, NULL, 10)
-            : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-  printf ("%s: TALLY_TEST_SEED=%llu\n", what, (unsigned long long)rng.state);
+            : (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+  printf ("%s: TALLY_TEST_SEED=%llu\n", what, (unsigned long long) rng.state);
   fflush (stdout);
   return rng;
 }

@@ -20,10 +20,10 @@ slot_open (void **handle, const struct tally_host *host,
            const struct tally_value *values, unsigned flags,
            struct tally_error *err)
 {
-  (void)host;
-  (void)values;
-  (void)flags;
-  (void)err;
+  (void) host;
+  (void) values;
+  (void) flags;
+  (void) err;
   *handle = inner;
   return TALLY_OK;
 }
@@ -69,29 +69,29 @@ slot_note_put (void *handle, const char *key,
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static int
 host_cancelled (void *ctx)
 {
-  (void)ctx;
+  (void) ctx;
   return 0;
 }
 
 static uint64_t
 wall_ms (void *ctx)
 {
-  return ((const struct shared_store *)ctx)->wall_ms;
+  return ((const struct shared_store *) ctx)->wall_ms;
 }
 
 static void
 sleep_ms (void *ctx, unsigned ms)
 {
-  (void)ms;
-  ((struct shared_store *)ctx)->sleeps++;
+  (void) ms;
+  ((struct shared_store *) ctx)->sleeps++;
 }
 
 void

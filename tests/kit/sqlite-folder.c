@@ -40,21 +40,21 @@ folder_fresh (char *path, size_t size)
 {
   int used = snprintf (path, size, "%s/%u.db", folder, ++last);
 
-  return used < 0 || (size_t)used >= size ? -1 : 0;
+  return used < 0 || (size_t) used >= size ? -1 : 0;
 }
 
 static void
 host_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static int
 host_cancelled (void *ctx)
 {
-  return ((struct opened *)ctx)->cancel;
+  return ((struct opened *) ctx)->cancel;
 }
 
 int
@@ -97,7 +97,7 @@ folder_rev (unsigned char rev[TALLY_REV_SIZE], uint32_t number)
 {
   memset (rev, 0, TALLY_REV_SIZE);
   for (int i = 0; i < 4; i++)
-    rev[8 + i] = (unsigned char)(number >> (24 - 8 * i));
+    rev[8 + i] = (unsigned char) (number >> (24 - 8 * i));
 }
 
 int
@@ -114,7 +114,7 @@ folder_put (struct opened *o, const char *id, const unsigned char *expected,
   entry.doc.id.size = strlen (id);
   entry.doc.body.data = body;
   entry.doc.body.size =
-      (size_t)snprintf (body, sizeof body, "%u", (unsigned)number);
+      (size_t) snprintf (body, sizeof body, "%u", (unsigned) number);
   folder_rev (entry.doc.rev, number);
   if (!outcome)
     outcome = &own;
@@ -135,8 +135,8 @@ keep_number (void *ctx, const struct tally_doc *doc)
   memcpy (body, doc->body.data, doc->body.size);
   body[doc->body.size] = 0;
   number = strtoul (body, NULL, 10);
-  folder_rev (rev, (uint32_t)number);
-  *(int64_t *)ctx = memcmp (rev, doc->rev, sizeof rev) ? -1 : (long)number;
+  folder_rev (rev, (uint32_t) number);
+  *(int64_t *) ctx = memcmp (rev, doc->rev, sizeof rev) ? -1 : (long) number;
   return 0;
 }
 

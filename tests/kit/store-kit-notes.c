@@ -143,7 +143,7 @@ note_big (void **state)
   bytes = malloc (value.size);
   assert_non_null (bytes);
   for (size_t i = 0; i < value.size; i++)
-    bytes[i] = (char)(i % 251);
+    bytes[i] = (char) (i % 251);
   value.data = bytes;
   assert_int_equal (k->ops->note_put (k->handle, "big", NULL, &value, &k->err),
                     TALLY_OK);

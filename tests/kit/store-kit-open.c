@@ -120,7 +120,7 @@ model_put (struct kit *k, struct model *m)
       k->ops->max_entries != 1 && !model_random (m, 3) ? TALLY_PUT_ALL : 0;
 
   for (size_t i = 0; i < n; i++) {
-    unsigned d = (first + (unsigned)i * step) % MODEL_IDS;
+    unsigned d = (first + (unsigned) i * step) % MODEL_IDS;
     unsigned found = m->docs[c][d].n;
     bool wrong = !model_random (m, flags ? 40 : 5);
 
@@ -138,7 +138,7 @@ model_put (struct kit *k, struct model *m)
   }
   put_entries (k, entries, n, flags, outcomes);
   for (size_t i = 0; i < n; i++) {
-    unsigned d = (first + (unsigned)i * step) % MODEL_IDS;
+    unsigned d = (first + (unsigned) i * step) % MODEL_IDS;
 
     if (!fits[i])
       assert_conflict (&outcomes[i], m->docs[c][d].seq, m->docs[c][d].n);
@@ -153,7 +153,7 @@ model_put (struct kit *k, struct model *m)
       m->last = m->docs[c][d].seq = outcomes[i].seq;
       m->docs[c][d].flags = entries[i].doc.flags;
       m->docs[c][d].n =
-          (unsigned)entries[i].doc.rev[10] << 8 | entries[i].doc.rev[11];
+          (unsigned) entries[i].doc.rev[10] << 8 | entries[i].doc.rev[11];
     }
     if (fits[i])
       assert_int_equal (outcomes[i].status, TALLY_OK);

@@ -213,9 +213,9 @@ put_binary (void **state)
   char bytes[512], id[TALLY_ID_MAX];
 
   for (size_t i = 0; i < sizeof bytes; i++)
-    bytes[i] = (char)(255 - i % 256);
+    bytes[i] = (char) (255 - i % 256);
   for (size_t i = 0; i < sizeof id; i++)
-    id[i] = (char)(i % 2 ? 0xa9 : 0xc3);
+    id[i] = (char) (i % 2 ? 0xa9 : 0xc3);
   entry.doc.id.data = id;
   entry.doc.id.size = sizeof id;
   entry.doc.meta.data = entry.doc.body.data = bytes;
@@ -249,7 +249,7 @@ put_big (void **state)
 
   assert_non_null (body);
   for (size_t i = 0; i < TALLY_DOCUMENT_MAX; i++)
-    body[i] = (char)((i * 2654435761u) >> 13);
+    body[i] = (char) ((i * 2654435761u) >> 13);
   entry.doc.body.data = body;
   entry.doc.body.size = TALLY_DOCUMENT_MAX;
   put_entries (k, &entry, 1, 0, &outcome);
@@ -275,7 +275,7 @@ put_many (void **state)
 
   assert_true (entries && outcomes && ids);
   for (size_t i = 0; i < n; i++) {
-    snprintf (ids[i], sizeof ids[i], "%08x", (unsigned)i * 2654435761u);
+    snprintf (ids[i], sizeof ids[i], "%08x", (unsigned) i * 2654435761u);
     entries[i] = make_entry ("things", ids[i], NULL, 1 + i % 9, "{}");
   }
   put_entries (k, entries, n, 0, outcomes);

@@ -19,15 +19,15 @@
 static void
 kit_log (void *ctx, int level, const char *text)
 {
-  (void)ctx;
-  (void)level;
-  (void)text;
+  (void) ctx;
+  (void) level;
+  (void) text;
 }
 
 static int
 kit_cancelled (void *ctx)
 {
-  (void)ctx;
+  (void) ctx;
   return 0;
 }
 
@@ -126,8 +126,8 @@ make_rev (unsigned char rev[TALLY_REV_SIZE], unsigned n)
 {
   memset (rev, 0, TALLY_REV_SIZE);
   for (unsigned i = 0; i < 4; i++) {
-    rev[8 + i] = (unsigned char)(n >> (24 - 8 * i));
-    rev[12 + i] = (unsigned char)((n * 2654435761u) >> (8 * i));
+    rev[8 + i] = (unsigned char) (n >> (24 - 8 * i));
+    rev[12 + i] = (unsigned char) ((n * 2654435761u) >> (8 * i));
   }
 }
 
@@ -320,7 +320,7 @@ add_tests (struct CMUnitTest *tests, size_t n, const struct CMUnitTest *more,
   for (; more->name; more++) {
     assert_true (n < TESTS_MAX);
     tests[n] = *more;
-    tests[n++].initial_state = (void *)(uintptr_t)kit;
+    tests[n++].initial_state = (void *) (uintptr_t) kit;
   }
   return n;
 }

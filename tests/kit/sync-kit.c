@@ -37,9 +37,9 @@ format (const char *fmt, va_list args)
   size = vsnprintf (NULL, 0, fmt, again);
   va_end (again);
   assert_true (size >= 0);
-  text = malloc ((size_t)size + 1);
+  text = malloc ((size_t) size + 1);
   assert_non_null (text);
-  vsnprintf (text, (size_t)size + 1, fmt, args);
+  vsnprintf (text, (size_t) size + 1, fmt, args);
   return text;
 }
 
@@ -92,7 +92,7 @@ remove_below (const char *path, const char *name, const void *ctx)
 {
   char full[2 * KIT_PATH];
 
-  (void)ctx;
+  (void) ctx;
   join (full, path, name);
   if (is_folder (full))
     kit_folder_remove (full);
@@ -117,7 +117,7 @@ copy_file (const char *from, const char *to)
 
   assert_true (in >= 0 && out >= 0);
   while ((size = read (in, bytes, sizeof bytes)) > 0)
-    assert_int_equal (write (out, bytes, (size_t)size), size);
+    assert_int_equal (write (out, bytes, (size_t) size), size);
   assert_int_equal (size, 0);
   close (in);
   assert_int_equal (close (out), 0);
@@ -307,8 +307,8 @@ kit_expect (struct tally_replica *replica, const char *collection,
 static int
 count_document (void *ctx, const struct tally_document *document)
 {
-  (void)document;
-  ++*(size_t *)ctx;
+  (void) document;
+  ++*(size_t *) ctx;
   return 0;
 }
 
@@ -346,7 +346,7 @@ write_document (void *ctx, const struct tally_document *document)
   struct dump *dump = ctx;
 
   fprintf (dump->out, "%s %s %.*s\n", document->collection, document->rev,
-           (int)document->json_size, document->json);
+           (int) document->json_size, document->json);
   return 0;
 }
 
@@ -379,7 +379,7 @@ line_at (const char *text, size_t at, char line[200])
 
   while (from > 0 && text[from - 1] != '\n')
     from--;
-  snprintf (line, 200, "%.*s", (int)strcspn (text + from, "\n"), text + from);
+  snprintf (line, 200, "%.*s", (int) strcspn (text + from, "\n"), text + from);
   return line;
 }
 
@@ -409,9 +409,9 @@ check_difference (void *ctx, const struct tally_difference *difference)
 
   if (!difference->equal)
     fail_msg ("%s: only_a %llu, only_b %llu, different %llu",
-              difference->collection, (unsigned long long)difference->only_a,
-              (unsigned long long)difference->only_b,
-              (unsigned long long)difference->different);
+              difference->collection, (unsigned long long) difference->only_a,
+              (unsigned long long) difference->only_b,
+              (unsigned long long) difference->different);
   verified->documents_a += difference->documents_a;
   verified->documents_b += difference->documents_b;
   return 0;
@@ -497,7 +497,7 @@ expect_figure (const char *collection, const char *what, uint64_t is,
 {
   if (is != expected)
     fail_msg ("%s: %s is %llu and should be %llu", collection, what,
-              (unsigned long long)is, (unsigned long long)expected);
+              (unsigned long long) is, (unsigned long long) expected);
 }
 
 void
@@ -534,7 +534,7 @@ on_ready (void *ctx, const char *name, const char *url)
 {
   struct kit_server *server = ctx;
 
-  (void)name;
+  (void) name;
   pthread_mutex_lock (&server->lock);
   snprintf (server->url, sizeof server->url, "%s", url);
   server->ready = true;

@@ -191,7 +191,7 @@ bare_open (void **handle, const struct tally_host *host,
 static void
 held_close (void *handle)
 {
-  (void)handle;
+  (void) handle;
 }
 
 /* The hook may call the store: nothing is locked here. */
@@ -371,7 +371,7 @@ damage (void *ctx, const struct tally_response *response)
   if (reply->fault == SHIM_SHORT)
     damaged.body.size = at;
   else
-    bytes[at] ^= (char)(1 << reply->where % 8);
+    bytes[at] ^= (char) (1 << reply->where % 8);
   stop = reply->emit (reply->ctx, &damaged);
   free (bytes);
   return stop;

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* tally conflicts: what lost a merge unseen, listed, brought back, dropped. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "output.h"
+#include "table.h"
+
+#define COLUMNS 7
+
+struct listing {
+  struct cli *cli;
+  struct table table;
+};
+
+/* ---- list and show ------------------------------------------------------ */
+
+static void
+object_side (struct object *object, const char *name,
+             const struct tally_assignment *side)
+{
+  struct object inner;
+
+  object_name (object, name);
+  object_open (&inner);
+  if (side->value)
+    object_json (&inner, "value", side->value, strlen (side->value));
+  else
+    object_text (&inner, "value", NULL);
+  object_text (&inner, "stamp", side->stamp);
+  object_text (&inner, "client", side->client);
+  if (!side->value)
+    object_flag (&inner, "absent", true);
+  putchar ('}');
+}
+
+static void
+print_json (const struct tally_conflict *conflict)
+{
+  struct object object;
+
+  object_open (&object);
+  object_text (&object, "id", conflict->id);
+  object_text (&object, "collection", conflict->collection);
+  object_text (&object, "_id", conflict->document);
+  object_text (&object, "field", conflict->field);
+  object_side (&object, "lost", &conflict->lost);
+  object_side (&object, "won", &conflict->won);
+  object_text (&object, "link", conflict->link);
+  object_number (&object, "at", conflict->at_ms);
+  object_close ();
+}
+
+static const char *
+shown (const struct tally_conflict *conflict,
+       const struct tally_assignment *side)
+{
+  if (side->value)
+    return side->value;
+  return conflict->field[0] ? "(removed)" : "(deleted)";
+}
+
+static int
+on_conflict (void *ctx, const struct tally_conflict *conflict)
+{
+  struct listing *listing = ctx;
+  char at[TIME_TEXT];
+  const char *cells[COLUMNS];
+
+  if (listing->cli->json) {
+    print_json (conflict);
+    return !out_works ();
+  }
+  time_text (at, conflict->at_ms);
+  cells[0] = conflict->id;
+  cells[1] = conflict->collection;
+  cells[2] = conflict->document;
+  cells[3] = conflict->field[0] ? conflict->field : "(all)";
+  cells[4] = shown (conflict, &conflict->lost);
+  cells[5] = shown (conflict, &conflict->won);
+  cells[6] = at;
+  table_add (&listing->table, cells);
+  return 0;
+}
+
+/* With ids only these, without any all. */
+static void
+list (struct cli *cli, struct tally_replica *replica, const char *const *ids,
+      size_t n)
+{
+  static const char *const heading[COLUMNS] = {
+    "ID", "COLLECTION", "DOCUMENT", "FIELD", "LOST", "WON", "AT"
+  };
+  struct listing listing = { .cli = cli, .table = { .columns = COLUMNS } };
+  struct tally_error err = { .status = 0 };
+  int status = tally_conflicts (replica, ids, n, on_conflict, &listing, &err);
+
+  table_print (&listing.table, heading);
+  if (listing.table.failed)
+    cli_fail (cli, TALLY_FAILED, "conflicts: out of memory");
+  if (status)
+    cli_fail_err (cli, status, &err);
+  table_free (&listing.table);
+}
+
+/* ---- restore and drop --------------------------------------------------- */
+
+static int
+on_restored (void *ctx, const struct tally_written *written)
+{
+  struct cli *cli = ctx;
+
+  if (cli->json)
+    print_written (written);
+  return 0;
+}
+
+static void
+restore (struct cli *cli, struct tally_replica *replica,
+         const char *const *ids, size_t n)
+{
+  struct tally_error err = { .status = 0 };
+  int status =
+      tally_conflict_restore (replica, ids, n, on_restored, cli, &err);
+
+  if (status)
+    cli_fail_err (cli, status, &err);
+  else
+    cli_talk (cli, "%zu restored", n);
+}
+
+static void
+drop (struct cli *cli, struct tally_replica *replica, const char *const *ids,
+      size_t n)
+{
+  struct tally_error err = { .status = 0 };
+  int status = tally_conflict_drop (replica, ids, n, &err);
+
+  if (status)
+    cli_fail_err (cli, status, &err);
+  else
+    cli_talk (cli, "%zu dropped", n);
+}
+
+/* ---- the command -------------------------------------------------------- */
+
+static const struct action {
+  const char *name;
+  bool takes_ids;
+  unsigned flags; /* of the store */
+  void (*run) (struct cli *cli, struct tally_replica *replica,
+               const char *const *ids, size_t n);
+} actions[] = {
+  { "list", false, TALLY_OPEN_READONLY, list },
+  { "show", true, TALLY_OPEN_READONLY, list },
+  { "restore", true, 0, restore },
+  { "drop", true, 0, drop },
+};
+
+static const struct action *
+find_action (struct cli *cli, const char *word)
+{
+  struct nearest nearest = { .word = word };
+
+  for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+    if (strcmp (actions[i].name, word) == 0)
+      return &actions[i];
+    nearest_offer (&nearest, actions[i].name);
+  }
+  if (nearest.best)
+    cli_failf (cli, TALLY_USAGE,
+               "conflicts: unknown \"%s\"; did you mean \"%s\"?", word,
+               nearest.best);
+  else
+    cli_failf (cli, TALLY_USAGE,
+               "conflicts: unknown \"%s\"; one of list, show, restore, drop",
+               word);
+  return NULL;
+}
+
+void
+command_conflicts (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  const struct action *action = &actions[0];
+  struct tally_replica *replica;
+
+  if (args->n > 1)
+    action = find_action (cli, args->operands[1]);
+  if (!action)
+    return;
+  if (action->takes_ids ? args->n < 3 : args->n > 2) {
+    cli_usage (cli, action->takes_ids ? "needs the ids of conflicts"
+                                      : "list takes no ids");
+    return;
+  }
+  replica = cli_open (cli, args->operands[0], action->flags);
+  if (!replica)
+    return;
+  action->run (cli, replica,
+               (const char *const *) (args->n > 2 ? args->operands + 2 : NULL),
+               args->n > 2 ? args->n - 2 : 0);
+  tally_replica_close (replica);
+}
