@@ -7,37 +7,26 @@
 #include <string.h>
 
 #include "channel.h"
+#include "drivercall.h"
 #include "error.h"
 #include "wire.h"
 
 static void
 enter (struct channel *channel)
 {
-  if (channel->lock)
-    pthread_mutex_lock (channel->lock);
+  drivercall_enter (channel->lock);
 }
 
 static void
 leave (struct channel *channel)
 {
-  if (channel->lock)
-    pthread_mutex_unlock (channel->lock);
+  drivercall_leave (channel->lock);
 }
 
 static int
 checked (const struct channel *channel, int status, struct tally_error *err)
 {
-  if (status == TALLY_OK)
-    return TALLY_OK;
-  if (status > 0 || status < TALLY_CANCELLED)
-    return error_set (err, TALLY_FAILED,
-                      "%s: its driver gave the unknown "
-                      "status %d",
-                      channel->name, status);
-  if (err && (err->status != status || !err->text[0]))
-    return error_set (err, status, "%s: its driver gave no reason",
-                      channel->name);
-  return status;
+  return drivercall_status (channel->name, status, err);
 }
 
 static struct channel *
@@ -69,10 +58,8 @@ channel_open (struct channel **out, const struct driver *driver,
   *out = NULL;
   if (!channel)
     return error_nomem (err);
-  if (channel->ops->threads == TALLY_THREADS_ONE)
-    channel->lock = driver->lock;
-  else if (channel->ops->threads != TALLY_THREADS_ANY)
-    channel->lock = &channel->own_lock;
+  channel->lock =
+      drivercall_lock (driver, channel->ops->threads, &channel->own_lock);
   enter (channel);
   status = channel->ops->open (&channel->handle, host, values, flags, err);
   leave (channel);

@@ -46,36 +46,6 @@ idlist_free (struct idlist *list)
   memset (list, 0, sizeof *list);
 }
 
-void
-namelist_free (struct namelist *list)
-{
-  for (size_t i = 0; i < list->count; i++)
-    free (list->names[i]);
-  free (list->names);
-  memset (list, 0, sizeof *list);
-}
-
-/* Keeps name order, each name once. */
-static bool
-namelist_add (struct namelist *list, const char *name)
-{
-  char **names;
-  size_t at = 0;
-
-  while (at < list->count && strcmp (list->names[at], name) < 0)
-    at++;
-  if (at < list->count && strcmp (list->names[at], name) == 0)
-    return true;
-  names = realloc (list->names, (list->count + 1) * sizeof *names);
-  if (!names)
-    return false;
-  list->names = names;
-  memmove (names + at + 1, names + at, (list->count - at) * sizeof *names);
-  names[at] = strdup (name);
-  list->count++;
-  return names[at] != NULL;
-}
-
 /* ---- routes ------------------------------------------------------------- */
 
 #define ROUTE_KEY (6 + 32 + 1)
@@ -256,28 +226,10 @@ run_complaint (struct sync *sync, struct tally_error *err)
 
 /* ---- collections -------------------------------------------------------- */
 
-struct collecting {
-  struct namelist *list;
-  bool failed;
-};
-
-static int
-collect_local (void *ctx, const char *name)
-{
-  struct collecting *collecting = ctx;
-
-  /* ACCOUNT:NAME belongs to those who reach this store over a server. */
-  if (!collection_is_local (name) && !strchr (name, ':')
-      && !namelist_add (collecting->list, name))
-    collecting->failed = true;
-  return collecting->failed;
-}
-
 int
 run_collections (struct run *run, struct namelist *list,
                  struct tally_error *err)
 {
-  struct collecting collecting = { list, false };
   int status;
 
   if (run->link->collections) {
@@ -286,11 +238,12 @@ run_collections (struct run *run, struct namelist *list,
         return error_nomem (err);
     return TALLY_OK;
   }
-  status = replica_collections (run->replica, collect_local, &collecting, err);
+  status =
+      replica_collections (run->replica, namelist_emit_syncing, list, err);
   for (size_t i = 0; i < run->welcome.n_collections && status == TALLY_OK; i++)
     if (!namelist_add (list, run->welcome.collections[i]))
       status = error_nomem (err);
-  if (status == TALLY_OK && collecting.failed)
+  if (status == TALLY_OK && list->failed)
     status = error_nomem (err);
   return status;
 }

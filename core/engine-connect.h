@@ -6,13 +6,7 @@
 #define TALLY_ENGINE_CONNECT_H
 
 #include "engine-internal.h"
-
-struct namelist {
-  char **names;
-  size_t count;
-};
-
-void namelist_free (struct namelist *list);
+#include "namelist.h"
 
 /* Says hello until both sides agree on what they know of each other; fills
  * the run's peer, pair and welcome. */

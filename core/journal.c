@@ -12,21 +12,9 @@
 #include <sodium.h>
 
 #include "error.h"
+#include "hashpart.h"
 #include "journal.h"
 #include "json.h"
-
-static void
-hash_part (crypto_generichash_state *hash, const void *data, size_t size)
-{
-  unsigned char length[4] = { (unsigned char) (size >> 24),
-                              (unsigned char) (size >> 16),
-                              (unsigned char) (size >> 8),
-                              (unsigned char) size };
-
-  crypto_generichash_update (hash, length, sizeof length);
-  if (size > 0)
-    crypto_generichash_update (hash, data, size);
-}
 
 void
 journal_id (char out[JOURNAL_ID_TEXT], const char *collection,

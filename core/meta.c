@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "error.h"
+#include "hashpart.h"
 #include "json.h"
 #include "state.h"
 
@@ -293,19 +294,6 @@ state_check (const struct state *state, struct tally_slice id,
 
 /* ---- revision ---------------------------------------------------------- */
 
-static void
-hash_sized (crypto_generichash_state *hash, const void *data, size_t size)
-{
-  unsigned char length[4] = { (unsigned char) (size >> 24),
-                              (unsigned char) (size >> 16),
-                              (unsigned char) (size >> 8),
-                              (unsigned char) size };
-
-  crypto_generichash_update (hash, length, sizeof length);
-  if (size > 0)
-    crypto_generichash_update (hash, data, size);
-}
-
 void
 state_rev (const struct state *state, struct tally_slice id,
            unsigned char rev[TALLY_REV_SIZE])
@@ -316,18 +304,18 @@ state_rev (const struct state *state, struct tally_slice id,
 
   memcpy (rev, newest.bytes, STAMP_SIZE);
   crypto_generichash_init (&hash, NULL, 0, TALLY_REV_SIZE - STAMP_SIZE);
-  hash_sized (&hash, id.data, id.size);
+  hash_part (&hash, id.data, id.size);
   crypto_generichash_update (&hash, &deleted, 1);
   crypto_generichash_update (&hash, state->whole.bytes, STAMP_SIZE);
   for (size_t i = 0; i < state->n_overrides; i++) {
-    hash_sized (&hash, state->overrides[i].field.data,
-                state->overrides[i].field.size);
+    hash_part (&hash, state->overrides[i].field.data,
+               state->overrides[i].field.size);
     crypto_generichash_update (&hash, state->overrides[i].stamp.bytes,
                                STAMP_SIZE);
   }
   /* Fields end here: no length of a field begins with this byte. */
   crypto_generichash_update (&hash, (const unsigned char *) "\xff", 1);
-  hash_sized (&hash, state->body.data, state->body.size);
+  hash_part (&hash, state->body.data, state->body.size);
   crypto_generichash_final (&hash, rev + STAMP_SIZE,
                             TALLY_REV_SIZE - STAMP_SIZE);
 }

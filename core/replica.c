@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivercall.h"
 #include "error.h"
 #include "replica.h"
 
@@ -14,32 +15,19 @@
 static void
 enter (struct replica *replica)
 {
-  if (replica->lock)
-    pthread_mutex_lock (replica->lock);
+  drivercall_enter (replica->lock);
 }
 
 static void
 leave (struct replica *replica)
 {
-  if (replica->lock)
-    pthread_mutex_unlock (replica->lock);
+  drivercall_leave (replica->lock);
 }
 
-/* A driver's mistakes must not pass for success. */
 static int
 checked (const struct replica *replica, int status, struct tally_error *err)
 {
-  if (status == TALLY_OK)
-    return TALLY_OK;
-  if (status > 0 || status < TALLY_CANCELLED)
-    return error_set (err, TALLY_FAILED,
-                      "%s: its driver gave the unknown "
-                      "status %d",
-                      replica->name, status);
-  if (err && (err->status != status || !err->text[0]))
-    return error_set (err, status, "%s: its driver gave no reason",
-                      replica->name);
-  return status;
+  return drivercall_status (replica->name, status, err);
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -73,10 +61,8 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   pthread_mutex_init (&replica->own_lock, NULL);
   pthread_mutex_init (&replica->identity_lock, NULL);
   replica->ops = setup->driver->store;
-  if (replica->ops->threads == TALLY_THREADS_ONE)
-    replica->lock = setup->driver->lock;
-  else if (replica->ops->threads != TALLY_THREADS_ANY)
-    replica->lock = &replica->own_lock;
+  replica->lock = drivercall_lock (setup->driver, replica->ops->threads,
+                                   &replica->own_lock);
   replica->flags = setup->flags;
   replica->host = setup->host;
   replica->time = setup->time ? *setup->time : system_time;

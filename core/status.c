@@ -11,6 +11,7 @@
 #include "context.h"
 #include "document.h"
 #include "engine.h"
+#include "namelist.h"
 #include "notejson.h"
 #include "pair.h"
 #include "public.h"
@@ -33,46 +34,13 @@ tell (struct looker *looker, struct tally_status_row *row)
     looker->stop = looker->emit (looker->ctx, row);
 }
 
-/* ---- names -------------------------------------------------------------- */
-
-struct names {
-  char **names;
-  size_t count;
-  bool failed;
-};
-
-static int
-add_name (void *ctx, const char *name)
-{
-  struct names *list = ctx;
-  char **names = realloc (list->names, (list->count + 1) * sizeof *names);
-
-  list->failed = !names;
-  if (!names)
-    return 1;
-  list->names = names;
-  names[list->count] = strdup (name);
-  list->failed = !names[list->count];
-  list->count += !list->failed;
-  return list->failed;
-}
-
-static int
-add_collection (void *ctx, const char *name)
-{
-  return collection_is_local (name) ? 0 : add_name (ctx, name);
-}
-
-static void
-names_free (struct names *list)
-{
-  for (size_t i = 0; i < list->count; i++)
-    free (list->names[i]);
-  free (list->names);
-  memset (list, 0, sizeof *list);
-}
-
 /* ---- stores ------------------------------------------------------------- */
+
+static int
+add_collection (void *list, const char *name)
+{
+  return collection_is_local (name) ? 0 : namelist_emit (list, name);
+}
 
 static int
 count_document (void *ctx, const struct tally_doc *doc)
@@ -90,7 +58,7 @@ static int
 tell_collections (struct looker *looker, const char *store,
                   struct tally_error *err)
 {
-  struct names names = { 0 };
+  struct namelist names = NAMELIST_INIT;
   int status =
       replica_collections (looker->replica, add_collection, &names, err);
 
@@ -107,7 +75,7 @@ tell_collections (struct looker *looker, const char *store,
     if (status == TALLY_OK)
       tell (looker, &row);
   }
-  names_free (&names);
+  namelist_free (&names);
   return status;
 }
 
@@ -127,10 +95,10 @@ static int
 tell_peers (struct looker *looker, const char *store, enum pair_role role,
             struct tally_error *err)
 {
-  struct names keys = { 0 };
+  struct namelist keys = NAMELIST_INIT;
   int status = replica_note_list (looker->replica,
                                   role == PAIR_CLIENT ? "pair/" : "peer/",
-                                  add_name, &keys, err);
+                                  namelist_emit, &keys, err);
 
   if (status == TALLY_OK && keys.failed)
     status = error_nomem (err);
@@ -151,7 +119,7 @@ tell_peers (struct looker *looker, const char *store, enum pair_role role,
     tell (looker, &row);
     pair_free (&pair);
   }
-  names_free (&keys);
+  namelist_free (&keys);
   return status;
 }
 
@@ -226,7 +194,7 @@ static int
 tell_link (struct looker *looker, const struct config_link *link,
            struct pair *pair, struct tally_error *err)
 {
-  struct names names = { 0 };
+  struct namelist names = NAMELIST_INIT;
   struct buf note = BUF_INIT;
   struct tally_status_row base = { .link = link->name };
   bool any = false;
@@ -257,7 +225,7 @@ tell_link (struct looker *looker, const struct config_link *link,
   if (status == TALLY_OK && !any)
     tell (looker, &base);
   buf_free (&note);
-  names_free (&names);
+  namelist_free (&names);
   return status;
 }
 

@@ -10,6 +10,7 @@
 #include "doclist.h"
 #include "document.h"
 #include "link.h"
+#include "namelist.h"
 #include "peer.h"
 #include "public.h"
 
@@ -114,53 +115,17 @@ verify_collection (struct verify *verify, const char *collection,
 
 /* ---- collections -------------------------------------------------------- */
 
-struct names {
-  char **names;
-  size_t count;
-  bool failed;
-};
-
-static int
-add_name (void *ctx, const char *name)
-{
-  struct names *list = ctx;
-  char **names;
-
-  if (collection_is_local (name) || strchr (name, ':'))
-    return 0;
-  for (size_t i = 0; i < list->count; i++)
-    if (strcmp (list->names[i], name) == 0)
-      return 0;
-  names = realloc (list->names, (list->count + 1) * sizeof *names);
-  list->failed = !names;
-  if (!names)
-    return 1;
-  list->names = names;
-  names[list->count] = strdup (name);
-  list->failed = !names[list->count];
-  list->count += !list->failed;
-  return list->failed;
-}
-
-static int
-by_name (const void *a, const void *b)
-{
-  return strcmp (*(char *const *) a, *(char *const *) b);
-}
-
 static int
 collect_names (struct verify *verify, const struct peer_welcome *welcome,
-               struct names *names, struct tally_error *err)
+               struct namelist *names, struct tally_error *err)
 {
-  int status =
-      replica_collections (verify->joint.replica, add_name, names, err);
+  int status = replica_collections (verify->joint.replica,
+                                    namelist_emit_syncing, names, err);
 
   for (size_t i = 0; i < welcome->n_collections && status == TALLY_OK; i++)
-    add_name (names, welcome->collections[i]);
+    namelist_add (names, welcome->collections[i]);
   if (status == TALLY_OK && names->failed)
     status = error_nomem (err);
-  if (status == TALLY_OK && names->count > 0)
-    qsort (names->names, names->count, sizeof *names->names, by_name);
   return status;
 }
 
@@ -171,7 +136,7 @@ verify_all (struct verify *verify,
 {
   struct wire_hello hello = { .flags = WIRE_HELLO_LOOK };
   struct peer_welcome welcome = { 0 };
-  struct names names = { 0 };
+  struct namelist names = NAMELIST_INIT;
   int status = peer_open (&verify->peer, verify->joint.channel,
                           verify->joint.replica, err);
 
@@ -185,9 +150,7 @@ verify_all (struct verify *verify,
     if (status == TALLY_OK && emit (ctx, &verify->difference))
       break;
   }
-  for (size_t i = 0; i < names.count; i++)
-    free (names.names[i]);
-  free (names.names);
+  namelist_free (&names);
   peer_welcome_free (&welcome);
   peer_close (&verify->peer);
   return status;
