@@ -117,7 +117,7 @@ fail_cantopen (const struct sqlite_store *s, struct tally_error *err)
                         "no permission to open it or to write beside it");
   case ENOENT:
   case ENOTDIR:
-    return sqlite_fail (s, err, TALLY_FAILED, "its folder is not there");
+    return sqlite_fail (s, err, TALLY_NOTFOUND, "its folder is not there");
   default:
     return sqlite_fail (s, err, TALLY_FAILED, sqlite3_errmsg (s->db));
   }

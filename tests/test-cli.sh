@@ -512,6 +512,10 @@ is "a closed stdout" 1 $?
 
 refuses "pair of one store twice" 2 '' pair $s $s
 refuses "pair of two transports" 2 '' pair file:x file:y
+refuses "put into a folder that is not there, sqlite" 4 'its folder' \
+  put sqlite:nofolder/a.db c /dev/null
+refuses "put into a folder that is not there, linvo" 4 'folder above' \
+  put linvo:nofolder/sub/a c /dev/null
 refuses "pair of two that are not there" 4 '' pair sqlite:no1.db sqlite:no2.db
 refuses "verify with one that is not there" 4 'no1.db' \
   verify $s sqlite:no1.db

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What a merge makes is pushed on the revision that was merged there, and
+ * counted once both sides have it. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-join.h"
+#include "error.h"
+
+static bool
+is_merged (const struct joined *joined)
+{
+  return joined->side == SIDE_NEW || joined->both;
+}
+
+/* Once both sides have it; has_moved false: they had it before. */
+static int
+joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
+           struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  bool deleted = joined->result->flags & TALLY_DOC_DELETED;
+
+  if (is_merged (joined))
+    sync_count (sync, &sync->report.merged, false);
+  else if (!has_moved || joined->side == SIDE_BOTH)
+    sync->done++;
+  else if (joined->side == SIDE_THEIRS)
+    sync_count (sync, &sync->report.pulled, deleted);
+  else
+    sync_count (sync, &sync->report.pushed, deleted);
+  if (joined->seq > 0 && !seqset_add (&sync->settled, joined->seq))
+    return error_nomem (err);
+  return TALLY_OK;
+}
+
+/* Where what is here now is not offered. */
+static void
+joined_here (struct joiner *joiner, struct joined *joined)
+{
+  if (is_merged (joined))
+    sync_count (joiner->sync, &joiner->sync->report.merged, false);
+}
+
+/* A folder keeps what it was given, also beside what others put there. */
+static bool
+must_push (const struct joiner *joiner, const struct joined *joined)
+{
+  const struct sync *sync = joiner->sync;
+
+  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW) || joined->again
+      || !sync->pushes)
+    return false;
+  return joined->made || !peer_is_passive (&sync->run->peer)
+         || joined->ours->seq > sync->local_cursor;
+}
+
+static int
+pushed (struct joiner *joiner, struct joined *joined,
+        const struct peer_outcome *outcome, struct tally_error *err)
+{
+  struct tally_error why;
+
+  if (outcome->status == TALLY_OK)
+    return joined_up (joiner, joined, outcome->has_rev, err);
+  if (outcome->status == TALLY_CONFLICT) {
+    joined->again = true;
+    return TALLY_OK;
+  }
+  error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
+             joiner->sync->run->link->channel->name, (int) joined->id.size,
+             joined->id.data);
+  sync_set_aside (joiner->sync, joined->seq, &why);
+  return TALLY_OK;
+}
+
+int
+join_push (struct joiner *joiner, struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  struct tally_doc *docs = calloc (joiner->n + 1, sizeof *docs);
+  struct tally_slice *bases = calloc (joiner->n + 1, sizeof *bases);
+  struct peer_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
+  struct joined **of = calloc (joiner->n + 1, sizeof *of);
+  size_t n = 0;
+  int status = TALLY_OK;
+
+  if (!docs || !bases || !outcomes || !of)
+    status = error_nomem (err);
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
+
+    if (!must_push (joiner, joined))
+      continue;
+    docs[n] = *joined->result;
+    if (joined->theirs)
+      bases[n] = slice_make (joined->theirs->rev, TALLY_REV_SIZE);
+    of[n++] = joined;
+  }
+  if (status == TALLY_OK && n > 0)
+    status =
+        peer_put (&sync->run->peer, sync->collection,
+                  sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs, bases, n,
+                  sync->remote_done ? &sync->far_cursor : NULL, outcomes, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status = pushed (joiner, of[i], &outcomes[i], err);
+  free (of);
+  free (outcomes);
+  free (bases);
+  free (docs);
+  return status;
+}
+
+/* What needs no push is done once it is here. */
+int
+join_finish (struct joiner *joiner, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
+    struct joined *joined = &joiner->joined[i];
+
+    if (joined->again) {
+      if (!idlist_add (joiner->again, joined->id))
+        status = error_nomem (err);
+      continue;
+    }
+    if (!joined->result || must_push (joiner, joined))
+      continue;
+    if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
+      status = joined_up (joiner, joined, joiner->sync->pulls, err);
+    else
+      joined_here (joiner, joined);
+  }
+  return status;
+}
