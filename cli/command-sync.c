@@ -128,6 +128,7 @@ finish (struct syncing *syncing, const char *link, int status,
     return;
   if (syncing->cli->json && syncing->reports == 0 && status != TALLY_USAGE) {
     report.link = link;
+    report.strategy = "changes";
     report.status = status;
     report.error = err->text;
     print_json (&report);

@@ -15,6 +15,7 @@
 #include "json.h"
 #include "public.h"
 #include "rev.h"
+#include "state.h"
 #include "write.h"
 
 /* ---- input -------------------------------------------------------------- */
@@ -370,8 +371,11 @@ get_batch (struct getting *getting, struct replica *replica,
   if (status == TALLY_OK && docs.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < docs.count && status == TALLY_OK && !getting->stop;
-       i++)
-    emit_document (getting, &docs.docs[i]);
+       i++) {
+    status = state_verify (&docs.docs[i], replica->name, err);
+    if (status == TALLY_OK)
+      emit_document (getting, &docs.docs[i]);
+  }
   doclist_free (&docs);
   return status;
 }

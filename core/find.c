@@ -13,6 +13,7 @@
 #include "public.h"
 #include "query.h"
 #include "rev.h"
+#include "state.h"
 
 #define FIND_BATCH 512
 
@@ -134,7 +135,8 @@ look_at (struct finder *finder, const struct doclist *docs,
        i++) {
     const struct tally_doc *doc = &docs->docs[i];
 
-    if ((doc->flags & TALLY_DOC_DELETED)
+    status = state_verify (doc, finder->replica->name, err);
+    if (status != TALLY_OK || (doc->flags & TALLY_DOC_DELETED)
         || !query_match (finder->query, doc->body))
       continue;
     if (finder->sort.count == 0)

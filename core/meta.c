@@ -319,3 +319,24 @@ state_rev (const struct state *state, struct tally_slice id,
   crypto_generichash_final (&hash, rev + STAMP_SIZE,
                             TALLY_REV_SIZE - STAMP_SIZE);
 }
+
+int
+state_verify (const struct tally_doc *doc, const char *store,
+              struct tally_error *err)
+{
+  unsigned char rev[TALLY_REV_SIZE];
+  struct state state;
+  int status = state_decode (&state, doc->flags & TALLY_DOC_DELETED, doc->meta,
+                             doc->body, err);
+
+  if (status == TALLY_FAILED)
+    return status;
+  if (status == TALLY_OK) {
+    state_rev (&state, doc->id, rev);
+    state_free (&state);
+    if (memcmp (rev, doc->rev, sizeof rev) == 0)
+      return TALLY_OK;
+  }
+  return error_set (err, TALLY_CORRUPT, "%s: document \"%.*s\": is damaged",
+                    store, (int) doc->id.size, doc->id.data);
+}

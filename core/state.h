@@ -61,6 +61,11 @@ int state_check (const struct state *state, struct tally_slice id,
 void state_rev (const struct state *state, struct tally_slice id,
                 unsigned char rev[TALLY_REV_SIZE]);
 
+/* Says whether a stored document with its body is what its revision says.
+ * TALLY_CORRUPT: it was damaged where it lies; store is the object. */
+int state_verify (const struct tally_doc *doc, const char *store,
+                  struct tally_error *err);
+
 /* The greatest stamp that stands in the state. */
 struct stamp state_newest (const struct state *state);
 

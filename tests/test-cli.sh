@@ -498,6 +498,14 @@ refuses "a transport is no store" 2 'store' get http://127.0.0.1:1 c a
 refuses "put to a transport" 2 'store' put file:folder c three
 refuses "an unknown endpoint" 3 'nothing' get nothing c a
 
+# A value that changed on the disk is not given out.
+echo '{"_id":"flip","v":"hello"}' >one
+expect "a document" 0 put sqlite:flip.db docs one
+sed 's/hello/hellp/' flip.db >flop.db
+refuses "a document that was damaged" 7 'document "flip": is damaged' \
+  get sqlite:flop.db docs flip
+refuses "nor is it exported" 7 'is damaged' export sqlite:flop.db docs
+
 # ---- standard output that fails -------------------------------------------
 
 if [ -c /dev/full ]; then
