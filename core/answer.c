@@ -184,6 +184,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   if (status == TALLY_OK) {
     welcome->verdict = verdict;
     welcome->wall_ms = replica_wall_ms (asked->replica);
+    welcome->client = replica_client (asked->replica);
     welcome->device = slice_text (asked->device);
     welcome->collections = names.items;
     welcome->n_collections = names.n;
@@ -201,6 +202,8 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
 struct window {
   struct doclist headers;
   size_t limit;
+  uint64_t until; /* 0: no end */
+  bool ended;
   bool more;
 };
 
@@ -210,6 +213,10 @@ collect_header (void *ctx, const struct tally_doc *doc)
   struct window *window = ctx;
   struct tally_doc header = *doc;
 
+  if (window->until > 0 && doc->seq > window->until) {
+    window->ended = true;
+    return 1;
+  }
   if (window->headers.count == window->limit) {
     window->more = true;
     return 1;
@@ -249,14 +256,14 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
              struct tally_error *err)
 {
   struct wire_message reply = { .type = WIRE_HEADERS };
-  struct window window = { .limit = WIRE_HEADERS_MAX };
+  struct window window = { .limit = WIRE_HEADERS_MAX, .until = meta->until };
   char collection[COLLECTION_TEXT_MAX];
   uint64_t head = 0;
   int status = asked_collection (asked, meta->collection, collection, err);
 
   if (meta->limit > 0 && meta->limit < window.limit)
     window.limit = (size_t) meta->limit;
-  if (status == TALLY_OK && meta->since > 0)
+  if (status == TALLY_OK && meta->flags & WIRE_META_SAVED && meta->since > 0)
     status = keep_acknowledgement (asked, collection, meta->since, err);
   if (status == TALLY_OK)
     status = replica_changes (asked->replica, collection, meta->since,
@@ -269,7 +276,9 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
     headers->docs = window.headers.docs;
     headers->n = window.headers.count;
     headers->more = window.more;
-    headers->next = window.more ? headers->docs[headers->n - 1].seq : head;
+    headers->next = window.more    ? headers->docs[headers->n - 1].seq
+                    : window.ended ? meta->until
+                                   : head;
     wire_encode (asked->reply, &reply);
   }
   doclist_free (&window.headers);

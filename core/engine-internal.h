@@ -40,6 +40,7 @@ struct sync {
 
   /* Where this run is. */
   struct buf far_cursor; /* text with its NUL */
+  bool asked;            /* for its headers, once */
   bool remote_done;
   uint64_t local_position;
   bool local_done;

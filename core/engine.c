@@ -135,24 +135,26 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
 static int
 retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 {
-  struct buf next = BUF_INIT;
-  bool more = false;
+  struct peer_ask ask = { .since = sync->far_cursor.data, .until = "" };
+  struct peer_page page;
   int status;
 
   doclist_clear (&sync->remote);
   if (sync->remote_done)
     return TALLY_OK;
-  status = peer_meta (&sync->run->peer, sync->collection,
-                      sync->far_cursor.data, &sync->remote, &next, &more, err);
-  if (status == TALLY_OK) {
-    buf_free (&sync->far_cursor);
-    sync->far_cursor = next;
-    sync->remote_done = !more;
-    sync->looked |= sync->remote.count > 0;
-    return TALLY_OK;
-  }
-  buf_free (&next);
-  return status;
+  /* Only the first cursor of a run is durable here. */
+  if (!sync->asked)
+    ask.flags |= WIRE_META_SAVED;
+  status = peer_meta (&sync->run->peer, sync->collection, &ask, &sync->remote,
+                      &page, err);
+  if (status != TALLY_OK)
+    return status;
+  sync->asked = true;
+  buf_free (&sync->far_cursor);
+  sync->far_cursor = page.next;
+  sync->remote_done = !page.more;
+  sync->looked |= sync->remote.count > 0;
+  return TALLY_OK;
 }
 
 struct changed {

@@ -277,6 +277,17 @@ replica_id_from_text (unsigned char id[REPLICA_ID_SIZE],
          && size == REPLICA_ID_SIZE && end == text.data + text.size;
 }
 
+uint32_t
+replica_client (struct replica *replica)
+{
+  uint32_t client;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  client = replica->clock.client;
+  pthread_mutex_unlock (&replica->identity_lock);
+  return client;
+}
+
 int
 replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
                  struct tally_error *err)

@@ -197,9 +197,12 @@ take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
               struct tally_error *err)
 {
   out->verdict = (enum wire_verdict) welcome->verdict;
+  out->ahead = welcome->flags & WIRE_WELCOME_AHEAD;
+  out->client = welcome->client;
+  out->device = copy_text (welcome->device);
   out->collections =
       calloc (welcome->n_collections + 1, sizeof *out->collections);
-  if (!out->collections)
+  if (!out->collections || !out->device)
     return error_nomem (err);
   for (size_t i = 0; i < welcome->n_collections; i++)
     if (!add_collection (out, welcome->collections[i]))
@@ -251,6 +254,7 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
   else {
     message.as.hello = *hello;
     message.as.hello.wall_ms = before;
+    message.as.hello.client = replica_client (peer->replica);
     status = call (peer, &message, &reply, err);
     after = replica_wall_ms (peer->replica);
     if (status == TALLY_OK) {
@@ -272,6 +276,7 @@ peer_welcome_free (struct peer_welcome *welcome)
     free (welcome->collections[i]);
   free (welcome->collections);
   free (welcome->clients);
+  free (welcome->device);
   memset (welcome, 0, sizeof *welcome);
 }
 
@@ -298,33 +303,55 @@ read_cursor (const struct peer *peer, const char *text, uint64_t *value,
                     peer->replica->name, peer->channel->name);
 }
 
+static int
+take_headers (const struct peer *peer, const struct wire_meta *asked,
+              const struct wire_headers *in, struct doclist *headers,
+              struct peer_page *page, struct tally_error *err)
+{
+  if (in->more && in->next <= asked->since)
+    return strange (peer, err);
+  for (size_t i = 0; i < in->n; i++)
+    doclist_add (headers, &in->docs[i]);
+  set_cursor (&page->next, in->next);
+  page->more = in->more;
+  page->floor = in->floor;
+  page->gone = in->gone;
+  page->live = in->live;
+  if (!headers->failed && !page->next.failed)
+    return TALLY_OK;
+  buf_free (&page->next);
+  return error_nomem (err);
+}
+
 int
-peer_meta (struct peer *peer, const char *collection, const char *since,
-           struct doclist *headers, struct buf *next, bool *more,
-           struct tally_error *err)
+peer_meta (struct peer *peer, const char *collection,
+           const struct peer_ask *ask, struct doclist *headers,
+           struct peer_page *page, struct tally_error *err)
 {
   struct wire_message message = { .type = WIRE_META }, reply = { 0 };
+  struct wire_meta *meta = &message.as.meta;
   int status;
 
+  memset (page, 0, sizeof *page);
   doclist_clear (headers);
-  if (peer->folder)
-    return folder_meta (peer->folder, collection, since, headers, next, more,
-                        err);
-  message.as.meta.collection = slice_text (collection);
-  message.as.meta.limit = WIRE_HEADERS_MAX;
-  status = read_cursor (peer, since, &message.as.meta.since, err);
+  if (peer->folder) {
+    status = folder_meta (peer->folder, collection, ask->since, headers,
+                          &page->next, &page->more, err);
+    if (status != TALLY_OK)
+      buf_free (&page->next);
+    return status;
+  }
+  meta->collection = slice_text (collection);
+  meta->flags = ask->flags;
+  meta->limit = WIRE_HEADERS_MAX;
+  status = read_cursor (peer, ask->since, &meta->since, err);
+  if (status == TALLY_OK)
+    status = read_cursor (peer, ask->until, &meta->until, err);
   if (status == TALLY_OK)
     status = call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
-  for (size_t i = 0; i < reply.as.headers.n; i++)
-    doclist_add (headers, &reply.as.headers.docs[i]);
-  set_cursor (next, reply.as.headers.next);
-  *more = reply.as.headers.more;
-  if (headers->failed || next->failed)
-    status = error_nomem (err);
-  else if (*more && reply.as.headers.next <= message.as.meta.since)
-    status = strange (peer, err);
+  status = take_headers (peer, meta, &reply.as.headers, headers, page, err);
   wire_message_free (&reply);
   return status;
 }

@@ -33,6 +33,9 @@ struct peer {
 struct peer_welcome {
   enum wire_verdict verdict;
   int64_t skew_ms;    /* the far clock less ours, half the way back off */
+  bool ahead;         /* it may hold stamps that are beyond its clock */
+  uint32_t client;    /* that it writes under */
+  char *device;       /* its name, or NULL: nobody answered */
   char **collections; /* n names that sync */
   size_t n_collections;
   uint32_t *clients;
@@ -44,8 +47,8 @@ int peer_open (struct peer *peer, struct channel *channel,
                struct replica *replica, struct tally_error *err);
 void peer_close (struct peer *peer);
 
-/* hello names tokens and expectations; its wall_ms is filled here.  Sets
- * peer->far. */
+/* hello names tokens and expectations; its wall_ms and client are filled here.
+ * Sets peer->far. */
 int peer_hello (struct peer *peer, const struct wire_hello *hello,
                 struct peer_welcome *welcome, struct tally_error *err);
 void peer_welcome_free (struct peer_welcome *welcome);
@@ -57,11 +60,23 @@ void peer_queue_rotation (struct peer *peer, struct tally_slice from,
 /* Sends what is queued, if anything is. */
 int peer_flush (struct peer *peer, struct tally_error *err);
 
-/* Headers that changed since the cursor (empty: from the start), a window at
- * a time.  *next is the cursor behind them. */
-int peer_meta (struct peer *peer, const char *collection, const char *since,
-               struct doclist *headers, struct buf *next, bool *more,
-               struct tally_error *err);
+struct peer_ask {
+  const char *since; /* a cursor; "": from the start */
+  const char *until; /* a cursor; "": to the end */
+  unsigned flags;    /* WIRE_META_* */
+};
+
+struct peer_page {
+  struct buf next; /* the cursor behind these headers, with its NUL; free it */
+  bool more;
+  uint64_t floor, gone, live; /* see wire_headers */
+};
+
+/* Headers that changed since a cursor, a window at a time.  A folder knows no
+ * `until` and no flags. */
+int peer_meta (struct peer *peer, const char *collection,
+               const struct peer_ask *ask, struct doclist *headers,
+               struct peer_page *page, struct tally_error *err);
 
 /* Documents by id, those that exist, in the order asked; *answered says how
  * many of the ids are done: ask again for the others.  A document that breaks

@@ -137,6 +137,9 @@ void replica_id_text (const unsigned char id[REPLICA_ID_SIZE],
 bool replica_id_from_text (unsigned char id[REPLICA_ID_SIZE],
                            struct tally_slice text);
 
+/* The id that this store writes under. */
+uint32_t replica_client (struct replica *replica);
+
 /* A copy of every client id of this store; free it. */
 int replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
                      struct tally_error *err);

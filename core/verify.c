@@ -79,7 +79,7 @@ verify_collection (struct verify *verify, const char *collection,
 {
   struct tally_difference *difference = &verify->difference;
   struct doclist theirs = DOCLIST_INIT, ours = DOCLIST_INIT;
-  struct buf cursor = BUF_INIT, next = BUF_INIT;
+  struct buf cursor = BUF_INIT;
   uint64_t met = 0, head;
   bool more = true;
   int status;
@@ -90,15 +90,17 @@ verify_collection (struct verify *verify, const char *collection,
   buf_add_byte (&cursor, '\0');
   status = cursor.failed ? error_nomem (err) : TALLY_OK;
   while (status == TALLY_OK && more) {
-    status = peer_meta (&verify->peer, collection, cursor.data, &theirs, &next,
-                        &more, err);
+    struct peer_ask ask = { .since = cursor.data, .until = "" };
+    struct peer_page page;
+
+    status = peer_meta (&verify->peer, collection, &ask, &theirs, &page, err);
     if (status == TALLY_OK)
       status = read_ours (verify, &theirs, &ours, err);
     if (status == TALLY_OK)
       compare_window (difference, &theirs, &ours, &met);
     buf_free (&cursor);
-    cursor = next;
-    memset (&next, 0, sizeof next);
+    cursor = page.next;
+    more = page.more;
   }
   if (status == TALLY_OK)
     status =

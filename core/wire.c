@@ -28,6 +28,7 @@ add_hello (struct buf *out, const struct wire_hello *hello)
 {
   cbor_add_uint (out, hello->flags);
   cbor_add_uint (out, hello->wall_ms);
+  cbor_add_uint (out, hello->client);
   cbor_add_text (out, hello->device);
   cbor_add_bytes (out, hello->expects);
   cbor_add_bytes (out, hello->current);
@@ -38,7 +39,9 @@ static void
 add_welcome (struct buf *out, const struct wire_welcome *welcome)
 {
   cbor_add_uint (out, welcome->verdict);
+  cbor_add_uint (out, welcome->flags);
   cbor_add_uint (out, welcome->wall_ms);
+  cbor_add_uint (out, welcome->client);
   cbor_add_text (out, welcome->device);
   cbor_add_array (out, welcome->n_collections);
   for (size_t i = 0; i < welcome->n_collections; i++)
@@ -49,10 +52,23 @@ add_welcome (struct buf *out, const struct wire_welcome *welcome)
 }
 
 static void
+add_meta (struct buf *out, const struct wire_meta *meta)
+{
+  cbor_add_text (out, meta->collection);
+  cbor_add_uint (out, meta->flags);
+  cbor_add_uint (out, meta->since);
+  cbor_add_uint (out, meta->until);
+  cbor_add_uint (out, meta->limit);
+}
+
+static void
 add_headers (struct buf *out, const struct wire_headers *headers)
 {
   cbor_add_uint (out, headers->next);
   cbor_add_uint (out, headers->more);
+  cbor_add_uint (out, headers->floor);
+  cbor_add_uint (out, headers->gone);
+  cbor_add_uint (out, headers->live);
   cbor_add_array (out, headers->n);
   for (size_t i = 0; i < headers->n; i++) {
     const struct tally_doc *doc = &headers->docs[i];
@@ -124,9 +140,9 @@ wire_encode (struct buf *out, const struct wire_message *message)
 {
   /* The length of each message's array, its type included. */
   static const unsigned char lengths[] = {
-    [WIRE_FAILURE] = 3, [WIRE_HELLO] = 7,   [WIRE_META] = 4,
+    [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 6,
     [WIRE_GET] = 3,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
-    [WIRE_WELCOME] = 6, [WIRE_HEADERS] = 4, [WIRE_DOCS] = 3,
+    [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
     [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1,
   };
 
@@ -141,9 +157,7 @@ wire_encode (struct buf *out, const struct wire_message *message)
     add_hello (out, &message->as.hello);
     break;
   case WIRE_META:
-    cbor_add_text (out, message->as.meta.collection);
-    cbor_add_uint (out, message->as.meta.since);
-    cbor_add_uint (out, message->as.meta.limit);
+    add_meta (out, &message->as.meta);
     break;
   case WIRE_GET:
     add_get (out, &message->as.get);
@@ -235,10 +249,22 @@ take_status (struct tally_slice *in, int *status)
 }
 
 static bool
+take_client (struct tally_slice *in, uint32_t *client)
+{
+  uint64_t value;
+
+  if (!cbor_take_uint (in, &value) || value > HLC_CLIENT_MAX)
+    return false;
+  *client = (uint32_t) value;
+  return true;
+}
+
+static bool
 take_hello (struct tally_slice *in, struct wire_hello *hello)
 {
   return cbor_take_uint (in, &hello->flags)
          && cbor_take_uint (in, &hello->wall_ms)
+         && take_client (in, &hello->client)
          && cbor_take_text (in, &hello->device)
          && take_sized (in, &hello->expects, REPLICA_ID_SIZE)
          && take_sized (in, &hello->current, WIRE_TOKEN_SIZE)
@@ -251,7 +277,9 @@ take_welcome (struct tally_slice *in, struct wire_welcome *welcome)
   size_t n;
 
   if (!cbor_take_uint (in, &welcome->verdict)
+      || !cbor_take_uint (in, &welcome->flags)
       || !cbor_take_uint (in, &welcome->wall_ms)
+      || !take_client (in, &welcome->client)
       || !cbor_take_text (in, &welcome->device) || !cbor_take_array (in, &n)
       || !make_array ((void **) &welcome->collections, n,
                       sizeof *welcome->collections, *in, 1))
@@ -263,14 +291,20 @@ take_welcome (struct tally_slice *in, struct wire_welcome *welcome)
       || !make_array ((void **) &welcome->clients, n, sizeof *welcome->clients,
                       *in, 1))
     return false;
-  for (; welcome->n_clients < n; welcome->n_clients++) {
-    uint64_t client;
-
-    if (!cbor_take_uint (in, &client) || client > HLC_CLIENT_MAX)
+  for (; welcome->n_clients < n; welcome->n_clients++)
+    if (!take_client (in, &welcome->clients[welcome->n_clients]))
       return false;
-    welcome->clients[welcome->n_clients] = (uint32_t) client;
-  }
   return true;
+}
+
+static bool
+take_meta (struct tally_slice *in, struct wire_meta *meta)
+{
+  return cbor_take_text (in, &meta->collection)
+         && cbor_take_uint (in, &meta->flags)
+         && cbor_take_uint (in, &meta->since)
+         && cbor_take_uint (in, &meta->until)
+         && cbor_take_uint (in, &meta->limit);
 }
 
 static bool
@@ -280,7 +314,10 @@ take_headers (struct tally_slice *in, struct wire_headers *headers)
   size_t n;
 
   if (!cbor_take_uint (in, &headers->next) || !cbor_take_uint (in, &more)
-      || more > 1 || !cbor_take_array (in, &n) || n > WIRE_HEADERS_MAX
+      || more > 1 || !cbor_take_uint (in, &headers->floor)
+      || !cbor_take_uint (in, &headers->gone)
+      || !cbor_take_uint (in, &headers->live) || !cbor_take_array (in, &n)
+      || n > WIRE_HEADERS_MAX
       || !make_array ((void **) &headers->docs, n, sizeof *headers->docs, *in,
                       TALLY_REV_SIZE))
     return false;
@@ -384,11 +421,9 @@ take_message (struct tally_slice *in, struct wire_message *message,
            && message->as.failure.status != TALLY_OK
            && cbor_take_text (in, &message->as.failure.text);
   case WIRE_HELLO:
-    return length == 7 && take_hello (in, &message->as.hello);
+    return length == 8 && take_hello (in, &message->as.hello);
   case WIRE_META:
-    return length == 4 && cbor_take_text (in, &message->as.meta.collection)
-           && cbor_take_uint (in, &message->as.meta.since)
-           && cbor_take_uint (in, &message->as.meta.limit);
+    return length == 6 && take_meta (in, &message->as.meta);
   case WIRE_GET:
     return length == 3 && take_get (in, &message->as.get);
   case WIRE_PUT:
@@ -399,9 +434,9 @@ take_message (struct tally_slice *in, struct wire_message *message,
            && cbor_take_bytes (in, &message->as.rotate.next)
            && message->as.rotate.next.size == WIRE_TOKEN_SIZE;
   case WIRE_WELCOME:
-    return length == 6 && take_welcome (in, &message->as.welcome);
+    return length == 8 && take_welcome (in, &message->as.welcome);
   case WIRE_HEADERS:
-    return length == 4 && take_headers (in, &message->as.headers);
+    return length == 7 && take_headers (in, &message->as.headers);
   case WIRE_DOCS:
     return length == 3 && take_docs (in, &message->as.docs);
   case WIRE_STORED:

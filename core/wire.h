@@ -43,7 +43,18 @@ enum wire_type {
 };
 
 enum {
-  WIRE_HELLO_LOOK = 1 /* register nothing, change nothing */
+  WIRE_HELLO_LOOK = 1,    /* register nothing, change nothing */
+  WIRE_HELLO_NO_PULL = 2, /* takes nothing: do not keep tombstones for it */
+  WIRE_HELLO_AHEAD = 4    /* may hold stamps that are beyond its clock */
+};
+
+enum {
+  WIRE_WELCOME_AHEAD = 1 /* as WIRE_HELLO_AHEAD */
+};
+
+enum {
+  WIRE_META_SAVED = 1, /* since is durable: what is up to there is had */
+  WIRE_META_COUNT = 2  /* fill gone and live */
 };
 
 enum {
@@ -65,6 +76,7 @@ enum wire_verdict {
 struct wire_hello {
   uint64_t flags;
   uint64_t wall_ms;
+  uint32_t client; /* that the sender writes under */
   struct tally_slice device;
   struct tally_slice expects; /* the far side's replica id, if known */
   struct tally_slice current;
@@ -73,7 +85,9 @@ struct wire_hello {
 
 struct wire_welcome {
   uint64_t verdict;
+  uint64_t flags;
   uint64_t wall_ms;
+  uint32_t client;
   struct tally_slice device;
   struct tally_slice *collections;
   size_t n_collections;
@@ -83,7 +97,9 @@ struct wire_welcome {
 
 struct wire_meta {
   struct tally_slice collection;
+  uint64_t flags;
   uint64_t since;
+  uint64_t until; /* headers up to this cursor only; 0: all */
   uint64_t limit; /* headers at most */
 };
 
@@ -91,6 +107,9 @@ struct wire_meta {
 struct wire_headers {
   uint64_t next; /* the cursor behind these */
   bool more;
+  uint64_t floor; /* tombstones up to here may have been forgotten */
+  uint64_t gone;  /* tombstones behind these headers */
+  uint64_t live;  /* documents in the collection */
   struct tally_doc *docs;
   size_t n;
 };

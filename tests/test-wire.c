@@ -316,6 +316,8 @@ static void
 fill_welcome (struct rng *rng, struct wire_welcome *welcome, size_t n)
 {
   welcome->verdict = any_number (rng);
+  welcome->flags = any_number (rng);
+  welcome->client = (uint32_t) rng_next (rng) & HLC_CLIENT_MAX;
   welcome->wall_ms = any_number (rng);
   welcome->device = any_text (rng, 0, 100);
   welcome->n_collections = n;
@@ -358,6 +360,7 @@ static void
 fill_hello (struct rng *rng, struct wire_hello *hello)
 {
   hello->flags = any_number (rng);
+  hello->client = (uint32_t) rng_next (rng) & HLC_CLIENT_MAX;
   hello->wall_ms = any_number (rng);
   hello->device = any_text (rng, 0, 100);
   hello->expects = any_token (rng, REPLICA_ID_SIZE);
@@ -389,7 +392,9 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     fill_hello (rng, &out->as.hello);
   else if (out->type == WIRE_META) {
     out->as.meta.collection = any_text (rng, 0, 100);
+    out->as.meta.flags = any_number (rng);
     out->as.meta.since = any_number (rng);
+    out->as.meta.until = any_number (rng);
     out->as.meta.limit = any_number (rng);
   } else if (out->type == WIRE_GET)
     fill_get (rng, &out->as.get, n);
@@ -450,13 +455,16 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
   if (a->type == WIRE_HELLO) {
     assert_true (a->as.hello.flags == b->as.hello.flags);
     assert_true (a->as.hello.wall_ms == b->as.hello.wall_ms);
+    assert_int_equal (a->as.hello.client, b->as.hello.client);
     assert_slice (a->as.hello.device, b->as.hello.device);
     assert_slice (a->as.hello.expects, b->as.hello.expects);
     assert_slice (a->as.hello.current, b->as.hello.current);
     assert_slice (a->as.hello.pending, b->as.hello.pending);
   } else if (a->type == WIRE_META) {
     assert_slice (a->as.meta.collection, b->as.meta.collection);
+    assert_true (a->as.meta.flags == b->as.meta.flags);
     assert_true (a->as.meta.since == b->as.meta.since);
+    assert_true (a->as.meta.until == b->as.meta.until);
     assert_true (a->as.meta.limit == b->as.meta.limit);
   } else if (a->type == WIRE_GET) {
     assert_slice (a->as.get.collection, b->as.get.collection);
@@ -483,6 +491,7 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
     const struct wire_welcome *x = &a->as.welcome, *y = &b->as.welcome;
 
     assert_true (x->verdict == y->verdict && x->wall_ms == y->wall_ms);
+    assert_true (x->flags == y->flags && x->client == y->client);
     assert_slice (x->device, y->device);
     assert_slices (x->collections, x->n_collections, y->collections,
                    y->n_collections);
@@ -492,6 +501,9 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
   } else if (a->type == WIRE_HEADERS) {
     assert_true (a->as.headers.next == b->as.headers.next);
     assert_int_equal (a->as.headers.more, b->as.headers.more);
+    assert_true (a->as.headers.floor == b->as.headers.floor);
+    assert_true (a->as.headers.gone == b->as.headers.gone);
+    assert_true (a->as.headers.live == b->as.headers.live);
     assert_docs (a->as.headers.docs, a->as.headers.n, b->as.headers.docs,
                  b->as.headers.n);
   } else if (a->type == WIRE_DOCS) {
@@ -752,7 +764,7 @@ test_bad_ids (void **state)
     struct wire_message get = { WIRE_GET,
                                 .as.get = { slice_text ("c"), &ids[i], 1 } };
     struct wire_message headers = { WIRE_HEADERS,
-                                    .as.headers = { 0, false, &doc, 1 } };
+                                    .as.headers = { .docs = &doc, .n = 1 } };
     struct wire_message docs = { WIRE_DOCS, .as.docs = { 1, &doc, 1 } };
     struct wire_message put = { WIRE_PUT, .as.put = { slice_text ("c"), 0, 0,
                                                       &doc, NULL, 1 } };
@@ -774,7 +786,7 @@ test_bad_members (void **state)
   uint32_t client = HLC_CLIENT_MAX + 1;
   struct wire_message messages[] = {
     { WIRE_DOCS, .as.docs = { 1, &doc, 1 } },
-    { WIRE_HEADERS, .as.headers = { 0, false, &doc, 1 } },
+    { WIRE_HEADERS, .as.headers = { .docs = &doc, .n = 1 } },
     { WIRE_STORED, .as.stored = { 0, &bad_status, &short_rev, 1 } },
     { WIRE_STORED, .as.stored = { 0, &ok, &short_rev, 1 } },
     { WIRE_FAILURE, .as.failure = { TALLY_OK, { "", 0 } } },
@@ -785,8 +797,10 @@ test_bad_members (void **state)
     { WIRE_HELLO, .as.hello = { .expects = token } },
     { WIRE_HELLO, .as.hello = { .current = token } },
     { WIRE_HELLO, .as.hello = { .pending = token } },
+    { WIRE_HELLO, .as.hello = { .client = client } },
+    { WIRE_WELCOME, .as.welcome = { .client = client } },
     { WIRE_WELCOME, .as.welcome = { .clients = &client, .n_clients = 1 } },
-    { WIRE_META, .as.meta = { { "\xff", 1 }, 0, 0 } },
+    { WIRE_META, .as.meta = { .collection = { "\xff", 1 } } },
   };
 
   (void) state;
