@@ -13,6 +13,7 @@
 #include "doclist.h"
 #include "document.h"
 #include "error.h"
+#include "forget.h"
 
 /* A hello is worth a durable write this often. */
 #define CONTACT_MS (10 * 60 * 1000)
@@ -91,22 +92,27 @@ judge (const struct pair *pair, const struct wire_hello *hello,
   return WIRE_PAIR_BROKEN;
 }
 
-/* A broken pair is forgotten: the client comes back under another name. */
+/* After a broken pair the client comes back under another name.  What it had
+ * under this one still holds tombstones back, until it is too old: it may be
+ * cut before it says hello again. */
 static int
 keep_contact (struct asked *asked, struct pair *pair,
-              enum wire_verdict verdict, struct tally_error *err)
+              enum wire_verdict verdict, bool takes, struct tally_error *err)
 {
   uint64_t now = replica_wall_ms (asked->replica);
 
   if (verdict == WIRE_PAIR_BROKEN) {
     int status = identity_renew (asked->replica, false, err);
 
-    return status == TALLY_OK ? pair_forget (pair, asked->replica, err)
-                              : status;
+    if (status != TALLY_OK || !pair->exists || !pair->current.set)
+      return status;
+    pair->current.set = false;
+    return pair_save (pair, asked->replica, err);
   }
-  if (pair->exists && pair->contact_ms <= now
+  if (pair->exists && (pair->counts || !takes) && pair->contact_ms <= now
       && now - pair->contact_ms < CONTACT_MS)
     return TALLY_OK;
+  pair->counts |= takes;
   pair->contact_ms = now;
   return pair_save (pair, asked->replica, err);
 }
@@ -173,9 +179,11 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
 
   if (status != TALLY_OK)
     return status;
+  replica_compare_clock (asked->replica, hello->wall_ms);
   verdict = judge (&pair, hello, asked->self);
   if (!(hello->flags & WIRE_HELLO_LOOK))
-    status = keep_contact (asked, &pair, verdict, err);
+    status = keep_contact (asked, &pair, verdict,
+                           !(hello->flags & WIRE_HELLO_NO_PULL), err);
   if (status == TALLY_OK)
     status = collect_names (asked, &names, err);
   if (status == TALLY_OK && verdict == WIRE_PAIR_BROKEN)
@@ -225,7 +233,8 @@ collect_header (void *ctx, const struct tally_doc *doc)
   return !doclist_add (&window->headers, &header);
 }
 
-/* The client's cursor is what it has of ours, durably. */
+/* The client's cursor is what it has of ours, durably; one that asks for the
+ * first time has nothing, and tombstones wait for it from now on. */
 static int
 keep_acknowledgement (struct asked *asked, const char *collection,
                       uint64_t cursor, struct tally_error *err)
@@ -238,14 +247,17 @@ keep_acknowledgement (struct asked *asked, const char *collection,
   if (status != TALLY_OK)
     return status;
   had = pair_cursor (&pair, collection);
-  if (pair.exists && pair.current.set && (!had || had->local < cursor)) {
+  if (pair.exists && (!had || (pair.current.set && had->local < cursor))) {
     pair.contact_ms = replica_wall_ms (asked->replica);
     status = pair_set_cursor (&pair, collection, cursor, "")
                  ? pair_save (&pair, asked->replica, err)
                  : error_nomem (err);
     /* Another hello of this client was faster: the next one tells. */
     if (status == TALLY_AGAIN)
-      status = TALLY_OK;
+      status = had ? TALLY_OK : status;
+    else if (status == TALLY_OK && cursor > 0)
+      status = forget_tombstones (asked->replica, collection,
+                                  replica_clock_agrees (asked->replica), err);
   }
   pair_free (&pair);
   return status;
@@ -263,13 +275,17 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
 
   if (meta->limit > 0 && meta->limit < window.limit)
     window.limit = (size_t) meta->limit;
-  if (status == TALLY_OK && meta->flags & WIRE_META_SAVED && meta->since > 0)
+  if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
     status = keep_acknowledgement (asked, collection, meta->since, err);
   if (status == TALLY_OK)
     status = replica_changes (asked->replica, collection, meta->since,
                               collect_header, &window, &head, err);
   if (status == TALLY_OK && window.headers.failed)
     status = error_nomem (err);
+  /* After the headers: what is forgotten between is told of. */
+  if (status == TALLY_OK)
+    status = forget_floor (asked->replica, collection, &reply.as.headers.floor,
+                           err);
   if (status == TALLY_OK) {
     struct wire_headers *headers = &reply.as.headers;
 

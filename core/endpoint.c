@@ -295,6 +295,7 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.path = store_path (endpoint);
   setup.host = &tally->host;
   setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
+  setup.keep_deleted_ms = (uint64_t) tally->config->keep_deleted_ms;
   return replica_open (&replica->replica, &setup, err);
 }
 

@@ -97,15 +97,23 @@ static int
 hello (struct run *run, bool named, struct tally_error *err)
 {
   struct wire_hello message = { 0 };
+  int status;
 
   message.device = slice_text (run->link->device ? run->link->device : "");
+  if (run->link->direction == TALLY_PUSH)
+    message.flags |= WIRE_HELLO_NO_PULL;
   if (named) {
     message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
     message.current = pair_token_slice (&run->pair.current);
     message.pending = pair_token_slice (&run->pair.pending);
   }
   peer_welcome_free (&run->welcome);
-  return peer_hello (&run->peer, &message, &run->welcome, err);
+  status = peer_hello (&run->peer, &message, &run->welcome, err);
+  if (status == TALLY_OK && !peer_is_passive (&run->peer))
+    replica_compare_clock (run->replica,
+                           replica_wall_ms (run->replica)
+                               + (uint64_t) run->welcome.skew_ms);
+  return status;
 }
 
 static int

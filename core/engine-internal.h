@@ -33,7 +33,8 @@ struct sync {
 
   /* Where the last run left off; 0 and "": nowhere. */
   uint64_t local_cursor;
-  bool full; /* no checkpoint */
+  bool full;    /* everything is listed: there is no checkpoint, or */
+  bool rejoins; /* a cursor is below the floor of tombstones forgotten */
   /* The pair was broken and this has not been compared since. */
   struct strict strict;
   bool pushes, pulls;
@@ -42,6 +43,14 @@ struct sync {
   struct buf far_cursor; /* text with its NUL */
   bool asked;            /* for its headers, once */
   bool remote_done;
+  /* In a rejoin: what is listed up to the checkpoint was here once. */
+  struct buf checkpoint; /* the far cursor that was kept, with its NUL */
+  bool known,
+      past_known; /* this window lies before it; all that does is read */
+  bool gone_here, gone_there; /* see plan_rules */
+  /* Tombstones were forgotten up to here, by us and by the far side. */
+  uint64_t own_floor, far_floor;
+  uint64_t returned; /* documents that may have been deleted */
   uint64_t local_position;
   bool local_done;
   bool looked; /* there were headers past a cursor */
@@ -52,6 +61,8 @@ struct sync {
 
   /* Local seqs that the far side is known to have. */
   struct seqset settled;
+  /* In a rejoin: local seqs of documents that the far side listed. */
+  struct seqset listed;
   /* The first local seq that it could not be given; 0: none. */
   uint64_t stuck;
   /* The first document that was set aside, and why. */
@@ -91,8 +102,9 @@ sync_strict (const struct sync *sync)
   return sync->strict.n > 0 ? &sync->strict : NULL;
 }
 
-/* Gives the pair a fresh token before the first thing of a run moves. */
-int run_rotate (struct run *run, struct tally_error *err);
+/* Before the first thing of a run moves: gives the pair a fresh token, and
+ * makes tombstones of the collection wait for it. */
+int sync_begin (struct sync *sync, struct tally_error *err);
 
 /* Tells the application. */
 void sync_progress (struct sync *sync);
@@ -115,6 +127,9 @@ int push_remote (struct sync *sync, struct idlist *both,
                  struct tally_error *err);
 int pull_local (struct sync *sync, struct idlist *both,
                 struct tally_error *err);
+
+/* engine-delete.c: what is gone on one side, which has forgotten when. */
+int delete_gone (struct sync *sync, struct tally_error *err);
 
 /* engine-merge.c: fetches, merges, stores and pushes until both sides have
  * the same. */

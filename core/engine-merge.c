@@ -230,7 +230,7 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
 
   memset (both, 0, sizeof *both);
   if (current.count > 0)
-    status = run_rotate (sync->run, err);
+    status = sync_begin (sync, err);
   for (unsigned round = 0; current.count > 0 && status == TALLY_OK; round++) {
     struct joiner joiner = { .sync = sync, .again = &next };
 

@@ -11,6 +11,8 @@
 #include "engine-internal.h"
 #include "error.h"
 
+static const unsigned char absent_rev[TALLY_REV_SIZE];
+
 struct pull {
   struct sync *sync;
   struct idlist *both;
@@ -44,9 +46,10 @@ make_entries (struct pull *pull, size_t from, size_t to)
 }
 
 static int
-take_outcome (struct pull *pull, const struct tally_doc *doc,
+take_outcome (struct pull *pull, const struct tally_entry *entry,
               const struct tally_outcome *outcome, struct tally_error *err)
 {
+  const struct tally_doc *doc = &entry->doc;
   struct sync *sync = pull->sync;
   struct stamp newest;
 
@@ -54,6 +57,9 @@ take_outcome (struct pull *pull, const struct tally_doc *doc,
     return idlist_add (pull->both, doc->id) ? TALLY_OK : error_nomem (err);
   memcpy (newest.bytes, doc->rev, STAMP_SIZE);
   replica_seen (sync->run->replica, &newest);
+  sync->returned +=
+      sync_strict (sync) && sync->own_floor > 0
+      && memcmp (entry->expected, absent_rev, TALLY_REV_SIZE) == 0;
   sync_count (sync, &sync->report.pulled, doc->flags & TALLY_DOC_DELETED);
   return seqset_add (&sync->settled, outcome->seq) ? TALLY_OK
                                                    : error_nomem (err);
@@ -68,8 +74,7 @@ store_batch (struct pull *pull, size_t from, size_t to,
                             pull->outcomes, err);
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
-    status =
-        take_outcome (pull, &pull->entries[i].doc, &pull->outcomes[i], err);
+    status = take_outcome (pull, &pull->entries[i], &pull->outcomes[i], err);
   sync_progress (pull->sync);
   return status;
 }
@@ -121,7 +126,7 @@ pull_local (struct sync *sync, struct idlist *both, struct tally_error *err)
         pull.ids[pull.n] = sync->plan.items[i].id;
         pull.items[pull.n++] = &sync->plan.items[i];
       }
-    status = run_rotate (sync->run, err);
+    status = sync_begin (sync, err);
   }
   if (status == TALLY_OK)
     status = pull_all (&pull, err);

@@ -56,6 +56,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_OK:
     if (!seqset_add (&sync->settled, doc->seq))
       return error_nomem (err);
+    sync->returned += sync_strict (sync) && sync->far_floor > 0;
     if (outcome->has_rev)
       sync_count (sync, &sync->report.pushed, doc->flags & TALLY_DOC_DELETED);
     else
@@ -79,7 +80,7 @@ push_batch (struct push *push, struct tally_error *err)
   struct run *run = sync->run;
   size_t n = push->docs.count;
   struct peer_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
-  int status = outcomes ? run_rotate (run, err) : error_nomem (err);
+  int status = outcomes ? sync_begin (sync, err) : error_nomem (err);
 
   if (status == TALLY_OK)
     status = peer_put (

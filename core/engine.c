@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "engine-internal.h"
 #include "engine-connect.h"
 #include "error.h"
+#include "forget.h"
 #include "json.h"
 #include "timesource.h"
 
@@ -90,20 +92,58 @@ sync_set_aside (struct sync *sync, uint64_t seq, const struct tally_error *why)
 /* ---- the steps ---------------------------------------------------------- */
 
 int
-run_rotate (struct run *run, struct tally_error *err)
+sync_begin (struct sync *sync, struct tally_error *err)
 {
+  struct run *run = sync->run;
+  bool first = !pair_cursor (&run->pair, sync->collection);
+  bool gives = run->link->direction != TALLY_PULL;
+  bool rotates = !run->rotated && !peer_is_passive (&run->peer);
   int status;
 
-  if (run->rotated || peer_is_passive (&run->peer))
+  if (!first && (run->pair.counts || !gives) && !rotates)
     return TALLY_OK;
-  pair_draw_token (&run->pair.pending);
+  if (first && !pair_set_cursor (&run->pair, sync->collection, 0, ""))
+    return error_nomem (err);
+  run->pair.counts |= gives;
+  run->pair.contact_ms = replica_wall_ms (run->replica);
+  if (rotates)
+    pair_draw_token (&run->pair.pending);
   status = pair_save (&run->pair, run->replica, err);
-  if (status != TALLY_OK)
+  if (status != TALLY_OK || !rotates)
     return status;
   peer_queue_rotation (&run->peer, pair_token_slice (&run->pair.current),
                        pair_token_slice (&run->pair.pending));
   run->rotated = true;
   return TALLY_OK;
+}
+
+/* Cursors are kept, for what they say of either side, but all is listed. */
+static int
+start_rejoin (struct sync *sync, struct tally_error *err)
+{
+  sync->full = sync->rejoins = true;
+  buf_free (&sync->checkpoint);
+  sync->checkpoint = sync->far_cursor;
+  memset (&sync->far_cursor, 0, sizeof sync->far_cursor);
+  buf_add_byte (&sync->far_cursor, '\0');
+  sync->past_known = sync->checkpoint.data[0] == '\0';
+  sync->local_position = 0;
+  sync->report.strategy = "full";
+  return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;
+}
+
+/* Of what was forgotten here before they had it nothing is said any more. */
+static int
+check_own_floor (struct sync *sync, struct tally_error *err)
+{
+  int status = forget_floor (sync->run->replica, sync->collection,
+                             &sync->own_floor, err);
+
+  if (status != TALLY_OK || sync->full || !sync->pushes || !sync->pulls
+      || peer_is_passive (&sync->run->peer))
+    return status;
+  sync->gone_here = sync->own_floor > sync->local_cursor;
+  return sync->gone_here ? start_rejoin (sync, err) : status;
 }
 
 /* The stores are open and the identity is known since they were opened; the
@@ -115,7 +155,7 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   struct pair_cursor *cursor = pair_cursor (&run->pair, sync->collection);
   const char *far = cursor ? cursor->far : "";
 
-  sync->full = !cursor;
+  sync->full = !pair_cursor_is_set (cursor);
   if (sync->full)
     sync->strict = (struct strict){ run->pair.own, run->pair.n_own };
   sync->local_cursor = cursor ? cursor->local : 0;
@@ -128,14 +168,18 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   sync->pulls = run->link->direction != TALLY_PUSH;
   sync->remote_done = !sync->pulls;
   sync->local_done = !sync->pushes;
+  if (sync->far_cursor.failed)
+    return error_nomem (err);
   sync->report.strategy = sync->full ? "full" : "changes";
-  return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;
+  return check_own_floor (sync, err);
 }
 
 static int
 retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 {
-  struct peer_ask ask = { .since = sync->far_cursor.data, .until = "" };
+  bool known = sync->rejoins && !sync->past_known;
+  struct peer_ask ask = { .since = sync->far_cursor.data,
+                          .until = known ? sync->checkpoint.data : "" };
   struct peer_page page;
   int status;
 
@@ -149,10 +193,20 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
                       &page, err);
   if (status != TALLY_OK)
     return status;
+  if (!sync->full && peer_is_behind (sync->far_cursor.data, page.floor)) {
+    buf_free (&page.next);
+    status = start_rejoin (sync, err);
+    return status == TALLY_OK ? retrieve_remote_meta (sync, err) : status;
+  }
+  sync->far_floor = page.floor;
+  if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
+    sync->gone_there = true;
+  sync->known = known;
+  sync->past_known |= known && !page.more;
   sync->asked = true;
   buf_free (&sync->far_cursor);
   sync->far_cursor = page.next;
-  sync->remote_done = !page.more;
+  sync->remote_done = !page.more && !known;
   sync->looked |= sync->remote.count > 0;
   return TALLY_OK;
 }
@@ -175,7 +229,8 @@ collect_changed (void *ctx, const struct tally_doc *doc)
     return 1;
   }
   changed->last = doc->seq;
-  if (seqset_has (&sync->settled, doc->seq))
+  if (seqset_has (&sync->settled, doc->seq)
+      || seqset_has (&sync->listed, doc->seq))
     return 0;
   header.meta = header.body = slice_make (NULL, 0);
   return !doclist_add (&sync->changed, &header);
@@ -229,8 +284,12 @@ read_local (struct sync *sync, struct tally_error *err)
 static int
 compile_changes (struct sync *sync, struct tally_error *err)
 {
-  struct plan_rules rules = { sync->local_cursor,
-                              peer_is_passive (&sync->run->peer) };
+  bool passive = peer_is_passive (&sync->run->peer);
+  struct plan_rules rules = { .local_cursor = sync->local_cursor,
+                              .passive = passive,
+                              .compare = sync->full && !passive,
+                              .gone_here = sync->gone_here && sync->known,
+                              .gone_there = sync->gone_there };
   int status = read_local (sync, err);
 
   if (status == TALLY_OK)
@@ -242,9 +301,12 @@ compile_changes (struct sync *sync, struct tally_error *err)
   for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++) {
     const struct plan_item *item = &sync->plan.items[i];
 
-    if (item->action != PLAN_EQUAL)
-      sync->total++;
-    else if (!seqset_add (&sync->settled, item->local_seq))
+    sync->total += item->action != PLAN_EQUAL;
+    if (item->local_seq == 0)
+      continue;
+    if ((sync->rejoins && !seqset_add (&sync->listed, item->local_seq))
+        || (item->action == PLAN_EQUAL
+            && !seqset_add (&sync->settled, item->local_seq)))
       status = error_nomem (err);
   }
   return status;
@@ -298,7 +360,7 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
               struct tally_error *err)
 {
   struct run *run = sync->run;
-  int status = run_rotate (run, err);
+  int status = sync_begin (sync, err);
 
   if (status == TALLY_OK)
     status = peer_flush (&run->peer, err);
@@ -311,7 +373,11 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
   run->pair.contact_ms = replica_wall_ms (run->replica);
   if (!pair_set_cursor (&run->pair, sync->collection, local, far))
     return error_nomem (err);
-  return pair_save (&run->pair, run->replica, err);
+  status = pair_save (&run->pair, run->replica, err);
+  if (status == TALLY_OK)
+    status = forget_tombstones (run->replica, sync->collection,
+                                replica_clock_agrees (run->replica), err);
+  return status;
 }
 
 /* Both cursors become one note, once all that they claim is durable on both
@@ -339,6 +405,24 @@ finalize (struct sync *sync, struct tally_error *err)
   return save_cursors (sync, local, far, err);
 }
 
+/* After a copy of a store took its place nobody can tell a document that was
+ * deleted since from one that was made since: it is kept, and told of. */
+static void
+tell_returned (const struct sync *sync)
+{
+  const struct tally_host *host = sync->run->replica->host;
+  char text[256];
+
+  if (sync->returned == 0 || !host || !host->log)
+    return;
+  snprintf (text, sizeof text,
+            "%s: %s: %llu documents that only one side still had were kept; "
+            "some may have been deleted since the copy was made",
+            sync->run->link->channel->name, sync->collection,
+            (unsigned long long) sync->returned);
+  host->log (host->ctx, 2, text);
+}
+
 /* ---- a collection ------------------------------------------------------- */
 
 static int
@@ -362,10 +446,13 @@ sync_windows (struct sync *sync, struct tally_error *err)
       status = pull_local (sync, &both, err);
     if (status == TALLY_OK)
       status = merge_both (sync, &both, err);
+    if (status == TALLY_OK)
+      status = delete_gone (sync, err);
     idlist_free (&both);
   } while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
   if (status == TALLY_OK)
     status = finalize (sync, err);
+  tell_returned (sync);
   if (status == TALLY_OK && sync->bad.status != TALLY_OK) {
     *err = sync->bad;
     status = err->status;
@@ -381,7 +468,9 @@ sync_free (struct sync *sync)
   doclist_free (&sync->local);
   doclist_free (&sync->changed);
   plan_free (&sync->plan);
+  buf_free (&sync->checkpoint);
   seqset_free (&sync->settled);
+  seqset_free (&sync->listed);
 }
 
 /* A run's hello falls to its first collection. */

@@ -31,6 +31,8 @@
 #define CLOCK_SPAN_MS 250
 /* A document that was written faster than time goes waits beyond this. */
 #define AHEAD_MS 60000
+/* So long after a hello a clock is taken for right. */
+#define AGREED_MS (10 * 60 * 1000)
 /* More would not fit in one hello; the oldest are long unused. */
 #define CLIENTS_MAX 4096
 
@@ -441,4 +443,27 @@ replica_seen (struct replica *replica, const struct stamp *stamp)
   pthread_mutex_lock (&replica->identity_lock);
   hlc_seen (&replica->clock, wall, stamp);
   pthread_mutex_unlock (&replica->identity_lock);
+}
+
+void
+replica_compare_clock (struct replica *replica, uint64_t far_wall_ms)
+{
+  uint64_t wall = replica_wall_ms (replica);
+  uint64_t skew = far_wall_ms > wall ? far_wall_ms - wall : wall - far_wall_ms;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  replica->agreed_ms = skew <= replica->max_skew_ms ? wall : 0;
+  pthread_mutex_unlock (&replica->identity_lock);
+}
+
+bool
+replica_clock_agrees (struct replica *replica)
+{
+  uint64_t wall = replica_wall_ms (replica);
+  uint64_t agreed;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  agreed = replica->agreed_ms;
+  pthread_mutex_unlock (&replica->identity_lock);
+  return agreed > 0 && agreed <= wall && wall - agreed < AGREED_MS;
 }

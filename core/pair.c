@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pair notes as canonical JSON:
- * {"contact":ms,"current":"hex","cursors":{"NAME":[local,"far"]},
- * "own":[client],"pending":"hex"}. */
+ * {"contact":ms,"counts":true,"current":"hex",
+ * "cursors":{"NAME":[local,"far"]},"own":[client],"pending":"hex"}. */
 
 #include <config.h>
 
@@ -17,10 +17,16 @@
 
 #define KEY_SIZE (8 + REPLICA_ID_TEXT)
 
+const char *
+pair_prefix (enum pair_role role)
+{
+  return role == PAIR_CLIENT ? "pair/" : "peer/";
+}
+
 static void
 make_key (const struct pair *pair, char key[KEY_SIZE])
 {
-  memcpy (key, pair->role == PAIR_CLIENT ? "pair/" : "peer/", 5);
+  memcpy (key, pair_prefix (pair->role), 5);
   replica_id_text (pair->far, key + 5);
 }
 
@@ -179,7 +185,7 @@ read_own (struct pair *pair, struct tally_slice note)
 static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
-  struct tally_slice contact, cursors;
+  struct tally_slice contact, counts, cursors;
   struct json_member member;
 
   if (!json_is_canonical (note.data, note.size)
@@ -189,6 +195,7 @@ read_note (struct pair *pair, struct tally_slice note)
       || !note_number (contact, &pair->contact_ms) || !read_own (pair, note)
       || !json_find_member (note, slice_text ("cursors"), &cursors))
     return false;
+  pair->counts = json_find_member (note, slice_text ("counts"), &counts);
   while (json_next_member (&cursors, &member))
     if (!read_cursor (pair, &member))
       return false;
@@ -233,6 +240,8 @@ static void
 write_note (const struct pair *pair, struct buf *out)
 {
   buf_addf (out, "{\"contact\":%llu", (unsigned long long) pair->contact_ms);
+  if (pair->counts)
+    buf_add_text (out, ",\"counts\":true");
   write_token (out, "current", &pair->current);
   buf_add_text (out, ",\"cursors\":{");
   for (size_t i = 0; i < pair->n_cursors; i++) {
@@ -304,18 +313,11 @@ pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
   pair->own = copy;
   pair->n_own = n;
   pair->current.set = pair->pending.set = false;
-  free_cursors (pair);
+  for (size_t i = 0; i < pair->n_cursors; i++) {
+    pair->cursors[i].local = 0;
+    pair->cursors[i].far[0] = '\0';
+  }
   return pair_save (pair, replica, err);
-}
-
-int
-pair_forget (struct pair *pair, struct replica *replica,
-             struct tally_error *err)
-{
-  char key[KEY_SIZE];
-
-  make_key (pair, key);
-  return replica_note_put (replica, key, NULL, NULL, err);
 }
 
 void

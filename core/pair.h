@@ -31,6 +31,8 @@ struct pair {
   unsigned char far[REPLICA_ID_SIZE];
   struct pair_token current, pending;
   uint64_t contact_ms; /* of the last run, or hello */
+  /* Deletes travel from here to there: tombstones wait for it. */
+  bool counts;
   struct pair_cursor *cursors;
   size_t n_cursors;
   /* After a broken pair: every client id of either side, whose stamps count
@@ -41,6 +43,9 @@ struct pair {
   struct buf saved; /* its bytes, for compare-and-set */
 };
 
+/* What the keys of these notes begin with; the far id follows. */
+const char *pair_prefix (enum pair_role role);
+
 /* Reads the note; without one the pair is empty. */
 int pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
                const unsigned char far[REPLICA_ID_SIZE],
@@ -50,19 +55,22 @@ int pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
 int pair_save (struct pair *pair, struct replica *replica,
                struct tally_error *err);
 
-/* Forgets tokens and cursors, takes these ids for its own and writes that,
- * durably.  TALLY_AGAIN: as pair_save. */
+/* Forgets tokens, and what either side has in each collection, takes these
+ * ids for its own and writes that, durably.  TALLY_AGAIN: as pair_save. */
 int pair_restart (struct pair *pair, struct replica *replica,
                   const uint32_t *own, size_t n, struct tally_error *err);
-
-/* Removes the note. */
-int pair_forget (struct pair *pair, struct replica *replica,
-                 struct tally_error *err);
 
 void pair_free (struct pair *pair);
 
 /* NULL when there is none for the collection. */
 struct pair_cursor *pair_cursor (struct pair *pair, const char *collection);
+
+/* There is a cursor as soon as documents may move, before it says anything. */
+static inline bool
+pair_cursor_is_set (const struct pair_cursor *cursor)
+{
+  return cursor && (cursor->local > 0 || cursor->far[0] != '\0');
+}
 
 /* Sets a cursor in memory; far is copied.  False: out of memory. */
 bool pair_set_cursor (struct pair *pair, const char *collection,

@@ -303,6 +303,14 @@ read_cursor (const struct peer *peer, const char *text, uint64_t *value,
                     peer->replica->name, peer->channel->name);
 }
 
+bool
+peer_is_behind (const char *cursor, uint64_t floor)
+{
+  uint64_t at;
+
+  return (note_number (slice_text (cursor), &at) ? at : 0) < floor;
+}
+
 static int
 take_headers (const struct peer *peer, const struct wire_meta *asked,
               const struct wire_headers *in, struct doclist *headers,

@@ -78,6 +78,9 @@ int peer_meta (struct peer *peer, const char *collection,
                const struct peer_ask *ask, struct doclist *headers,
                struct peer_page *page, struct tally_error *err);
 
+/* True when tombstones behind the cursor may have been forgotten. */
+bool peer_is_behind (const char *cursor, uint64_t floor);
+
 /* Documents by id, those that exist, in the order asked; *answered says how
  * many of the ids are done: ask again for the others.  A document that breaks
  * a rule is left out and told of in *bad. */

@@ -40,13 +40,26 @@ static enum plan_action
 judge (const struct tally_doc *remote, const struct tally_doc *local,
        const struct plan_rules *rules)
 {
+  if (!local && rules->compare && (remote->flags & TALLY_DOC_DELETED))
+    return PLAN_EQUAL;
   if (!local)
-    return PLAN_PULL;
+    return rules->gone_here ? PLAN_DELETE_THERE : PLAN_PULL;
   if (memcmp (local->rev, remote->rev, TALLY_REV_SIZE) == 0)
     return PLAN_EQUAL;
   if (!rules->passive && local->seq <= rules->local_cursor)
     return PLAN_PULL;
   return PLAN_MERGE;
+}
+
+/* What is here and not there. */
+static enum plan_action
+judge_ours (const struct tally_doc *ours, const struct plan_rules *rules)
+{
+  if (rules->compare && (ours->flags & TALLY_DOC_DELETED))
+    return PLAN_EQUAL;
+  if (rules->gone_there && ours->seq <= rules->local_cursor)
+    return PLAN_DELETE_HERE;
+  return PLAN_PUSH;
 }
 
 bool
@@ -66,9 +79,12 @@ plan_compile (struct plan *plan, const struct doclist *remote,
     good = idmap_add (&ids, theirs->id, i, NULL)
            && add_item (plan, judge (theirs, ours, rules), theirs, ours);
   }
-  for (size_t i = 0; i < changed->count && good; i++)
-    if (idmap_find (&ids, changed->docs[i].id) == IDMAP_NONE)
-      good = add_item (plan, PLAN_PUSH, &changed->docs[i], &changed->docs[i]);
+  for (size_t i = 0; i < changed->count && good; i++) {
+    const struct tally_doc *ours = &changed->docs[i];
+
+    if (idmap_find (&ids, ours->id) == IDMAP_NONE)
+      good = add_item (plan, judge_ours (ours, rules), ours, ours);
+  }
   idmap_free (&ids);
   return good;
 }

@@ -13,7 +13,10 @@ enum plan_action {
   PLAN_EQUAL, /* both have the same */
   PLAN_PULL,  /* take theirs over what is here */
   PLAN_MERGE, /* both may have changed */
-  PLAN_PUSH   /* offer ours */
+  PLAN_PUSH,  /* offer ours */
+  /* Deleted on one side, which has forgotten that: delete on the other. */
+  PLAN_DELETE_HERE,
+  PLAN_DELETE_THERE
 };
 
 struct plan_item {
@@ -41,6 +44,12 @@ struct plan_rules {
   /* Nobody there merges: what is there may not know what is here, however
    * old that is. */
   bool passive;
+  /* Everything there is listed: a tombstone is as good as nothing, so that
+   * one that was forgotten on one side does not come back from the other. */
+  bool compare;
+  /* What is there and not here was here before, and what is here up to the
+   * local cursor and not there was there before. */
+  bool gone_here, gone_there;
 };
 
 /* remote: headers that changed there; local: of those, the ones that are

@@ -67,6 +67,7 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   replica->host = setup->host;
   replica->time = setup->time ? *setup->time : system_time;
   replica->max_skew_ms = setup->max_skew_ms;
+  replica->keep_deleted_ms = setup->keep_deleted_ms;
   replica->name = strdup (setup->name);
   if (!replica->name)
     status = error_nomem (err);

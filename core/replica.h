@@ -35,6 +35,7 @@ struct replica_setup {
   const struct tally_host *host;  /* lives as long as the replica */
   const struct time_source *time; /* NULL: the system's */
   uint64_t max_skew_ms;
+  uint64_t keep_deleted_ms; /* 0: tombstones never grow too old */
 };
 
 struct replica {
@@ -47,6 +48,7 @@ struct replica {
   const struct tally_host *host;
   struct time_source time;
   uint64_t max_skew_ms;
+  uint64_t keep_deleted_ms;
 
   /* Guards all below. */
   pthread_mutex_t identity_lock;
@@ -57,6 +59,7 @@ struct replica {
   struct hlc clock;
   uint64_t clock_until_ms; /* stamps up to here are ours to give */
   uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
+  uint64_t agreed_ms;      /* when another clock last agreed; 0: never */
   struct buf collections;  /* the fallback's list, as names with NULs */
 };
 
@@ -152,6 +155,12 @@ int replica_stamp (struct replica *replica, const struct stamp *newest,
 /* Moves the clock past a stamp from elsewhere, unless it is beyond max_skew
  * of the wall. */
 void replica_seen (struct replica *replica, const struct stamp *stamp);
+
+/* Takes notice of what time it is elsewhere. */
+void replica_compare_clock (struct replica *replica, uint64_t far_wall_ms);
+
+/* True when somebody else's clock agreed with ours lately. */
+bool replica_clock_agrees (struct replica *replica);
 
 uint64_t replica_wall_ms (const struct replica *replica);
 

@@ -177,10 +177,11 @@ put_all (struct writer *writer, struct tally_error *err)
   for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++) {
     size_t item = writer->entry_item[i];
 
-    if (writer->outcomes[i].status == TALLY_OK)
+    if (writer->outcomes[i].status == TALLY_OK) {
       set_result (writer, item, writer->results[item].outcome,
                   writer->entries[i].doc.rev);
-    else if (writer->outcomes[i].status == TALLY_CONFLICT)
+      writer->results[item].seq = writer->outcomes[i].seq;
+    } else if (writer->outcomes[i].status == TALLY_CONFLICT)
       writer->todo[writer->n_todo++] = item;
     else
       status = error_set (err, TALLY_FAILED,

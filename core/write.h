@@ -23,6 +23,7 @@ struct write_result {
   int status;  /* TALLY_OK or TALLY_CONFLICT */
   int outcome; /* enum tally_outcome_type */
   unsigned char rev[TALLY_REV_SIZE];
+  uint64_t seq; /* of what was written; 0: nothing was */
 };
 
 /* Writes items with different ids, each on its own; durable on return. */

@@ -577,7 +577,7 @@ expect "status of a store" 0 status $s
 is "is a table" 1 "$(grep -c '^STORE  *COLLECTION  *DOCUMENTS' out)"
 expect "status --json" 0 status $s --json
 is "status of a collection" \
-  "{\"store\":\"$s\",\"collection\":\"docs\",\"documents\":2,\"deleted\":2}" \
+  "{\"store\":\"$s\",\"collection\":\"docs\",\"documents\":2,\"deleted\":0}" \
   "$(grep '"docs"' out)"
 
 # ---- conflicts ------------------------------------------------------------

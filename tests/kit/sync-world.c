@@ -50,6 +50,7 @@ world_open (struct world *world)
 
   world->tally =
       kit_context (world->setup,
+                   "[tally]\nkeep_deleted = %s\n"
                    "[store d1]\ndriver = %s\n%s = %s/d1\n"
                    "[store d2]\ndriver = %s\n%s = %s/d2\n"
                    "[store hub]\ndriver = %s\n%s = %s/hub\n"
@@ -57,7 +58,8 @@ world_open (struct world *world)
                    "[serve it]\ntransport = wire\nstore = hub\n"
                    "[sync l1]\nstore = d1\ntransport = wire\n"
                    "[sync l2]\nstore = d2\ntransport = wire\n",
-                   driver, key, at, driver, key, at, driver, key, at);
+                   world->keep_deleted ? world->keep_deleted : "90d", driver,
+                   key, at, driver, key, at, driver, key, at);
   shim_register (world->tally);
   world->d1 = kit_store (world->tally, "d1");
   world->d2 = kit_store (world->tally, "d2");

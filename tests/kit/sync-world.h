@@ -12,6 +12,7 @@ struct world {
   const char *driver; /* of all three stores */
   char folder[KIT_PATH];
   const struct tally_setup *setup; /* or NULL */
+  const char *keep_deleted;        /* or NULL */
   struct tally *tally;
   struct tally_replica *d1, *d2, *hub;
   struct kit_server server;

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* Tombstones: how long they are kept, and what becomes of a device that was
+ * away when they were forgotten. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sync-world.h"
+
+static int
+set_up (void **state)
+{
+  struct world *world = calloc (1, sizeof *world);
+
+  assert_non_null (world);
+  *state = world;
+  return 0;
+}
+
+static int
+tear_down (void **state)
+{
+  struct world *world = *state;
+
+  world_remove (world);
+  free (world);
+  return 0;
+}
+
+/* ---- looking ------------------------------------------------------------ */
+
+static int
+keep_deleted (void *ctx, const struct tally_status_row *row)
+{
+  uint64_t *deleted = ctx;
+
+  if (row->collection && strcmp (row->collection, "notes") == 0)
+    *deleted = row->deleted;
+  return 0;
+}
+
+static uint64_t
+tombstones (struct world *w, const char *store)
+{
+  uint64_t deleted = 0;
+  struct tally_error err = { 0 };
+
+  if (tally_status (w->tally, store, keep_deleted, &deleted, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+  return deleted;
+}
+
+static void
+sync (struct world *w, const char *link)
+{
+  struct kit_run run;
+
+  kit_sync (&run, w->tally, link);
+}
+
+static void
+start (struct world *w, const char *keep)
+{
+  world_make (w, NULL);
+  w->keep_deleted = keep;
+  world_open (w);
+  world_fill (w->d1, 'n', 5);
+  world_sync (w);
+  world_sync (w);
+}
+
+/* Longer than the keep_deleted of those who are away. */
+static void
+be_away (void)
+{
+  const struct timespec while_away = { 0, 60 * 1000 * 1000 };
+
+  nanosleep (&while_away, NULL);
+}
+
+/* ---- how long ----------------------------------------------------------- */
+
+static void
+test_waits_for_every_peer (void **state)
+{
+  struct world *w = *state;
+
+  start (w, "90d");
+  kit_remove (w->d1, "notes", "n001");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "d1"), 0);
+  sync (w, "l1");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "hub"), 1);
+  sync (w, "l2");
+  assert_int_equal (tombstones (w, "hub"), 1);
+  kit_put (w->d2, "notes", "{\"_id\":\"more\"}");
+  sync (w, "l2");
+  assert_int_equal (tombstones (w, "hub"), 0);
+  assert_int_equal (tombstones (w, "d2"), 0);
+  world_sync (w);
+  world_expect (w, "notes", "n001", NULL);
+  world_settled (w, 5);
+}
+
+static void
+test_a_link_that_only_pushes_holds_nothing_back (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  world_make (w, NULL);
+  world_open (w);
+  world_fill (w->d2, 'p', 3);
+  kit_try_sync (&run, w->tally, "l2", TALLY_PUSH);
+  assert_int_equal (run.status, TALLY_OK);
+  sync (w, "l1");
+  kit_remove (w->d1, "notes", "p001");
+  sync (w, "l1");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "hub"), 0);
+  kit_expect (w->d2, "notes", "p001", "p001");
+  /* Now it pulls, too: what it gave was deleted there. */
+  sync (w, "l2");
+  kit_expect (w->d2, "notes", "p001", NULL);
+  world_sync (w);
+  world_settled (w, 2);
+}
+
+static void
+test_the_next_hop_has_it_before_it_goes (void **state)
+{
+  struct world *w = *state;
+  struct tally_error err = { 0 };
+
+  start (w, "90d");
+  /* d1 gives to d2 as well as to the hub. */
+  assert_int_equal (tally_pair (w->tally, "d1", "d2", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  kit_remove (w->hub, "notes", "n002");
+  sync (w, "l1");
+  kit_put (w->d1, "notes", "{\"_id\":\"more\"}");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "d1"), 1);
+  assert_int_equal (tally_pair (w->tally, "d1", "d2", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  assert_int_equal (tombstones (w, "d1"), 0);
+  kit_expect (w->d2, "notes", "n002", NULL);
+}
+
+/* ---- away --------------------------------------------------------------- */
+
+/* d2 stays away until the hub has forgotten what was deleted. */
+static void
+fall_behind (struct world *w)
+{
+  start (w, "50ms");
+  be_away ();
+  kit_remove (w->d1, "notes", "n000");
+  kit_remove (w->d1, "notes", "n001");
+  kit_remove (w->d1, "notes", "n002");
+  sync (w, "l1");
+  kit_put (w->d1, "notes", "{\"_id\":\"later\"}");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "hub"), 0);
+}
+
+static void
+test_behind_the_floor_deletes_arrive (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  fall_behind (w);
+  kit_sync (&run, w->tally, "l2");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pulled = 4, .deleted = 3));
+  world_expect (w, "notes", "n000", NULL);
+  world_settled (w, 3);
+}
+
+static void
+test_behind_the_floor_changes_are_kept (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  fall_behind (w);
+  kit_put (w->d2, "notes", "{\"_id\":\"n000\",\"v\":7}");
+  kit_put (w->d2, "notes", "{\"_id\":\"new\",\"v\":8}");
+  kit_remove (w->d2, "notes", "n001");
+  kit_remove (w->d2, "notes", "n004");
+  kit_sync (&run, w->tally, "l2");
+  kit_expect_figures (&run, "notes",
+                      KIT_FIGURES (.pulled = 2, .pushed = 3, .deleted = 2));
+  sync (w, "l1");
+  world_expect (w, "notes", "n000", "\"v\":7");
+  world_expect (w, "notes", "new", "\"v\":8");
+  world_expect (w, "notes", "n001", NULL);
+  world_expect (w, "notes", "n002", NULL);
+  world_expect (w, "notes", "n004", NULL);
+  world_settled (w, 4);
+}
+
+static void
+test_our_own_floor_deletes_there (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+  struct tally_error err = { 0 };
+
+  start (w, "50ms");
+  assert_int_equal (tally_pair (w->tally, "d1", "d2", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  be_away ();
+  kit_remove (w->d1, "notes", "n000");
+  kit_put (w->hub, "notes", "{\"_id\":\"n001\",\"v\":3}");
+  kit_remove (w->d1, "notes", "n001");
+  /* The hub was away for too long. */
+  assert_int_equal (tally_pair (w->tally, "d1", "d2", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  be_away ();
+  kit_put (w->d1, "notes", "{\"_id\":\"more\"}");
+  assert_int_equal (tally_pair (w->tally, "d1", "d2", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  assert_int_equal (tombstones (w, "d1"), 0);
+  kit_sync (&run, w->tally, "l1");
+  kit_expect (w->hub, "notes", "n000", NULL);
+  /* Edited there, not known here: it stays. */
+  kit_expect (w->hub, "notes", "n001", "\"v\":3");
+  kit_expect (w->d1, "notes", "n001", "\"v\":3");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  world_sync (w);
+  world_sync (w);
+  world_settled (w, 5);
+}
+
+/* A purge on one side, compared each run, does not echo. */
+static void
+test_a_purge_does_not_echo (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  fall_behind (w);
+  sync (w, "l2");
+  for (unsigned i = 0; i < 3; i++) {
+    be_away ();
+    kit_sync (&run, w->tally, "l2");
+    kit_expect_nothing (&run, 2);
+    kit_sync (&run, w->tally, "l1");
+    kit_expect_nothing (&run, 2);
+  }
+  assert_int_equal (tombstones (w, "hub"), 0);
+}
+
+/* ---- first syncs -------------------------------------------------------- */
+
+static void
+test_a_first_sync_takes_no_tombstones (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  world_make (w, NULL);
+  world_open (w);
+  world_fill (w->hub, 'h', 3);
+  world_fill (w->d1, 'd', 3);
+  kit_remove (w->hub, "notes", "h001");
+  kit_remove (w->d1, "notes", "d001");
+  kit_sync (&run, w->tally, "l1");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pulled = 2, .pushed = 2));
+  sync (w, "l1");
+  world_sync (w);
+  world_settled (w, 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST (test_waits_for_every_peer),
+    TEST (test_a_link_that_only_pushes_holds_nothing_back),
+    TEST (test_the_next_hop_has_it_before_it_goes),
+    TEST (test_behind_the_floor_deletes_arrive),
+    TEST (test_behind_the_floor_changes_are_kept),
+    TEST (test_our_own_floor_deletes_there),
+    TEST (test_a_purge_does_not_echo),
+    TEST (test_a_first_sync_takes_no_tombstones),
+  };
+
+  return cmocka_run_group_tests_name ("engine, deletes", tests, NULL, NULL);
+}
