@@ -102,7 +102,7 @@ keep_contact (struct asked *asked, struct pair *pair,
   uint64_t now = replica_wall_ms (asked->replica);
 
   if (verdict == WIRE_PAIR_BROKEN) {
-    int status = identity_renew (asked->replica, false, err);
+    int status = identity_renew (asked->replica, err);
 
     if (status != TALLY_OK || !pair->exists || !pair->current.set)
       return status;

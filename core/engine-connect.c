@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Hello.  A pair is broken when the far side's token is neither our current
  * nor our pending one: one of the two was restored, rolled back or copied.
- * Both then forget the checkpoint and write under fresh client ids, we take a
- * new replica id, and everything is compared. */
+ * Both then forget the checkpoint and write under fresh client ids, we take
+ * another name for this pair, and everything is compared.  Pairs with others
+ * are what they were. */
 
 #include <config.h>
 
@@ -116,12 +117,26 @@ hello (struct run *run, bool named, struct tally_error *err)
   return status;
 }
 
+static void
+take_name (struct run *run)
+{
+  if (run->pair.renamed)
+    memcpy (run->peer.self, run->pair.alias, sizeof run->peer.self);
+  else
+    replica_id (run->replica, run->peer.self);
+}
+
 static int
 load_pair (struct run *run, const unsigned char far[REPLICA_ID_SIZE],
            struct tally_error *err)
 {
+  int status;
+
   pair_free (&run->pair);
-  return pair_load (&run->pair, run->replica, PAIR_CLIENT, far, err);
+  status = pair_load (&run->pair, run->replica, PAIR_CLIENT, far, err);
+  if (status == TALLY_OK)
+    take_name (run);
+  return status;
 }
 
 /* The first hello names the far side of the last run over this channel; when
@@ -166,10 +181,11 @@ restart_pair (struct run *run, struct tally_error *err)
     if (welcome->n_clients > 0)
       memcpy (all + n, welcome->clients, welcome->n_clients * sizeof *all);
     /* Until the note is written the pair stays broken. */
-    status = identity_renew (run->replica, true, err);
+    status = identity_renew (run->replica, err);
     if (status == TALLY_OK)
       status = pair_restart (&run->pair, run->replica, all,
                              n + welcome->n_clients, err);
+    take_name (run);
   } else
     status = error_nomem (err);
   free (all ? all : ours);

@@ -104,9 +104,6 @@ struct lane *folder_lane (struct folder *folder, const char *collection);
  * nothing that went wrong here: it may be on its way. */
 void folder_complain (struct lane *lane, const struct tally_error *why);
 
-/* Another id has another log, of which nothing is known yet. */
-void folder_follow_identity (struct folder *folder);
-
 void folder_blob_name (const char *collection, const unsigned char *writer,
                        uint64_t number, uint32_t part,
                        struct segment_name *name,

@@ -279,7 +279,6 @@ folder_load_own (struct folder *folder, struct lane *lane,
 bool
 folder_is_ahead (struct folder *folder)
 {
-  folder_follow_identity (folder);
   for (size_t i = 0; i < folder->n_lanes; i++)
     if (folder->lanes[i]->own.ahead)
       return true;
@@ -292,7 +291,6 @@ folder_is_behind (struct folder *folder, const char *collection)
   struct tally_error ignored = { 0 };
   struct lane *lane;
 
-  folder_follow_identity (folder);
   lane = folder_lane (folder, collection);
   return lane && folder_load_own (folder, lane, &ignored) == TALLY_OK
          && (lane->own.missing || lane->own.restarting);

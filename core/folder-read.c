@@ -289,7 +289,6 @@ folder_meta (struct folder *folder, const char *collection, const char *since,
   doclist_clear (headers);
   buf_clear (next);
   folder_unload (folder);
-  folder_follow_identity (folder);
   status = segment_cursor_parse (&cursor, slice_text (since));
   if (status == TALLY_CORRUPT)
     return error_set (err, status, "%s: the checkpoint for %s is damaged",

@@ -13,7 +13,6 @@ ensure_ours (struct folder *folder, struct lane *lane, struct tally_error *err)
 {
   int status;
 
-  folder_follow_identity (folder);
   status = folder_load_own (folder, lane, err);
   if (status == TALLY_OK && lane->own.unsure)
     status = folder_settle (folder, lane, err);

@@ -17,17 +17,6 @@
 
 /* ---- lanes -------------------------------------------------------------- */
 
-/* What waits to be published stays. */
-static void
-own_forget (struct own *own)
-{
-  struct own fresh = { .pending = own->pending,
-                       .pending_ids = own->pending_ids };
-
-  buf_free (&own->note);
-  *own = fresh;
-}
-
 static void
 lane_free (struct lane *lane)
 {
@@ -75,19 +64,6 @@ folder_complain (struct lane *lane, const struct tally_error *why)
   lane->complaint = *why;
   if (why->status == TALLY_NOTFOUND || why->status == TALLY_CORRUPT)
     lane->complaint.status = TALLY_AGAIN;
-}
-
-void
-folder_follow_identity (struct folder *folder)
-{
-  unsigned char self[REPLICA_ID_SIZE];
-
-  replica_id (folder->replica, self);
-  if (memcmp (self, folder->self, sizeof self) == 0)
-    return;
-  memcpy (folder->self, self, sizeof self);
-  for (size_t i = 0; i < folder->n_lanes; i++)
-    own_forget (&folder->lanes[i]->own);
 }
 
 /* ---- blobs -------------------------------------------------------------- */
@@ -256,7 +232,8 @@ load_own_logs (struct folder *folder, struct tally_error *err)
 
 int
 folder_open (struct folder **out, struct channel *channel,
-             struct replica *replica, bool look,
+             struct replica *replica,
+             const unsigned char self[REPLICA_ID_SIZE], bool look,
              unsigned char id[REPLICA_ID_SIZE], struct tally_error *err)
 {
   struct folder *folder = calloc (1, sizeof *folder);
@@ -269,7 +246,7 @@ folder_open (struct folder **out, struct channel *channel,
   folder->channel = channel;
   folder->replica = replica;
   folder->look = look;
-  replica_id (replica, folder->self);
+  memcpy (folder->self, self, sizeof folder->self);
   status = read_marker (folder, &found, err);
   if (status == TALLY_OK && (found || !look)) {
     status = folder_list (folder, err);

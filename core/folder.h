@@ -12,15 +12,16 @@
 #include "doclist.h"
 #include "replica.h"
 
-/* For one run and one thread.  It follows the replica's id: after
- * identity_renew the former log is somebody else's. */
+/* For one run and one thread. */
 struct folder;
 
-/* Finds out who the folder is (a random id in a marker blob, made when it is
+/* self is who we are there: whose log is ours.
+ * Finds out who the folder is (a random id in a marker blob, made when it is
  * not there and `look` is false) and lists it.  With `look` nothing is
  * written, and a folder without a marker has an id of zeros and is empty. */
 int folder_open (struct folder **out, struct channel *channel,
-                 struct replica *replica, bool look,
+                 struct replica *replica,
+                 const unsigned char self[REPLICA_ID_SIZE], bool look,
                  unsigned char id[REPLICA_ID_SIZE], struct tally_error *err);
 void folder_close (struct folder *folder);
 

@@ -233,14 +233,11 @@ identity_wake (struct replica *replica, const struct replica_setup *setup,
 }
 
 int
-identity_renew (struct replica *replica, bool new_replica_id,
-                struct tally_error *err)
+identity_renew (struct replica *replica, struct tally_error *err)
 {
   int status;
 
   pthread_mutex_lock (&replica->identity_lock);
-  if (new_replica_id)
-    randombytes_buf (replica->id, sizeof replica->id);
   status = draw_client (replica, err);
   if (status == TALLY_OK)
     status = save_identity (replica, NULL, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Pair notes as canonical JSON:
- * {"contact":ms,"counts":true,"current":"hex",
+ * {"alias":"hex","contact":ms,"counts":true,"current":"hex",
  * "cursors":{"NAME":[local,"far"]},"own":[client],"pending":"hex"}. */
 
 #include <config.h>
@@ -185,7 +185,7 @@ read_own (struct pair *pair, struct tally_slice note)
 static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
-  struct tally_slice contact, counts, cursors;
+  struct tally_slice alias, contact, counts, cursors;
   struct json_member member;
 
   if (!json_is_canonical (note.data, note.size)
@@ -194,6 +194,12 @@ read_note (struct pair *pair, struct tally_slice note)
       || !json_find_member (note, slice_text ("contact"), &contact)
       || !note_number (contact, &pair->contact_ms) || !read_own (pair, note)
       || !json_find_member (note, slice_text ("cursors"), &cursors))
+    return false;
+  pair->renamed = json_find_member (note, slice_text ("alias"), &alias);
+  if (pair->renamed
+      && (alias.size != REPLICA_ID_TEXT + 1
+          || !replica_id_from_text (
+              pair->alias, slice_make (alias.data + 1, alias.size - 2))))
     return false;
   pair->counts = json_find_member (note, slice_text ("counts"), &counts);
   while (json_next_member (&cursors, &member))
@@ -239,7 +245,13 @@ write_token (struct buf *out, const char *name, const struct pair_token *token)
 static void
 write_note (const struct pair *pair, struct buf *out)
 {
-  buf_addf (out, "{\"contact\":%llu", (unsigned long long) pair->contact_ms);
+  char alias[REPLICA_ID_TEXT];
+
+  buf_add_byte (out, '{');
+  replica_id_text (pair->alias, alias);
+  if (pair->renamed)
+    buf_addf (out, "\"alias\":\"%s\",", alias);
+  buf_addf (out, "\"contact\":%llu", (unsigned long long) pair->contact_ms);
   if (pair->counts)
     buf_add_text (out, ",\"counts\":true");
   write_token (out, "current", &pair->current);
@@ -312,6 +324,8 @@ pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
   free (pair->own);
   pair->own = copy;
   pair->n_own = n;
+  pair->renamed = true;
+  randombytes_buf (pair->alias, sizeof pair->alias);
   pair->current.set = pair->pending.set = false;
   for (size_t i = 0; i < pair->n_cursors; i++) {
     pair->cursors[i].local = 0;

@@ -29,6 +29,10 @@ struct pair_cursor {
 struct pair {
   enum pair_role role;
   unsigned char far[REPLICA_ID_SIZE];
+  /* Who we are to the far side: after a broken pair another than to all
+   * others, with whom nothing is broken. */
+  bool renamed;
+  unsigned char alias[REPLICA_ID_SIZE];
   struct pair_token current, pending;
   uint64_t contact_ms; /* of the last run, or hello */
   /* Deletes travel from here to there: tombstones wait for it. */
@@ -55,8 +59,9 @@ int pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
 int pair_save (struct pair *pair, struct replica *replica,
                struct tally_error *err);
 
-/* Forgets tokens, and what either side has in each collection, takes these
- * ids for its own and writes that, durably.  TALLY_AGAIN: as pair_save. */
+/* Forgets tokens, and what either side has in each collection, draws an
+ * alias, takes these ids for its own and writes that, durably.  TALLY_AGAIN:
+ * as pair_save. */
 int pair_restart (struct pair *pair, struct replica *replica,
                   const uint32_t *own, size_t n, struct tally_error *err);
 

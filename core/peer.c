@@ -20,6 +20,7 @@ peer_open (struct peer *peer, struct channel *channel, struct replica *replica,
   memset (peer, 0, sizeof *peer);
   peer->channel = channel;
   peer->replica = replica;
+  replica_id (replica, peer->self);
   return TALLY_OK;
 }
 
@@ -55,11 +56,8 @@ far_failure (const struct peer *peer, const struct wire_failure *failure,
 static void
 make_request (struct peer *peer, const struct wire_message *message)
 {
-  unsigned char self[REPLICA_ID_SIZE];
-
-  replica_id (peer->replica, self);
   buf_clear (&peer->request);
-  wire_start (&peer->request, self);
+  wire_start (&peer->request, peer->self);
   if (peer->rotates) {
     struct wire_message rotate = { .type = WIRE_ROTATE };
 
@@ -223,8 +221,9 @@ hello_folder (struct peer *peer, const struct wire_hello *hello,
 
   folder_close (peer->folder);
   peer->folder = NULL;
-  status = folder_open (&peer->folder, peer->channel, peer->replica,
-                        hello->flags & WIRE_HELLO_LOOK, peer->far, err);
+  status =
+      folder_open (&peer->folder, peer->channel, peer->replica, peer->self,
+                   hello->flags & WIRE_HELLO_LOOK, peer->far, err);
   if (status != TALLY_OK)
     return status;
   peer->has_far = true;

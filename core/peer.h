@@ -16,6 +16,7 @@ struct peer {
   struct channel *channel;
   struct folder *folder; /* NULL: somebody answers */
   struct replica *replica;
+  unsigned char self[REPLICA_ID_SIZE]; /* who we are to it */
   unsigned char far[REPLICA_ID_SIZE];
   bool has_far;
 
@@ -42,7 +43,7 @@ struct peer_welcome {
   size_t n_clients;
 };
 
-/* Reaches nobody yet. */
+/* Reaches nobody yet.  Whoever has another name there sets peer->self. */
 int peer_open (struct peer *peer, struct channel *channel,
                struct replica *replica, struct tally_error *err);
 void peer_close (struct peer *peer);

@@ -129,10 +129,8 @@ int notes_fallback_list (struct replica *replica, const char *prefix,
 int identity_wake (struct replica *replica, const struct replica_setup *setup,
                    struct tally_error *err);
 
-/* Draws a fresh client id and, when asked, a new replica id: this store is
- * not the one that its peers knew. */
-int identity_renew (struct replica *replica, bool new_replica_id,
-                    struct tally_error *err);
+/* Draws a fresh client id: this store is not the one that its peers knew. */
+int identity_renew (struct replica *replica, struct tally_error *err);
 
 void replica_id (struct replica *replica, unsigned char id[REPLICA_ID_SIZE]);
 void replica_id_text (const unsigned char id[REPLICA_ID_SIZE],

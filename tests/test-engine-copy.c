@@ -287,6 +287,44 @@ test_hub_restored (struct world *w, const char *driver)
   expect_rolled_back_hub (w);
 }
 
+/* ---- a device with two far sides is rolled back ------------------------- */
+
+static void
+pair_devices (struct world *w, struct kit_run *run)
+{
+  kit_try_pair (run, w->tally, "d1", "d2");
+  if (run->status != TALLY_OK)
+    fail_msg ("%s", run->err.text);
+}
+
+/* What is mended with one is not broken with the other by that: they would
+ * break each other for ever. */
+static void
+test_two_far_sides (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  start (w, "sqlite");
+  fill (w);
+  pair_devices (w, &run);
+  save (w, "d1");
+  add_field (w->d1, "n1", "one");
+  kit_sync (&run, w->tally, "l1");
+  pair_devices (w, &run);
+  restore (w, "d1");
+  kit_sync (&run, w->tally, "l1");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  pair_devices (w, &run);
+  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  kit_sync (&run, w->tally, "l1");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "changes");
+  pair_devices (w, &run);
+  assert_string_equal (kit_report (&run, "notes")->strategy, "changes");
+  world_sync (w);
+  expect_field (w, "n1", "one");
+}
+
 /* ---- a device is cloned ------------------------------------------------- */
 
 /* d2 becomes what d1 is, and both go on. */
@@ -451,8 +489,10 @@ sqlite_reply_lost (void **state)
 int
 main (void)
 {
-  const struct CMUnitTest tests[] = { TESTS (sqlite), TESTS (linvo),
+  const struct CMUnitTest tests[] = { TESTS (sqlite),
+                                      TESTS (linvo),
                                       TEST (test_loss_is_told_late),
+                                      TEST (test_two_far_sides),
                                       TEST (sqlite_request_lost),
                                       TEST (sqlite_reply_lost) };
 

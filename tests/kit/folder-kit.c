@@ -194,8 +194,17 @@ int
 kit_open (struct world *w, struct device *device, bool look)
 {
   folder_close (device->folder);
-  return folder_open (&device->folder, device->channel, device->replica, look,
-                      device->folder_id, &w->err);
+  if (!device->renamed)
+    replica_id (device->replica, device->self);
+  return folder_open (&device->folder, device->channel, device->replica,
+                      device->self, look, device->folder_id, &w->err);
+}
+
+void
+kit_rename (struct device *device)
+{
+  device->renamed = true;
+  device->self[0] ^= 0xff;
 }
 
 void

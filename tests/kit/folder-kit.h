@@ -34,6 +34,8 @@ struct device {
   struct replica *replica;
   struct channel *channel;
   struct folder *folder;
+  bool renamed; /* its name there is not that of the replica */
+  unsigned char self[REPLICA_ID_SIZE];
   unsigned char folder_id[REPLICA_ID_SIZE];
   struct view view;
 };
@@ -60,6 +62,9 @@ int kit_teardown (void **state);
 /* Its folder is not open yet. */
 void kit_make_device (struct world *w, struct device *device);
 void kit_free_device (struct device *device);
+
+/* Becomes another there, when the folder is opened next. */
+void kit_rename (struct device *device);
 
 /* Closes the folder first; kit_reopen must work. */
 int kit_open (struct world *w, struct device *device, bool look);

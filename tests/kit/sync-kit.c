@@ -470,6 +470,14 @@ kit_try_sync (struct kit_run *run, struct tally *tally, const char *link,
 }
 
 void
+kit_try_pair (struct kit_run *run, struct tally *tally, const char *a,
+              const char *b)
+{
+  memset (run, 0, sizeof *run);
+  run->status = tally_pair (tally, a, b, NULL, keep_report, run, &run->err);
+}
+
+void
 kit_sync (struct kit_run *run, struct tally *tally, const char *link)
 {
   kit_try_sync (run, tally, link, TALLY_AS_CONFIGURED);

@@ -94,6 +94,10 @@ struct kit_run {
 void kit_try_sync (struct kit_run *run, struct tally *tally, const char *link,
                    int direction);
 
+/* Likewise two endpoints. */
+void kit_try_pair (struct kit_run *run, struct tally *tally, const char *a,
+                   const char *b);
+
 /* Runs the link, which must succeed. */
 void kit_sync (struct kit_run *run, struct tally *tally, const char *link);
 

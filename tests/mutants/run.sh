@@ -1,0 +1,116 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds the simulator with one breakage of list.txt at a time and lets it
+# look for it: first the named histories, then schedules from a few seeds.
+#   run.sh SRCDIR BUILDDIR [NAME...]
+# BUILDDIR/mutants is made and kept, so that the next run has less to build.
+# MUTANTS=N takes N of them, others each day; N=all is all.
+# Ends with the line "K of K killed"; exit 1 if one lived.
+
+set -u
+src=$(cd "$1" && pwd)
+work=$2/mutants
+shift 2
+list=$src/tests/mutants/list.txt
+schedules=${MUTANT_SCHEDULES:-3000}
+
+say () { printf '%s\n' "$*"; }
+die () { say "mutants: $*" >&2; exit 1; }
+
+# Prints the part of the list that is about one mutant.
+part () {
+  awk -v name="$1" '
+    /^mutant / { on = $2 == name }
+    on && /^#/ { on = 0 }
+    on { print }' "$list"
+}
+
+# mutate NAME FILE: the file with the change made, on stdout.
+mutate () {
+  part "$1" >"$work/part"
+  awk -v part="$work/part" '
+    BEGIN {
+      old = new = ""
+      while ((getline line < part) > 0) {
+        if (line ~ /^(mutant|file) / || line == "") continue
+        c = substr (line, 1, 1); text = substr (line, 2) "\n"
+        if (c == "-") old = old text
+        else if (c == "+") new = new text
+        else { old = old text; new = new text }
+      }
+    }
+    { all = all $0 "\n" }
+    END {
+      at = index (all, old)
+      if (old == "" || at == 0) exit 3
+      rest = substr (all, at + length (old))
+      if (index (rest, old)) exit 4
+      printf "%s%s%s", substr (all, 1, at - 1), new, rest
+    }' "$2"
+}
+
+# A copy of the source to break, configured for nothing but the simulator.
+prepare () {
+  mkdir -p "$work/src" "$work/build" || die "$work: cannot be made"
+  (cd "$src" && tar -cf - --exclude=./build* --exclude=./.git \
+    --exclude=autom4te.cache .) | (cd "$work/src" && tar -xf -) \
+    || die "$work: cannot be filled"
+  cd "$work/build" || exit 1
+  if [ ! -f config.status ]; then
+    ../src/configure -q --disable-shared CFLAGS='-O1' >configure.log 2>&1 \
+      || die "$work/build/configure.log: tells why it cannot be configured"
+  fi
+}
+
+build () {
+  make tests/sim/sim tests/sim/histories >make.log 2>&1
+}
+
+# True when the simulator finds something wrong.
+killed () {
+  tests/sim/histories >histories.log 2>&1 || return 0
+  for seed in 1 1000001; do
+    tests/sim/sim "$seed" "$schedules" >sim.log 2>&1 || return 0
+  done
+  return 1
+}
+
+names=$(awk '/^mutant / { print $2 }' "$list")
+total=$(printf '%s\n' "$names" | wc -l)
+if [ $# -gt 0 ]; then
+  names=$*
+elif [ "${MUTANTS:-all}" != all ]; then
+  day=$(( $(date +%s) / 86400 ))
+  names=$(printf '%s\n' "$names" | awk -v n="$MUTANTS" -v day="$day" \
+    -v total="$total" '{ at = (NR - 1 - day * n) % total
+      if (at < 0) at += total
+      if (at < n) print }')
+fi
+
+prepare
+build || die "$work/build/make.log: tells why it does not build"
+killed && die "the simulator finds something wrong without any mutant"
+
+alive=0
+count=0
+for name in $names; do
+  file=$(part "$name" | awk '/^file / { print $2 }')
+  [ -n "$file" ] || die "$name: there is no such mutant"
+  count=$((count + 1))
+  mutate "$name" "$src/$file" >"$work/mutated" \
+    || die "$name: its lines do not stand in $file exactly once"
+  cp "$work/mutated" "$work/src/$file"
+  if ! build; then
+    cp make.log "make.$name.log"
+    die "$name: does not build, see $work/build/make.$name.log"
+  fi
+  if killed; then
+    say "killed $name"
+  else
+    say "ALIVE  $name"
+    alive=$((alive + 1))
+  fi
+  cp "$src/$file" "$work/src/$file"
+done
+say "$((count - alive)) of $count killed"
+[ "$alive" -eq 0 ]
