@@ -92,23 +92,17 @@ judge (const struct pair *pair, const struct wire_hello *hello,
   return WIRE_PAIR_BROKEN;
 }
 
-/* After a broken pair the client comes back under another name.  What it had
- * under this one still holds tombstones back, until it is too old: it may be
- * cut before it says hello again. */
+/* A broken pair changes nothing yet: a hello that was held up on its way says
+ * the same.  Who mends it comes back under another name; what it had under
+ * this one still holds tombstones back, until it is too old. */
 static int
 keep_contact (struct asked *asked, struct pair *pair,
               enum wire_verdict verdict, bool takes, struct tally_error *err)
 {
   uint64_t now = replica_wall_ms (asked->replica);
 
-  if (verdict == WIRE_PAIR_BROKEN) {
-    int status = identity_renew (asked->replica, err);
-
-    if (status != TALLY_OK || !pair->exists || !pair->current.set)
-      return status;
-    pair->current.set = false;
-    return pair_save (pair, asked->replica, err);
-  }
+  if (verdict == WIRE_PAIR_BROKEN)
+    return TALLY_OK;
   if (pair->exists && (pair->counts || !takes) && pair->contact_ms <= now
       && now - pair->contact_ms < CONTACT_MS)
     return TALLY_OK;
@@ -181,7 +175,9 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
     return status;
   replica_compare_clock (asked->replica, hello->wall_ms);
   verdict = judge (&pair, hello, asked->self);
-  if (!(hello->flags & WIRE_HELLO_LOOK))
+  if (!(hello->flags & WIRE_HELLO_LOOK) && hello->flags & WIRE_HELLO_MENDS)
+    status = identity_renew (asked->replica, err);
+  if (status == TALLY_OK && !(hello->flags & WIRE_HELLO_LOOK))
     status = keep_contact (asked, &pair, verdict,
                            !(hello->flags & WIRE_HELLO_NO_PULL), err);
   if (status == TALLY_OK)

@@ -95,9 +95,9 @@ save_route (struct run *run, struct tally_error *err)
 
 /* One hello; with `named` it tells whom it expects and with which token. */
 static int
-hello (struct run *run, bool named, struct tally_error *err)
+hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
 {
-  struct wire_hello message = { 0 };
+  struct wire_hello message = { .flags = flags };
   int status;
 
   message.device = slice_text (run->link->device ? run->link->device : "");
@@ -151,7 +151,7 @@ introduce (struct run *run, bool *routed, struct tally_error *err)
   if (status == TALLY_OK && *routed)
     status = load_pair (run, far, err);
   if (status == TALLY_OK)
-    status = hello (run, *routed, err);
+    status = hello (run, *routed, 0, err);
   if (status != TALLY_OK)
     return status;
   *routed = *routed && memcmp (far, run->peer.far, sizeof far) == 0;
@@ -160,7 +160,7 @@ introduce (struct run *run, bool *routed, struct tally_error *err)
   status = load_pair (run, run->peer.far, err);
   if (status == TALLY_OK
       && (run->pair.exists || run->welcome.verdict == WIRE_PAIR_UNNAMED))
-    status = hello (run, true, err);
+    status = hello (run, true, 0, err);
   return status;
 }
 
@@ -204,7 +204,7 @@ mend (struct run *run, struct tally_error *err)
                "since the last sync: everything is compared");
   status = restart_pair (run, err);
   if (status == TALLY_OK)
-    status = hello (run, true, err);
+    status = hello (run, true, WIRE_HELLO_MENDS, err);
   if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
     status = error_set (err, TALLY_AGAIN,
                         "%s: another copy of this store "

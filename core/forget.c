@@ -298,6 +298,31 @@ forget_batch (struct replica *replica, const char *collection,
   return status;
 }
 
+/* A document that is made anew once its tombstone is forgotten must be stamped
+ * above it, or it loses to the tombstone where that is still kept.  One that
+ * is too far ahead of our clock stays, and so does all behind it. */
+static int
+pass_stamps (struct replica *replica, struct sweep *sweep,
+             struct tally_error *err)
+{
+  struct doclist *found = &sweep->tombstones;
+  uint64_t ahead = replica_wall_ms (replica) + replica->max_skew_ms;
+  struct stamp greatest = { { 0 } };
+
+  for (size_t i = 0; i < found->count; i++) {
+    struct stamp newest;
+
+    memcpy (newest.bytes, found->docs[i].rev, STAMP_SIZE);
+    if (stamp_ms (&newest) > ahead) {
+      sweep->limit = found->docs[i].seq - 1;
+      sweep->more = false;
+      found->count = i;
+    } else if (stamp_cmp (&newest, &greatest) > 0)
+      greatest = newest;
+  }
+  return found->count > 0 ? replica_pass (replica, &greatest, err) : TALLY_OK;
+}
+
 /* The floor is durable before what it tells of is gone. */
 static int
 sweep_batch (struct floor *floor, struct replica *replica,
@@ -305,10 +330,10 @@ sweep_batch (struct floor *floor, struct replica *replica,
              struct tally_error *err)
 {
   const struct doclist *found = &sweep->tombstones;
-  int status = TALLY_OK;
+  int status = pass_stamps (replica, sweep, err);
 
-  if (found->count == 0)
-    return TALLY_OK;
+  if (status != TALLY_OK || found->count == 0)
+    return status;
   if (floor->floor < found->docs[found->count - 1].seq) {
     floor->floor = found->docs[found->count - 1].seq;
     status = floor_save (floor, replica, collection, err);
@@ -328,7 +353,7 @@ sweep_up_to (struct floor *floor, struct replica *replica,
   bool forgot = false;
   int status = TALLY_OK;
 
-  while (status == TALLY_OK && sweep.more && from < limit) {
+  while (status == TALLY_OK && sweep.more && from < sweep.limit) {
     sweep.more = false;
     sweep.last = from;
     doclist_clear (&sweep.tombstones);
@@ -339,7 +364,7 @@ sweep_up_to (struct floor *floor, struct replica *replica,
     if (status == TALLY_OK)
       status = sweep_batch (floor, replica, collection, &sweep, err);
     forgot |= sweep.tombstones.count > 0;
-    from = sweep.more ? sweep.last : limit;
+    from = sweep.more ? sweep.last : sweep.limit;
   }
   doclist_free (&sweep.tombstones);
   if (status != TALLY_OK

@@ -442,6 +442,20 @@ replica_seen (struct replica *replica, const struct stamp *stamp)
   pthread_mutex_unlock (&replica->identity_lock);
 }
 
+int
+replica_pass (struct replica *replica, const struct stamp *stamp,
+              struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  replica_seen (replica, stamp);
+  pthread_mutex_lock (&replica->identity_lock);
+  if (replica->clock.ms + 1 > replica->clock_until_ms)
+    status = reserve_span (replica, replica->clock.ms, err);
+  pthread_mutex_unlock (&replica->identity_lock);
+  return status;
+}
+
 void
 replica_compare_clock (struct replica *replica, uint64_t far_wall_ms)
 {

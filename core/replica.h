@@ -154,6 +154,11 @@ int replica_stamp (struct replica *replica, const struct stamp *newest,
  * of the wall. */
 void replica_seen (struct replica *replica, const struct stamp *stamp);
 
+/* The same, durably: whatever becomes of this process, later stamps of this
+ * store are above it. */
+int replica_pass (struct replica *replica, const struct stamp *stamp,
+                  struct tally_error *err);
+
 /* Takes notice of what time it is elsewhere. */
 void replica_compare_clock (struct replica *replica, uint64_t far_wall_ms);
 

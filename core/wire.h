@@ -45,7 +45,8 @@ enum wire_type {
 enum {
   WIRE_HELLO_LOOK = 1,    /* register nothing, change nothing */
   WIRE_HELLO_NO_PULL = 2, /* takes nothing: do not keep tombstones for it */
-  WIRE_HELLO_AHEAD = 4    /* may hold stamps that are beyond its clock */
+  WIRE_HELLO_AHEAD = 4,   /* may hold stamps that are beyond its clock */
+  WIRE_HELLO_MENDS = 8    /* of a broken pair: write under a fresh client */
 };
 
 enum {
