@@ -68,6 +68,15 @@ knows_stored (const struct tally_doc *pushed, const struct tally_doc *stored,
   return status;
 }
 
+/* A tombstone of what is not here is nothing new; but where nobody knows what
+ * was deleted it is worth keeping. */
+static bool
+is_forgotten (const struct taker *taker, const struct tally_doc *doc)
+{
+  return doc->flags & TALLY_DOC_DELETED
+         && !(taker->put->flags & WIRE_PUT_STRICT);
+}
+
 /* Puts the document on this round's batch, or settles it. */
 static int
 judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
@@ -79,7 +88,8 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   bool take = !stored;
   int status = TALLY_OK;
 
-  if (stored && memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0) {
+  if (stored ? memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0
+             : is_forgotten (taker, doc)) {
     settle (taker, i, TALLY_OK, NULL);
     return TALLY_OK;
   }

@@ -48,9 +48,8 @@ struct sync {
   bool known,
       past_known; /* this window lies before it; all that does is read */
   bool gone_here, gone_there; /* see plan_rules */
-  /* Tombstones were forgotten up to here, by us and by the far side. */
-  uint64_t own_floor, far_floor;
-  uint64_t returned; /* documents that may have been deleted */
+  uint64_t own_floor; /* tombstones were forgotten here up to this seq */
+  uint64_t returned;  /* documents that may have been deleted */
   uint64_t local_position;
   bool local_done;
   bool looked; /* there were headers past a cursor */

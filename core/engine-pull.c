@@ -58,7 +58,7 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
   memcpy (newest.bytes, doc->rev, STAMP_SIZE);
   replica_seen (sync->run->replica, &newest);
   sync->returned +=
-      sync_strict (sync) && sync->own_floor > 0
+      sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED)
       && memcmp (entry->expected, absent_rev, TALLY_REV_SIZE) == 0;
   sync_count (sync, &sync->report.pulled, doc->flags & TALLY_DOC_DELETED);
   return seqset_add (&sync->settled, outcome->seq) ? TALLY_OK

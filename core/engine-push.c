@@ -56,7 +56,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_OK:
     if (!seqset_add (&sync->settled, doc->seq))
       return error_nomem (err);
-    sync->returned += sync_strict (sync) && sync->far_floor > 0;
+    sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
     if (outcome->has_rev)
       sync_count (sync, &sync->report.pushed, doc->flags & TALLY_DOC_DELETED);
     else

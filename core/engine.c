@@ -198,7 +198,6 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
     status = start_rejoin (sync, err);
     return status == TALLY_OK ? retrieve_remote_meta (sync, err) : status;
   }
-  sync->far_floor = page.floor;
   if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
     sync->gone_there = true;
   sync->known = known;
@@ -287,7 +286,8 @@ compile_changes (struct sync *sync, struct tally_error *err)
   bool passive = peer_is_passive (&sync->run->peer);
   struct plan_rules rules = { .local_cursor = sync->local_cursor,
                               .passive = passive,
-                              .compare = sync->full && !passive,
+                              .forgetful = !sync_strict (sync),
+                              .listed = sync->full && !passive,
                               .gone_here = sync->gone_here && sync->known,
                               .gone_there = sync->gone_there };
   int status = read_local (sync, err);

@@ -40,7 +40,7 @@ static enum plan_action
 judge (const struct tally_doc *remote, const struct tally_doc *local,
        const struct plan_rules *rules)
 {
-  if (!local && rules->compare && (remote->flags & TALLY_DOC_DELETED))
+  if (!local && rules->forgetful && (remote->flags & TALLY_DOC_DELETED))
     return PLAN_EQUAL;
   if (!local)
     return rules->gone_here ? PLAN_DELETE_THERE : PLAN_PULL;
@@ -55,7 +55,7 @@ judge (const struct tally_doc *remote, const struct tally_doc *local,
 static enum plan_action
 judge_ours (const struct tally_doc *ours, const struct plan_rules *rules)
 {
-  if (rules->compare && (ours->flags & TALLY_DOC_DELETED))
+  if (rules->forgetful && rules->listed && (ours->flags & TALLY_DOC_DELETED))
     return PLAN_EQUAL;
   if (rules->gone_there && ours->seq <= rules->local_cursor)
     return PLAN_DELETE_HERE;

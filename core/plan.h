@@ -44,9 +44,10 @@ struct plan_rules {
   /* Nobody there merges: what is there may not know what is here, however
    * old that is. */
   bool passive;
-  /* Everything there is listed: a tombstone is as good as nothing, so that
-   * one that was forgotten on one side does not come back from the other. */
-  bool compare;
+  /* One side may have forgotten a tombstone that the other still has, so it
+   * is as good as nothing: it would go round a ring of stores for ever. */
+  bool forgetful;
+  bool listed; /* everything there is: what is not is not there */
   /* What is there and not here was here before, and what is here up to the
    * local cursor and not there was there before. */
   bool gone_here, gone_there;
