@@ -22,6 +22,11 @@ struct asked {
 int asked_collection (const struct asked *asked, struct tally_slice name,
                       char out[COLLECTION_TEXT_MAX], struct tally_error *err);
 
+/* The account as keys of notes have it: empty for `default`. */
+const char *asked_account (const struct asked *asked);
+
+int answer_names (struct asked *asked, const struct wire_names *names,
+                  struct tally_error *err);
 int answer_put (struct asked *asked, const struct wire_put *put,
                 struct tally_error *err);
 

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "answer-internal.h"
+#include "devices.h"
 #include "doclist.h"
 #include "document.h"
 #include "error.h"
@@ -24,6 +25,12 @@ static bool
 is_default (const char *account)
 {
   return strcmp (account, ACCOUNT_DEFAULT) == 0;
+}
+
+const char *
+asked_account (const struct asked *asked)
+{
+  return is_default (asked->account) ? "" : asked->account;
 }
 
 int
@@ -159,6 +166,28 @@ collect_names (struct asked *asked, struct names *names,
   return status;
 }
 
+/* What is remembered of a hello. */
+static int
+keep_hello (struct asked *asked, const struct wire_hello *hello,
+            struct pair *pair, enum wire_verdict verdict,
+            struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  if (hello->flags & WIRE_HELLO_MENDS) {
+    status = identity_renew (asked->replica, err);
+    if (status == TALLY_OK)
+      status = device_learn_own (asked->replica, asked->device, err);
+  }
+  if (status == TALLY_OK)
+    status = keep_contact (asked, pair, verdict,
+                           !(hello->flags & WIRE_HELLO_NO_PULL), err);
+  if (status == TALLY_OK && hello->device.size > 0)
+    status = device_learn (asked->replica, asked_account (asked),
+                           hello->client, hello->device, err);
+  return status;
+}
+
 static int
 answer_hello (struct asked *asked, const struct wire_hello *hello,
               struct tally_error *err)
@@ -175,11 +204,8 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
     return status;
   replica_compare_clock (asked->replica, hello->wall_ms);
   verdict = judge (&pair, hello, asked->self);
-  if (!(hello->flags & WIRE_HELLO_LOOK) && hello->flags & WIRE_HELLO_MENDS)
-    status = identity_renew (asked->replica, err);
-  if (status == TALLY_OK && !(hello->flags & WIRE_HELLO_LOOK))
-    status = keep_contact (asked, &pair, verdict,
-                           !(hello->flags & WIRE_HELLO_NO_PULL), err);
+  if (!(hello->flags & WIRE_HELLO_LOOK))
+    status = keep_hello (asked, hello, &pair, verdict, err);
   if (status == TALLY_OK)
     status = collect_names (asked, &names, err);
   if (status == TALLY_OK && verdict == WIRE_PAIR_BROKEN)
@@ -409,6 +435,8 @@ answer_message (struct asked *asked, const struct wire_message *message,
     return answer_put (asked, &message->as.put, err);
   case WIRE_ROTATE:
     return answer_rotate (asked, &message->as.rotate, err);
+  case WIRE_NAMES:
+    return answer_names (asked, &message->as.names, err);
   default:
     return error_set (err, TALLY_INVALID,
                       "a reply where a request should "

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "context.h"
+#include "devices.h"
 #include "public.h"
 
 /* ---- resolving ---------------------------------------------------------- */
@@ -287,6 +288,7 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
 {
   struct tally *tally = replica->tally;
   struct replica_setup setup = { 0 };
+  int status;
 
   setup.driver = endpoint->driver;
   setup.values = endpoint->options.values;
@@ -296,7 +298,15 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.host = &tally->host;
   setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
   setup.keep_deleted_ms = (uint64_t) tally->config->keep_deleted_ms;
-  return replica_open (&replica->replica, &setup, err);
+  status = replica_open (&replica->replica, &setup, err);
+  if (status != TALLY_OK)
+    return status;
+  status = device_learn_own (replica->replica, tally->config->device, err);
+  if (status == TALLY_OK)
+    return status;
+  replica_close (replica->replica);
+  replica->replica = NULL;
+  return status;
 }
 
 static int

@@ -14,6 +14,7 @@
 
 #include "document.h"
 #include "engine-connect.h"
+#include "engine-names.h"
 #include "error.h"
 
 /* ---- lists -------------------------------------------------------------- */
@@ -229,7 +230,8 @@ run_connect (struct run *run, struct tally_error *err)
     run->pair.current = run->pair.pending;
     run->pair.pending.set = false;
   }
-  return routed ? TALLY_OK : save_route (run, err);
+  status = names_introduce (run, err);
+  return routed || status != TALLY_OK ? status : save_route (run, err);
 }
 
 void

@@ -14,6 +14,15 @@
 /* Local changes looked at in one go. */
 #define ENGINE_WINDOW 4096
 
+/* Clients whose names are looked up in one run. */
+#define RUN_NAMES_MAX 256
+
+struct run_names {
+  uint32_t looked[RUN_NAMES_MAX];
+  size_t n_looked;
+  size_t asked; /* the far side, WIRE_NAMES_MAX at most */
+};
+
 /* One run of a link. */
 struct run {
   const struct engine_link *link;
@@ -22,6 +31,7 @@ struct run {
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
+  struct run_names names;
 };
 
 /* One collection of a run. */

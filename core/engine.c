@@ -12,6 +12,7 @@
 #include "document.h"
 #include "engine-internal.h"
 #include "engine-connect.h"
+#include "engine-names.h"
 #include "error.h"
 #include "forget.h"
 #include "json.h"
@@ -441,6 +442,8 @@ sync_windows (struct sync *sync, struct tally_error *err)
     if (status == TALLY_OK)
       status = compile_changes (sync, err);
     if (status == TALLY_OK)
+      status = names_ask (sync, err);
+    if (status == TALLY_OK)
       status = push_remote (sync, &both, err);
     if (status == TALLY_OK)
       status = pull_local (sync, &both, err);
@@ -448,6 +451,8 @@ sync_windows (struct sync *sync, struct tally_error *err)
       status = merge_both (sync, &both, err);
     if (status == TALLY_OK)
       status = delete_gone (sync, err);
+    if (status == TALLY_OK)
+      status = names_take (sync->run, err);
     idlist_free (&both);
   } while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
   if (status == TALLY_OK)

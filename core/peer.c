@@ -28,6 +28,7 @@ void
 peer_close (struct peer *peer)
 {
   folder_close (peer->folder);
+  peer_forget_named (peer);
   buf_free (&peer->request);
   buf_free (&peer->reply);
   memset (peer, 0, sizeof *peer);
@@ -65,6 +66,13 @@ make_request (struct peer *peer, const struct wire_message *message)
         peer->rotate_from, peer->rotate_from_set ? WIRE_TOKEN_SIZE : 0);
     rotate.as.rotate.next = slice_make (peer->rotate_to, WIRE_TOKEN_SIZE);
     wire_encode (&peer->request, &rotate);
+  }
+  if (peer->n_asks > 0) {
+    struct wire_message names = { .type = WIRE_NAMES };
+
+    names.as.names.clients = peer->asks;
+    names.as.names.n = peer->n_asks;
+    wire_encode (&peer->request, &names);
   }
   if (message)
     wire_encode (&peer->request, message);
@@ -110,6 +118,38 @@ next_reply (struct peer *peer, struct tally_slice *rest, enum wire_type type,
   return strange (peer, err);
 }
 
+/* What goes ahead of a message is answered first. */
+static int
+take_ahead (struct peer *peer, struct tally_slice *rest,
+            struct tally_error *err)
+{
+  struct wire_message reply = { 0 };
+  struct wire_named *named = &reply.as.named;
+  int status = TALLY_OK;
+
+  if (peer->rotates) {
+    status = next_reply (peer, rest, WIRE_ROTATED, &reply, err);
+    if (status == TALLY_OK)
+      peer->rotates = false;
+  }
+  if (status != TALLY_OK || peer->n_asks == 0)
+    return status;
+  status = next_reply (peer, rest, WIRE_NAMED, &reply, err);
+  if (status != TALLY_OK)
+    return status;
+  if (named->n != peer->n_asks)
+    status = strange (peer, err);
+  peer_forget_named (peer);
+  for (size_t i = 0; i < named->n && status == TALLY_OK; i++) {
+    peer->named.clients[i] = peer->asks[i];
+    buf_add_slice (&peer->named.names[i], named->names[i]);
+    peer->named.n++;
+  }
+  peer->n_asks = 0;
+  wire_message_free (&reply);
+  return status;
+}
+
 /* The reply has its slices in peer->reply: good until the next call. */
 static int
 call (struct peer *peer, const struct wire_message *message,
@@ -126,11 +166,8 @@ call (struct peer *peer, const struct wire_message *message,
   peer->round_trips += status == TALLY_OK;
   if (status == TALLY_OK)
     status = open_reply (peer, &rest, err);
-  if (status == TALLY_OK && peer->rotates) {
-    status = next_reply (peer, &rest, WIRE_ROTATED, reply, err);
-    if (status == TALLY_OK)
-      peer->rotates = false;
-  }
+  if (status == TALLY_OK)
+    status = take_ahead (peer, &rest, err);
   if (status == TALLY_OK && message)
     status = next_reply (peer, &rest, (enum wire_type) (message->type + 16),
                          reply, err);
@@ -146,6 +183,23 @@ peer_queue_rotation (struct peer *peer, struct tally_slice from,
   if (peer->rotate_from_set)
     memcpy (peer->rotate_from, from.data, WIRE_TOKEN_SIZE);
   memcpy (peer->rotate_to, to.data, WIRE_TOKEN_SIZE);
+}
+
+void
+peer_queue_names (struct peer *peer, const uint32_t *clients, size_t n)
+{
+  if (peer->folder || n > WIRE_NAMES_MAX - peer->n_asks)
+    return;
+  for (size_t i = 0; i < n; i++)
+    peer->asks[peer->n_asks++] = clients[i];
+}
+
+void
+peer_forget_named (struct peer *peer)
+{
+  for (size_t i = 0; i < peer->named.n; i++)
+    buf_free (&peer->named.names[i]);
+  peer->named.n = 0;
 }
 
 int

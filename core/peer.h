@@ -28,6 +28,15 @@ struct peer {
   unsigned char rotate_from[WIRE_TOKEN_SIZE], rotate_to[WIRE_TOKEN_SIZE];
   bool rotate_from_set;
 
+  /* Likewise: names that are asked for, and what was answered. */
+  uint32_t asks[WIRE_NAMES_MAX];
+  size_t n_asks;
+  struct {
+    uint32_t clients[WIRE_NAMES_MAX];
+    struct buf names[WIRE_NAMES_MAX]; /* empty: unknown */
+    size_t n;
+  } named;
+
   struct buf request, reply;
 };
 
@@ -58,7 +67,12 @@ void peer_welcome_free (struct peer_welcome *welcome);
 void peer_queue_rotation (struct peer *peer, struct tally_slice from,
                           struct tally_slice to);
 
-/* Sends what is queued, if anything is. */
+/* Queues the question what devices are called, at most WIRE_NAMES_MAX; it goes
+ * with the next message, and the answer then stands in peer->named. */
+void peer_queue_names (struct peer *peer, const uint32_t *clients, size_t n);
+void peer_forget_named (struct peer *peer);
+
+/* Sends what is queued, if it matters. */
 int peer_flush (struct peer *peer, struct tally_error *err);
 
 struct peer_ask {

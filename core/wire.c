@@ -135,6 +135,22 @@ add_stored (struct buf *out, const struct wire_stored *stored)
   }
 }
 
+static void
+add_names (struct buf *out, const struct wire_names *names)
+{
+  cbor_add_array (out, names->n);
+  for (size_t i = 0; i < names->n; i++)
+    cbor_add_uint (out, names->clients[i]);
+}
+
+static void
+add_named (struct buf *out, const struct wire_named *named)
+{
+  cbor_add_array (out, named->n);
+  for (size_t i = 0; i < named->n; i++)
+    cbor_add_text (out, named->names[i]);
+}
+
 void
 wire_encode (struct buf *out, const struct wire_message *message)
 {
@@ -143,7 +159,8 @@ wire_encode (struct buf *out, const struct wire_message *message)
     [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 6,
     [WIRE_GET] = 3,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
     [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
-    [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1,
+    [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
+    [WIRE_NAMED] = 2,
   };
 
   cbor_add_array (out, lengths[message->type]);
@@ -182,6 +199,12 @@ wire_encode (struct buf *out, const struct wire_message *message)
     add_stored (out, &message->as.stored);
     break;
   case WIRE_ROTATED:
+    break;
+  case WIRE_NAMES:
+    add_names (out, &message->as.names);
+    break;
+  case WIRE_NAMED:
+    add_named (out, &message->as.named);
     break;
   }
 }
@@ -412,6 +435,36 @@ take_stored (struct tally_slice *in, struct wire_stored *stored)
 }
 
 static bool
+take_names (struct tally_slice *in, struct wire_names *names)
+{
+  size_t n;
+
+  if (!cbor_take_array (in, &n) || n > WIRE_NAMES_MAX
+      || !make_array ((void **) &names->clients, n, sizeof *names->clients,
+                      *in, 1))
+    return false;
+  for (; names->n < n; names->n++)
+    if (!take_client (in, &names->clients[names->n]))
+      return false;
+  return true;
+}
+
+static bool
+take_named (struct tally_slice *in, struct wire_named *named)
+{
+  size_t n;
+
+  if (!cbor_take_array (in, &n) || n > WIRE_NAMES_MAX
+      || !make_array ((void **) &named->names, n, sizeof *named->names, *in,
+                      1))
+    return false;
+  for (; named->n < n; named->n++)
+    if (!cbor_take_text (in, &named->names[named->n]))
+      return false;
+  return true;
+}
+
+static bool
 take_message (struct tally_slice *in, struct wire_message *message,
               uint64_t type, size_t length)
 {
@@ -443,6 +496,10 @@ take_message (struct tally_slice *in, struct wire_message *message,
     return length == 3 && take_stored (in, &message->as.stored);
   case WIRE_ROTATED:
     return length == 1;
+  case WIRE_NAMES:
+    return length == 2 && take_names (in, &message->as.names);
+  case WIRE_NAMED:
+    return length == 2 && take_named (in, &message->as.named);
   default:
     return false;
   }
@@ -523,7 +580,7 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
   if (rest->size == 0)
     return TALLY_NOTFOUND;
   if (cbor_take_array (rest, &length) && cbor_take_uint (rest, &type)
-      && type <= WIRE_ROTATED) {
+      && type <= WIRE_NAMED) {
     message->type = (enum wire_type) type;
     if (take_message (rest, message, type, length))
       return TALLY_OK;
@@ -557,6 +614,12 @@ wire_message_free (struct wire_message *message)
   case WIRE_STORED:
     free (message->as.stored.statuses);
     free (message->as.stored.revs);
+    break;
+  case WIRE_NAMES:
+    free (message->as.names.clients);
+    break;
+  case WIRE_NAMED:
+    free (message->as.named.names);
     break;
   default:
     break;

@@ -26,6 +26,7 @@
 /* What one message may carry. */
 #define WIRE_HEADERS_MAX 16384
 #define WIRE_DOCS_MAX 16384
+#define WIRE_NAMES_MAX 64
 #define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
 
 enum wire_type {
@@ -35,11 +36,13 @@ enum wire_type {
   WIRE_GET = 3,
   WIRE_PUT = 4,
   WIRE_ROTATE = 5,
+  WIRE_NAMES = 6,
   WIRE_WELCOME = 17, /* answers hello, and so on: 16 above */
   WIRE_HEADERS = 18,
   WIRE_DOCS = 19,
   WIRE_STORED = 20,
-  WIRE_ROTATED = 21
+  WIRE_ROTATED = 21,
+  WIRE_NAMED = 22
 };
 
 enum {
@@ -153,6 +156,18 @@ struct wire_rotate {
   struct tally_slice next;
 };
 
+/* What are the devices behind these clients called? */
+struct wire_names {
+  uint32_t *clients;
+  size_t n;
+};
+
+/* One for each client that was asked for; empty: unknown. */
+struct wire_named {
+  struct tally_slice *names;
+  size_t n;
+};
+
 struct wire_failure {
   int status;
   struct tally_slice text;
@@ -170,6 +185,8 @@ struct wire_message {
     struct wire_put put;
     struct wire_stored stored;
     struct wire_rotate rotate;
+    struct wire_names names;
+    struct wire_named named;
     struct wire_failure failure;
   } as;
 };

@@ -225,8 +225,9 @@ test_other_kinds (void **state)
 /* ---- random messages ---------------------------------------------------- */
 
 static const enum wire_type types[] = {
-  WIRE_FAILURE, WIRE_HELLO,   WIRE_META, WIRE_GET,    WIRE_PUT,    WIRE_ROTATE,
-  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED, WIRE_ROTATED
+  WIRE_FAILURE, WIRE_HELLO,   WIRE_META,    WIRE_GET,  WIRE_PUT,
+  WIRE_ROTATE,  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED,
+  WIRE_ROTATED, WIRE_NAMES,   WIRE_NAMED
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -379,6 +380,23 @@ fill_get (struct rng *rng, struct wire_get *get, size_t n)
 }
 
 static void
+fill_names (struct rng *rng, struct wire_message *out, size_t n)
+{
+  n = n < WIRE_NAMES_MAX ? n : WIRE_NAMES_MAX;
+  if (out->type == WIRE_NAMES) {
+    out->as.names.n = n;
+    out->as.names.clients = make_array (n, sizeof *out->as.names.clients);
+    for (size_t i = 0; i < n; i++)
+      out->as.names.clients[i] = (uint32_t) rng_next (rng) & HLC_CLIENT_MAX;
+    return;
+  }
+  out->as.named.n = n;
+  out->as.named.names = make_array (n, sizeof *out->as.named.names);
+  for (size_t i = 0; i < n; i++)
+    out->as.named.names[i] = any_text (rng, 0, 100);
+}
+
+static void
 any_message (struct rng *rng, struct wire_message *out, size_t most)
 {
   size_t n = rng_below (rng, (uint32_t) most + 1);
@@ -416,6 +434,8 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     out->as.docs.docs = any_docs (rng, n, false);
   } else if (out->type == WIRE_STORED)
     fill_stored (rng, &out->as.stored, n);
+  else if (out->type == WIRE_NAMES || out->type == WIRE_NAMED)
+    fill_names (rng, out, n);
 }
 
 /* ---- comparing ---------------------------------------------------------- */
@@ -478,6 +498,10 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
   } else if (a->type == WIRE_ROTATE) {
     assert_slice (a->as.rotate.expected, b->as.rotate.expected);
     assert_slice (a->as.rotate.next, b->as.rotate.next);
+  } else if (a->type == WIRE_NAMES) {
+    assert_int_equal (a->as.names.n, b->as.names.n);
+    assert_memory_equal (a->as.names.clients, b->as.names.clients,
+                         a->as.names.n * sizeof *a->as.names.clients);
   }
 }
 
@@ -515,7 +539,9 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
     assert_true (x->cursor == y->cursor);
     assert_slices (x->revs, x->n, y->revs, y->n);
     assert_memory_equal (x->statuses, y->statuses, x->n * sizeof *x->statuses);
-  }
+  } else if (a->type == WIRE_NAMED)
+    assert_slices (a->as.named.names, a->as.named.n, b->as.named.names,
+                   b->as.named.n);
 }
 
 /* ---- frames ------------------------------------------------------------- */
