@@ -10,11 +10,12 @@
 #include "output.h"
 #include "table.h"
 
-#define COLUMNS 7
+#define COLUMNS 9
 
 struct listing {
   struct cli *cli;
   struct table table;
+  bool blind; /* these, too */
 };
 
 /* ---- list and show ------------------------------------------------------ */
@@ -33,6 +34,8 @@ object_side (struct object *object, const char *name,
     object_text (&inner, "value", NULL);
   object_text (&inner, "stamp", side->stamp);
   object_text (&inner, "client", side->client);
+  if (side->device)
+    object_text (&inner, "device", side->device);
   if (!side->value)
     object_flag (&inner, "absent", true);
   putchar ('}');
@@ -52,6 +55,8 @@ print_json (const struct tally_conflict *conflict)
   object_side (&object, "won", &conflict->won);
   object_text (&object, "link", conflict->link);
   object_number (&object, "at", conflict->at_ms);
+  if (conflict->blind)
+    object_flag (&object, "blind", true);
   object_close ();
 }
 
@@ -68,9 +73,12 @@ static int
 on_conflict (void *ctx, const struct tally_conflict *conflict)
 {
   struct listing *listing = ctx;
-  char at[TIME_TEXT];
+  char at[TIME_TEXT], lost[SHORT_TEXT], loser[SHORT_TEXT], won[SHORT_TEXT],
+      winner[SHORT_TEXT];
   const char *cells[COLUMNS];
 
+  if (conflict->blind && !listing->blind)
+    return 0;
   if (listing->cli->json) {
     print_json (conflict);
     return !out_works ();
@@ -80,11 +88,38 @@ on_conflict (void *ctx, const struct tally_conflict *conflict)
   cells[1] = conflict->collection;
   cells[2] = conflict->document;
   cells[3] = conflict->field[0] ? conflict->field : "(all)";
-  cells[4] = shown (conflict, &conflict->lost);
-  cells[5] = shown (conflict, &conflict->won);
-  cells[6] = at;
+  short_text (lost, shown (conflict, &conflict->lost));
+  who_text (loser, conflict->lost.client, conflict->lost.device);
+  short_text (won, shown (conflict, &conflict->won));
+  who_text (winner, conflict->won.client, conflict->won.device);
+  cells[4] = lost;
+  cells[5] = loser;
+  cells[6] = won;
+  cells[7] = winner;
+  cells[8] = at;
   table_add (&listing->table, cells);
   return 0;
+}
+
+/* What is not there any more. */
+static void
+say_dropped (struct cli *cli, struct tally_replica *replica)
+{
+  struct tally_error err = { .status = 0 };
+  uint64_t dropped, recent;
+  int status = tally_conflicts_dropped (replica, &dropped, &recent, &err);
+
+  if (status)
+    cli_fail_err (cli, status, &err);
+  else if (recent)
+    cli_talk (cli,
+              "tally: %s: %" PRIu64 " conflicts were dropped so far, %" PRIu64
+              " of them less than a week old; see max_conflicts in "
+              "tally.ini(5)",
+              cli->args->operands[0], dropped, recent);
+  else if (dropped)
+    cli_talk (cli, "tally: %s: %" PRIu64 " old conflicts were dropped so far",
+              cli->args->operands[0], dropped);
 }
 
 /* With ids only these, without any all. */
@@ -93,17 +128,21 @@ list (struct cli *cli, struct tally_replica *replica, const char *const *ids,
       size_t n)
 {
   static const char *const heading[COLUMNS] = {
-    "ID", "COLLECTION", "DOCUMENT", "FIELD", "LOST", "WON", "AT"
+    "ID", "COLLECTION", "DOCUMENT", "FIELD", "LOST", "BY", "WON", "BY", "AT"
   };
   struct listing listing = { .cli = cli, .table = { .columns = COLUMNS } };
   struct tally_error err = { .status = 0 };
-  int status = tally_conflicts (replica, ids, n, on_conflict, &listing, &err);
+  int status;
 
+  listing.blind = n > 0 || cli->args->value[OPTION_ALL];
+  status = tally_conflicts (replica, ids, n, on_conflict, &listing, &err);
   table_print (&listing.table, heading);
   if (listing.table.failed)
     cli_fail (cli, TALLY_FAILED, "conflicts: out of memory");
   if (status)
     cli_fail_err (cli, status, &err);
+  else if (n == 0)
+    say_dropped (cli, replica);
   table_free (&listing.table);
 }
 
@@ -196,6 +235,10 @@ command_conflicts (struct cli *cli)
   if (action->takes_ids ? args->n < 3 : args->n > 2) {
     cli_usage (cli, action->takes_ids ? "needs the ids of conflicts"
                                       : "list takes no ids");
+    return;
+  }
+  if (args->value[OPTION_ALL] && action->takes_ids) {
+    cli_usage (cli, "--all is for list");
     return;
   }
   replica = cli_open (cli, args->operands[0], action->flags);

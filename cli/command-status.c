@@ -15,6 +15,7 @@ struct looking {
   struct table links;
   struct table stores;
   struct table peers;
+  struct table journals;
 };
 
 static void
@@ -43,6 +44,10 @@ print_json (const struct tally_status_row *row)
     object_text (&object, "peer", row->peer);
     object_time (&object, "last_contact", row->last_contact_ms);
     object_number (&object, "acknowledged", row->acknowledged);
+  } else if (row->is_journal) {
+    object_text (&object, "store", row->store);
+    object_number (&object, "conflicts", row->conflicts);
+    object_number (&object, "dropped", row->dropped);
   } else {
     object_text (&object, "store", row->store);
     object_text (&object, "collection", row->collection);
@@ -82,6 +87,11 @@ keep (struct looking *looking, const struct tally_status_row *row)
     cells[2] = time;
     cells[3] = number (a, row->acknowledged);
     table_add (&looking->peers, cells);
+  } else if (row->is_journal) {
+    cells[0] = row->store;
+    cells[1] = number (a, row->conflicts);
+    cells[2] = number (b, row->dropped);
+    table_add (&looking->journals, cells);
   } else {
     cells[0] = row->store;
     cells[1] = row->collection;
@@ -112,6 +122,7 @@ print_tables (const struct looking *looking)
                                         "DELETED" };
   static const char *const peers[] = { "STORE", "PEER", "LAST CONTACT",
                                        "ACKNOWLEDGED" };
+  static const char *const journals[] = { "STORE", "CONFLICTS", "DROPPED" };
 
   table_print (&looking->links, links);
   if (looking->links.n && looking->stores.n)
@@ -120,6 +131,9 @@ print_tables (const struct looking *looking)
   if ((looking->links.n || looking->stores.n) && looking->peers.n)
     putchar ('\n');
   table_print (&looking->peers, peers);
+  if (looking->journals.n)
+    putchar ('\n');
+  table_print (&looking->journals, journals);
 }
 
 void
@@ -129,7 +143,8 @@ command_status (struct cli *cli)
   struct looking looking = { .cli = cli,
                              .links = { .columns = 5 },
                              .stores = { .columns = 4 },
-                             .peers = { .columns = 4 } };
+                             .peers = { .columns = 4 },
+                             .journals = { .columns = 3 } };
   struct tally_error err = { .status = 0 };
   int status;
 
@@ -143,11 +158,13 @@ command_status (struct cli *cli)
   print_tables (&looking);
   if (status)
     cli_fail_err (cli, status, &err);
-  if (looking.links.failed || looking.stores.failed || looking.peers.failed)
+  if (looking.links.failed || looking.stores.failed || looking.peers.failed
+      || looking.journals.failed)
     cli_fail (cli, TALLY_FAILED, "status: out of memory");
   table_free (&looking.links);
   table_free (&looking.stores);
   table_free (&looking.peers);
+  table_free (&looking.journals);
 }
 
 /* ---- verify ------------------------------------------------------------- */

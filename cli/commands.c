@@ -79,6 +79,10 @@ static const struct option_row serve_options[] = {
 
 static const struct option_row verify_options[] = { TOKEN_FILE_ROW, END };
 
+static const struct option_row conflicts_options[] = {
+  { OPTION_ALL, 0, "all", NULL, "list also what lost to a blind writer" }, END
+};
+
 const struct command commands[] = {
   { "init", "[FILE]", no_options, "write a commented ini, never over a file",
     0, 1, COMMAND_BARE, command_init },
@@ -107,9 +111,10 @@ const struct command commands[] = {
     0, 1, 0, command_status },
   { "verify", "A B", verify_options, "compare two endpoints", 2, 2, 0,
     command_verify },
-  { "conflicts", "STORE [list | show ID... | restore ID... | drop ID...]",
-    no_options, "what lost a merge unseen, and how to get it back", 1, ANY, 0,
-    command_conflicts },
+  { "conflicts",
+    "STORE [list [--all] | show ID... | restore ID... | drop ID...]",
+    conflicts_options, "what lost a merge unseen, and how to get it back", 1,
+    ANY, 0, command_conflicts },
   { .name = NULL }
 };
 

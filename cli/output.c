@@ -164,6 +164,55 @@ time_text (char text[TIME_TEXT], uint64_t ms)
     snprintf (text, TIME_TEXT, "%" PRIu64 " ms", ms);
 }
 
+void
+iso_text (char text[TIME_TEXT], uint64_t ms)
+{
+  time_t seconds = (time_t) (ms / 1000);
+  char day[TIME_TEXT / 2 + 4];
+  struct tm tm;
+
+  if (!gmtime_r (&seconds, &tm)
+      || !strftime (day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm))
+    snprintf (text, TIME_TEXT, "%" PRIu64 " ms", ms);
+  else
+    snprintf (text, TIME_TEXT, "%s.%03uZ", day, (unsigned) (ms % 1000));
+}
+
+/* Cut between two characters. */
+void
+short_text (char text[SHORT_TEXT], const char *value)
+{
+  size_t size = strlen (value), most = SHORT_TEXT - 4;
+
+  if (size <= most) {
+    memcpy (text, value, size + 1);
+    return;
+  }
+  while (most > 0 && ((unsigned char) value[most] & 0xc0) == 0x80)
+    most--;
+  memcpy (text, value, most);
+  memcpy (text + most, "...", 4);
+}
+
+void
+who_text (char text[SHORT_TEXT], const char *client, const char *device)
+{
+  char name[SHORT_TEXT];
+  size_t most = SHORT_TEXT - strlen (client) - 4;
+
+  if (!device) {
+    snprintf (text, SHORT_TEXT, "%s", client);
+    return;
+  }
+  short_text (name, device);
+  if (strlen (name) > most) {
+    while (most > 0 && ((unsigned char) name[most] & 0xc0) == 0x80)
+      most--;
+    name[most] = '\0';
+  }
+  snprintf (text, SHORT_TEXT, "%s (%s)", name, client);
+}
+
 bool
 out_works (void)
 {

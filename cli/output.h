@@ -35,6 +35,14 @@ void object_close (void); /* ends the line, too */
 #define TIME_TEXT 40
 void time_text (char text[TIME_TEXT], uint64_t ms);
 
+/* The time in UTC as in ISO 8601, to the millisecond. */
+void iso_text (char text[TIME_TEXT], uint64_t ms);
+
+/* A value, or who wrote something, at a length that fits in a table. */
+#define SHORT_TEXT 64
+void short_text (char text[SHORT_TEXT], const char *value);
+void who_text (char text[SHORT_TEXT], const char *client, const char *device);
+
 /* False once stdout has failed: no use in going on. */
 bool out_works (void);
 

@@ -85,9 +85,9 @@ print_row (const char *const *cells, const size_t *widths, size_t columns)
 void
 table_print (const struct table *table, const char *const *heading)
 {
-  size_t widths[8] = { 0 }, i;
+  size_t widths[COLUMNS_MAX] = { 0 }, i;
 
-  if (table->n == 0 || table->columns > 8)
+  if (table->n == 0 || table->columns > COLUMNS_MAX)
     return;
   for (i = 0; i < table->columns; i++)
     widths[i] = column_width (table, heading, i);

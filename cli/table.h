@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define COLUMNS_MAX 10
+
 struct table {
   size_t columns;
   char **cells; /* owned, row by row */

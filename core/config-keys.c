@@ -13,6 +13,10 @@ static const struct tally_option tally_keys[] = {
     "how long a device may stay away before deletions are forgotten", NULL },
   { "device", TALLY_OPTION_STRING, 0, NULL,
     "what this device is called elsewhere; by default its host name", NULL },
+  { "keep_conflicts", TALLY_OPTION_DURATION, 0, "90d",
+    "how long what lost a merge is kept; 0 is for ever", NULL },
+  { "max_conflicts", TALLY_OPTION_INTEGER, 0, "10000",
+    "how much of it; the oldest goes first; 0 is no limit", NULL },
   { NULL, 0, 0, NULL, NULL, NULL },
 };
 

@@ -93,6 +93,8 @@ build_tally (struct config_builder *b, char **env, struct tally_error *err)
   /* In the order of config_rows. */
   config->max_skew_ms = set.values[1].number;
   config->keep_deleted_ms = set.values[2].number;
+  config->keep_conflicts_ms = set.values[4].number;
+  config->max_conflicts = set.values[5].number;
   if (set.values[3].text && *set.values[3].text)
     config->device = config_text (config, "%s", set.values[3].text);
   else
@@ -103,6 +105,9 @@ build_tally (struct config_builder *b, char **env, struct tally_error *err)
     status =
         error_set (err, TALLY_CONFIG, "%s: device: longer than %d bytes",
                    config_pair (&b->sections[0], "device")->where, DEVICE_MAX);
+  if (status == TALLY_OK && config->max_conflicts < 0)
+    status = error_set (err, TALLY_CONFIG, "%s: max_conflicts: is negative",
+                        config_pair (&b->sections[0], "max_conflicts")->where);
   if (status == TALLY_OK)
     status = build_driver_dirs (b, set.values[0].text,
                                 config_env (env, "TALLY_DRIVER_PATH"), err);

@@ -77,6 +77,8 @@ struct config {
   int64_t max_skew_ms;
   int64_t keep_deleted_ms;
   const char *device;
+  int64_t keep_conflicts_ms;
+  int64_t max_conflicts;
 
   /* In the order of the file. */
   struct config_endpoint *endpoints;

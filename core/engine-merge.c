@@ -237,6 +237,7 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
     joiner.journal.replica = sync->run->replica;
     joiner.journal.link = sync->run->link->name;
     joiner.journal.collection = sync->collection;
+    joiner.journal.there = !sync->pulls;
 
     if (round == ROUNDS_MAX) {
       give_up (sync, &current);

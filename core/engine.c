@@ -538,6 +538,24 @@ sync_collection (struct run *run, const char *collection, double started,
   return status;
 }
 
+/* What lost and is old goes when a run is over, however it went; its own
+ * failure counts only where there is no other. */
+static int
+prune_journal (struct run *run, int status, struct tally_error *err)
+{
+  struct tally_error why = { 0 };
+  int failed;
+
+  if (!run->link->limits)
+    return status;
+  failed = journal_prune (run->replica, run->link->limits,
+                          replica_clock_agrees (run->replica), &why);
+  if (failed == TALLY_OK || status != TALLY_OK)
+    return status;
+  *err = why;
+  return failed;
+}
+
 /* ---- a run -------------------------------------------------------------- */
 
 static int
@@ -584,6 +602,7 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
     }
     started = monotonic_seconds ();
   }
+  status = prune_journal (&run, status, err);
 out:
   namelist_free (&names);
   run_disconnect (&run);

@@ -9,6 +9,7 @@
 #include <tally/tally.h>
 
 #include "channel.h"
+#include "journal.h"
 #include "replica.h"
 
 struct engine_link {
@@ -18,7 +19,8 @@ struct engine_link {
   const char *const *collections; /* ends with NULL; NULL: all */
   int direction;                  /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
   const char *device;
-  tally_event_fn *event; /* or NULL */
+  const struct journal_limits *limits; /* of the journal; NULL: none */
+  tally_event_fn *event;               /* or NULL */
   void *event_ctx;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Entries as documents:
- * {"_id","at","collection","document","field","link",
- *  "lost":{"absent"?,"client","stamp","value"},"won":{...}}.
+ * {"_id","at","blind"?,"collection","document","field","link",
+ *  "lost":{"absent"?,"client","stamp","value"},"there"?,"won":{...}}.
  * value is null where absent is true: a field that was removed, or for the
  * document as a whole (field "") a delete. */
 
@@ -52,9 +52,9 @@ write_body (struct buf *out, const struct journal *journal,
             const char *entry_id, struct tally_slice id,
             const struct loser *loser)
 {
-  buf_addf (out, "{\"_id\":\"%s\",\"at\":%llu,\"collection\":\"%s\",",
+  buf_addf (out, "{\"_id\":\"%s\",\"at\":%llu,%s\"collection\":\"%s\",",
             entry_id, (unsigned long long) replica_wall_ms (journal->replica),
-            journal->collection);
+            journal->blind ? "\"blind\":true," : "", journal->collection);
   buf_add_text (out, "\"document\":");
   json_encode_string (out, id);
   buf_addf (out, ",\"field\":\"%.*s\",\"link\":", (int) loser->field.size,
@@ -62,7 +62,7 @@ write_body (struct buf *out, const struct journal *journal,
   json_encode_string (out, slice_text (journal->link ? journal->link : ""));
   buf_add_text (out, ",\"lost\":");
   add_side (out, loser->lost, &loser->lost_stamp);
-  buf_add_text (out, ",\"won\":");
+  buf_addf (out, ",%s\"won\":", journal->there ? "\"there\":true," : "");
   add_side (out, loser->won, &loser->won_stamp);
   buf_add_byte (out, '}');
 }
@@ -100,7 +100,8 @@ journal_entries (const struct journal *journal, size_t first, size_t n,
 {
   memset (out, 0, n * sizeof *out);
   for (size_t i = 0; i < n; i++) {
-    out[i].collection = JOURNAL_COLLECTION;
+    out[i].collection =
+        journal->blind ? JOURNAL_BLIND_COLLECTION : JOURNAL_COLLECTION;
     out[i].doc = journal->entries.docs[first + i];
   }
 }

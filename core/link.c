@@ -223,6 +223,8 @@ run_joint (struct tally *tally, const char *a, const char *b,
            const struct run_as *as, tally_report_fn *emit, void *ctx,
            struct tally_error *err)
 {
+  struct journal_limits limits = { (uint64_t) tally->config->keep_conflicts_ms,
+                                   (uint64_t) tally->config->max_conflicts };
   struct engine_link link = { 0 };
   struct joint joint;
   int status = joint_open (&joint, tally, a, b, false, err);
@@ -235,6 +237,7 @@ run_joint (struct tally *tally, const char *a, const char *b,
   link.collections = as->collections;
   link.direction = as->direction;
   link.device = tally->config->device;
+  link.limits = &limits;
   link.event = tally->event;
   link.event_ctx = tally->ctx;
   error_clear (err);

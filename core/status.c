@@ -11,6 +11,7 @@
 #include "context.h"
 #include "document.h"
 #include "engine.h"
+#include "journal.h"
 #include "namelist.h"
 #include "notejson.h"
 #include "pair.h"
@@ -123,6 +124,33 @@ tell_peers (struct looker *looker, const char *store, enum pair_role role,
   return status;
 }
 
+/* Blind ones are no conflicts. */
+static int
+count_conflict (void *ctx, const struct tally_doc *doc)
+{
+  struct tally_status_row *row = ctx;
+
+  (void) doc;
+  row->conflicts++;
+  return 0;
+}
+
+static int
+tell_journal (struct looker *looker, const char *store,
+              struct tally_error *err)
+{
+  struct tally_status_row row = { .store = store, .is_journal = 1 };
+  uint64_t head, recent;
+  int status = replica_changes (looker->replica, JOURNAL_COLLECTION, 0,
+                                count_conflict, &row, &head, err);
+
+  if (status == TALLY_OK)
+    status = journal_dropped (looker->replica, &row.dropped, &recent, err);
+  if (status == TALLY_OK && (row.conflicts > 0 || row.dropped > 0))
+    tell (looker, &row);
+  return status;
+}
+
 static int
 look_at_store (struct looker *looker, const char *name,
                struct tally_error *err)
@@ -139,6 +167,8 @@ look_at_store (struct looker *looker, const char *name,
     status = tell_peers (looker, name, PAIR_CLIENT, err);
   if (status == TALLY_OK)
     status = tell_peers (looker, name, PAIR_SERVER, err);
+  if (status == TALLY_OK)
+    status = tell_journal (looker, name, err);
   tally_replica_close (handle);
   return status;
 }

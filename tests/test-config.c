@@ -88,6 +88,8 @@ test_everything_is_taken (void **state)
   assert_null (c->driver_dirs[3]);
   assert_int_equal (c->max_skew_ms, 300000);
   assert_int_equal (c->keep_deleted_ms, INT64_C (7776000000));
+  assert_int_equal (c->keep_conflicts_ms, INT64_C (7776000000));
+  assert_int_equal (c->max_conflicts, 10000);
 
   assert_int_equal (c->n_endpoints, 2);
   assert_string_equal (c->endpoints[0].driver, "linvo");
@@ -364,14 +366,18 @@ test_environment_mistakes (void **state)
   char *value[] = { "TALLY_TALLY_MAX_SKEW=x", NULL };
   char *dirs[] = { "TALLY_DRIVER_PATH=/a:lib", NULL };
   char *nothing[] = { "TALLY_STORE_NOTES_DRIVER=", NULL };
+  char *most[] = { "TALLY_TALLY_MAX_CONFLICTS=-1", NULL };
 
   (void) state;
+  fails_with (sample, most,
+              "TALLY_TALLY_MAX_CONFLICTS: max_conflicts: is negative");
   fails_with (sample, typo,
               "TALLY_SYNC_NOTES_HUB_INTERVL: unknown key \"intervl\" in "
               "[sync notes-hub]; did you mean \"interval\"?");
   fails_with (sample, skew,
               "TALLY_TALLY_SKEW: unknown key \"skew\" in [tally]; there are: "
-              "driver_path, max_skew, keep_deleted, device");
+              "driver_path, max_skew, keep_deleted, device, keep_conflicts, "
+              "max_conflicts");
   fails_with (sample, value,
               "TALLY_TALLY_MAX_SKEW: max_skew: \"x\" is not a duration "
               "(250ms, 30s, 5m, 2h, 90d)");

@@ -280,6 +280,7 @@ struct tally_assignment {
                         as a whole, it was deleted */
   const char *stamp; /* 16 characters */
   const char *client;
+  const char *device; /* what the client's device is called; NULL: unknown */
 };
 
 /* An assignment that lost a merge and that the winner had not seen. */
@@ -293,6 +294,8 @@ struct tally_conflict {
   struct tally_assignment won;
   const char *link; /* over which it came */
   uint64_t at_ms;
+  int blind; /* the winner is a writer that never knows what it replaces: this
+                is no conflict, and is kept for a week only */
 };
 
 typedef int tally_conflict_fn (void *ctx,
@@ -305,7 +308,15 @@ TALLY_API int tally_conflicts (struct tally_replica *replica,
                                tally_conflict_fn *emit, void *ctx,
                                struct tally_error *err);
 
-/* Writes what lost once more, as a new write, and drops the entry. */
+/* How many conflicts this store has dropped because they were old or too many,
+ * and how many of them were less than a week old. */
+TALLY_API int tally_conflicts_dropped (struct tally_replica *replica,
+                                       uint64_t *dropped, uint64_t *recent,
+                                       struct tally_error *err);
+
+/* Writes what lost once more, as a new write, and drops the entry.  A field of
+ * a document that was deleted since brings the document back, with this field
+ * and those that were written by who did not know that it was deleted. */
 TALLY_API int tally_conflict_restore (struct tally_replica *replica,
                                       const char *const *ids, size_t n,
                                       tally_written_fn *emit, void *ctx,
@@ -409,6 +420,9 @@ struct tally_status_row {
   uint64_t deleted;         /* store: tombstones */
   uint64_t last_contact_ms; /* peer */
   uint64_t acknowledged;    /* peer: our changes up to here are there */
+  int is_journal;           /* a store's row of what lost */
+  uint64_t conflicts;       /* kept */
+  uint64_t dropped;         /* since they were old, or too many */
 };
 
 /* name: a link, a store or another store endpoint; NULL: every link and

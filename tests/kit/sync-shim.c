@@ -41,7 +41,9 @@ static struct {
   unsigned fault_at, exchanges, calls;
   size_t where, reply_size;
   struct hook exchange, call;
-  char call_store[64];
+  char call_store[64], dead_store[64];
+  char die_after[64];
+  unsigned die_at, dead_calls;
   char spoil_store[64], spoil_id[64];
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -118,6 +120,37 @@ shim_calls (void)
   n = shim.calls;
   pthread_mutex_unlock (&shim.lock);
   return n;
+}
+
+void
+shim_die_at (const char *store, unsigned at)
+{
+  pthread_mutex_lock (&shim.lock);
+  snprintf (shim.dead_store, sizeof shim.dead_store, "%s", store);
+  shim.die_at = at;
+  shim.dead_calls = 0;
+  shim.die_after[0] = '\0';
+  pthread_mutex_unlock (&shim.lock);
+}
+
+void
+shim_die_after (const char *store, const char *collection)
+{
+  shim_die_at (store, 0);
+  pthread_mutex_lock (&shim.lock);
+  snprintf (shim.die_after, sizeof shim.die_after, "%s", collection);
+  pthread_mutex_unlock (&shim.lock);
+}
+
+/* After a put. */
+static void
+may_die (const struct held *held, const char *collection)
+{
+  pthread_mutex_lock (&shim.lock);
+  if (strcmp (held->name, shim.dead_store) == 0
+      && strcmp (collection, shim.die_after) == 0)
+    shim.die_at = 1;
+  pthread_mutex_unlock (&shim.lock);
 }
 
 void
@@ -216,6 +249,23 @@ leave (struct held *held, int status)
   return status;
 }
 
+/* Counts a call, under the store's lock. */
+static bool
+is_dead (const struct held *held, struct tally_error *err)
+{
+  bool dead = false;
+
+  pthread_mutex_lock (&shim.lock);
+  if (shim.die_at > 0 && strcmp (held->name, shim.dead_store) == 0)
+    dead = ++shim.dead_calls >= shim.die_at;
+  pthread_mutex_unlock (&shim.lock);
+  if (!dead)
+    return false;
+  err->status = TALLY_FAILED;
+  snprintf (err->text, sizeof err->text, "%s: was killed", held->name);
+  return true;
+}
+
 struct spoiling {
   tally_emit_doc *emit;
   void *ctx;
@@ -247,6 +297,8 @@ held_get (void *handle, const char *collection, const struct tally_slice *ids,
   if (strcmp (shim.spoil_store, held->name) == 0)
     memcpy (spoiling.id, shim.spoil_id, sizeof spoiling.id);
   pthread_mutex_unlock (&shim.lock);
+  if (is_dead (held, err))
+    return leave (held, TALLY_FAILED);
   return leave (held, memory ()->get (held->inner, collection, ids, n, flags,
                                       spoil, &spoiling, err));
 }
@@ -257,6 +309,7 @@ held_put (void *handle, const struct tally_entry *entries, size_t n,
           struct tally_error *err)
 {
   struct held *held = handle;
+  int status;
 
   if (held->bare && n > 1) {
     err->status = TALLY_INVALID;
@@ -264,8 +317,12 @@ held_put (void *handle, const struct tally_entry *entries, size_t n,
     return TALLY_INVALID;
   }
   enter (held, true);
-  return leave (
-      held, memory ()->put (held->inner, entries, n, flags, outcomes, err));
+  if (is_dead (held, err))
+    return leave (held, TALLY_FAILED);
+  status = memory ()->put (held->inner, entries, n, flags, outcomes, err);
+  if (status == TALLY_OK && n > 0)
+    may_die (held, entries[0].collection);
+  return leave (held, status);
 }
 
 static int
@@ -276,6 +333,8 @@ held_changes (void *handle, const char *collection, uint64_t since,
   struct held *held = handle;
 
   enter (held, true);
+  if (is_dead (held, err))
+    return leave (held, TALLY_FAILED);
   return leave (held, memory ()->changes (held->inner, collection, since, emit,
                                           ctx, head, err));
 }
@@ -335,6 +394,7 @@ shim_reset (void)
   memset (&shim.call, 0, sizeof shim.call);
   shim.n_stores = 0;
   shim_spoil ("", NULL);
+  shim_die_at ("", 0);
   shim_fault_at (SHIM_NONE, 0, 0);
 }
 

@@ -43,6 +43,13 @@ void shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
                        void *ctx);
 unsigned shim_calls (void);
 
+/* From call `at` on, counted as above, this held store fails, as it would for
+ * a process that was killed; at 0: it is alive again. */
+void shim_die_at (const char *store, unsigned at);
+
+/* The same from the call on that follows a put into this collection. */
+void shim_die_after (const char *store, const char *collection);
+
 /* From now on this held store gives a document that breaks a rule for this
  * id; NULL: no more. */
 void shim_spoil (const char *store, const char *id);
