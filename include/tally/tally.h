@@ -327,6 +327,61 @@ TALLY_API int tally_conflict_drop (struct tally_replica *replica,
                                    const char *const *ids, size_t n,
                                    struct tally_error *err);
 
+/* A client and the last that is known of it. */
+struct tally_seen {
+  const char *client;
+  const char *device; /* NULL: unknown */
+  const char *stamp;
+  uint64_t stamp_ms; /* the wall time in it */
+};
+
+/* A value that lost to the one that is explained. */
+struct tally_lost {
+  const char *id;    /* of the conflict */
+  const char *value; /* JSON; NULL: removed, or deleted */
+  const char *stamp;
+  uint64_t stamp_ms;
+  const char *client;
+  const char *device; /* NULL: unknown */
+  const char *why;    /* the other won, for people */
+};
+
+/* What stands in a field, or in the document as a whole. */
+struct tally_explanation {
+  size_t size;
+  const char *collection;
+  const char *document; /* the document's _id */
+  const char *field;    /* "": the document as a whole */
+  const char *value;    /* JSON; NULL: there is none, or the field is "" */
+  const char *stamp;
+  uint64_t stamp_ms; /* the wall time in it */
+  const char *client;
+  const char *device; /* NULL: unknown */
+  int whole;          /* it came with the last write of all fields */
+  int hidden;         /* the document was deleted; comes back with it */
+  const char *why;    /* it stands, for people */
+  const struct tally_lost *lost;
+  size_t n_lost;
+
+  /* Of the document as a whole. */
+  int deleted;
+  const char *rev; /* "": the deletion is forgotten, but for what lost to it */
+  uint64_t seq;
+  const struct tally_seen *seen; /* what went into it and no longer stands */
+  size_t n_seen;
+};
+
+typedef int tally_explain_fn (void *ctx,
+                              const struct tally_explanation *explanation);
+
+/* Explains a document, alive or deleted: first as a whole, then each field, in
+ * bytewise order, and those of which only what lost is known.  TALLY_NOTFOUND
+ * when there is none. */
+TALLY_API int tally_explain (struct tally_replica *replica,
+                             const char *collection, const char *id,
+                             tally_explain_fn *emit, void *ctx,
+                             struct tally_error *err);
+
 /* ---- sync --------------------------------------------------------------- */
 
 enum tally_direction {
