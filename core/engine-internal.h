@@ -78,6 +78,9 @@ struct sync {
   struct tally_error bad;
 
   uint64_t done, total; /* documents, for progress */
+  /* Given to a folder that has not published them yet, and how many of them
+   * are tombstones. */
+  uint64_t waiting, waiting_deleted;
 };
 
 /* ids of documents that both sides may have changed. */
@@ -124,6 +127,10 @@ bool sync_conflict (struct sync *sync, struct tally_slice id,
 
 /* Notes that a document moved. */
 void sync_count (struct sync *sync, uint64_t *counter, bool deleted);
+
+/* Notes that the far side took a document; what is put into a folder counts
+ * once that is published. */
+void sync_count_pushed (struct sync *sync, bool deleted);
 
 /* Notes why a document was set aside, and that the far side lacks it (seq 0:
  * it is theirs). */

@@ -31,7 +31,7 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   else if (joined->side == SIDE_THEIRS)
     sync_count (sync, &sync->report.pulled, deleted);
   else
-    sync_count (sync, &sync->report.pushed, deleted);
+    sync_count_pushed (sync, deleted);
   if (joined->seq > 0 && !seqset_add (&sync->settled, joined->seq))
     return error_nomem (err);
   return TALLY_OK;

@@ -58,7 +58,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
       return error_nomem (err);
     sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
     if (outcome->has_rev)
-      sync_count (sync, &sync->report.pushed, doc->flags & TALLY_DOC_DELETED);
+      sync_count_pushed (sync, doc->flags & TALLY_DOC_DELETED);
     else
       sync->done++;
     return TALLY_OK;

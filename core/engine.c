@@ -82,6 +82,18 @@ sync_count (struct sync *sync, uint64_t *counter, bool deleted)
 }
 
 void
+sync_count_pushed (struct sync *sync, bool deleted)
+{
+  if (!peer_is_passive (&sync->run->peer)) {
+    sync_count (sync, &sync->report.pushed, deleted);
+    return;
+  }
+  sync->waiting++;
+  sync->waiting_deleted += deleted;
+  sync->done++;
+}
+
+void
 sync_set_aside (struct sync *sync, uint64_t seq, const struct tally_error *why)
 {
   if (sync->bad.status == TALLY_OK)
@@ -392,8 +404,11 @@ finalize (struct sync *sync, struct tally_error *err)
   uint64_t local;
   int status = peer_commit (&run->peer, sync->collection, err);
 
-  if (status == TALLY_OK)
+  if (status == TALLY_OK) {
+    sync->report.pushed += sync->waiting;
+    sync->report.deleted += sync->waiting_deleted;
     status = find_local_cursor (sync, &local, err);
+  }
   if (status != TALLY_OK)
     return status;
   /* What could not be taken is asked for again. */
