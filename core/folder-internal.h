@@ -46,12 +46,13 @@ struct own {
   /* The note, as it is and as it will be saved. */
   struct buf note;
   bool noted, dirty;
-  uint64_t published; /* our last segment; 0: none yet */
-  uint64_t begin;     /* the first that is needed */
-  uint64_t parts;     /* of the base that is there; 0: no base */
-  uint64_t documents; /* in all of them */
-  uint64_t live;      /* how many of these are not superseded, at least */
-  bool restarting;    /* all is being put again */
+  uint64_t published;  /* our last segment; 0: none yet */
+  uint64_t begin;      /* the first that is needed */
+  uint64_t parts;      /* of the base that is there; 0: no base */
+  uint64_t documents;  /* in all of them */
+  uint64_t live;       /* how many of these are not superseded, at least */
+  bool restarting;     /* all is being put again */
+  uint64_t checked_ms; /* when all of it was last read back */
   /* The checksum of the segment that published + 1 shall become. */
   bool has_intent;
   unsigned char intent[SEGMENT_CHECKSUM_SIZE];
@@ -150,6 +151,11 @@ void folder_adopt (struct own *own, const struct segment *segment);
 /* Finds out whether the segment that the intent tells of came to be. */
 int folder_settle (struct folder *folder, struct lane *lane,
                    struct tally_error *err);
+
+/* Reads back some of our log, as it is listed, and from time to time all; what
+ * is damaged is missing. */
+int folder_check_own (struct folder *folder, struct lane *lane,
+                      const struct log *log, struct tally_error *err);
 
 bool folder_is_needed (const struct own *own, uint64_t number, uint32_t part);
 

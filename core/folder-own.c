@@ -72,6 +72,9 @@ read_note (const struct folder *folder, struct own *own, bool *ours)
       || !read_field (note, "restarting", &restarting)
       || !read_hex (note, "writer", writer, sizeof writer))
     return false;
+  /* Notes of before it was kept are without it. */
+  if (!read_field (note, "checked", &own->checked_ms))
+    own->checked_ms = 0;
   own->restarting = restarting != 0;
   own->has_intent = json_find_member (note, slice_text ("intent"), &value);
   *ours = memcmp (writer, folder->self, sizeof writer) == 0;
@@ -87,8 +90,9 @@ write_note (const struct folder *folder, const struct own *own,
 {
   char writer[REPLICA_ID_TEXT], intent[2 * SEGMENT_CHECKSUM_SIZE + 1];
 
-  buf_addf (out, "{\"begin\":%llu,\"documents\":%llu",
+  buf_addf (out, "{\"begin\":%llu,\"checked\":%llu,\"documents\":%llu",
             (unsigned long long) own->begin,
+            (unsigned long long) own->checked_ms,
             (unsigned long long) own->documents);
   if (own->has_intent) {
     sodium_bin2hex (intent, sizeof intent, own->intent, sizeof own->intent);
@@ -207,9 +211,10 @@ folder_is_needed (const struct own *own, uint64_t number, uint32_t part)
   return number >= own->begin;
 }
 
-/* Compares the listing with what the note claims. */
-static void
-measure (const struct folder *folder, struct lane *lane)
+/* Compares the listing with what the note claims, and what is listed with
+ * what was written. */
+static int
+measure (struct folder *folder, struct lane *lane, struct tally_error *err)
 {
   struct own *own = &lane->own;
   const struct log *log =
@@ -227,6 +232,9 @@ measure (const struct folder *folder, struct lane *lane)
       own->ahead = true;
   }
   own->missing = there != own->published - own->begin + 1 + own->parts;
+  if (!log || own->missing || own->restarting || own->ahead || folder->look)
+    return TALLY_OK;
+  return folder_check_own (folder, lane, log, err);
 }
 
 static int
@@ -248,6 +256,7 @@ load_note (struct folder *folder, struct lane *lane, struct tally_error *err)
   if (!ours) {
     own->published = own->parts = own->documents = own->live = 0;
     own->begin = 1;
+    own->checked_ms = replica_wall_ms (folder->replica);
     own->has_intent = own->restarting = false;
   }
   return own->has_intent ? folder_settle (folder, lane, err) : TALLY_OK;
@@ -263,10 +272,9 @@ folder_load_own (struct folder *folder, struct lane *lane,
     struct tally_error why = { 0 };
 
     own->loaded = true;
-    if (load_note (folder, lane, &why) != TALLY_OK)
+    if (load_note (folder, lane, &why) != TALLY_OK
+        || measure (folder, lane, &why) != TALLY_OK)
       own->broken = why;
-    else
-      measure (folder, lane);
     /* Even when it was ours: that run did not come to its commit. */
     own->restarted = false;
   }

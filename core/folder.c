@@ -147,7 +147,8 @@ read_marker (struct folder *folder, bool *found, struct tally_error *err)
       && !segment_marker_parse (folder->id, buf_slice (&folder->scratch)))
     return error_set (err, TALLY_AGAIN,
                       "%s: " SEGMENT_MARKER " is "
-                      "incomplete or damaged",
+                      "incomplete or damaged; if it stays so remove it, and "
+                      "the next sync makes it again",
                       folder->channel->name);
   return status;
 }

@@ -210,12 +210,71 @@ test_what_is_not_published_does_not_count (void **state)
   kit_same (rig->a, rig->b);
 }
 
+/* ---- damaged ------------------------------------------------------------ */
+
+/* All of a's segments are cut short. */
+static void
+cut_segments (void)
+{
+  for (size_t i = 0; i < BLOBS; i++)
+    if (flat.blobs[i].data && strstr (flat.blobs[i].name, ".notes."))
+      flat.blobs[i].size /= 2;
+}
+
+static void
+test_a_damaged_segment_is_written_again (void **state)
+{
+  struct rig *rig = *state;
+  struct kit_run run;
+
+  kit_put (rig->a, "notes", "{\"_id\":\"1\"}");
+  kit_put (rig->a, "notes", "{\"_id\":\"2\"}");
+  kit_sync (&run, rig->tally, "la");
+  cut_segments ();
+  kit_try_sync (&run, rig->tally, "lb", TALLY_BOTH);
+  assert_int_equal (run.status, TALLY_AGAIN);
+  kit_sync (&run, rig->tally, "la");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 2));
+  kit_sync (&run, rig->tally, "lb");
+  kit_same (rig->a, rig->b);
+  kit_sync (&run, rig->tally, "la");
+  kit_expect_nothing (&run, 0);
+  kit_sync (&run, rig->tally, "lb");
+  kit_expect_nothing (&run, 0);
+}
+
+static void
+test_a_damaged_marker_says_what_to_do (void **state)
+{
+  struct rig *rig = *state;
+  struct kit_run run;
+  struct blob *marker;
+
+  kit_put (rig->a, "notes", "{\"_id\":\"1\"}");
+  kit_sync (&run, rig->tally, "la");
+  marker = find_blob ("folder.tally-id");
+  assert_non_null (marker);
+  marker->size /= 2;
+  kit_try_sync (&run, rig->tally, "lb", TALLY_BOTH);
+  assert_int_equal (run.status, TALLY_AGAIN);
+  assert_non_null (strstr (run.err.text, "if it stays so remove it"));
+  assert_int_equal (
+      flat_remove (NULL, "folder.tally-id", &(struct tally_error){ 0 }),
+      TALLY_OK);
+  kit_sync (&run, rig->tally, "lb");
+  kit_same (rig->a, rig->b);
+  kit_sync (&run, rig->tally, "la");
+  kit_expect_nothing (&run, 0);
+}
+
 int
 main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
   static const struct CMUnitTest tests[] = {
     TEST (test_what_is_not_published_does_not_count),
+    TEST (test_a_damaged_segment_is_written_again),
+    TEST (test_a_damaged_marker_says_what_to_do),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

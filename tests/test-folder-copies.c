@@ -155,13 +155,110 @@ test_emptied_folder (void **state)
   assert_int_equal (b->view.value[5], 5);
 }
 
+/* ---- damaged segments --------------------------------------------------- */
+
+static void
+cut_segment (struct world *w, struct device *device, uint64_t number)
+{
+  char path[512];
+
+  kit_blob_path (w, device, number, 0, path);
+  assert_int_equal (truncate (path, 60), 0);
+}
+
+static uint64_t
+a_day_later (void *ctx)
+{
+  (void) ctx;
+  return system_time.wall_ms (NULL) + 86400000;
+}
+
+static void
+log_of_nine (struct world *w, struct device *device)
+{
+  kit_reopen (w, device);
+  for (unsigned i = 1; i <= 9; i++)
+    kit_publish (w, device, i, i);
+}
+
+/* A run reads two of nine. */
+static void
+test_damage_is_found (void **state)
+{
+  struct world *w = *state;
+  struct device *a = &w->devices[0], *c = &w->devices[2];
+  unsigned runs = 0;
+
+  log_of_nine (w, a);
+  cut_segment (w, a, 4);
+  do {
+    assert_true (++runs < 1000);
+    kit_reopen (w, a);
+  } while (!folder_is_behind (a->folder, "notes"));
+  for (unsigned i = 1; i <= 9; i++)
+    assert_int_equal (kit_put (w, a, i, i + 10), TALLY_OK);
+  assert_int_equal (kit_commit (w, a), TALLY_OK);
+  assert_int_equal (kit_count (w, a), 1);
+  assert_int_equal (kit_read_all (w, c), TALLY_OK);
+  for (unsigned i = 1; i <= 9; i++)
+    assert_int_equal (c->view.value[i], i + 10);
+}
+
+static void
+test_all_is_read_once_a_day (void **state)
+{
+  struct world *w = *state;
+  struct device *a = &w->devices[0];
+  long calls;
+
+  log_of_nine (w, a);
+  kit_reopen (w, a);
+  calls = kit_fault.calls;
+  assert_int_equal (kit_commit (w, a), TALLY_OK);
+  assert_int_equal (kit_fault.calls, calls);
+
+  /* A check that finds nothing is one note, once. */
+  a->replica->time.wall_ms = a_day_later;
+  for (unsigned i = 0; i < 2; i++) {
+    kit_reopen (w, a);
+    assert_false (folder_is_behind (a->folder, "notes"));
+    assert_int_equal (kit_commit (w, a), TALLY_OK);
+    assert_int_equal (kit_fault.calls, calls + 1);
+  }
+
+  /* As after a day once more. */
+  a->replica->time.wall_ms = system_time.wall_ms;
+  cut_segment (w, a, 7);
+  kit_reopen (w, a);
+  assert_true (folder_is_behind (a->folder, "notes"));
+}
+
+/* Who only looks repairs nothing, and need not read. */
+static void
+test_a_look_reads_nothing_back (void **state)
+{
+  struct world *w = *state;
+  struct device *a = &w->devices[0];
+
+  log_of_nine (w, a);
+  for (unsigned i = 1; i <= 9; i++)
+    cut_segment (w, a, i);
+  assert_int_equal (kit_open (w, a, true), TALLY_OK);
+  assert_false (folder_is_behind (a->folder, "notes"));
+}
+
 int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    KIT_TEST (test_ahead),          KIT_TEST (test_clones_meet),
-    KIT_TEST (test_damaged_note),   KIT_TEST (test_behind),
+    KIT_TEST (test_ahead),
+    KIT_TEST (test_clones_meet),
+    KIT_TEST (test_damaged_note),
+    KIT_TEST (test_behind),
     KIT_TEST (test_emptied_folder),
+    KIT_TEST (test_damage_is_found),
+    KIT_TEST (test_all_is_read_once_a_day),
+    KIT_TEST (test_a_look_reads_nothing_back),
   };
 
   if (sodium_init () < 0)
