@@ -37,14 +37,6 @@ option_find (const struct tally_option *rows, const char *name)
   return NULL;
 }
 
-const char *
-option_show (const struct tally_option *row, const char *text)
-{
-  if (!text)
-    return "";
-  return row->flags & TALLY_OPTION_SECRET ? "(secret)" : text;
-}
-
 /* ---- messages ---------------------------------------------------------- */
 
 /* What a message about this pair begins with. */
@@ -340,23 +332,6 @@ out:
   if (status != TALLY_OK)
     option_set_free (out);
   return status;
-}
-
-int
-option_set_single (struct option_set *out, const struct tally_option *rows,
-                   const char *value, const struct option_owner *owner,
-                   struct tally_error *err)
-{
-  struct option_pair pair = { NULL, value, NULL, OPTION_FLAG };
-
-  memset (out, 0, sizeof *out);
-  if (!value || !*value)
-    return option_set_build (out, rows, NULL, 0, owner, err);
-  if (option_count (rows) == 0)
-    return error_set (err, TALLY_CONFIG, "%s: takes no value, \"%s\" is given",
-                      owner->title, value);
-  pair.key = rows[0].name;
-  return option_set_build (out, rows, &pair, 1, owner, err);
 }
 
 void

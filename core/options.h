@@ -68,12 +68,6 @@ int option_set_build (struct option_set *out, const struct tally_option *rows,
                       const struct option_owner *owner,
                       struct tally_error *err);
 
-/* The same from the VALUE of DRIVER:VALUE, which goes to the first row.  An
- * empty VALUE gives nothing. */
-int option_set_single (struct option_set *out, const struct tally_option *rows,
-                       const char *value, const struct option_owner *owner,
-                       struct tally_error *err);
-
 void option_set_free (struct option_set *set);
 
 /* Rows of the table, without the one that ends it. */
@@ -85,9 +79,6 @@ const struct tally_option *option_find (const struct tally_option *rows,
 
 /* "path", "duration"...; NULL when there is no such type. */
 const char *option_type_name (int type);
-
-/* What may be shown of a value: the text, "(secret)", or "" for none. */
-const char *option_show (const struct tally_option *row, const char *text);
 
 /* base_dir/text, or text when it is absolute, without doubled slashes and
  * "." parts.  ".." stays: what it means depends on symbolic links.  NULL
