@@ -8,6 +8,7 @@
 #include <tally/tally.h>
 
 #include "config-internal.h"
+#include "namelist.h"
 #include "nearest.h"
 
 #define COLLECTION_MAX 128
@@ -188,8 +189,9 @@ take_collections (struct config_link *link, const struct config_builder *b,
   names = config_split (b->config, text, ", \t", &n);
   if (!names)
     return error_nomem (err);
-  if (n == 0)
-    return error_set (err, TALLY_CONFIG, "%s: collections: names none", where);
+  if (namelist_has_gap (text))
+    return error_set (err, TALLY_CONFIG,
+                      "%s: collections: an empty name beside a comma", where);
   for (i = 0; i < n; i++) {
     if (!is_collection (names[i]))
       return error_set (err, TALLY_CONFIG,

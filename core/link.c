@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "link.h"
 #include "local.h"
+#include "namelist.h"
 #include "public.h"
 
 /* ---- collections -------------------------------------------------------- */
@@ -46,6 +47,9 @@ collections_parse (char ***out, const char *text, struct tally_error *err)
   *out = NULL;
   if (!text || strcmp (text, "*") == 0)
     return TALLY_OK;
+  if (namelist_has_gap (text))
+    return error_set (err, TALLY_INVALID,
+                      "collections: an empty name beside a comma");
   room = strlen (text) / 2 + 3;
   names = calloc (room, sizeof *names);
   if (!names)

@@ -50,6 +50,23 @@ namelist_emit_syncing (void *list, const char *name)
   return namelist_emit (list, name);
 }
 
+bool
+namelist_has_gap (const char *text)
+{
+  bool named = false, comma = false;
+
+  for (; *text; text++) {
+    if (*text == ',' && !named)
+      return true;
+    if (*text == ',')
+      named = false;
+    else if (*text != ' ' && *text != '\t')
+      named = true;
+    comma |= *text == ',';
+  }
+  return comma && !named;
+}
+
 void
 namelist_free (struct namelist *list)
 {

@@ -28,6 +28,10 @@ int namelist_emit (void *list, const char *name);
  * ones, and none of ACCOUNT:NAME, which are for those who come in. */
 int namelist_emit_syncing (void *list, const char *name);
 
+/* True when names separated by commas, or by blanks, have a comma without a
+ * name before or behind it. */
+bool namelist_has_gap (const char *text);
+
 void namelist_free (struct namelist *list);
 
 #endif /* TALLY_NAMELIST_H */

@@ -650,6 +650,8 @@ is "is empty" ""
 # ---- a shared folder ------------------------------------------------------
 
 mkdir stick
+refuses "an empty name among the collections" 6 'empty name beside a comma' \
+  pair $s file:stick --collections notes,,docs
 expect "pair with a folder" 0 pair $s file:stick --json
 json "a folder has no round trips" '.round_trips == 0'
 expect "pair the other with it" 0 pair linvo:u file:stick -q

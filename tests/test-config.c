@@ -282,7 +282,14 @@ test_wiring_values (void **state)
          "x.ini:8: collections: \"a\" is there twice");
   fails (LINK "collections = a, *\n",
          "x.ini:8: collections: \"*\" is not a collection's name");
-  fails (LINK "collections = ,\n", "x.ini:8: collections: names none");
+  fails (LINK "collections = ,\n",
+         "x.ini:8: collections: an empty name beside a comma");
+  fails (LINK "collections = a,,b\n",
+         "x.ini:8: collections: an empty name beside a comma");
+  fails (LINK "collections = a, ,b\n",
+         "x.ini:8: collections: an empty name beside a comma");
+  fails (LINK "collections = a, b ,\n",
+         "x.ini:8: collections: an empty name beside a comma");
   fails (LINK "collections =\n",
          "x.ini:8: collections: is empty; expected a text");
   fails (LINK "[serve v]\nstore = s\ntransport = t\naccounts = any\n",
