@@ -192,6 +192,8 @@ take_collections (struct config_link *link, const struct config_builder *b,
   if (namelist_has_gap (text))
     return error_set (err, TALLY_CONFIG,
                       "%s: collections: an empty name beside a comma", where);
+  if (n == 0)
+    return error_set (err, TALLY_CONFIG, "%s: collections: names none", where);
   for (i = 0; i < n; i++) {
     if (!is_collection (names[i]))
       return error_set (err, TALLY_CONFIG,

@@ -119,8 +119,8 @@ find_id (struct buf *id, bool *made, struct tally_slice body,
                               &value);
     buf_free (&key);
     if (!found)
-      return error_set (err, TALLY_INVALID, "%s: is not in the document",
-                        id_field);
+      return error_set (err, TALLY_INVALID,
+                        "field \"%s\": is not in the document", id_field);
     return id_from_value (id, value, id_field, err);
   }
   *made = true;

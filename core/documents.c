@@ -71,6 +71,10 @@ add_array (struct input *input, struct tally_slice array,
   if (at < array.size && array.data[at] == ']')
     return TALLY_OK;
   while (status == TALLY_OK) {
+    at = skip_space (array, at);
+    if (at < array.size && !memchr ("{]", array.data[at], 2))
+      return error_set (err, TALLY_INVALID, "document %zu: is not an object",
+                        input->docs.count + 1);
     status = json_split (array.data, array.size, &at, &element, err);
     if (status == TALLY_OK)
       status = add_document (input, element, err);
@@ -102,9 +106,9 @@ add_member (struct input *input, struct tally_slice text, const char *at,
   if (json_type (buf_slice (&canonical)) != JSON_OBJECT
       || !json_find_member (buf_slice (&canonical),
                             slice_make (key.data + 1, key.size - 2), &value))
-    status = error_set (err, TALLY_INVALID, "%s: no such member", at);
+    status = error_set (err, TALLY_INVALID, "\"%s\": no such member", at);
   else if (json_type (value) != JSON_ARRAY)
-    status = error_set (err, TALLY_INVALID, "%s: is not an array", at);
+    status = error_set (err, TALLY_INVALID, "\"%s\": is not an array", at);
   else
     status = add_array (input, value, err);
 out:
@@ -266,8 +270,8 @@ tally_put (struct tally_replica *replica, const char *collection,
   if (status == TALLY_OK && options.rev) {
     putting->has_rev = true;
     if (!rev_from_text (putting->rev, options.rev))
-      status =
-          error_set (err, TALLY_INVALID, "%.60s: is no revision", options.rev);
+      status = error_set (err, TALLY_INVALID, "\"%.60s\": is not a revision",
+                          options.rev);
   }
   if (status == TALLY_OK)
     status = read_input (&input, json, json_size, options.at, err);

@@ -495,6 +495,17 @@ else
 fi
 
 refuses "a transport is no store" 2 'store' get http://127.0.0.1:1 c a
+printf '[1]' >number.json
+refuses "put an array of numbers" 6 'document 1: is not an object$' \
+  put $s bad number.json
+printf '[{"_id":"a"}, "b"]' >text.json
+refuses "put a text among documents" 6 'document 2: is not an object$' \
+  put $s bad text.json
+refuses "an empty revision" 6 ' "": is not a revision' \
+  put $s docs three --rev ''
+refuses "an empty member" 6 ' "": no such member' put $s docs three --at ''
+refuses "an empty id field" 6 'field "": is not in the document' \
+  put $s docs three --id ''
 refuses "put to a transport" 2 'store' put file:folder c three
 refuses "an unknown endpoint" 3 'nothing' get nothing c a
 
