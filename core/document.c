@@ -10,6 +10,7 @@
 #include "body.h"
 #include "document.h"
 #include "error.h"
+#include "utf8.h"
 #include "json.h"
 
 static bool
@@ -52,14 +53,13 @@ document_check_id (struct tally_slice id, struct tally_error *err)
                       "_id \"%.40s...\": is longer than "
                       "1,024 bytes",
                       id.data);
-  for (size_t i = 0; i < id.size; i++)
-    if ((unsigned char) id.data[i] < 0x20 || id.data[i] == 0x7f)
-      return error_set (err, TALLY_INVALID,
-                        "_id \"%.*s\": has a control character", (int) id.size,
-                        id.data);
   if (!utf8_valid (id))
     return error_set (err, TALLY_INVALID, "_id \"%.*s\": is not UTF-8",
                       (int) id.size, id.data);
+  if (utf8_has_control (id.data, id.size))
+    return error_set (err, TALLY_INVALID,
+                      "_id \"%.*s\": has a control character", (int) id.size,
+                      id.data);
   return TALLY_OK;
 }
 

@@ -5,6 +5,7 @@
 #ifndef TALLY_CORE_UTF8_H
 #define TALLY_CORE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The length of the character at p, of which `left` bytes are there; 0 when
@@ -39,6 +40,20 @@ utf8_length (const char *p, size_t left)
     if ((u[i] & 0xc0) != 0x80)
       return 0;
   return length;
+}
+
+/* True when valid UTF-8 has a control character in it: those below U+0020,
+ * and U+007F to U+009F, which a terminal obeys as well. */
+static inline bool
+utf8_has_control (const char *p, size_t size)
+{
+  const unsigned char *u = (const unsigned char *) p;
+
+  for (size_t i = 0; i < size; i++)
+    if (u[i] < 0x20 || u[i] == 0x7f
+        || (u[i] == 0xc2 && i + 1 < size && u[i + 1] < 0xa0))
+      return true;
+  return false;
 }
 
 #endif /* TALLY_CORE_UTF8_H */

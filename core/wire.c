@@ -10,6 +10,7 @@
 
 #include "cbor.h"
 #include "error.h"
+#include "utf8.h"
 #include "wire.h"
 
 static const struct tally_slice nothing = { NULL, 0 };
@@ -241,12 +242,8 @@ take_sized (struct tally_slice *in, struct tally_slice *out, size_t size)
 static bool
 take_id (struct tally_slice *in, struct tally_slice *id)
 {
-  if (!cbor_take_text (in, id) || id->size == 0 || id->size > TALLY_ID_MAX)
-    return false;
-  for (size_t i = 0; i < id->size; i++)
-    if ((unsigned char) id->data[i] < 0x20 || id->data[i] == 0x7f)
-      return false;
-  return true;
+  return cbor_take_text (in, id) && id->size > 0 && id->size <= TALLY_ID_MAX
+         && !utf8_has_control (id->data, id->size);
 }
 
 static bool

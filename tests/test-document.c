@@ -66,6 +66,11 @@ test_ids (void **state)
   assert_id ("a\x7f", 2, false);
   for (char c = 0; c < 0x20; c++)
     assert_id (&c, 1, false);
+  /* U+0080 to U+009F, and what is next to them. */
+  for (int c = 0x80; c < 0xa0; c++)
+    assert_id ((char[]){ 'a', '\xc2', (char) c }, 3, false);
+  assert_id ("\xc2\xa0", 2, true);
+  assert_id ("\xc3\x80", 2, true);
   assert_id ("\xe8\xae", 2, false);
   assert_id ("\xed\xa0\x80", 3, false);
   assert_id ("\xc0\xaf", 2, false);

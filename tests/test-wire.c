@@ -779,9 +779,10 @@ static void
 test_bad_ids (void **state)
 {
   static char longer[TALLY_ID_MAX + 1];
-  struct tally_slice ids[] = { { "", 0 },     { "a\nb", 3 },
-                               { "\x7f", 1 }, { "a\0b", 3 },
-                               { "\xff", 1 }, { longer, sizeof longer } };
+  struct tally_slice ids[] = { { "", 0 },          { "a\nb", 3 },
+                               { "\x7f", 1 },      { "a\0b", 3 },
+                               { "\xff", 1 },      { longer, sizeof longer },
+                               { "a\xc2\x80", 3 }, { "\xc2\x9f", 2 } };
 
   (void) state;
   memset (longer, 'i', sizeof longer);
