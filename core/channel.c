@@ -144,11 +144,6 @@ refused (const struct channel *channel, const struct reply *reply,
   case 403:
     status = TALLY_DENIED;
     break;
-  case 404:
-  case 405:
-    return error_set (err, TALLY_UNSUPPORTED,
-                      "%s: is no tally server (status %u)", channel->name,
-                      reply->code);
   case 413:
     status = TALLY_INVALID;
     break;
@@ -160,6 +155,11 @@ refused (const struct channel *channel, const struct reply *reply,
     status = TALLY_AGAIN;
     break;
   default:
+    /* Of the rest ours gives no other than 500; a proxy may. */
+    if (reply->code < 500 || reply->code == 501 || reply->code == 505)
+      return error_set (err, TALLY_UNSUPPORTED,
+                        "%s: no tally server answers there (status %u)",
+                        channel->name, reply->code);
     status = TALLY_FAILED;
   }
   return error_set (err, status, "%s: the server answered %u%s%.*s",
@@ -198,8 +198,8 @@ channel_exchange (struct channel *channel, struct tally_slice frame,
   if (reply.code != 200)
     return refused (channel, &reply, err);
   if (!reply.frame)
-    return error_set (err, TALLY_UNSUPPORTED, "%s: is no tally server",
-                      channel->name);
+    return error_set (err, TALLY_UNSUPPORTED,
+                      "%s: no tally server answers there", channel->name);
   return TALLY_OK;
 }
 

@@ -421,6 +421,21 @@ tally_replica_close (struct tally_replica *replica)
 
 /* ---- transports --------------------------------------------------------- */
 
+/* What a driver will not open with is a bad value in the ini. */
+static int
+blame_section (const struct tally *tally, const struct endpoint *endpoint,
+               struct tally_error *err)
+{
+  const struct config_endpoint *section =
+      config_endpoint (tally->config, endpoint->name);
+  struct tally_error why = *err;
+
+  if (!section)
+    return err->status;
+  return error_set (err, TALLY_CONFIG, "%s: %s: %s", section->where,
+                    section->title, why.text);
+}
+
 static int
 new_channel (struct open_channel **out, struct tally *tally,
              const struct endpoint *endpoint, unsigned flags,
@@ -442,7 +457,8 @@ new_channel (struct open_channel **out, struct tally *tally,
   }
   free (open->key);
   free (open);
-  return status;
+  return status == TALLY_INVALID ? blame_section (tally, endpoint, err)
+                                 : status;
 }
 
 int

@@ -669,6 +669,12 @@ expect "pair the other with it" 0 pair linvo:u file:stick -q
 expect "both are equal" 0 verify $s linvo:u
 refuses "verify with a folder" 6 'stick' verify $s file:stick
 
+# ---- a value that no driver takes -----------------------------------------
+
+printf '[transport far]\ndriver = http\nurl = far\n' >url.ini
+expect "check of a bad url" 3 -c url.ini check
+says "which says where" '^tally: url.ini:1: .transport far.: http: url must be'
+
 # ---- serve, sync ----------------------------------------------------------
 
 printf '# who may come in\nright-token\n' >tokens
