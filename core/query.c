@@ -304,6 +304,8 @@ int
 field_list_parse (struct field_list *out, const char *text, bool signs,
                   struct tally_error *err)
 {
+  const char *option = signs ? "sort" : "fields";
+
   memset (out, 0, sizeof *out);
   if (!text)
     return TALLY_OK;
@@ -322,7 +324,12 @@ field_list_parse (struct field_list *out, const char *text, bool signs,
     text += descending;
     name = slice_make (text, (size_t) (end - text));
     if (end == text || !utf8_valid (name))
-      return error_set (err, TALLY_INVALID, "fields: an empty or bad name");
+      return error_set (err, TALLY_INVALID, "%s: an empty or bad name",
+                        option);
+    if (memchr (name.data, '.', name.size))
+      return error_set (err, TALLY_INVALID,
+                        "%s: \"%.*s\": paths into fields are not supported",
+                        option, (int) name.size, name.data);
     json_encode_string (&quoted, name);
     field = &fields[out->count++];
     memset (field, 0, sizeof *field);

@@ -336,6 +336,10 @@ is "find --fields" '{"_id":"b","n":2}
 expect "find by comparison" 0 find $s docs '{"n":{"$gt":2,"$lte":30}}'
 is "is by number" '{"_id":"a","n":5}
 {"_id":"c","n":30,"t":"x"}'
+refuses "find --sort by a path" 6 'sort: "n.m": paths into' \
+  find $s docs --sort a,-n.m
+refuses "find --fields of a path" 6 'fields: "n.m": paths into' \
+  find $s docs --fields n.m
 expect "find --sort" 0 find $s docs --sort -n --fields n
 is "falling" '{"_id":"c","n":30}
 {"_id":"a","n":5}

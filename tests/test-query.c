@@ -223,8 +223,8 @@ parse_fields (struct field_list *out, const char *text, bool signs)
 static void
 test_field_lists (void **state)
 {
-  static const char *const bad[] = { "",     ",", "a,",  ",a",
-                                     "a,,b", "-", "a,-", "\xff" };
+  static const char *const bad[] = { "",  ",",   "a,",   ",a",  "a,,b",
+                                     "-", "a,-", "\xff", "a.b", "a,-b.c" };
   struct field_list list;
   struct tally_error err;
 
