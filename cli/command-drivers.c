@@ -128,6 +128,14 @@ print_one (const struct tally_driver_info *info)
     print_option (row);
 }
 
+/* It is there, and its name stands for another. */
+static void
+tell_shadowed (struct listing *listing, const struct tally_driver_info *info)
+{
+  cli_talk (listing->cli, "%s: is not used, %s comes before it", info->path,
+            *info->instead ? info->instead : "the built-in one");
+}
+
 static int
 on_driver (void *ctx, const struct tally_driver_info *info)
 {
@@ -138,7 +146,9 @@ on_driver (void *ctx, const struct tally_driver_info *info)
   if (listing->one && !info->ok)
     cli_fail (listing->cli, TALLY_CONFIG,
               info->error ? info->error : "driver: did not load");
-  if (listing->cli->json) {
+  if (info->instead) {
+    tell_shadowed (listing, info);
+  } else if (listing->cli->json) {
     print_json (info);
   } else if (listing->one) {
     if (info->ok)

@@ -38,6 +38,8 @@ emit_driver (void *ctx, const struct registry_item *item)
   info.path = item->path;
   info.ok = driver != NULL;
   info.error = item->error;
+  if (item->instead)
+    info.instead = item->instead->path ? item->instead->path : "";
   if (driver) {
     info.kind = kind_of (driver);
     info.version = driver->version;

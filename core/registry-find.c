@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tally/tally.h>
@@ -313,12 +314,35 @@ registry_find (struct registry *registry, enum driver_kind kind,
 
 /* ---- listing ----------------------------------------------------------- */
 
+/* The driver that is found in place of this one, by each kind that it has;
+ * NULL: it is found itself. */
+static const struct driver *
+find_instead (struct registry *registry, const struct registry_entry *entry)
+{
+  static const enum driver_kind kinds[] = { DRIVER_STORE, DRIVER_TRANSPORT };
+  const struct driver *instead = NULL;
+  struct registry_entry *found;
+  struct tally_error ignored;
+
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (!is_kind (&entry->driver, kinds[i])
+        || find_by_name (registry, kinds[i], entry->driver.name, NULL, &found,
+                         &ignored)
+               != TALLY_OK)
+      continue;
+    if (found == entry)
+      return NULL;
+    instead = &found->driver;
+  }
+  return instead;
+}
+
 /* Tells of one file; fn's result, or a negative status. */
 static int
 tell_file (struct registry *registry, const char *dir, const char *file,
            registry_each_fn *fn, void *ctx, struct tally_error *err)
 {
-  struct registry_item item = { NULL, NULL, NULL, NULL };
+  struct registry_item item = { 0 };
   struct registry_entry *entry = NULL;
   struct tally_error why = { TALLY_OK, "" };
   char name[MODULE_NAME_SIZE];
@@ -328,15 +352,31 @@ tell_file (struct registry *registry, const char *dir, const char *file,
   if (!path)
     return error_nomem (err);
   module_file_name (name, file);
-  if (load_named (registry, path, name, &entry, &why) == TALLY_OK)
+  if (load_named (registry, path, name, &entry, &why) == TALLY_OK) {
     item.driver = &entry->driver;
-  else
+    item.instead = find_instead (registry, entry);
+  } else
     item.error = why.text;
   item.name = name;
   item.path = path;
   result = fn (ctx, &item) != 0;
   free (path);
   return result;
+}
+
+/* True when a folder before this one is the same. */
+static bool
+is_repeated (const struct registry *registry, size_t at)
+{
+  struct stat here, before;
+
+  if (stat (registry->dirs[at], &here) != 0)
+    return false;
+  for (size_t i = 0; i < at; i++)
+    if (stat (registry->dirs[i], &before) == 0 && before.st_dev == here.st_dev
+        && before.st_ino == here.st_ino)
+      return true;
+  return false;
 }
 
 static int
@@ -360,7 +400,7 @@ registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
                struct tally_error *err)
 {
   const struct registry_entry *entry;
-  struct registry_item item = { NULL, NULL, NULL, NULL };
+  struct registry_item item = { 0 };
   int result = 0;
   size_t i;
 
@@ -372,7 +412,8 @@ registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
       result = fn (ctx, &item) != 0;
     }
   for (i = 0; result == 0 && registry->dirs[i]; i++)
-    result = tell_dir (registry, registry->dirs[i], fn, ctx, err);
+    if (!is_repeated (registry, i))
+      result = tell_dir (registry, registry->dirs[i], fn, ctx, err);
   pthread_mutex_unlock (&registry->mutex);
   return result < 0 ? result : TALLY_OK;
 }

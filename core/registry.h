@@ -61,12 +61,16 @@ struct registry_item {
   const char *path; /* NULL: registered */
   const struct driver *driver;
   const char *error; /* when driver is NULL; names the path */
+  /* What its name stands for in its place, since that is found before it;
+   * NULL: it is the one. */
+  const struct driver *instead;
 };
 
 typedef int registry_each_fn (void *ctx, const struct registry_item *item);
 
 /* Every registered driver, then every driver file of every folder in name
- * order, also those that cannot be loaded.  fn returns 0 for "go on".  It
+ * order, also those that cannot be loaded; a folder that is named twice only
+ * once.  fn returns 0 for "go on".  It
  * must not call into this registry. */
 int registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
                    struct tally_error *err);

@@ -248,6 +248,20 @@ is "the built-in drivers" "file http linvo loopback memory sqlite" \
 is "kinds of drivers" "store transport" \
   "$(jq -r .kind out | sort -u | tr '\n' ' ' | sed 's/ $//')"
 so=$(jq -r 'select (.name == "sqlite") .path' out)
+mkdir shadow
+cp "$so" shadow
+folders=${TALLY_DRIVER_PATH-}
+TALLY_DRIVER_PATH=$PWD/shadow${folders:+:$folders:$folders}
+export TALLY_DRIVER_PATH
+expect "two folders with one driver" 0 drivers --json
+is "list the one in use" "$PWD/shadow/store-sqlite.so" \
+  "$(jq -r 'select (.name == "sqlite") .path' out)"
+says "and tell of the other" \
+  "store-sqlite.so: is not used, $PWD/shadow/store-sqlite.so comes before"
+is "each folder once" 6 "$(wc -l <out | tr -d ' ')"
+TALLY_DRIVER_PATH=$folders
+[ "$folders" ] || unset TALLY_DRIVER_PATH
+rm -r shadow
 expect "one driver" 0 drivers sqlite
 is "its option is shown" 1 "$(grep -c '^  path (path, required)' out)"
 expect "one driver --json" 0 drivers sqlite --json

@@ -589,7 +589,10 @@ list_one (void *ctx, const struct registry_item *item)
     assert_int_equal (strncmp (item->error, item->path, strlen (item->path)),
                       0);
   snprintf (listing->text + size, sizeof listing->text - size, "%s %s %s\n",
-            item->name, file, item->driver ? "ok" : "error");
+            item->name, file,
+            item->instead  ? "shadowed"
+            : item->driver ? "ok"
+                           : "error");
   return --listing->stop_after == 0;
 }
 
@@ -609,7 +612,7 @@ test_listing (void **state)
                                      "broken store-broken.so error\n"
                                      "good store-good.so ok\n"
                                      "wrong store-wrong.so error\n"
-                                     "good transport-good.so ok\n");
+                                     "good transport-good.so shadowed\n");
   listing.text[0] = 0;
   listing.stop_after = 2;
   assert_int_equal (registry_each (registry, list_one, &listing, &err),

@@ -149,6 +149,9 @@ struct tally_driver_info {
   int ok;
   const char *error;                  /* why it did not load */
   const struct tally_option *options; /* rows up to a NULL name, or NULL */
+  /* It is not the one that its name stands for: this is, its path or "" when
+   * that is linked in.  NULL: it is the one. */
+  const char *instead;
 };
 
 /* Tells of each driver found, also of those that do not load.  name: only
