@@ -193,12 +193,35 @@ restart_pair (struct run *run, struct tally_error *err)
   return status;
 }
 
+/* Another run of this pair may have changed the token on both sides since the
+ * note was read: that breaks nothing. */
+static int
+check_overtaken (struct run *run, struct tally_error *err)
+{
+  struct pair now;
+  bool same;
+  int status =
+      pair_load (&now, run->replica, PAIR_CLIENT, run->pair.far, err);
+
+  if (status != TALLY_OK)
+    return status;
+  same = now.exists == run->pair.exists
+         && slice_equal (buf_slice (&now.saved), buf_slice (&run->pair.saved));
+  pair_free (&now);
+  return same ? TALLY_OK
+              : error_set (err, TALLY_AGAIN,
+                           "%s: another sync with the same peer is running",
+                           run->replica->name);
+}
+
 static int
 mend (struct run *run, struct tally_error *err)
 {
   const struct tally_host *host = run->replica->host;
-  int status;
+  int status = check_overtaken (run, err);
 
+  if (status != TALLY_OK)
+    return status;
   if (host && host->log)
     host->log (host->ctx, 2,
                "a store was copied, restored or rolled back "
