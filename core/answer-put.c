@@ -73,8 +73,14 @@ knows_stored (const struct tally_doc *pushed, const struct tally_doc *stored,
 static bool
 is_forgotten (const struct taker *taker, const struct tally_doc *doc)
 {
-  return doc->flags & TALLY_DOC_DELETED
-         && !(taker->put->flags & WIRE_PUT_STRICT);
+  struct stamp newest;
+
+  if (!(doc->flags & TALLY_DOC_DELETED) || taker->put->flags & WIRE_PUT_STRICT)
+    return false;
+  /* Whoever makes the document anew writes above it. */
+  memcpy (newest.bytes, doc->rev, STAMP_SIZE);
+  replica_seen (taker->asked->replica, &newest);
+  return true;
 }
 
 /* Puts the document on this round's batch, or settles it. */

@@ -200,8 +200,7 @@ check_overtaken (struct run *run, struct tally_error *err)
 {
   struct pair now;
   bool same;
-  int status =
-      pair_load (&now, run->replica, PAIR_CLIENT, run->pair.far, err);
+  int status = pair_load (&now, run->replica, PAIR_CLIENT, run->pair.far, err);
 
   if (status != TALLY_OK)
     return status;

@@ -293,14 +293,24 @@ read_local (struct sync *sync, struct tally_error *err)
   return status;
 }
 
+/* One that is not taken in; who makes the document anew writes above it. */
+static void
+see_tombstone (struct sync *sync, size_t header)
+{
+  struct stamp newest;
+
+  memcpy (newest.bytes, sync->remote.docs[header].rev, STAMP_SIZE);
+  replica_seen (sync->run->replica, &newest);
+}
+
 static int
 compile_changes (struct sync *sync, struct tally_error *err)
 {
   bool passive = peer_is_passive (&sync->run->peer);
   struct plan_rules rules = { .local_cursor = sync->local_cursor,
                               .passive = passive,
-                              .forgetful = !sync_strict (sync),
-                              .listed = sync->full && !passive,
+                              .forgetful = !sync_strict (sync) && !passive,
+                              .listed = sync->full && sync->pulls && !passive,
                               .gone_here = sync->gone_here && sync->known,
                               .gone_there = sync->gone_there };
   int status = read_local (sync, err);
@@ -315,6 +325,8 @@ compile_changes (struct sync *sync, struct tally_error *err)
     const struct plan_item *item = &sync->plan.items[i];
 
     sync->total += item->action != PLAN_EQUAL;
+    if (item->local_seq == 0 && item->action == PLAN_EQUAL)
+      see_tombstone (sync, i);
     if (item->local_seq == 0)
       continue;
     if ((sync->rejoins && !seqset_add (&sync->listed, item->local_seq))

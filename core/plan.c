@@ -36,6 +36,9 @@ add_item (struct plan *plan, enum plan_action action,
   return item;
 }
 
+/* A tombstone is not for who has no such document: where the ways between
+ * stores form a ring it would go round for ever, forgotten by one and taken in
+ * by the next.  So one that is here may be unknown there, however old. */
 static enum plan_action
 judge (const struct tally_doc *remote, const struct tally_doc *local,
        const struct plan_rules *rules)
@@ -46,7 +49,8 @@ judge (const struct tally_doc *remote, const struct tally_doc *local,
     return rules->gone_here ? PLAN_DELETE_THERE : PLAN_PULL;
   if (memcmp (local->rev, remote->rev, TALLY_REV_SIZE) == 0)
     return PLAN_EQUAL;
-  if (!rules->passive && local->seq <= rules->local_cursor)
+  if (!rules->passive && local->seq <= rules->local_cursor
+      && !(local->flags & TALLY_DOC_DELETED))
     return PLAN_PULL;
   return PLAN_MERGE;
 }
@@ -60,6 +64,18 @@ judge_ours (const struct tally_doc *ours, const struct plan_rules *rules)
   if (rules->gone_there && ours->seq <= rules->local_cursor)
     return PLAN_DELETE_HERE;
   return PLAN_PUSH;
+}
+
+/* A document that changed here after its header was read for the item: what
+ * was judged by that holds no more. */
+static void
+judge_again (struct plan_item *item, const struct tally_doc *ours)
+{
+  if (item->local_seq == ours->seq)
+    return;
+  item->action = PLAN_MERGE;
+  item->local_seq = ours->seq;
+  memcpy (item->local_rev, ours->rev, TALLY_REV_SIZE);
 }
 
 bool
@@ -81,8 +97,11 @@ plan_compile (struct plan *plan, const struct doclist *remote,
   }
   for (size_t i = 0; i < changed->count && good; i++) {
     const struct tally_doc *ours = &changed->docs[i];
+    size_t item = idmap_find (&ids, ours->id);
 
-    if (idmap_find (&ids, ours->id) == IDMAP_NONE)
+    if (item != IDMAP_NONE)
+      judge_again (&plan->items[item], ours);
+    else
       good = add_item (plan, judge_ours (ours, rules), ours, ours);
   }
   idmap_free (&ids);

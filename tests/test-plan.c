@@ -67,12 +67,15 @@ assert_one (unsigned char theirs, unsigned char ours, uint64_t seq,
 static void
 test_each_action (void **state)
 {
-  static const struct plan_rules first = { 0, false };
-  static const struct plan_rules later = { 10, false };
-  static const struct plan_rules passive = { 10, true };
+  static const struct plan_rules first = { .forgetful = true };
+  static const struct plan_rules later = { .local_cursor = 10,
+                                           .forgetful = true };
+  static const struct plan_rules passive = { .local_cursor = 10,
+                                             .passive = true };
 
   (void) state;
-  assert_one (1, 0, 0, &first, PLAN_PULL);
+  /* A tombstone is not for who has nothing. */
+  assert_one (1, 0, 0, &first, PLAN_EQUAL);
   assert_one (1, 1, 5, &first, PLAN_EQUAL);
   assert_one (1, 2, 5, &first, PLAN_MERGE);
   assert_one (0, 2, 5, &first, PLAN_PUSH);
@@ -81,7 +84,7 @@ test_each_action (void **state)
   assert_one (1, 2, 11, &later, PLAN_MERGE);
   assert_one (1, 1, 11, &later, PLAN_EQUAL);
   assert_one (0, 2, 11, &later, PLAN_PUSH);
-  assert_one (1, 0, 0, &later, PLAN_PULL);
+  assert_one (1, 0, 0, &later, PLAN_EQUAL);
   /* A folder's writer may not have seen what is here. */
   assert_one (1, 2, 10, &passive, PLAN_MERGE);
   assert_one (1, 2, 11, &passive, PLAN_MERGE);
@@ -89,11 +92,56 @@ test_each_action (void **state)
   assert_one (1, 0, 0, &passive, PLAN_PULL);
 }
 
+/* Of a plan of one item. */
+static enum plan_action
+action_of (const struct sides *sides, const struct plan_rules *rules)
+{
+  struct plan plan = PLAN_INIT;
+  enum plan_action action;
+
+  assert_true (plan_compile (&plan, &sides->remote, &sides->local,
+                             &sides->changed, rules));
+  assert_int_equal (plan.count, 1);
+  action = plan.items[0].action;
+  plan_free (&plan);
+  return action;
+}
+
+/* They may never have been given it: it must meet what they have. */
+static void
+test_a_tombstone_here_is_merged (void **state)
+{
+  struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
+  struct plan_rules later = { .local_cursor = 10 };
+
+  (void) state;
+  add (&sides.remote, "x", 1, 50, 0);
+  add (&sides.local, "x", 2, 10, TALLY_DOC_DELETED);
+  assert_int_equal (action_of (&sides, &later), PLAN_MERGE);
+  sides_free (&sides);
+}
+
+/* Between reading the header that was judged and reading what changed. */
+static void
+test_a_write_meanwhile_is_merged (void **state)
+{
+  struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
+  struct plan_rules later = { .local_cursor = 10 };
+
+  (void) state;
+  add (&sides.remote, "x", 1, 50, 0);
+  add (&sides.local, "x", 1, 9, 0);
+  assert_int_equal (action_of (&sides, &later), PLAN_EQUAL);
+  add (&sides.changed, "x", 3, 12, 0);
+  assert_int_equal (action_of (&sides, &later), PLAN_MERGE);
+  sides_free (&sides);
+}
+
 static void
 test_a_pushed_tombstone_says_so (void **state)
 {
   struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
-  struct plan_rules rules = { 0, false };
+  struct plan_rules rules = { .forgetful = true };
   struct plan plan = PLAN_INIT;
 
   (void) state;
@@ -112,7 +160,7 @@ static void
 test_nothing_to_do (void **state)
 {
   struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
-  struct plan_rules rules = { 0, false };
+  struct plan_rules rules = { .forgetful = true };
   struct plan plan = PLAN_INIT;
 
   (void) state;
@@ -203,8 +251,10 @@ test_any_headers (void **state)
   /* The plan is used again, as an engine does for each window. */
   for (unsigned run = 0; run < 2000; run++) {
     struct sides sides = { DOCLIST_INIT, DOCLIST_INIT, DOCLIST_INIT };
-    struct plan_rules rules = { rng_below (&rng, DOCS + 1),
-                                rng_one_in (&rng, 4) };
+    bool passive = rng_one_in (&rng, 4);
+    struct plan_rules rules = { .local_cursor = rng_below (&rng, DOCS + 1),
+                                .passive = passive,
+                                .forgetful = !passive };
     struct random_doc docs[DOCS];
 
     fill (&rng, docs, &sides, &rules);
@@ -221,6 +271,8 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_each_action),
+    cmocka_unit_test (test_a_tombstone_here_is_merged),
+    cmocka_unit_test (test_a_write_meanwhile_is_merged),
     cmocka_unit_test (test_a_pushed_tombstone_says_so),
     cmocka_unit_test (test_nothing_to_do),
     cmocka_unit_test (test_any_headers),
