@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* What must hold of every write when all is settled, and what is forgiven
+ * because the only place that had it was destroyed. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "oracle.h"
+
+/* For each event: the fields that some journal has, and how many sites. */
+struct journals {
+  struct world *world;
+  unsigned site;
+  unsigned char fields[SIM_DOCS][SIM_EVENTS];
+  unsigned char sites[SIM_DOCS][SIM_EVENTS][SIM_FIELDS + 1];
+  unsigned char last[SIM_DOCS][SIM_EVENTS][SIM_FIELDS + 1];
+};
+
+static void
+note_loser (struct journals *journals, unsigned doc, unsigned event,
+            unsigned field)
+{
+  journals->fields[doc][event] |= (unsigned char) (1u << field);
+  if (journals->last[doc][event][field] == journals->site + 1)
+    return;
+  journals->last[doc][event][field] = (unsigned char) (journals->site + 1);
+  journals->sites[doc][event][field]++;
+}
+
+/* A body that lost as a whole has its writes by their values. */
+static void
+note_entry (void *ctx, struct tally_slice id, struct tally_slice body)
+{
+  struct journals *journals = ctx;
+  struct world *world = journals->world;
+  const struct doc_history *history;
+  unsigned values[SIM_FIELDS], at;
+  struct lost lost;
+
+  (void) id;
+  if (!oracle_lost (world, body, &lost))
+    return;
+  history = &world->docs[lost.doc];
+  at = oracle_event (history, &lost.stamp);
+  if (at > 0 && (lost.field < SIM_WHOLE || lost.absent))
+    note_loser (journals, lost.doc, at - 1, lost.field);
+  oracle_lost_values (&lost, values);
+  for (unsigned i = 0; i < history->n; i++)
+    for (unsigned f = 0; f < SIM_FIELDS; f++)
+      if (values[f] > 0 && history->events[i].value[f] == values[f])
+        note_loser (journals, lost.doc, i, f);
+}
+
+static void
+read_journals (struct world *world, struct journals *journals)
+{
+  memset (journals, 0, sizeof *journals);
+  journals->world = world;
+  for (unsigned i = 0; i < SIM_SITES; i++) {
+    journals->site = i;
+    if (world->sites[i].active)
+      oracle_journal (&world->sites[i], note_entry, journals);
+  }
+}
+
+/* ---- one write ---------------------------------------------------------- */
+
+static bool
+assigns (const struct event *event, unsigned field)
+{
+  return event->whole || (field < SIM_FIELDS && event->assigned & 1u << field);
+}
+
+static bool
+is_gone (const struct event *event, unsigned field)
+{
+  return event->gone >> field & 1;
+}
+
+/* Whether the write of a field is one that must not be lost: a value, a
+ * field taken away, a delete.  What a whole write does not have it did not
+ * choose, and that a document is there shows in its fields. */
+static bool
+matters (const struct event *event, unsigned field)
+{
+  if (field == SIM_WHOLE)
+    return event->whole && event->deleted;
+  return assigns (event, field) && (event->value[field] > 0 || !event->whole);
+}
+
+static unsigned
+value_of (const struct event *event, unsigned field)
+{
+  return field == SIM_WHOLE ? event->deleted : event->value[field];
+}
+
+/* Somebody who had it replaced it; or it met, and lost against, a write that
+ * says the same. */
+static bool
+was_replaced (const struct doc_history *history, unsigned at, unsigned field)
+{
+  const struct event *event = &history->events[at];
+
+  for (unsigned i = 0; i < history->n; i++) {
+    const struct event *other = &history->events[i];
+
+    if (i == at || !assigns (other, field) || is_gone (other, field))
+      continue;
+    if (other->prior[field] == at + 1)
+      return true;
+    if (stamp_cmp (&other->stamp, &event->stamp) > 0
+        && value_of (other, field) == value_of (event, field))
+      return true;
+  }
+  return false;
+}
+
+static bool
+stands (const struct view *view, const struct event *event, unsigned at,
+        unsigned field)
+{
+  if (!view->there)
+    return false;
+  if (field == SIM_WHOLE)
+    return view->deleted;
+  if (view->deleted)
+    return event->value[field] == 0;
+  return view->standing[field] == at + 1
+         || view->value[field] == event->value[field];
+}
+
+/* ---- when all is settled ------------------------------------------------ */
+
+static void
+check_kept (struct world *world, unsigned doc, const struct view *view,
+            const struct journals *journals)
+{
+  const struct doc_history *history = &world->docs[doc];
+
+  for (unsigned i = 0; i < history->n; i++)
+    for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+      const struct event *event = &history->events[i];
+
+      if (matters (event, f) && !is_gone (event, f)
+          && !stands (view, event, i, f) && !(event->read >> f & 1)
+          && !(journals->fields[doc][i] >> f & 1)
+          && !was_replaced (history, i, f))
+        violate (world, VIOLATION_LOST,
+                 "field %u of event %u of %s, written by s%u, is lost", f, i,
+                 doc_id (doc), event->site);
+    }
+}
+
+/* Of all writes of a field the one with the greatest stamp stands. */
+static void
+check_standing (struct world *world, unsigned doc, const struct view *view)
+{
+  const struct doc_history *history = &world->docs[doc];
+
+  for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+    const struct event *best = NULL, *standing = NULL;
+    unsigned at = 0;
+
+    for (unsigned i = 0; i < history->n; i++) {
+      const struct event *event = &history->events[i];
+
+      if (!(f == SIM_WHOLE ? event->whole : assigns (event, f))
+          || is_gone (event, f))
+        continue;
+      if (!best || stamp_cmp (&event->stamp, &best->stamp) > 0) {
+        best = event;
+        at = i;
+      }
+    }
+    if (view->standing[f] > 0)
+      standing = &history->events[view->standing[f] - 1];
+    if (!best || standing == best)
+      continue;
+    /* One that was thought to be gone came back. */
+    if (standing && is_gone (standing, f)
+        && stamp_cmp (&standing->stamp, &best->stamp) > 0)
+      continue;
+    violate (world, VIOLATION_RETURNED,
+             "field %u of %s has event %d, where event %u should stand", f,
+             doc_id (doc), view->standing[f] - 1, at);
+  }
+}
+
+static void
+check_values (struct world *world, unsigned doc, const struct view *view)
+{
+  for (unsigned f = 0; f < SIM_FIELDS; f++) {
+    const struct event *event =
+        &world->docs[doc].events[view->standing[f] - 1];
+
+    if (view->standing[f] > 0 && view->value[f] != event->value[f]
+        && !(view->deleted && event->deleted))
+      violate (world, VIOLATION_WRONG,
+               "field %u of %s has event %u, and another's value", f,
+               doc_id (doc), view->standing[f] - 1);
+  }
+}
+
+static bool
+is_star (const struct setup *setup)
+{
+  for (unsigned i = 0; i < setup->n_links; i++)
+    if (setup->links[i].folder || setup->links[i].server != 0)
+      return false;
+  return true;
+}
+
+static void
+check_journals (struct world *world, const struct journals *journals)
+{
+  unsigned spoilt = FEATURE_CRASHES | FEATURE_COPIES | FEATURE_DELETES
+                    | FEATURE_DIRECTIONS | FEATURE_NETWORK | FEATURE_MEDDLING;
+
+  if (!is_star (world->setup) || (world->happened & spoilt))
+    return;
+  for (unsigned doc = 0; doc < world->setup->docs; doc++)
+    for (unsigned i = 0; i < world->docs[doc].n; i++)
+      for (unsigned f = 0; f <= SIM_WHOLE; f++)
+        if (journals->sites[doc][i][f] > 1)
+          violate (world, VIOLATION_JOURNALS,
+                   "field %u of event %u of %s is in %u journals", f, i,
+                   doc_id (doc), journals->sites[doc][i][f]);
+}
+
+bool
+check_equal (struct world *world, char *text, size_t size)
+{
+  for (unsigned doc = 0; doc < world->setup->docs; doc++) {
+    struct view first, other;
+
+    oracle_view (world, &world->sites[0], doc, &first);
+    for (unsigned i = 1; i < SIM_SITES; i++) {
+      if (!world->sites[i].active)
+        continue;
+      oracle_view (world, &world->sites[i], doc, &other);
+      if (oracle_same (&first, &other))
+        continue;
+      snprintf (text, size, "s0 and s%u differ in %s", i, doc_id (doc));
+      return false;
+    }
+  }
+  return true;
+}
+
+void
+check_settled (struct world *world)
+{
+  struct journals journals;
+
+  read_journals (world, &journals);
+  for (unsigned doc = 0; doc < world->setup->docs; doc++) {
+    struct view view;
+
+    oracle_view (world, &world->sites[0], doc, &view);
+    check_kept (world, doc, &view, &journals);
+    check_standing (world, doc, &view);
+    check_values (world, doc, &view);
+  }
+  check_journals (world, &journals);
+}
+
+/* ---- what is forgiven --------------------------------------------------- */
+
+void
+oracle_forgive_journal (struct site *site)
+{
+  struct world *world = site->world;
+  struct journals journals;
+
+  memset (&journals, 0, sizeof journals);
+  journals.world = world;
+  oracle_journal (site, note_entry, &journals);
+  memcpy (world->was_journaled, journals.fields, sizeof journals.fields);
+}
+
+/* Whether some site still shows it. */
+static bool
+stands_anywhere (struct world *world, struct view views[SIM_SITES],
+                 const struct event *event, unsigned at, unsigned field)
+{
+  for (unsigned i = 0; i < SIM_SITES; i++) {
+    if (!world->sites[i].active || !views[i].there)
+      continue;
+    if (field == SIM_WHOLE ? views[i].standing[field] == at + 1
+                           : views[i].standing[field] == at + 1
+                                 && views[i].value[field]
+                                        == event->value[field])
+      return true;
+  }
+  return false;
+}
+
+static void
+forgive_doc (struct world *world, unsigned doc,
+             const struct journals *journals)
+{
+  struct doc_history *history = &world->docs[doc];
+  struct view views[SIM_SITES];
+
+  for (unsigned i = 0; i < SIM_SITES; i++)
+    if (world->sites[i].active)
+      oracle_view (world, &world->sites[i], doc, &views[i]);
+  /* Who replaced it comes later. */
+  for (unsigned i = history->n; i > 0; i--)
+    for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+      struct event *event = &history->events[i - 1];
+      bool journaled = journals->fields[doc][i - 1] >> f & 1;
+      bool was = world->was_journaled[doc][i - 1] >> f & 1;
+
+      if (!assigns (event, f) || journaled)
+        continue;
+      if (was
+          || (!stands_anywhere (world, views, event, i - 1, f)
+              && !was_replaced (history, i - 1, f)))
+        event->gone |= (unsigned char) (1u << f);
+    }
+}
+
+void
+oracle_forgive (struct world *world)
+{
+  struct journals journals;
+
+  read_journals (world, &journals);
+  for (unsigned doc = 0; doc < world->setup->docs; doc++)
+    forgive_doc (world, doc, &journals);
+  memset (world->was_journaled, 0, sizeof world->was_journaled);
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* What the oracle is told while a schedule runs: writes, as what their authors
+ * had before them and after; and by the gates, what runs read and wrote. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../core/journal.h"
+#include "../../core/json.h"
+#include "../../core/notejson.h"
+#include "../../core/state.h"
+#include "oracle.h"
+
+static const char *const field_names[SIM_FIELDS] = { "a", "b", "c", "d" };
+
+/* ---- reading a document ------------------------------------------------- */
+
+struct viewing {
+  struct world *world;
+  const struct doc_history *history;
+  struct view *view;
+};
+
+static unsigned
+number_of (struct tally_slice value)
+{
+  uint64_t number = 0;
+
+  if (!value.data || !note_number (value, &number))
+    return 0;
+  return (unsigned) number;
+}
+
+static void
+view_field (struct viewing *viewing, const struct field *field)
+{
+  struct view *view = viewing->view;
+  unsigned f;
+
+  if (field->key.size != 1 || field->key.data[0] < 'a'
+      || field->key.data[0] >= 'a' + SIM_FIELDS)
+    return;
+  f = (unsigned) (field->key.data[0] - 'a');
+  view->value[f] = number_of (field->value);
+  view->standing[f] =
+      (unsigned char) oracle_event (viewing->history, &field->stamp);
+}
+
+static int
+view_doc (void *ctx, const struct tally_doc *doc)
+{
+  struct viewing *viewing = ctx;
+  struct view *view = viewing->view;
+  struct tally_error err;
+  struct field_cursor cursor;
+  struct field field;
+  struct state state;
+  unsigned char whole;
+
+  view->there = true;
+  view->deleted = doc->flags & TALLY_DOC_DELETED;
+  view->seq = doc->seq;
+  memcpy (view->rev, doc->rev, TALLY_REV_SIZE);
+  if (state_decode (&state, view->deleted, doc->meta, doc->body, &err)
+      != TALLY_OK) {
+    violate (viewing->world, VIOLATION_WRONG, "a stored document: %s",
+             err.text);
+    return 1;
+  }
+  whole = (unsigned char) oracle_event (viewing->history, &state.whole);
+  memset (view->standing, whole, sizeof view->standing);
+  field_cursor_start (&cursor, &state);
+  while (field_cursor_next (&cursor, &field))
+    view_field (viewing, &field);
+  for (unsigned f = 0; f <= SIM_WHOLE; f++)
+    if (view->standing[f] > 0)
+      view->events |= UINT64_C (1) << (view->standing[f] - 1);
+  state_free (&state);
+  return 1;
+}
+
+void
+oracle_view (struct world *world, struct site *site, unsigned doc,
+             struct view *view)
+{
+  struct viewing viewing = { world, &world->docs[doc], view };
+  struct tally_slice id = slice_text (doc_id (doc));
+  struct tally_error err;
+
+  memset (view, 0, sizeof *view);
+  if (site->inner)
+    site->inner_ops->get (site->inner, doc_collection (world, doc), &id, 1,
+                          TALLY_GET_BODY, view_doc, &viewing, &err);
+}
+
+bool
+oracle_same (const struct view *a, const struct view *b)
+{
+  return a->there == b->there
+         && memcmp (a->rev, b->rev, TALLY_REV_SIZE) == 0;
+}
+
+unsigned
+oracle_event (const struct doc_history *history, const struct stamp *stamp)
+{
+  for (unsigned i = history->n; i > 0; i--)
+    if (memcmp (history->events[i - 1].stamp.bytes, stamp->bytes, STAMP_SIZE)
+        == 0)
+      return i;
+  return 0;
+}
+
+/* ---- writes ------------------------------------------------------------- */
+
+static bool
+is_assigned (const struct event *event, unsigned field)
+{
+  return event->whole || (event->assigned & 1u << field);
+}
+
+/* No clock gave it to this document before.  Two documents of one store may
+ * have the same: a write is above the document's newest stamp, and that does
+ * not move the clock.  A disk that was put back, its clock with it, can give
+ * any again. */
+static bool
+is_fresh (struct world *world, struct site *site, unsigned doc,
+          const struct stamp *stamp)
+{
+  unsigned at = oracle_event (&world->docs[doc], stamp);
+
+  if (at > 0 && !(world->happened & FEATURE_COPIES))
+    violate (world, VIOLATION_STAMP, "%s gives %s the stamp of event %u",
+             site->name, doc_id (doc), at - 1);
+  return at == 0;
+}
+
+/* Above what stands, and for those who see milliseconds, too, unless that is
+ * beyond max_skew. */
+static void
+check_stamp (struct world *world, struct site *site, unsigned doc,
+             const struct stamp *stamp, const struct view *before)
+{
+  struct stamp newest;
+  uint64_t ms;
+
+  if (!before->there)
+    return;
+  memcpy (newest.bytes, before->rev, STAMP_SIZE);
+  ms = stamp_ms (&newest);
+  if (stamp_cmp (stamp, &newest) <= 0
+      || (ms <= site_wall_ms (site) + SIM_SKEW_MS && stamp_ms (stamp) <= ms))
+    violate (world, VIOLATION_STAMP, "%s wrote %s at or below its stamp",
+             site->name, doc_id (doc));
+}
+
+static void
+check_written (struct world *world, struct site *site, unsigned doc,
+               unsigned at, const struct view *before)
+{
+  const struct event *event = &world->docs[doc].events[at];
+  struct view after;
+
+  oracle_view (world, site, doc, &after);
+  for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+    bool ours = f == SIM_WHOLE ? event->whole : is_assigned (event, f);
+    unsigned standing = ours ? at + 1 : before->standing[f];
+    unsigned value = 0;
+
+    if (f < SIM_FIELDS)
+      value = ours ? event->value[f] : before->value[f];
+    if (after.standing[f] != standing
+        || (f < SIM_FIELDS && after.value[f] != value))
+      violate (world, VIOLATION_WRONG,
+               "%s wrote %s: field %u has event %d value %u, not %d value %u",
+               site->name, doc_id (doc), f, after.standing[f] - 1,
+               f < SIM_FIELDS ? after.value[f] : 0, (int) standing - 1,
+               value);
+  }
+  if (after.deleted != (event->whole ? event->deleted : before->deleted))
+    violate (world, VIOLATION_WRONG, "%s wrote %s: alive or not is wrong",
+             site->name, doc_id (doc));
+}
+
+struct event *
+oracle_add (struct world *world, struct site *site, unsigned doc,
+            const struct event *template, const struct view *before,
+            const struct view *after)
+{
+  struct doc_history *history = &world->docs[doc];
+  struct event *event = &history->events[history->n];
+  unsigned at = history->n;
+
+  *event = *template;
+  memcpy (event->stamp.bytes, after->rev, STAMP_SIZE);
+  event->site = (unsigned char) site->index;
+  if (!is_fresh (world, site, doc, &event->stamp))
+    return NULL;
+  check_stamp (world, site, doc, &event->stamp, before);
+  for (unsigned f = 0; f <= SIM_WHOLE; f++)
+    if (f == SIM_WHOLE ? event->whole : is_assigned (event, f))
+      event->prior[f] = before->standing[f];
+  for (unsigned i = 0; i < history->n; i++)
+    if (before->events >> i & 1)
+      event->past |= UINT64_C (1) << i | history->events[i].past;
+  history->n++;
+  world->knows[site->index][doc] |= UINT64_C (1) << at | event->past;
+  check_written (world, site, doc, at, before);
+  trace (world, "    event %u of %s, value %u", at, doc_id (doc),
+         world->last_value);
+  return event;
+}
+
+/* ---- what runs do ------------------------------------------------------- */
+
+void
+oracle_read (struct site *site, unsigned doc)
+{
+  struct run_context *run = site->world->run;
+
+  if (!run || site->world->writing)
+    return;
+  if (site == run->client)
+    run->client_read[doc] = site->world->knows[site->index][doc];
+  else if (site == run->server)
+    run->server_read[doc] = site->world->knows[site->index][doc];
+}
+
+void
+oracle_wrote (struct site *site, struct tally_slice id)
+{
+  struct world *world = site->world;
+  const struct run_context *run = world->run;
+  int doc = doc_of (id);
+
+  if (!run || world->writing || doc < 0)
+    return;
+  if (site == run->server)
+    world->knows[site->index][doc] |= run->client_read[doc];
+  else if (site == run->client)
+    world->knows[site->index][doc] |=
+        run->folder ? run->folder->knows[doc] : run->server_read[doc];
+}
+
+void
+oracle_clock (struct site *site, struct tally_slice note)
+{
+  uint64_t ms = 0;
+
+  note_number (note, &ms);
+  if (ms < site->clock_note_ms)
+    violate (site->world, VIOLATION_CLOCK, "%s saves a clock that went back",
+             site->name);
+  site->clock_note_ms = ms;
+}
+
+/* ---- checkpoints -------------------------------------------------------- */
+
+static void
+check_claim (struct site *client, struct site *server, unsigned doc,
+             uint64_t local, uint64_t far)
+{
+  struct world *world = client->world;
+  struct view ours, theirs;
+
+  oracle_view (world, client, doc, &ours);
+  oracle_view (world, server, doc, &theirs);
+  if (ours.there && ours.seq <= local
+      && (ours.events & ~world->knows[server->index][doc]))
+    violate (world, VIOLATION_CHECKPOINT,
+             "%s claims that %s has its %s, and it has not", client->name,
+             server->name, doc_id (doc));
+  if (theirs.there && theirs.seq <= far
+      && (theirs.events & ~world->knows[client->index][doc]))
+    violate (world, VIOLATION_CHECKPOINT,
+             "%s claims to have %s of %s, and it has not", client->name,
+             doc_id (doc), server->name);
+}
+
+void
+oracle_checkpoint (struct site *site, struct tally_slice note)
+{
+  struct world *world = site->world;
+  const struct run_context *run = world->run;
+  struct tally_slice cursors;
+  struct json_member member;
+
+  if (!run || run->client != site || !run->server || world->writing
+      || !json_find_member (note, slice_text ("cursors"), &cursors))
+    return;
+  while (json_next_member (&cursors, &member)) {
+    struct tally_slice rest = member.value, local, far;
+    uint64_t ours = 0, theirs = 0;
+
+    if (!json_next_element (&rest, &local) || !json_next_element (&rest, &far)
+        || far.size < 2)
+      continue;
+    note_number (local, &ours);
+    note_number (slice_make (far.data + 1, far.size - 2), &theirs);
+    for (unsigned doc = 0; doc < world->setup->docs; doc++)
+      if (slice_equal (member.key, slice_text (doc_collection (world, doc))))
+        check_claim (site, run->server, doc, ours, theirs);
+  }
+}
+
+/* ---- journals ----------------------------------------------------------- */
+
+static bool
+take_stamp (struct tally_slice side, struct stamp *out)
+{
+  struct tally_slice text;
+
+  return json_find_member (side, slice_text ("stamp"), &text) && text.size > 2
+         && stamp_from_text (out, text.data + 1, text.size - 2);
+}
+
+bool
+oracle_lost (struct world *world, struct tally_slice body, struct lost *lost)
+{
+  struct tally_slice document, field, side, won, absent;
+  int doc;
+
+  memset (lost, 0, sizeof *lost);
+  if (!json_find_member (body, slice_text ("document"), &document)
+      || !json_find_member (body, slice_text ("field"), &field)
+      || !json_find_member (body, slice_text ("lost"), &side)
+      || !json_find_member (body, slice_text ("won"), &won)
+      || !json_find_member (side, slice_text ("value"), &lost->value)
+      || !take_stamp (side, &lost->stamp) || !take_stamp (won, &lost->won)) {
+    violate (world, VIOLATION_WRONG, "an entry of a journal is damaged");
+    return false;
+  }
+  doc = doc_of (slice_make (document.data + 1, document.size - 2));
+  if (doc < 0)
+    return false;
+  lost->doc = (unsigned) doc;
+  lost->absent = json_find_member (side, slice_text ("absent"), &absent);
+  lost->field =
+      field.size == 2 ? SIM_WHOLE : (unsigned) (field.data[1] - 'a');
+  if (lost->field < SIM_WHOLE && !lost->absent)
+    lost->only = number_of (lost->value);
+  return true;
+}
+
+bool
+oracle_lost_values (const struct lost *lost, unsigned values[SIM_FIELDS])
+{
+  bool any = false;
+
+  memset (values, 0, SIM_FIELDS * sizeof *values);
+  if (lost->field != SIM_WHOLE || lost->absent)
+    return false;
+  for (unsigned f = 0; f < SIM_FIELDS; f++) {
+    struct tally_slice value;
+
+    if (json_find_member (lost->value, slice_text (field_names[f]), &value))
+      values[f] = number_of (value);
+    any |= values[f] > 0;
+  }
+  return any;
+}
+
+/* Whether the author of what won had all that lost before him. */
+static bool
+winner_knew (const struct world *world, const struct lost *lost,
+             const unsigned values[SIM_FIELDS])
+{
+  const struct doc_history *history = &world->docs[lost->doc];
+  unsigned at = oracle_event (history, &lost->stamp);
+  unsigned won = oracle_event (history, &lost->won);
+  uint64_t past;
+
+  if (at == 0 || won == 0)
+    return false;
+  past = history->events[won - 1].past;
+  if (!(past >> (at - 1) & 1))
+    return false;
+  for (unsigned i = 0; i < history->n; i++)
+    for (unsigned f = 0; f < SIM_FIELDS; f++)
+      if (values[f] > 0 && history->events[i].value[f] == values[f]
+          && !(past >> i & 1))
+        return false;
+  return true;
+}
+
+void
+oracle_journaled (struct site *site, struct tally_slice body)
+{
+  struct world *world = site->world;
+  struct run_context *run = world->run;
+  unsigned values[SIM_FIELDS];
+  struct lost lost;
+
+  if (!run || !oracle_lost (world, body, &lost))
+    return;
+  run->journaled++;
+  trace (world, "      %s journals field %u of %s, event %d", site->name,
+         lost.field, doc_id (lost.doc),
+         (int) oracle_event (&world->docs[lost.doc], &lost.stamp) - 1);
+  oracle_lost_values (&lost, values);
+  if (!(world->happened & FEATURE_COPIES)
+      && winner_knew (world, &lost, values))
+    violate (world, VIOLATION_CONFLICT,
+             "%s journals field %u of %s, which the winner's author knew",
+             site->name, lost.field, doc_id (lost.doc));
+}
+
+static int
+collect_key (void *ctx, const struct tally_doc *doc)
+{
+  struct buf *names = ctx;
+
+  buf_add_slice (names, doc->id);
+  return 0;
+}
+
+struct emitting {
+  oracle_entry_fn *fn;
+  void *ctx;
+};
+
+static int
+emit_entry (void *ctx, const struct tally_doc *doc)
+{
+  const struct emitting *emitting = ctx;
+
+  emitting->fn (emitting->ctx, doc->id, doc->body);
+  return 0;
+}
+
+void
+oracle_journal (struct site *site, oracle_entry_fn *fn, void *ctx)
+{
+  struct emitting emitting = { fn, ctx };
+  struct buf names = BUF_INIT;
+  struct tally_error err;
+  uint64_t head;
+
+  if (!site->inner)
+    return;
+  site->inner_ops->changes (site->inner, JOURNAL_COLLECTION, 0, collect_key,
+                            &names, &head, &err);
+  for (size_t at = 0; at < names.size; at += JOURNAL_ID_TEXT - 1) {
+    struct tally_slice id = slice_make (names.data + at, JOURNAL_ID_TEXT - 1);
+
+    site->inner_ops->get (site->inner, JOURNAL_COLLECTION, &id, 1,
+                          TALLY_GET_BODY, emit_entry, &emitting, &err);
+  }
+  buf_free (&names);
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulator: the real engine, answering side, replica and drivers in one
+ * thread, with time, network, shared folders and disks that are simulated.
+ * A schedule is a list of operations drawn from one seed; each says by itself
+ * all that is to happen in it, so that any of them can be left out and the
+ * others mean the same.  An oracle is told of each write and of what its
+ * author had before him, and says what must become of it; it knows nothing of
+ * cursors, tokens and plans.  See schedule.c for what is tried, and oracle.h
+ * for what is promised. */
+
+#ifndef TALLY_SIM_H
+#define TALLY_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../../core/answer.h"
+#include "../../core/buf.h"
+#include "../../core/channel.h"
+#include "../../core/replica.h"
+#include "../kit/rng.h"
+
+#if defined __GNUC__
+#define SIM_FORMAT(at, args) __attribute__ ((format (printf, at, args)))
+#else
+#define SIM_FORMAT(at, args)
+#endif
+
+#define SIM_SITES 6 /* five, and a copy of one of them */
+#define SIM_DOCS 12
+#define SIM_FIELDS 4
+#define SIM_EVENTS 64 /* of one document: a bit set of them is a word */
+#define SIM_LINKS 24
+#define SIM_FOLDERS 2
+#define SIM_LATE 4
+#define SIM_OPS 400
+#define SIM_START_MS UINT64_C (1700000000000)
+#define SIM_SKEW_MS UINT64_C (300000)
+#define SIM_DAY_MS (INT64_C (24) * 60 * 60 * 1000)
+
+/* ---- schedules (schedule.c) --------------------------------------------- */
+
+enum op_kind {
+  OP_NONE,
+  OP_PUT,      /* assigns `fields`, of these `removed` are taken away */
+  OP_REPLACE,  /* a whole write */
+  OP_DELETE,
+  OP_RESTORE,  /* writes what an entry of the journal lost once more */
+  OP_DROP,     /* drops an entry: somebody has looked at it */
+  OP_SYNC,     /* one run of a link */
+  OP_LATE,     /* a request that was sent long ago arrives */
+  OP_CLOCK,    /* the site's wall clock is set `ms` off, or stops */
+  OP_RESTART,  /* the process ends and comes again */
+  OP_MOVE,     /* it comes again elsewhere */
+  OP_BACKUP,   /* the disk as it is now is put away */
+  OP_ROLLBACK, /* what was put away takes its place, in the same place */
+  OP_REVIVE,   /* or in another */
+  OP_CLONE,    /* the disk is copied to the spare site, and both go on */
+  OP_NATIVE,   /* a whole state comes in past core, as from the dialect */
+  OP_KINDS
+};
+
+enum net_fault {
+  NET_FINE,
+  NET_DROP,  /* the request does not get there */
+  NET_LOSE,  /* it does, and the reply does not come back */
+  NET_TWICE, /* it gets there twice */
+  NET_LATE,  /* it gets there, and once more with a later OP_LATE */
+  NET_HOLD,  /* it gets there only then */
+  NET_SHORT, /* the reply is cut */
+  NET_FLIP,  /* a bit of the reply is another */
+  NET_SPOIL, /* a bit of the request is another */
+  NET_DOWN,  /* from here on nothing gets there */
+  NET_FAULTS
+};
+
+enum crash {
+  CRASH_NONE,
+  CRASH_BEFORE, /* the call did nothing */
+  CRASH_AFTER,  /* it did all, and nobody heard of it */
+  CRASH_LOST,   /* what was not synced to the disk is lost, */
+  CRASH_TORN,   /* half there, */
+  CRASH_KEPT,   /* or there */
+  CRASHES
+};
+
+struct op {
+  enum op_kind kind;
+  unsigned char site; /* of OP_SYNC the link */
+  unsigned char doc;
+  unsigned char fields, removed; /* bit sets */
+  unsigned char direction;       /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
+  unsigned char stops;           /* OP_CLOCK */
+  int64_t ms;                    /* OP_CLOCK, OP_NATIVE: off the time */
+  uint64_t wait_ms;              /* passes before it */
+
+  /* OP_SYNC: what goes wrong, at which exchange (or call of a folder). */
+  enum net_fault fault;
+  unsigned fault_at;
+  /* At which call of a store, the client's or the server's. */
+  enum crash crash;
+  unsigned crash_at;
+  bool crash_server;
+  /* What happens meanwhile, before which exchange: a write of OP_PUT,
+   * OP_REPLACE, OP_DELETE at a site, or an OP_SYNC of a link. */
+  enum op_kind meddle;
+  unsigned meddle_at;
+  unsigned char meddle_site, meddle_doc, meddle_fields;
+
+  uint64_t seed; /* of choices that depend on what is there */
+};
+
+/* What a schedule may have in it: it is fault free when it has none. */
+enum feature {
+  FEATURE_NETWORK = 1,
+  FEATURE_CRASHES = 2,
+  FEATURE_MEDDLING = 4,   /* writes and runs in the middle of runs */
+  FEATURE_COPIES = 8,     /* clones, roll-backs, restored backups */
+  FEATURE_CLOCKS = 16,    /* off by up to max_skew, stopped, stepping */
+  FEATURE_FOLDERS = 32,   /* links over shared folders */
+  FEATURE_DIRECTIONS = 64, /* runs of one direction */
+  FEATURE_MOVES = 128,    /* fresh client ids */
+  FEATURE_DELETES = 256,
+  FEATURE_MESH = 512,  /* more than one way from site to site */
+  FEATURE_YEARS = 1024, /* clocks off by up to a year */
+  FEATURE_NATIVE = 2048,
+  FEATURE_ALL = 4095
+};
+
+/* What is tried today. */
+#define SIM_FEATURES FEATURE_ALL
+
+struct link_setup {
+  unsigned char client;
+  unsigned char server; /* or the folder */
+  bool folder;
+};
+
+/* Slots that a site's driver does not have. */
+enum { LACKS_NOTES = 1, LACKS_COLLECTIONS = 2, LACKS_BATCHES = 4 };
+
+struct setup {
+  unsigned features;
+  unsigned sites; /* without the spare one */
+  struct {
+    bool memory; /* the memory driver: nothing to lose, copy or roll back */
+    unsigned lacks;
+  } site[SIM_SITES];
+  struct link_setup links[SIM_LINKS];
+  unsigned n_links;
+  unsigned docs;
+  bool two; /* collections */
+};
+
+struct schedule {
+  uint64_t seed;
+  struct setup setup;
+  struct op ops[SIM_OPS];
+  size_t n;
+};
+
+/* Draws it; `features` is what it may have. */
+void schedule_make (struct schedule *schedule, uint64_t seed,
+                    unsigned features);
+
+/* As a line that a person reads, and as C to paste into a history. */
+void op_print (FILE *out, const struct op *op);
+void op_print_c (FILE *out, const struct op *op);
+void setup_print (FILE *out, const struct setup *setup);
+const char *op_name (enum op_kind kind);
+
+/* ---- chance and time (clock.c) ------------------------------------------ */
+
+/* What libsodium draws from here on. */
+void chance_start (uint64_t seed);
+
+/* ---- disks (disk.c) ----------------------------------------------------- */
+
+/* A log of records; what is before `synced` survives whatever happens. */
+struct disk {
+  struct buf log;
+  size_t synced;
+  bool fails_to_sync; /* the power goes in the middle of the next sync */
+};
+
+/* A store driver over a disk: open takes it from host->ctx, which must be a
+ * struct site. */
+extern const struct tally_store disk_store;
+
+/* What becomes of bytes that were not synced. */
+void disk_cut_power (struct disk *disk, enum crash crash, struct rng *rng);
+void disk_copy (struct disk *to, const struct disk *from);
+
+/* ---- sites (site.c) ----------------------------------------------------- */
+
+struct world;
+
+/* A machine with a store: every call of its driver goes through a gate that
+ * counts, crashes and tells the oracle. */
+struct site {
+  struct world *world;
+  unsigned index;
+  bool active;
+  char name[8], place[32];
+  unsigned places; /* how often it moved */
+
+  struct tally_store ops;
+  struct driver driver;
+  struct tally_host host;
+  struct time_source time;
+  bool memory;
+  struct disk disk;
+  const struct tally_store *inner_ops;
+  void *inner;
+
+  struct replica *replica; /* NULL: not running */
+  struct answer answer;
+
+  /* The crash that is to come at this call, counted from 1. */
+  enum crash crash;
+  unsigned crash_at, calls;
+  bool crashed;
+  uint64_t writes; /* that took effect */
+
+  /* What the clock was, in the process and in its note. */
+  struct hlc clock;
+  uint64_t clock_note_ms;
+
+  int64_t off_ms;
+  bool stopped;
+  uint64_t stopped_ms;
+
+  /* What was put away. */
+  struct disk backup;
+  bool has_backup;
+  uint64_t backup_knows[SIM_DOCS];
+};
+
+void site_start (struct site *site, struct world *world, unsigned index);
+void site_free (struct site *site);
+/* Opens the replica; a failure is a violation. */
+void site_open (struct site *site);
+void site_close (struct site *site);
+/* The process is gone, and the power with it: what was not synced suffers. */
+void site_recover (struct site *site, struct rng *rng);
+uint64_t site_wall_ms (const struct site *site);
+
+/* ---- the network (network.c) -------------------------------------------- */
+
+struct blob {
+  char *name;
+  char *data;
+  size_t size;
+};
+
+struct shared_folder {
+  struct blob *blobs;
+  size_t n, capacity;
+  uint64_t knows[SIM_DOCS]; /* of what was ever put there */
+};
+
+/* A request that is still on its way. */
+struct late {
+  char *frame;
+  size_t size;
+  unsigned from, to;
+  uint64_t knows[SIM_DOCS];
+};
+
+extern const struct tally_transport exchange_transport, folder_transport;
+
+void late_deliver (struct world *world, size_t which);
+void network_free (struct world *world);
+
+/* ---- the oracle (oracle.c, check.c) ------------------------------------- */
+
+/* The pseudo-field that a whole write assigns beside all others: whether the
+ * document is alive. */
+#define SIM_WHOLE SIM_FIELDS
+
+/* A write.  Values are numbers, each given to one write only; 0: absent. */
+struct event {
+  struct stamp stamp;
+  unsigned char site;
+  bool whole, deleted;
+  unsigned char assigned;            /* bit set of fields */
+  unsigned value[SIM_FIELDS];        /* of those assigned */
+  unsigned char prior[SIM_FIELDS + 1]; /* event + 1 that its author replaced */
+  uint64_t past;                     /* bit set of events before it */
+  unsigned char gone; /* fields whose value went with a disk or a copy of it */
+  unsigned char read; /* fields that somebody saw in a journal and settled */
+};
+
+struct doc_history {
+  struct event events[SIM_EVENTS];
+  unsigned n;
+};
+
+/* A stored document as the oracle reads it. */
+struct view {
+  bool there, deleted;
+  unsigned char rev[TALLY_REV_SIZE];
+  uint64_t seq;
+  unsigned char standing[SIM_FIELDS + 1]; /* event + 1; 0: none */
+  unsigned value[SIM_FIELDS];
+  uint64_t events; /* those that stand */
+};
+
+/* A write whose acknowledgement never came. */
+struct unsure {
+  bool set;
+  unsigned site, doc;
+  struct view before;
+  struct event event; /* but for the stamp */
+};
+
+/* ---- the world (world.c) ------------------------------------------------ */
+
+enum violation {
+  VIOLATION_NONE,
+  VIOLATION_LOST,      /* an acknowledged write is nowhere */
+  VIOLATION_CONFLICT,  /* a conflict that is none */
+  VIOLATION_JOURNALS,  /* more than one journal has a loser */
+  VIOLATION_RETURNED,  /* what somebody replaced is there again */
+  VIOLATION_STAMP,     /* a stamp was given twice */
+  VIOLATION_CLOCK,     /* the clock went back */
+  VIOLATION_CHECKPOINT, /* it claims what is not durable */
+  VIOLATION_DIVERGED,  /* replicas do not become equal */
+  VIOLATION_AGAIN,     /* a second run moved something */
+  VIOLATION_FAILED,    /* a run fails though nothing is wrong */
+  VIOLATION_WRONG,     /* a write did not do what was asked */
+  VIOLATION_REPORT,    /* a report tells something else than happened */
+  VIOLATION_ENDLESS    /* it goes on and on */
+};
+
+/* What a run reported, all collections together. */
+struct totals {
+  uint64_t pulled, pushed, merged, conflicts, deleted, round_trips;
+  int status;
+  char error[256];
+};
+
+/* A run that is going on, or a late request. */
+struct run_context {
+  struct run_context *outer;
+  const struct op *op;
+  struct site *client;
+  struct site *server;          /* NULL: a folder */
+  struct shared_folder *folder; /* or NULL */
+  unsigned exchanges;
+  unsigned points; /* where somebody could have meddled */
+  bool down;
+  /* What each side knew when the run read the document there. */
+  uint64_t client_read[SIM_DOCS], server_read[SIM_DOCS];
+  /* Documents that changed there by this run. */
+  uint64_t client_changed, server_changed, journaled;
+};
+
+struct world {
+  const struct setup *setup;
+  uint64_t now_ms;
+  struct site sites[SIM_SITES];
+  struct shared_folder folders[SIM_FOLDERS];
+  struct late late[SIM_LATE];
+  size_t n_late;
+
+  struct run_context *run; /* the innermost */
+  bool writing;            /* a local write is under way: no run's doing */
+  uint64_t calls;
+
+  struct doc_history docs[SIM_DOCS];
+  uint64_t knows[SIM_SITES][SIM_DOCS];
+  unsigned last_value;
+  /* What the journal of a disk had that is put back now. */
+  unsigned char was_journaled[SIM_DOCS][SIM_EVENTS];
+  struct unsure unsure;
+  unsigned happened; /* features that did occur */
+  uint64_t operations;
+
+  enum violation violation;
+  char why[400];
+  FILE *trace; /* or NULL */
+};
+
+void world_start (struct world *world, const struct setup *setup);
+void world_free (struct world *world);
+
+/* Runs the operations, then lets the world settle, and checks it. */
+void world_run (struct world *world, const struct op *ops, size_t n);
+
+/* One operation. */
+void world_do (struct world *world, const struct op *op);
+
+/* Faults are over: every link syncs in rounds until all are equal. */
+void world_settle (struct world *world);
+
+void world_sync (struct world *world, const struct op *op,
+                 struct totals *totals);
+
+/* Only the first counts. */
+void violate (struct world *world, enum violation what, const char *fmt, ...)
+    SIM_FORMAT (3, 4);
+void trace (const struct world *world, const char *fmt, ...)
+    SIM_FORMAT (2, 3);
+
+const char *doc_collection (const struct world *world, unsigned doc);
+/* "d0" and so on; good until the next call but three. */
+const char *doc_id (unsigned doc);
+/* -1: none of ours. */
+int doc_of (struct tally_slice id);
+
+/* Called at each point of a run where somebody could come between. */
+void world_meddle (struct world *world);
+
+/* ---- writing (writer.c) ------------------------------------------------- */
+
+void writer_do (struct world *world, const struct op *op);
+/* After a crash: whether the write that was under way took place. */
+void writer_recover (struct world *world, struct site *site);
+
+/* ---- running schedules (shrink.c) --------------------------------------- */
+
+struct verdict {
+  enum violation violation;
+  char why[400];
+  uint64_t operations;
+};
+
+void schedule_run (const struct schedule *schedule, FILE *trace,
+                   struct verdict *verdict);
+
+/* Leaves out whatever is not needed for the same violation. */
+void schedule_shrink (struct schedule *schedule, enum violation violation);
+
+#endif /* TALLY_SIM_H */

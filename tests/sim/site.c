@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* A site's driver is a gate in front of the memory driver or of the simulated
+ * disk: it leaves slots out, counts calls, crashes at the one that was asked
+ * for, lets others meddle, and tells the oracle what took effect. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle.h"
+
+/* More calls than any schedule needs. */
+#define CALLS_MAX 400000
+
+const struct tally_driver *tally_driver_1 (void); /* the memory driver */
+
+/* ---- going through ------------------------------------------------------ */
+
+static int
+is_dead (const struct site *site, struct tally_error *err)
+{
+  err->status = TALLY_FAILED;
+  snprintf (err->text, sizeof err->text, "%s: has crashed", site->name);
+  return TALLY_FAILED;
+}
+
+/* What happens to this call: CRASH_NONE, or the end of the process. */
+static enum crash
+enter (struct site *site)
+{
+  struct world *world = site->world;
+
+  if (++world->calls == CALLS_MAX)
+    violate (world, VIOLATION_ENDLESS, "%s: too many calls of its driver",
+             site->name);
+  if (world->calls >= CALLS_MAX)
+    site->crashed = true;
+  if (site->crashed)
+    return CRASH_BEFORE;
+  site->calls++;
+  if (site->crash == CRASH_NONE || site->calls != site->crash_at)
+    return CRASH_NONE;
+  trace (world, "      %s crashes at call %u", site->name, site->calls);
+  site->crashed = true;
+  world->happened |= FEATURE_CRASHES;
+  return site->crash;
+}
+
+static bool
+is_local (const char *collection)
+{
+  return collection[0] == '_';
+}
+
+/* Somebody else may come between two calls of a run. */
+static void
+meddle (struct site *site, const char *collection)
+{
+  struct world *world = site->world;
+
+  if (world->run && !world->writing && !is_local (collection))
+    world_meddle (world);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+static int
+gate_get (void *handle, const char *collection, const struct tally_slice *ids,
+          size_t n, unsigned flags, tally_emit_doc *emit, void *ctx,
+          struct tally_error *err)
+{
+  struct site *site = handle;
+  enum crash crash;
+  int status;
+
+  meddle (site, collection);
+  crash = enter (site);
+  if (crash == CRASH_BEFORE)
+    return is_dead (site, err);
+  if ((flags & TALLY_GET_BODY) && !is_local (collection))
+    for (size_t i = 0; i < n; i++)
+      if (doc_of (ids[i]) >= 0)
+        oracle_read (site, (unsigned) doc_of (ids[i]));
+  status = site->inner_ops->get (site->inner, collection, ids, n, flags, emit,
+                                 ctx, err);
+  return crash == CRASH_NONE ? status : is_dead (site, err);
+}
+
+static int
+gate_changes (void *handle, const char *collection, uint64_t since,
+              tally_emit_doc *emit, void *ctx, uint64_t *head,
+              struct tally_error *err)
+{
+  struct site *site = handle;
+  int status;
+
+  *head = 0;
+  meddle (site, collection);
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  status = site->inner_ops->changes (site->inner, collection, since, emit, ctx,
+                                     head, err);
+  return status;
+}
+
+static int
+gate_note_get (void *handle, const char *key, tally_emit_bytes *emit,
+               void *ctx, struct tally_error *err)
+{
+  struct site *site = handle;
+
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->note_get (site->inner, key, emit, ctx, err);
+}
+
+static int
+gate_note_list (void *handle, const char *prefix, tally_emit_name *emit,
+                void *ctx, struct tally_error *err)
+{
+  struct site *site = handle;
+
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->note_list (site->inner, prefix, emit, ctx, err);
+}
+
+static int
+gate_collections (void *handle, tally_emit_name *emit, void *ctx,
+                  struct tally_error *err)
+{
+  struct site *site = handle;
+
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->collections (site->inner, emit, ctx, err);
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* False: the call does nothing.  What is not synced is the disk's matter. */
+static bool
+takes_effect (struct site *site, enum crash crash)
+{
+  if (crash == CRASH_NONE || crash == CRASH_AFTER)
+    return true;
+  if (site->memory)
+    return crash == CRASH_KEPT;
+  if (crash == CRASH_BEFORE)
+    return false;
+  site->disk.fails_to_sync = true;
+  return true;
+}
+
+static void
+tell_note (struct site *site, struct tally_slice key,
+           struct tally_slice value)
+{
+  if (key.size > 5 && memcmp (key.data, "pair/", 5) == 0)
+    oracle_checkpoint (site, value);
+  else if (slice_equal (key, slice_text ("clock")))
+    oracle_clock (site, value);
+}
+
+static void
+tell_entry (struct site *site, const struct tally_entry *entry)
+{
+  if (!is_local (entry->collection))
+    oracle_wrote (site, entry->doc.id);
+  else if (entry->flags & TALLY_ENTRY_FORGET)
+    return;
+  else if (strcmp (entry->collection, NOTES_COLLECTION) == 0)
+    tell_note (site, entry->doc.id, entry->doc.body);
+  else
+    oracle_journaled (site, entry->doc.body);
+}
+
+static int
+gate_put (void *handle, const struct tally_entry *entries, size_t n,
+          unsigned flags, struct tally_outcome *outcomes,
+          struct tally_error *err)
+{
+  struct site *site = handle;
+  enum crash crash;
+  int status;
+
+  if (n > 0)
+    meddle (site, entries[0].collection);
+  if (n > 1 && site->ops.max_entries == 1)
+    violate (site->world, VIOLATION_WRONG, "%s: %zu entries in one put",
+             site->name, n);
+  crash = enter (site);
+  if (!takes_effect (site, crash))
+    return is_dead (site, err);
+  status = site->inner_ops->put (site->inner, entries, n, flags, outcomes,
+                                 err);
+  for (size_t i = 0; i < n && (status == TALLY_OK || crash == CRASH_KEPT);
+       i++)
+    if (outcomes[i].status == TALLY_OK
+        && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
+      site->writes++;
+      tell_entry (site, &entries[i]);
+    }
+  return crash == CRASH_NONE ? status : is_dead (site, err);
+}
+
+static int
+gate_note_put (void *handle, const char *key,
+               const struct tally_slice *expected,
+               const struct tally_slice *value, struct tally_error *err)
+{
+  struct site *site = handle;
+  enum crash crash = enter (site);
+  int status;
+
+  if (!takes_effect (site, crash))
+    return is_dead (site, err);
+  status = site->inner_ops->note_put (site->inner, key, expected, value, err);
+  if (status == TALLY_OK) {
+    site->writes++;
+    if (value)
+      tell_note (site, slice_text (key), *value);
+  }
+  return crash == CRASH_NONE ? status : is_dead (site, err);
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* What is in the memory driver lives on when the process ends. */
+static int
+gate_open (void **handle, const struct tally_host *host,
+           const struct tally_value *values, unsigned flags,
+           struct tally_error *err)
+{
+  struct site *site = host->ctx;
+  int status = TALLY_OK;
+
+  if (!site->memory || !site->inner)
+    status =
+        site->inner_ops->open (&site->inner, host, values, flags, err);
+  *handle = site;
+  return status;
+}
+
+static void
+gate_close (void *handle)
+{
+  struct site *site = handle;
+
+  if (site->memory)
+    return;
+  site->inner_ops->close (site->inner);
+  site->inner = NULL;
+}
+
+static void
+host_log (void *ctx, int level, const char *text)
+{
+  const struct site *site = ctx;
+
+  trace (site->world, "      %s logs (%d): %s", site->name, level, text);
+}
+
+static int
+host_cancelled (void *ctx)
+{
+  (void) ctx;
+  return 0;
+}
+
+static uint64_t
+time_wall (void *ctx)
+{
+  return site_wall_ms (ctx);
+}
+
+static void
+time_sleep (void *ctx, unsigned ms)
+{
+  struct site *site = ctx;
+
+  site->world->now_ms += ms;
+}
+
+void
+site_start (struct site *site, struct world *world, unsigned index)
+{
+  unsigned lacks = world->setup->site[index].lacks;
+
+  memset (site, 0, sizeof *site);
+  site->world = world;
+  site->index = index;
+  site->memory = world->setup->site[index].memory;
+  site->inner_ops = site->memory ? tally_driver_1 ()->store : &disk_store;
+  snprintf (site->name, sizeof site->name, "s%u", index);
+  snprintf (site->place, sizeof site->place, "%s-0", site->name);
+  site->ops = (struct tally_store){ TALLY_STORE_INIT,
+                                    .threads = TALLY_THREADS_ANY,
+                                    .open = gate_open,
+                                    .close = gate_close,
+                                    .get = gate_get,
+                                    .put = gate_put,
+                                    .changes = gate_changes,
+                                    .note_get = gate_note_get,
+                                    .note_put = gate_note_put,
+                                    .note_list = gate_note_list,
+                                    .collections = gate_collections };
+  if (lacks & LACKS_BATCHES)
+    site->ops.max_entries = 1;
+  if (lacks & LACKS_COLLECTIONS)
+    site->ops.collections = NULL;
+  if (lacks & LACKS_NOTES) {
+    site->ops.note_get = NULL;
+    site->ops.note_put = NULL;
+    site->ops.note_list = NULL;
+  }
+  site->clock.counter = -1;
+  site->driver.name = "gate";
+  site->driver.store = &site->ops;
+  site->host = (struct tally_host){ sizeof site->host, site, host_log,
+                                    host_cancelled };
+  site->time = (struct time_source){ time_wall, time_sleep, site };
+}
+
+void
+site_free (struct site *site)
+{
+  site_close (site);
+  if (site->memory && site->inner)
+    site->inner_ops->close (site->inner);
+  buf_free (&site->disk.log);
+  buf_free (&site->backup.log);
+}
+
+void
+site_open (struct site *site)
+{
+  static const struct tally_value values[1] = { { NULL, 0 } };
+  struct replica_setup setup = { .driver = &site->driver,
+                                 .values = values,
+                                 .flags = TALLY_OPEN_CREATE,
+                                 .name = site->name,
+                                 .place = site->place,
+                                 .host = &site->host,
+                                 .time = &site->time,
+                                 .max_skew_ms = SIM_SKEW_MS };
+  struct tally_error err = { 0 };
+
+  if (replica_open (&site->replica, &setup, &err) != TALLY_OK
+      && !site->crashed)
+    violate (site->world, VIOLATION_FAILED, "%s does not open: %s",
+             site->name, err.text);
+  site->answer = (struct answer){ site->replica, site->name };
+}
+
+void
+site_close (struct site *site)
+{
+  replica_close (site->replica);
+  site->replica = NULL;
+  site->clock = (struct hlc){ 0, -1, 0 };
+}
+
+void
+site_recover (struct site *site, struct rng *rng)
+{
+  site_close (site);
+  disk_cut_power (&site->disk, site->crash, rng);
+  site->crashed = false;
+  site->crash = CRASH_NONE;
+  site_open (site);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* Local writes: what a user of a site does to a document, through the same
+ * calls as the public API, and what the oracle is told of it. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "../../core/context.h"
+#include "../../core/journal.h"
+#include "../../core/state.h"
+#include "../../core/write.h"
+#include "oracle.h"
+
+static void
+write_body (struct buf *out, unsigned doc, const unsigned values[SIM_FIELDS])
+{
+  buf_addf (out, "{\"_id\":\"%s\"", doc_id (doc));
+  for (unsigned f = 0; f < SIM_FIELDS; f++)
+    if (values[f] > 0)
+      buf_addf (out, ",\"%c\":%u", 'a' + (int) f, values[f]);
+  buf_add_byte (out, '}');
+}
+
+/* What the user wants: fields that he sets get values that no other write
+ * has. */
+static void
+choose_values (struct world *world, const struct op *op,
+               const struct view *before, struct event *event)
+{
+  bool alive = before->there && !before->deleted;
+
+  event->whole = !alive || op->kind == OP_REPLACE;
+  for (unsigned f = 0; f < SIM_FIELDS; f++) {
+    unsigned was = alive ? before->value[f] : 0;
+    bool sets = op->fields >> f & 1, removes = sets && (op->removed >> f & 1);
+
+    event->value[f] = event->whole && op->kind == OP_REPLACE ? 0 : was;
+    if (sets)
+      event->value[f] = removes ? 0 : ++world->last_value;
+    if (event->whole ? event->value[f] > 0 : event->value[f] != was)
+      event->assigned |= (unsigned char) (1u << f);
+  }
+}
+
+/* Makes known what a write did, or keeps it for after the crash. */
+static void
+finish (struct world *world, struct site *site, unsigned doc,
+        const struct event *event, const struct view *before, int status,
+        const struct tally_error *err)
+{
+  struct view after;
+
+  if (site->crashed) {
+    world->unsure = (struct unsure){ true, site->index, doc, *before, *event };
+    return;
+  }
+  if (status != TALLY_OK) {
+    violate (world, VIOLATION_FAILED, "%s cannot write %s: %s", site->name,
+             doc_id (doc), err->text);
+    return;
+  }
+  oracle_view (world, site, doc, &after);
+  if (oracle_same (before, &after)) {
+    if (event->assigned || event->whole)
+      violate (world, VIOLATION_WRONG, "%s wrote %s, and nothing changed",
+               site->name, doc_id (doc));
+    return;
+  }
+  oracle_add (world, site, doc, event, before, &after);
+}
+
+void
+writer_recover (struct world *world, struct site *site)
+{
+  struct unsure *unsure = &world->unsure;
+  struct view after;
+
+  if (!unsure->set || unsure->site != site->index)
+    return;
+  unsure->set = false;
+  oracle_view (world, site, unsure->doc, &after);
+  if (!oracle_same (&unsure->before, &after))
+    oracle_add (world, site, unsure->doc, &unsure->event, &unsure->before,
+                &after);
+}
+
+static void
+do_write (struct world *world, struct site *site, const struct op *op)
+{
+  struct write_item item = { .id = slice_text (doc_id (op->doc)),
+                             .replace = op->kind == OP_REPLACE };
+  struct write_result result;
+  struct tally_error err = { 0 };
+  struct event event = { 0 };
+  struct buf body = BUF_INIT;
+  struct view before;
+  int status;
+
+  oracle_view (world, site, op->doc, &before);
+  if (op->kind == OP_DELETE) {
+    if (!before.there || before.deleted)
+      return;
+    event.whole = event.deleted = true;
+  } else {
+    choose_values (world, op, &before, &event);
+    write_body (&body, op->doc, event.value);
+    item.body = buf_slice (&body);
+  }
+  status = write_batch (site->replica, doc_collection (world, op->doc), &item,
+                        1, &result, &err);
+  finish (world, site, op->doc, &event, &before, status, &err);
+  if (op->kind == OP_DELETE && status == TALLY_OK)
+    world->happened |= FEATURE_DELETES;
+  buf_free (&body);
+}
+
+/* ---- the journal -------------------------------------------------------- */
+
+/* One of a site's entries. */
+struct choice {
+  struct world *world;
+  uint64_t skip;
+  size_t n;
+  bool found;
+  char id[JOURNAL_ID_TEXT];
+  struct lost lost;
+  unsigned values[SIM_FIELDS];
+};
+
+static void
+count_entry (void *ctx, struct tally_slice id, struct tally_slice body)
+{
+  struct choice *choice = ctx;
+
+  (void) id;
+  (void) body;
+  choice->n++;
+}
+
+static void
+take_entry (void *ctx, struct tally_slice id, struct tally_slice body)
+{
+  struct choice *choice = ctx;
+
+  if (choice->skip-- != 0)
+    return;
+  choice->found = oracle_lost (choice->world, body, &choice->lost);
+  memcpy (choice->id, id.data, sizeof choice->id - 1);
+  oracle_lost_values (&choice->lost, choice->values);
+  choice->lost.value = slice_make (NULL, 0);
+}
+
+static bool
+choose_entry (struct world *world, struct site *site, uint64_t seed,
+              struct choice *choice)
+{
+  memset (choice, 0, sizeof *choice);
+  choice->world = world;
+  oracle_journal (site, count_entry, choice);
+  if (choice->n == 0)
+    return false;
+  choice->skip = seed % choice->n;
+  oracle_journal (site, take_entry, choice);
+  return choice->found;
+}
+
+/* Somebody has seen what lost; what becomes of it is his affair. */
+static void
+settle_entry (struct world *world, const struct choice *choice)
+{
+  struct doc_history *history = &world->docs[choice->lost.doc];
+  unsigned at = oracle_event (history, &choice->lost.stamp);
+
+  if (at > 0)
+    history->events[at - 1].read |=
+        (unsigned char) (1u << choice->lost.field);
+  for (unsigned i = 0; i < history->n; i++)
+    for (unsigned f = 0; f < SIM_FIELDS; f++)
+      if (choice->values[f] > 0
+          && history->events[i].value[f] == choice->values[f])
+        history->events[i].read |= (unsigned char) (1u << f);
+}
+
+static void
+expect_restored (const struct choice *choice, const struct view *before,
+                 struct event *event)
+{
+  const struct lost *lost = &choice->lost;
+  unsigned f = lost->field;
+
+  if (f == SIM_WHOLE) {
+    event->whole = true;
+    event->deleted = lost->absent;
+    memcpy (event->value, choice->values, sizeof event->value);
+    for (unsigned i = 0; i < SIM_FIELDS; i++)
+      if (event->value[i] > 0)
+        event->assigned |= (unsigned char) (1u << i);
+    return;
+  }
+  memcpy (event->value, before->value, sizeof event->value);
+  event->value[f] = lost->only;
+  if (event->value[f] != before->value[f])
+    event->assigned = (unsigned char) (1u << f);
+}
+
+static void
+do_restore (struct world *world, struct site *site, const struct op *op)
+{
+  struct tally tally = { 0 };
+  struct tally_replica handle = { .tally = &tally, .replica = site->replica };
+  struct tally_error err = { 0 };
+  struct event event = { 0 };
+  struct choice choice;
+  struct view before;
+  const char *id;
+  int status;
+
+  if (!choose_entry (world, site, op->seed, &choice))
+    return;
+  id = choice.id;
+  oracle_view (world, site, choice.lost.doc, &before);
+  if (world->docs[choice.lost.doc].n == SIM_EVENTS)
+    return;
+  pthread_mutex_init (&tally.lock, NULL);
+  status = op->kind == OP_DROP
+               ? tally_conflict_drop (&handle, &id, 1, &err)
+               : tally_conflict_restore (&handle, &id, 1, NULL, NULL, &err);
+  pthread_mutex_destroy (&tally.lock);
+  /* A field of a document that is deleted has no place to go. */
+  if (status == TALLY_CONFLICT && choice.lost.field < SIM_WHOLE
+      && (!before.there || before.deleted))
+    return;
+  settle_entry (world, &choice);
+  if (op->kind == OP_DROP)
+    return;
+  expect_restored (&choice, &before, &event);
+  if (event.deleted && (!before.there || before.deleted))
+    return;
+  finish (world, site, choice.lost.doc, &event, &before, status, &err);
+}
+
+/* ---- past core ---------------------------------------------------------- */
+
+/* A document that an unmodified client of the dialect put: a whole state at
+ * its own time, by a client of its own, that has seen nothing. */
+static void
+do_native (struct world *world, struct site *site, const struct op *op)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  struct tally_entry entry = { 0 };
+  struct tally_outcome outcome = { 0 };
+  struct tally_error err = { 0 };
+  struct event event = { .whole = true };
+  struct state state = { 0 };
+  struct buf body = BUF_INIT, meta = BUF_INIT;
+  struct view before;
+  int status;
+
+  oracle_view (world, site, op->doc, &before);
+  if (before.there)
+    return;
+  choose_values (world, op, &before, &event);
+  write_body (&body, op->doc, event.value);
+  stamp_make (&state.whole, site_wall_ms (site) + (uint64_t) op->ms, 0,
+              1000 + site->index);
+  state.body = buf_slice (&body);
+  state_encode (&state, &meta);
+  entry.collection = doc_collection (world, op->doc);
+  entry.expected = absent;
+  entry.doc.id = slice_text (doc_id (op->doc));
+  entry.doc.meta = buf_slice (&meta);
+  entry.doc.body = state.body;
+  state_rev (&state, entry.doc.id, entry.doc.rev);
+  status = replica_put (site->replica, &entry, 1, 0, &outcome, &err);
+  finish (world, site, op->doc, &event, &before, status, &err);
+  buf_free (&meta);
+  buf_free (&body);
+}
+
+void
+writer_do (struct world *world, const struct op *op)
+{
+  struct site *site = &world->sites[op->site];
+
+  if (op->doc >= world->setup->docs || world->docs[op->doc].n == SIM_EVENTS)
+    return;
+  /* In the middle of a run the crash is the run's. */
+  if (!world->run && op->crash) {
+    site->crash = op->crash;
+    site->crash_at = op->crash_at;
+    site->calls = 0;
+  }
+  world->writing = true;
+  switch (op->kind) {
+  case OP_PUT:
+  case OP_REPLACE:
+  case OP_DELETE:
+    do_write (world, site, op);
+    break;
+  case OP_RESTORE:
+  case OP_DROP:
+    do_restore (world, site, op);
+    break;
+  case OP_NATIVE:
+    do_native (world, site, op);
+    break;
+  default:
+    break;
+  }
+  world->writing = false;
+}
