@@ -257,6 +257,41 @@ oracle_clock (struct site *site, struct tally_slice note)
 
 /* ---- checkpoints -------------------------------------------------------- */
 
+/* What lost was told of, and so the other side need not have it. */
+struct told {
+  struct world *world;
+  unsigned doc;
+  uint64_t events;
+};
+
+static void
+collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
+{
+  struct told *told = ctx;
+  struct lost lost;
+  unsigned at;
+
+  (void) id;
+  if (!oracle_lost (told->world, body, &lost) || lost.doc != told->doc)
+    return;
+  at = oracle_event (&told->world->docs[lost.doc], &lost.stamp);
+  if (at > 0)
+    told->events |= UINT64_C (1) << (at - 1);
+}
+
+/* Whether a side has what stands in a document of the other. */
+static bool
+has_all (struct site *site, struct site *journal, unsigned doc,
+         const struct view *view)
+{
+  struct told told = { site->world, doc, 0 };
+  uint64_t missing = view->events & ~site->world->knows[site->index][doc];
+
+  if (missing)
+    oracle_journal (journal, collect_told, &told);
+  return !(missing & ~told.events);
+}
+
 static void
 check_claim (struct site *client, struct site *server, unsigned doc,
              uint64_t local, uint64_t far)
@@ -266,13 +301,12 @@ check_claim (struct site *client, struct site *server, unsigned doc,
 
   oracle_view (world, client, doc, &ours);
   oracle_view (world, server, doc, &theirs);
-  if (ours.there && ours.seq <= local
-      && (ours.events & ~world->knows[server->index][doc]))
+  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims that %s has its %s, and it has not", client->name,
              server->name, doc_id (doc));
   if (theirs.there && theirs.seq <= far
-      && (theirs.events & ~world->knows[client->index][doc]))
+      && !has_all (client, client, doc, &theirs))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims to have %s of %s, and it has not", client->name,
              doc_id (doc), server->name);
@@ -361,27 +395,25 @@ oracle_lost_values (const struct lost *lost, unsigned values[SIM_FIELDS])
   return any;
 }
 
-/* Whether the author of what won had all that lost before him. */
+/* Whether the author of what won had what lost before him.  A body that lost
+ * as a whole may stand for any write that either side had taken in. */
 static bool
-winner_knew (const struct world *world, const struct lost *lost,
-             const unsigned values[SIM_FIELDS])
+winner_knew (const struct world *world, const struct lost *lost)
 {
+  const struct run_context *run = world->run;
   const struct doc_history *history = &world->docs[lost->doc];
   unsigned at = oracle_event (history, &lost->stamp);
   unsigned won = oracle_event (history, &lost->won);
-  uint64_t past;
+  uint64_t past, lost_ones;
 
   if (at == 0 || won == 0)
     return false;
-  past = history->events[won - 1].past;
-  if (!(past >> (at - 1) & 1))
-    return false;
-  for (unsigned i = 0; i < history->n; i++)
-    for (unsigned f = 0; f < SIM_FIELDS; f++)
-      if (values[f] > 0 && history->events[i].value[f] == values[f]
-          && !(past >> i & 1))
-        return false;
-  return true;
+  past = history->events[won - 1].past | UINT64_C (1) << (won - 1);
+  lost_ones = UINT64_C (1) << (at - 1);
+  if (lost->field == SIM_WHOLE && !lost->absent)
+    lost_ones |= run->client_read[lost->doc] | run->server_read[lost->doc]
+                 | (run->folder ? run->folder->knows[lost->doc] : 0);
+  return !(lost_ones & ~past);
 }
 
 void
@@ -389,7 +421,6 @@ oracle_journaled (struct site *site, struct tally_slice body)
 {
   struct world *world = site->world;
   struct run_context *run = world->run;
-  unsigned values[SIM_FIELDS];
   struct lost lost;
 
   if (!run || !oracle_lost (world, body, &lost))
@@ -398,9 +429,7 @@ oracle_journaled (struct site *site, struct tally_slice body)
   trace (world, "      %s journals field %u of %s, event %d", site->name,
          lost.field, doc_id (lost.doc),
          (int) oracle_event (&world->docs[lost.doc], &lost.stamp) - 1);
-  oracle_lost_values (&lost, values);
-  if (!(world->happened & FEATURE_COPIES)
-      && winner_knew (world, &lost, values))
+  if (!(world->happened & FEATURE_COPIES) && winner_knew (world, &lost))
     violate (world, VIOLATION_CONFLICT,
              "%s journals field %u of %s, which the winner's author knew",
              site->name, lost.field, doc_id (lost.doc));
