@@ -28,7 +28,16 @@ note_loser (struct journals *journals, unsigned doc, unsigned event,
   journals->sites[doc][event][field]++;
 }
 
-/* A body that lost as a whole has its writes by their values. */
+/* A field that was removed. */
+static bool
+takes_away (const struct event *event, unsigned field)
+{
+  return !event->whole && (event->assigned & 1u << field)
+         && event->value[field] == 0;
+}
+
+/* A body that lost as a whole has its writes by their values, and those that
+ * removed something by its not being there. */
 static void
 note_entry (void *ctx, struct tally_slice id, struct tally_slice body)
 {
@@ -45,10 +54,13 @@ note_entry (void *ctx, struct tally_slice id, struct tally_slice body)
   at = oracle_event (history, &lost.stamp);
   if (at > 0 && (lost.field < SIM_WHOLE || lost.absent))
     note_loser (journals, lost.doc, at - 1, lost.field);
+  if (lost.field < SIM_WHOLE || lost.absent)
+    return;
   oracle_lost_values (&lost, values);
   for (unsigned i = 0; i < history->n; i++)
     for (unsigned f = 0; f < SIM_FIELDS; f++)
-      if (values[f] > 0 && history->events[i].value[f] == values[f])
+      if (values[f] > 0 ? history->events[i].value[f] == values[f]
+                        : takes_away (&history->events[i], f))
         note_loser (journals, lost.doc, i, f);
 }
 
@@ -120,11 +132,11 @@ static bool
 stands (const struct view *view, const struct event *event, unsigned at,
         unsigned field)
 {
-  if (!view->there)
-    return false;
+  bool deleted = !view->there || view->deleted;
+
   if (field == SIM_WHOLE)
-    return view->deleted;
-  if (view->deleted)
+    return deleted;
+  if (deleted)
     return event->value[field] == 0;
   return view->standing[field] == at + 1
          || view->value[field] == event->value[field];
@@ -142,6 +154,9 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
     for (unsigned f = 0; f <= SIM_WHOLE; f++) {
       const struct event *event = &history->events[i];
 
+      /* Written anew when the tombstone was forgotten. */
+      if (f == SIM_WHOLE && event->forgotten)
+        continue;
       if (matters (event, f) && !is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
           && !(journals->fields[doc][i] >> f & 1)
@@ -152,38 +167,37 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
     }
 }
 
-/* Of all writes of a field the one with the greatest stamp stands. */
+/* Of all writes of a field the one with the greatest stamp stands; once a
+ * tombstone is forgotten a new document need not know of it, but nothing that
+ * was replaced comes back. */
 static void
 check_standing (struct world *world, unsigned doc, const struct view *view)
 {
   const struct doc_history *history = &world->docs[doc];
 
-  for (unsigned f = 0; f <= SIM_WHOLE; f++) {
-    const struct event *best = NULL, *standing = NULL;
-    unsigned at = 0;
+  for (unsigned f = 0; f <= SIM_WHOLE && view->there; f++) {
+    unsigned at = view->standing[f] - 1u;
+    const struct event *standing;
 
-    for (unsigned i = 0; i < history->n; i++) {
-      const struct event *event = &history->events[i];
-
-      if (!(f == SIM_WHOLE ? event->whole : assigns (event, f))
-          || is_gone (event, f))
-        continue;
-      if (!best || stamp_cmp (&event->stamp, &best->stamp) > 0) {
-        best = event;
-        at = i;
-      }
+    if (view->standing[f] == 0) {
+      violate (world, VIOLATION_WRONG, "field %u of %s: nobody wrote that", f,
+               doc_id (doc));
+      return;
     }
-    if (view->standing[f] > 0)
-      standing = &history->events[view->standing[f] - 1];
-    if (!best || standing == best)
-      continue;
-    /* One that was thought to be gone came back. */
-    if (standing && is_gone (standing, f)
-        && stamp_cmp (&standing->stamp, &best->stamp) > 0)
-      continue;
-    violate (world, VIOLATION_RETURNED,
-             "field %u of %s has event %d, where event %u should stand", f,
-             doc_id (doc), view->standing[f] - 1, at);
+    standing = &history->events[at];
+    for (unsigned i = 0; i < history->n; i++) {
+      const struct event *other = &history->events[i];
+
+      if (i == at || !assigns (other, f) || is_gone (other, f)
+          || is_gone (standing, f))
+        continue;
+      if ((other->past >> at & 1)
+          || (!other->forgotten
+              && stamp_cmp (&other->stamp, &standing->stamp) > 0))
+        violate (world, VIOLATION_RETURNED,
+                 "field %u of %s has event %u, where event %u should stand",
+                 f, doc_id (doc), at, i);
+    }
   }
 }
 
@@ -239,7 +253,7 @@ check_equal (struct world *world, char *text, size_t size)
       if (!world->sites[i].active)
         continue;
       oracle_view (world, &world->sites[i], doc, &other);
-      if (oracle_same (&first, &other))
+      if (oracle_equal (&first, &other))
         continue;
       snprintf (text, size, "s0 and s%u differ in %s", i, doc_id (doc));
       return false;

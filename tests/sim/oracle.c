@@ -102,6 +102,16 @@ oracle_same (const struct view *a, const struct view *b)
          && memcmp (a->rev, b->rev, TALLY_REV_SIZE) == 0;
 }
 
+bool
+oracle_equal (const struct view *a, const struct view *b)
+{
+  bool a_alive = a->there && !a->deleted, b_alive = b->there && !b->deleted;
+
+  if (a->there && b->there)
+    return oracle_same (a, b);
+  return a_alive == b_alive;
+}
+
 unsigned
 oracle_event (const struct doc_history *history, const struct stamp *stamp)
 {
@@ -212,6 +222,93 @@ oracle_add (struct world *world, struct site *site, unsigned doc,
   return event;
 }
 
+/* ---- tombstones --------------------------------------------------------- */
+
+/* All of it was deleted before by somebody who had it. */
+static bool
+was_deleted (const struct doc_history *history, uint64_t events)
+{
+  for (unsigned i = 0; i < history->n; i++)
+    if (history->events[i].deleted && !history->events[i].by_core)
+      events &= ~(history->events[i].past | UINT64_C (1) << i);
+  return events == 0;
+}
+
+void
+oracle_buries (struct site *site, const struct tally_entry *entry,
+               struct view *before)
+{
+  int doc = doc_of (entry->doc.id);
+
+  memset (before, 0, sizeof *before);
+  if (doc >= 0)
+    oracle_view (site->world, site, (unsigned) doc, before);
+}
+
+static void
+forgot (struct doc_history *history, const struct view *before)
+{
+  uint64_t events = before->events;
+
+  for (unsigned i = 0; i < history->n; i++)
+    if (before->events >> i & 1)
+      events |= history->events[i].past;
+  for (unsigned i = 0; i < history->n; i++)
+    history->events[i].forgotten |= events >> i & 1;
+}
+
+/* Where a tombstone was forgotten a run may make another one, over what the
+ * first was over. */
+void
+oracle_buried (struct site *site, const struct tally_entry *entry,
+               const struct view *before)
+{
+  struct world *world = site->world;
+  int doc = doc_of (entry->doc.id);
+  struct doc_history *history;
+  struct event *event;
+  struct stamp stamp;
+  unsigned at;
+
+  if (doc < 0)
+    return;
+  history = &world->docs[doc];
+  if (entry->flags & TALLY_ENTRY_FORGET) {
+    if (before->there && !before->deleted)
+      violate (world, VIOLATION_LOST, "%s forgets %s, which is alive",
+               site->name, doc_id ((unsigned) doc));
+    trace (world, "      %s forgets %s", site->name, doc_id ((unsigned) doc));
+    forgot (history, before);
+    return;
+  }
+  memcpy (stamp.bytes, entry->doc.rev, STAMP_SIZE);
+  at = oracle_event (history, &stamp);
+  if (at == 0 && history->n < SIM_EVENTS) {
+    trace (world, "      %s deletes %s anew, event %u", site->name,
+           doc_id ((unsigned) doc), history->n);
+    history->events[history->n] = (struct event){
+      .stamp = stamp, .site = (unsigned char) site->index, .whole = true,
+      .deleted = true, .by_core = true
+    };
+    at = ++history->n;
+  }
+  if (at == 0 || !history->events[at - 1].by_core)
+    return;
+  event = &history->events[at - 1];
+  world->knows[site->index][doc] |= UINT64_C (1) << (at - 1);
+  for (unsigned f = 0; f <= SIM_WHOLE; f++)
+    if (event->prior[f] == 0)
+      event->prior[f] = before->standing[f];
+  for (unsigned i = 0; i < history->n; i++)
+    if (before->events >> i & 1 && i != at - 1)
+      event->past |= UINT64_C (1) << i | history->events[i].past;
+  if (!(world->happened & FEATURE_COPIES) && before->there && !before->deleted
+      && !was_deleted (history, before->events))
+    violate (world, VIOLATION_LOST,
+             "%s deletes %s, which nobody who had all of it deleted",
+             site->name, doc_id ((unsigned) doc));
+}
+
 /* ---- what runs do ------------------------------------------------------- */
 
 void
@@ -268,28 +365,57 @@ static void
 collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
 {
   struct told *told = ctx;
+  const struct doc_history *history;
+  unsigned values[SIM_FIELDS], at;
   struct lost lost;
-  unsigned at;
 
   (void) id;
   if (!oracle_lost (told->world, body, &lost) || lost.doc != told->doc)
     return;
-  at = oracle_event (&told->world->docs[lost.doc], &lost.stamp);
+  history = &told->world->docs[lost.doc];
+  at = oracle_event (history, &lost.stamp);
   if (at > 0)
     told->events |= UINT64_C (1) << (at - 1);
+  oracle_lost_values (&lost, values);
+  for (unsigned i = 0; i < history->n; i++)
+    for (unsigned f = 0; f < SIM_FIELDS; f++)
+      if (values[f] > 0 && history->events[i].value[f] == values[f])
+        told->events |= UINT64_C (1) << i;
 }
 
-/* Whether a side has what stands in a document of the other. */
+/* Those that have nothing to lose: empty documents. */
+static uint64_t
+harmless (const struct doc_history *history, uint64_t events)
+{
+  uint64_t result = 0;
+
+  for (unsigned i = 0; i < history->n; i++)
+    if ((events >> i & 1) && history->events[i].assigned == 0
+        && !history->events[i].deleted)
+      result |= UINT64_C (1) << i;
+  return result;
+}
+
+/* Whether a side has what stands in a document of the other.  A tombstone is
+ * not given to who has nothing that it deleted. */
 static bool
 has_all (struct site *site, struct site *journal, unsigned doc,
-         const struct view *view)
+         const struct view *view, const struct view *has)
 {
+  const struct doc_history *history = &site->world->docs[doc];
   struct told told = { site->world, doc, 0 };
   uint64_t missing = view->events & ~site->world->knows[site->index][doc];
+  uint64_t past = 0;
 
-  if (missing)
-    oracle_journal (journal, collect_told, &told);
-  return !(missing & ~told.events);
+  if (!missing)
+    return true;
+  for (unsigned i = 0; i < history->n; i++)
+    if (view->events >> i & 1)
+      past |= history->events[i].past;
+  if (view->deleted && !(has->events & past))
+    return true;
+  oracle_journal (journal, collect_told, &told);
+  return !(missing & ~told.events & ~harmless (history, missing));
 }
 
 static void
@@ -301,12 +427,14 @@ check_claim (struct site *client, struct site *server, unsigned doc,
 
   oracle_view (world, client, doc, &ours);
   oracle_view (world, server, doc, &theirs);
-  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours))
+  if (oracle_equal (&ours, &theirs))
+    return;
+  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours, &theirs))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims that %s has its %s, and it has not", client->name,
              server->name, doc_id (doc));
   if (theirs.there && theirs.seq <= far
-      && !has_all (client, client, doc, &theirs))
+      && !has_all (client, client, doc, &theirs, &ours))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims to have %s of %s, and it has not", client->name,
              doc_id (doc), server->name);

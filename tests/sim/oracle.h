@@ -21,6 +21,8 @@
 void oracle_view (struct world *world, struct site *site, unsigned doc,
                   struct view *view);
 bool oracle_same (const struct view *a, const struct view *b);
+/* A tombstone counts as absent. */
+bool oracle_equal (const struct view *a, const struct view *b);
 
 /* The event of a stamp + 1; 0: there is none. */
 unsigned oracle_event (const struct doc_history *history,
@@ -36,6 +38,11 @@ struct event *oracle_add (struct world *world, struct site *site, unsigned doc,
  * entry made, a pair's note or the clock's saved. */
 void oracle_read (struct site *site, unsigned doc);
 void oracle_wrote (struct site *site, struct tally_slice id);
+/* Around a put of a run that writes or forgets a tombstone. */
+void oracle_buries (struct site *site, const struct tally_entry *entry,
+                    struct view *before);
+void oracle_buried (struct site *site, const struct tally_entry *entry,
+                    const struct view *before);
 void oracle_journaled (struct site *site, struct tally_slice body);
 void oracle_checkpoint (struct site *site, struct tally_slice note);
 void oracle_clock (struct site *site, struct tally_slice note);

@@ -39,6 +39,7 @@
 #define SIM_START_MS UINT64_C (1700000000000)
 #define SIM_SKEW_MS UINT64_C (300000)
 #define SIM_DAY_MS (INT64_C (24) * 60 * 60 * 1000)
+#define SIM_KEEP_MS (UINT64_C (90) * SIM_DAY_MS)
 
 /* ---- schedules (schedule.c) --------------------------------------------- */
 
@@ -289,6 +290,8 @@ struct event {
   unsigned value[SIM_FIELDS];        /* of those assigned */
   unsigned char prior[SIM_FIELDS + 1]; /* event + 1 that its author replaced */
   uint64_t past;                     /* bit set of events before it */
+  bool by_core;   /* a tombstone anew, where the first one was forgotten */
+  bool forgotten; /* a tombstone that it went into was forgotten somewhere */
   unsigned char gone; /* fields whose value went with a disk or a copy of it */
   unsigned char read; /* fields that somebody saw in a journal and settled */
 };

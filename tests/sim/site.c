@@ -176,12 +176,23 @@ tell_entry (struct site *site, const struct tally_entry *entry)
     oracle_journaled (site, entry->doc.body);
 }
 
+/* A run writes or forgets a tombstone. */
+static bool
+buries (const struct site *site, const struct tally_entry *entry)
+{
+  return site->world->run && !site->world->writing
+         && !is_local (entry->collection)
+         && ((entry->flags & TALLY_ENTRY_FORGET)
+             || (entry->doc.flags & TALLY_DOC_DELETED));
+}
+
 static int
 gate_put (void *handle, const struct tally_entry *entries, size_t n,
           unsigned flags, struct tally_outcome *outcomes,
           struct tally_error *err)
 {
   struct site *site = handle;
+  struct view before[SIM_DOCS];
   enum crash crash;
   int status;
 
@@ -193,6 +204,9 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   crash = enter (site);
   if (!takes_effect (site, crash))
     return is_dead (site, err);
+  for (size_t i = 0; i < n && i < SIM_DOCS; i++)
+    if (buries (site, &entries[i]))
+      oracle_buries (site, &entries[i], &before[i]);
   status = site->inner_ops->put (site->inner, entries, n, flags, outcomes,
                                  err);
   for (size_t i = 0; i < n && (status == TALLY_OK || crash == CRASH_KEPT);
@@ -201,6 +215,8 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
         && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
       site->writes++;
       tell_entry (site, &entries[i]);
+      if (i < SIM_DOCS && buries (site, &entries[i]))
+        oracle_buried (site, &entries[i], &before[i]);
     }
   return crash == CRASH_NONE ? status : is_dead (site, err);
 }
@@ -344,7 +360,8 @@ site_open (struct site *site)
                                  .place = site->place,
                                  .host = &site->host,
                                  .time = &site->time,
-                                 .max_skew_ms = SIM_SKEW_MS };
+                                 .max_skew_ms = SIM_SKEW_MS,
+                                 .keep_deleted_ms = SIM_KEEP_MS };
   struct tally_error err = { 0 };
 
   if (replica_open (&site->replica, &setup, &err) != TALLY_OK
