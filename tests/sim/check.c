@@ -117,11 +117,14 @@ was_replaced (const struct doc_history *history, unsigned at, unsigned field)
   for (unsigned i = 0; i < history->n; i++) {
     const struct event *other = &history->events[i];
 
-    if (i == at || !assigns (other, field) || is_gone (other, field))
+    if (i == at || !assigns (other, field))
       continue;
-    if (other->prior[field] == at + 1)
+    /* What went with a disk may itself have been replaced before that. */
+    if (other->prior[field] == at + 1 && i > at
+        && (!is_gone (other, field) || was_replaced (history, i, field)))
       return true;
-    if (stamp_cmp (&other->stamp, &event->stamp) > 0
+    if (!is_gone (other, field)
+        && stamp_cmp (&other->stamp, &event->stamp) > 0
         && value_of (other, field) == value_of (event, field))
       return true;
   }

@@ -138,8 +138,12 @@ static bool
 is_fresh (struct world *world, struct site *site, unsigned doc,
           const struct stamp *stamp)
 {
-  unsigned at = oracle_event (&world->docs[doc], stamp);
+  const struct doc_history *history = &world->docs[doc];
+  unsigned at = oracle_event (history, stamp);
 
+  /* Of a life that nobody remembers: the clock must have stood still. */
+  if (at > 0 && history->events[at - 1].forgotten)
+    return true;
   if (at > 0 && !(world->happened & FEATURE_COPIES))
     violate (world, VIOLATION_STAMP, "%s gives %s the stamp of event %u",
              site->name, doc_id (doc), at - 1);
@@ -246,13 +250,8 @@ oracle_buries (struct site *site, const struct tally_entry *entry,
 }
 
 static void
-forgot (struct doc_history *history, const struct view *before)
+forgot (struct doc_history *history, uint64_t events)
 {
-  uint64_t events = before->events;
-
-  for (unsigned i = 0; i < history->n; i++)
-    if (before->events >> i & 1)
-      events |= history->events[i].past;
   for (unsigned i = 0; i < history->n; i++)
     history->events[i].forgotten |= events >> i & 1;
 }
@@ -278,7 +277,7 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
       violate (world, VIOLATION_LOST, "%s forgets %s, which is alive",
                site->name, doc_id ((unsigned) doc));
     trace (world, "      %s forgets %s", site->name, doc_id ((unsigned) doc));
-    forgot (history, before);
+    forgot (history, world->knows[site->index][doc]);
     return;
   }
   memcpy (stamp.bytes, entry->doc.rev, STAMP_SIZE);
@@ -383,39 +382,40 @@ collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
         told->events |= UINT64_C (1) << i;
 }
 
-/* Those that have nothing to lose: empty documents. */
+/* The events that have something to lose in what stands. */
 static uint64_t
-harmless (const struct doc_history *history, uint64_t events)
+weighty (const struct doc_history *history, const struct view *view)
 {
   uint64_t result = 0;
 
-  for (unsigned i = 0; i < history->n; i++)
-    if ((events >> i & 1) && history->events[i].assigned == 0
-        && !history->events[i].deleted)
-      result |= UINT64_C (1) << i;
+  for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+    const struct event *event;
+
+    if (view->standing[f] == 0)
+      continue;
+    event = &history->events[view->standing[f] - 1];
+    if (!(event->read >> f & 1)
+        && (f == SIM_WHOLE ? event->deleted : event->assigned >> f & 1))
+      result |= UINT64_C (1) << (view->standing[f] - 1);
+  }
   return result;
 }
 
 /* Whether a side has what stands in a document of the other.  A tombstone is
- * not given to who has nothing that it deleted. */
+ * not given to who has no such document: it meets one that comes later. */
 static bool
 has_all (struct site *site, struct site *journal, unsigned doc,
-         const struct view *view, const struct view *has)
+         const struct view *view, bool meets)
 {
   const struct doc_history *history = &site->world->docs[doc];
   struct told told = { site->world, doc, 0 };
-  uint64_t missing = view->events & ~site->world->knows[site->index][doc];
-  uint64_t past = 0;
+  uint64_t missing =
+      weighty (history, view) & ~site->world->knows[site->index][doc];
 
-  if (!missing)
-    return true;
-  for (unsigned i = 0; i < history->n; i++)
-    if (view->events >> i & 1)
-      past |= history->events[i].past;
-  if (view->deleted && !(has->events & past))
+  if (!missing || (view->deleted && meets))
     return true;
   oracle_journal (journal, collect_told, &told);
-  return !(missing & ~told.events & ~harmless (history, missing));
+  return !(missing & ~told.events);
 }
 
 static void
@@ -429,12 +429,14 @@ check_claim (struct site *client, struct site *server, unsigned doc,
   oracle_view (world, server, doc, &theirs);
   if (oracle_equal (&ours, &theirs))
     return;
-  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours, &theirs))
+  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours,
+                   !theirs.there || theirs.seq > far))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims that %s has its %s, and it has not", client->name,
              server->name, doc_id (doc));
   if (theirs.there && theirs.seq <= far
-      && !has_all (client, client, doc, &theirs, &ours))
+      && !has_all (client, client, doc, &theirs,
+                   !ours.there || ours.seq > local))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims to have %s of %s, and it has not", client->name,
              doc_id (doc), server->name);
@@ -557,7 +559,7 @@ oracle_journaled (struct site *site, struct tally_slice body)
   trace (world, "      %s journals field %u of %s, event %d", site->name,
          lost.field, doc_id (lost.doc),
          (int) oracle_event (&world->docs[lost.doc], &lost.stamp) - 1);
-  if (!(world->happened & FEATURE_COPIES) && winner_knew (world, &lost))
+  if (!world->broke && winner_knew (world, &lost))
     violate (world, VIOLATION_CONFLICT,
              "%s journals field %u of %s, which the winner's author knew",
              site->name, lost.field, doc_id (lost.doc));

@@ -335,6 +335,7 @@ enum violation {
   VIOLATION_FAILED,    /* a run fails though nothing is wrong */
   VIOLATION_WRONG,     /* a write did not do what was asked */
   VIOLATION_REPORT,    /* a report tells something else than happened */
+  VIOLATION_BROKEN,    /* a pair broke, and nobody was copied */
   VIOLATION_ENDLESS    /* it goes on and on */
 };
 
@@ -380,6 +381,7 @@ struct world {
   unsigned char was_journaled[SIM_DOCS][SIM_EVENTS];
   struct unsure unsure;
   unsigned happened; /* features that did occur */
+  bool broke;        /* a pair, and what it knew is not trusted any more */
   uint64_t operations;
 
   enum violation violation;

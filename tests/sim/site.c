@@ -270,11 +270,21 @@ gate_close (void *handle)
   site->inner = NULL;
 }
 
+/* That a pair broke is only told of here.  A damaged folder can look like
+ * another copy's. */
 static void
 host_log (void *ctx, int level, const char *text)
 {
   const struct site *site = ctx;
+  struct world *world = site->world;
 
+  if (strstr (text, "was copied")) {
+    if (!(world->happened & FEATURE_COPIES) && world->run
+        && !world->run->folder)
+      violate (world, VIOLATION_BROKEN, "%s: a pair broke without reason",
+               site->name);
+    world->broke = true;
+  }
   trace (site->world, "      %s logs (%d): %s", site->name, level, text);
 }
 
