@@ -123,8 +123,7 @@ was_replaced (const struct doc_history *history, unsigned at, unsigned field)
     if (other->prior[field] == at + 1 && i > at
         && (!is_gone (other, field) || was_replaced (history, i, field)))
       return true;
-    if (!is_gone (other, field)
-        && stamp_cmp (&other->stamp, &event->stamp) > 0
+    if (!is_gone (other, field) && stamp_cmp (&other->stamp, &event->stamp) > 0
         && value_of (other, field) == value_of (event, field))
       return true;
   }
@@ -198,8 +197,8 @@ check_standing (struct world *world, unsigned doc, const struct view *view)
           || (!other->forgotten
               && stamp_cmp (&other->stamp, &standing->stamp) > 0))
         violate (world, VIOLATION_RETURNED,
-                 "field %u of %s has event %u, where event %u should stand",
-                 f, doc_id (doc), at, i);
+                 "field %u of %s has event %u, where event %u should stand", f,
+                 doc_id (doc), at, i);
     }
   }
 }
@@ -304,10 +303,10 @@ stands_anywhere (struct world *world, struct view views[SIM_SITES],
   for (unsigned i = 0; i < SIM_SITES; i++) {
     if (!world->sites[i].active || !views[i].there)
       continue;
-    if (field == SIM_WHOLE ? views[i].standing[field] == at + 1
-                           : views[i].standing[field] == at + 1
-                                 && views[i].value[field]
-                                        == event->value[field])
+    if (field == SIM_WHOLE
+            ? views[i].standing[field] == at + 1
+            : views[i].standing[field] == at + 1
+                  && views[i].value[field] == event->value[field])
       return true;
   }
   return false;

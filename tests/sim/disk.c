@@ -149,8 +149,7 @@ drop_row (struct disk_handle *h, size_t at)
   if (at == h->n_rows)
     return;
   h->n_rows--;
-  memmove (h->rows + at, h->rows + at + 1,
-           (h->n_rows - at) * sizeof *h->rows);
+  memmove (h->rows + at, h->rows + at + 1, (h->n_rows - at) * sizeof *h->rows);
 }
 
 static int

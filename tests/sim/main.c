@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sim [-s SEED] [-n N] [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES]
+/* sim [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES] [-1] [SEED [N]]
  *
  * Runs N schedules from SEED on in JOBS processes, or as many as SECONDS of
- * each process's time allow; one alone (-n 1) with its trace.  -f has only
- * these features, -x has all but these.  The last line is "N schedules, M
- * operations, V violations". */
+ * each process's time allow; one alone with its trace.  -f has only these
+ * features, -x has all but these, -1 ends at the first violation and shrinks
+ * nothing.  The last line is "N schedules, M operations, V violations". */
 
 #include <config.h>
 
@@ -25,7 +25,7 @@
 struct options {
   uint64_t seed, n;
   unsigned jobs, seconds, features;
-  bool shrinks;
+  bool hasty;
 };
 
 struct counts {
@@ -54,7 +54,7 @@ show (struct schedule *schedule, const struct verdict *verdict,
   struct verdict again;
 
   printf ("seed %" PRIu64 ": %s\n", schedule->seed, verdict->why);
-  if (!options->shrinks)
+  if (options->hasty)
     return;
   schedule_shrink (schedule, verdict->violation);
   printf ("the shortest history that fails so:\n");
@@ -95,6 +95,8 @@ run_share (const struct options *options, unsigned job)
   struct counts counts = { 0, 0, 0 };
 
   for (uint64_t i = job; i < options->n; i += options->jobs) {
+    if (options->hasty && counts.violations > 0)
+      break;
     if (options->seconds > 0
         && clock () / CLOCKS_PER_SEC >= (clock_t) options->seconds)
       break;
@@ -176,23 +178,14 @@ fresh_seed (void)
 int
 main (int argc, char **argv)
 {
-  struct options options = { .n = 1000,
-                             .jobs = 1,
-                             .features = SIM_FEATURES,
-                             .shrinks = true };
+  struct options options = { .n = 1000, .jobs = 1, .features = SIM_FEATURES };
   int option;
 
   options.seed = fresh_seed ();
-  while ((option = getopt (argc, argv, "s:n:j:t:f:x:q")) != -1) {
+  while ((option = getopt (argc, argv, "j:t:f:x:1")) != -1) {
     uint64_t number = optarg ? strtoull (optarg, NULL, 0) : 0;
 
     switch (option) {
-    case 's':
-      options.seed = number;
-      break;
-    case 'n':
-      options.n = number;
-      break;
     case 'j':
       options.jobs = number > JOBS_MAX ? JOBS_MAX : (unsigned) number;
       break;
@@ -205,13 +198,17 @@ main (int argc, char **argv)
     case 'x':
       options.features &= ~(unsigned) number;
       break;
-    case 'q':
-      options.shrinks = false;
+    case '1':
+      options.hasty = true;
       break;
     default:
       return 2;
     }
   }
+  if (optind < argc)
+    options.seed = strtoull (argv[optind++], NULL, 0);
+  if (optind < argc)
+    options.n = strtoull (argv[optind], NULL, 0);
   if (options.n == 1 || options.jobs == 0)
     options.jobs = 1;
   signal (SIGSEGV, on_crash);

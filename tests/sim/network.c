@@ -321,11 +321,8 @@ remove_blob (void *handle, const char *name, struct tally_error *err)
 }
 
 const struct tally_transport folder_transport = {
-  TALLY_TRANSPORT_INIT,
-  .threads = TALLY_THREADS_ANY,
-  .close = let_go,
-  .list = list_blobs,
-  .read = read_blob,
-  .create = create_blob,
+  TALLY_TRANSPORT_INIT,  .threads = TALLY_THREADS_ANY,
+  .close = let_go,       .list = list_blobs,
+  .read = read_blob,     .create = create_blob,
   .remove = remove_blob,
 };

@@ -98,8 +98,7 @@ oracle_view (struct world *world, struct site *site, unsigned doc,
 bool
 oracle_same (const struct view *a, const struct view *b)
 {
-  return a->there == b->there
-         && memcmp (a->rev, b->rev, TALLY_REV_SIZE) == 0;
+  return a->there == b->there && memcmp (a->rev, b->rev, TALLY_REV_SIZE) == 0;
 }
 
 bool
@@ -107,9 +106,7 @@ oracle_equal (const struct view *a, const struct view *b)
 {
   bool a_alive = a->there && !a->deleted, b_alive = b->there && !b->deleted;
 
-  if (a->there && b->there)
-    return oracle_same (a, b);
-  return a_alive == b_alive;
+  return a_alive == b_alive && (!a_alive || oracle_same (a, b));
 }
 
 unsigned
@@ -189,8 +186,7 @@ check_written (struct world *world, struct site *site, unsigned doc,
       violate (world, VIOLATION_WRONG,
                "%s wrote %s: field %u has event %d value %u, not %d value %u",
                site->name, doc_id (doc), f, after.standing[f] - 1,
-               f < SIM_FIELDS ? after.value[f] : 0, (int) standing - 1,
-               value);
+               f < SIM_FIELDS ? after.value[f] : 0, (int) standing - 1, value);
   }
   if (after.deleted != (event->whole ? event->deleted : before->deleted))
     violate (world, VIOLATION_WRONG, "%s wrote %s: alive or not is wrong",
@@ -228,14 +224,15 @@ oracle_add (struct world *world, struct site *site, unsigned doc,
 
 /* ---- tombstones --------------------------------------------------------- */
 
-/* All of it was deleted before by somebody who had it. */
+/* It was deleted before by somebody who had it. */
 static bool
-was_deleted (const struct doc_history *history, uint64_t events)
+was_deleted (const struct doc_history *history, unsigned at)
 {
   for (unsigned i = 0; i < history->n; i++)
-    if (history->events[i].deleted && !history->events[i].by_core)
-      events &= ~(history->events[i].past | UINT64_C (1) << i);
-  return events == 0;
+    if (history->events[i].deleted && !history->events[i].by_core
+        && (i == at || (history->events[i].past >> at & 1)))
+      return true;
+  return false;
 }
 
 void
@@ -285,27 +282,26 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
   if (at == 0 && history->n < SIM_EVENTS) {
     trace (world, "      %s deletes %s anew, event %u", site->name,
            doc_id ((unsigned) doc), history->n);
-    history->events[history->n] = (struct event){
-      .stamp = stamp, .site = (unsigned char) site->index, .whole = true,
-      .deleted = true, .by_core = true
-    };
+    history->events[history->n] =
+        (struct event){ .stamp = stamp,
+                        .site = (unsigned char) site->index,
+                        .whole = true,
+                        .deleted = true,
+                        .by_core = true };
     at = ++history->n;
   }
   if (at == 0 || !history->events[at - 1].by_core)
     return;
   event = &history->events[at - 1];
   world->knows[site->index][doc] |= UINT64_C (1) << (at - 1);
+  /* What nobody deleted must be in a journal now. */
   for (unsigned f = 0; f <= SIM_WHOLE; f++)
-    if (event->prior[f] == 0)
+    if (event->prior[f] == 0 && before->standing[f] > 0
+        && was_deleted (history, before->standing[f] - 1u))
       event->prior[f] = before->standing[f];
   for (unsigned i = 0; i < history->n; i++)
     if (before->events >> i & 1 && i != at - 1)
       event->past |= UINT64_C (1) << i | history->events[i].past;
-  if (!(world->happened & FEATURE_COPIES) && before->there && !before->deleted
-      && !was_deleted (history, before->events))
-    violate (world, VIOLATION_LOST,
-             "%s deletes %s, which nobody who had all of it deleted",
-             site->name, doc_id ((unsigned) doc));
 }
 
 /* ---- what runs do ------------------------------------------------------- */
@@ -382,16 +378,20 @@ collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
         told->events |= UINT64_C (1) << i;
 }
 
-/* The events that have something to lose in what stands. */
+/* The events that have something to lose in what stands, against another view
+ * that says something else. */
 static uint64_t
-weighty (const struct doc_history *history, const struct view *view)
+weighty (const struct doc_history *history, const struct view *view,
+         const struct view *other)
 {
   uint64_t result = 0;
 
   for (unsigned f = 0; f <= SIM_WHOLE; f++) {
     const struct event *event;
 
-    if (view->standing[f] == 0)
+    if (view->standing[f] == 0
+        || (f < SIM_FIELDS && other->there && !view->deleted && !other->deleted
+            && view->value[f] == other->value[f]))
       continue;
     event = &history->events[view->standing[f] - 1];
     if (!(event->read >> f & 1)
@@ -405,12 +405,12 @@ weighty (const struct doc_history *history, const struct view *view)
  * not given to who has no such document: it meets one that comes later. */
 static bool
 has_all (struct site *site, struct site *journal, unsigned doc,
-         const struct view *view, bool meets)
+         const struct view *view, const struct view *other, bool meets)
 {
   const struct doc_history *history = &site->world->docs[doc];
   struct told told = { site->world, doc, 0 };
   uint64_t missing =
-      weighty (history, view) & ~site->world->knows[site->index][doc];
+      weighty (history, view, other) & ~site->world->knows[site->index][doc];
 
   if (!missing || (view->deleted && meets))
     return true;
@@ -429,13 +429,14 @@ check_claim (struct site *client, struct site *server, unsigned doc,
   oracle_view (world, server, doc, &theirs);
   if (oracle_equal (&ours, &theirs))
     return;
-  if (ours.there && ours.seq <= local && !has_all (server, client, doc, &ours,
+  if (ours.there && ours.seq <= local
+      && !has_all (server, client, doc, &ours, &theirs,
                    !theirs.there || theirs.seq > far))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims that %s has its %s, and it has not", client->name,
              server->name, doc_id (doc));
   if (theirs.there && theirs.seq <= far
-      && !has_all (client, client, doc, &theirs,
+      && !has_all (client, client, doc, &theirs, &ours,
                    !ours.there || ours.seq > local))
     violate (world, VIOLATION_CHECKPOINT,
              "%s claims to have %s of %s, and it has not", client->name,
@@ -500,8 +501,7 @@ oracle_lost (struct world *world, struct tally_slice body, struct lost *lost)
     return false;
   lost->doc = (unsigned) doc;
   lost->absent = json_find_member (side, slice_text ("absent"), &absent);
-  lost->field =
-      field.size == 2 ? SIM_WHOLE : (unsigned) (field.data[1] - 'a');
+  lost->field = field.size == 2 ? SIM_WHOLE : (unsigned) (field.data[1] - 'a');
   if (lost->field < SIM_WHOLE && !lost->absent)
     lost->only = number_of (lost->value);
   return true;

@@ -64,8 +64,7 @@ struct lost {
 bool oracle_lost (struct world *world, struct tally_slice body,
                   struct lost *lost);
 /* Of a body that lost as a whole; false: there are none. */
-bool oracle_lost_values (const struct lost *lost,
-                         unsigned values[SIM_FIELDS]);
+bool oracle_lost_values (const struct lost *lost, unsigned values[SIM_FIELDS]);
 
 /* A disk was put back or lost: what is nowhere any more is gone. */
 void oracle_forgive (struct world *world);

@@ -8,18 +8,18 @@
 #include "sim.h"
 
 static const char *const op_names[OP_KINDS] = {
-  "NONE", "PUT",     "REPLACE", "DELETE", "RESTORE", "DROP",
-  "SYNC", "LATE",    "CLOCK",   "RESTART", "MOVE",   "BACKUP",
-  "ROLLBACK", "REVIVE", "CLONE", "NATIVE"
+  "NONE",     "PUT",    "REPLACE", "DELETE",  "RESTORE", "DROP",
+  "SYNC",     "LATE",   "CLOCK",   "RESTART", "MOVE",    "BACKUP",
+  "ROLLBACK", "REVIVE", "CLONE",   "NATIVE"
 };
 
-static const char *const fault_names[NET_FAULTS] = {
-  "FINE", "DROP", "LOSE", "TWICE", "LATE",
-  "HOLD", "SHORT", "FLIP", "SPOIL", "DOWN"
-};
+static const char *const fault_names[NET_FAULTS] = { "FINE",  "DROP", "LOSE",
+                                                     "TWICE", "LATE", "HOLD",
+                                                     "SHORT", "FLIP", "SPOIL",
+                                                     "DOWN" };
 
 static const char *const crash_names[CRASHES] = { "NONE", "BEFORE", "AFTER",
-                                                  "LOST", "TORN", "KEPT" };
+                                                  "LOST", "TORN",   "KEPT" };
 
 static const char *const direction_names[] = { "BOTH", "PUSH", "PULL" };
 
@@ -32,8 +32,8 @@ op_name (enum op_kind kind)
 static bool
 is_write (const struct op *op)
 {
-  return op->kind == OP_PUT || op->kind == OP_REPLACE
-         || op->kind == OP_DELETE || op->kind == OP_NATIVE;
+  return op->kind == OP_PUT || op->kind == OP_REPLACE || op->kind == OP_DELETE
+         || op->kind == OP_NATIVE;
 }
 
 void
@@ -52,14 +52,13 @@ op_print (FILE *out, const struct op *op)
     fprintf (out, " off by %" PRId64 " s%s", op->ms / 1000,
              op->stops ? ", stops" : "");
   if (op->fault)
-    fprintf (out, ", %s at exchange %u", fault_names[op->fault],
-             op->fault_at);
+    fprintf (out, ", %s at exchange %u", fault_names[op->fault], op->fault_at);
   if (op->crash)
     fprintf (out, ", crash %s of the %s at call %u", crash_names[op->crash],
              op->crash_server ? "server" : "client", op->crash_at);
   if (op->meddle)
-    fprintf (out, ", at point %u: %s %u", op->meddle_at,
-             op_names[op->meddle], op->meddle_site);
+    fprintf (out, ", at point %u: %s %u", op->meddle_at, op_names[op->meddle],
+             op->meddle_site);
   fputc ('\n', out);
 }
 
@@ -87,8 +86,8 @@ op_print_c (FILE *out, const struct op *op)
     fprintf (out, ", .ms = %" PRId64, op->ms);
   number (out, "wait_ms", op->wait_ms);
   if (op->fault)
-    fprintf (out, ", .fault = NET_%s, .fault_at = %u",
-             fault_names[op->fault], op->fault_at);
+    fprintf (out, ", .fault = NET_%s, .fault_at = %u", fault_names[op->fault],
+             op->fault_at);
   if (op->crash)
     fprintf (out, ", .crash = CRASH_%s, .crash_at = %u, .crash_server = %d",
              crash_names[op->crash], op->crash_at, op->crash_server);
@@ -111,8 +110,8 @@ setup_print (FILE *out, const struct setup *setup)
            setup->features, setup->sites, setup->docs, setup->two);
   fprintf (out, "  .site = { ");
   for (unsigned i = 0; i < SIM_SITES; i++)
-    fprintf (out, "{ %d, %u }%s", setup->site[i].memory,
-             setup->site[i].lacks, i + 1 < SIM_SITES ? ", " : " },\n");
+    fprintf (out, "{ %d, %u }%s", setup->site[i].memory, setup->site[i].lacks,
+             i + 1 < SIM_SITES ? ", " : " },\n");
   fprintf (out, "  .n_links = %u, .links = { ", setup->n_links);
   for (unsigned i = 0; i < setup->n_links; i++)
     fprintf (out, "{ %u, %u, %d }%s", setup->links[i].client,

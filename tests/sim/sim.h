@@ -45,8 +45,8 @@
 
 enum op_kind {
   OP_NONE,
-  OP_PUT,      /* assigns `fields`, of these `removed` are taken away */
-  OP_REPLACE,  /* a whole write */
+  OP_PUT,     /* assigns `fields`, of these `removed` are taken away */
+  OP_REPLACE, /* a whole write */
   OP_DELETE,
   OP_RESTORE,  /* writes what an entry of the journal lost once more */
   OP_DROP,     /* drops an entry: somebody has looked at it */
@@ -117,14 +117,14 @@ struct op {
 enum feature {
   FEATURE_NETWORK = 1,
   FEATURE_CRASHES = 2,
-  FEATURE_MEDDLING = 4,   /* writes and runs in the middle of runs */
-  FEATURE_COPIES = 8,     /* clones, roll-backs, restored backups */
-  FEATURE_CLOCKS = 16,    /* off by up to max_skew, stopped, stepping */
-  FEATURE_FOLDERS = 32,   /* links over shared folders */
+  FEATURE_MEDDLING = 4,    /* writes and runs in the middle of runs */
+  FEATURE_COPIES = 8,      /* clones, roll-backs, restored backups */
+  FEATURE_CLOCKS = 16,     /* off by up to max_skew, stopped, stepping */
+  FEATURE_FOLDERS = 32,    /* links over shared folders */
   FEATURE_DIRECTIONS = 64, /* runs of one direction */
-  FEATURE_MOVES = 128,    /* fresh client ids */
+  FEATURE_MOVES = 128,     /* fresh client ids */
   FEATURE_DELETES = 256,
-  FEATURE_MESH = 512,  /* more than one way from site to site */
+  FEATURE_MESH = 512,   /* more than one way from site to site */
   FEATURE_YEARS = 1024, /* clocks off by up to a year */
   FEATURE_NATIVE = 2048,
   FEATURE_ALL = 4095
@@ -286,10 +286,10 @@ struct event {
   struct stamp stamp;
   unsigned char site;
   bool whole, deleted;
-  unsigned char assigned;            /* bit set of fields */
-  unsigned value[SIM_FIELDS];        /* of those assigned */
+  unsigned char assigned;              /* bit set of fields */
+  unsigned value[SIM_FIELDS];          /* of those assigned */
   unsigned char prior[SIM_FIELDS + 1]; /* event + 1 that its author replaced */
-  uint64_t past;                     /* bit set of events before it */
+  uint64_t past;                       /* bit set of events before it */
   bool by_core;   /* a tombstone anew, where the first one was forgotten */
   bool forgotten; /* a tombstone that it went into was forgotten somewhere */
   unsigned char gone; /* fields whose value went with a disk or a copy of it */
@@ -323,20 +323,20 @@ struct unsure {
 
 enum violation {
   VIOLATION_NONE,
-  VIOLATION_LOST,      /* an acknowledged write is nowhere */
-  VIOLATION_CONFLICT,  /* a conflict that is none */
-  VIOLATION_JOURNALS,  /* more than one journal has a loser */
-  VIOLATION_RETURNED,  /* what somebody replaced is there again */
-  VIOLATION_STAMP,     /* a stamp was given twice */
-  VIOLATION_CLOCK,     /* the clock went back */
+  VIOLATION_LOST,       /* an acknowledged write is nowhere */
+  VIOLATION_CONFLICT,   /* a conflict that is none */
+  VIOLATION_JOURNALS,   /* more than one journal has a loser */
+  VIOLATION_RETURNED,   /* what somebody replaced is there again */
+  VIOLATION_STAMP,      /* a stamp was given twice */
+  VIOLATION_CLOCK,      /* the clock went back */
   VIOLATION_CHECKPOINT, /* it claims what is not durable */
-  VIOLATION_DIVERGED,  /* replicas do not become equal */
-  VIOLATION_AGAIN,     /* a second run moved something */
-  VIOLATION_FAILED,    /* a run fails though nothing is wrong */
-  VIOLATION_WRONG,     /* a write did not do what was asked */
-  VIOLATION_REPORT,    /* a report tells something else than happened */
-  VIOLATION_BROKEN,    /* a pair broke, and nobody was copied */
-  VIOLATION_ENDLESS    /* it goes on and on */
+  VIOLATION_DIVERGED,   /* replicas do not become equal */
+  VIOLATION_AGAIN,      /* a second run moved something */
+  VIOLATION_FAILED,     /* a run fails though nothing is wrong */
+  VIOLATION_WRONG,      /* a write did not do what was asked */
+  VIOLATION_REPORT,     /* a report tells something else than happened */
+  VIOLATION_BROKEN,     /* a pair broke, and nobody was copied */
+  VIOLATION_ENDLESS     /* it goes on and on */
 };
 
 /* What a run reported, all collections together. */
@@ -407,8 +407,7 @@ void world_sync (struct world *world, const struct op *op,
 /* Only the first counts. */
 void violate (struct world *world, enum violation what, const char *fmt, ...)
     SIM_FORMAT (3, 4);
-void trace (const struct world *world, const char *fmt, ...)
-    SIM_FORMAT (2, 3);
+void trace (const struct world *world, const char *fmt, ...) SIM_FORMAT (2, 3);
 
 const char *doc_collection (const struct world *world, unsigned doc);
 /* "d0" and so on; good until the next call but three. */

@@ -154,8 +154,7 @@ takes_effect (struct site *site, enum crash crash)
 }
 
 static void
-tell_note (struct site *site, struct tally_slice key,
-           struct tally_slice value)
+tell_note (struct site *site, struct tally_slice key, struct tally_slice value)
 {
   if (key.size > 5 && memcmp (key.data, "pair/", 5) == 0)
     oracle_checkpoint (site, value);
@@ -207,10 +206,9 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   for (size_t i = 0; i < n && i < SIM_DOCS; i++)
     if (buries (site, &entries[i]))
       oracle_buries (site, &entries[i], &before[i]);
-  status = site->inner_ops->put (site->inner, entries, n, flags, outcomes,
-                                 err);
-  for (size_t i = 0; i < n && (status == TALLY_OK || crash == CRASH_KEPT);
-       i++)
+  status =
+      site->inner_ops->put (site->inner, entries, n, flags, outcomes, err);
+  for (size_t i = 0; i < n && (status == TALLY_OK || crash == CRASH_KEPT); i++)
     if (outcomes[i].status == TALLY_OK
         && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
       site->writes++;
@@ -253,8 +251,7 @@ gate_open (void **handle, const struct tally_host *host,
   int status = TALLY_OK;
 
   if (!site->memory || !site->inner)
-    status =
-        site->inner_ops->open (&site->inner, host, values, flags, err);
+    status = site->inner_ops->open (&site->inner, host, values, flags, err);
   *handle = site;
   return status;
 }
@@ -344,8 +341,8 @@ site_start (struct site *site, struct world *world, unsigned index)
   site->clock.counter = -1;
   site->driver.name = "gate";
   site->driver.store = &site->ops;
-  site->host = (struct tally_host){ sizeof site->host, site, host_log,
-                                    host_cancelled };
+  site->host =
+      (struct tally_host){ sizeof site->host, site, host_log, host_cancelled };
   site->time = (struct time_source){ time_wall, time_sleep, site };
 }
 
@@ -376,8 +373,8 @@ site_open (struct site *site)
 
   if (replica_open (&site->replica, &setup, &err) != TALLY_OK
       && !site->crashed)
-    violate (site->world, VIOLATION_FAILED, "%s does not open: %s",
-             site->name, err.text);
+    violate (site->world, VIOLATION_FAILED, "%s does not open: %s", site->name,
+             err.text);
   site->answer = (struct answer){ site->replica, site->name };
 }
 

@@ -125,10 +125,9 @@ run_engine (struct world *world, const struct link_setup *setup,
   snprintf (name, sizeof name, "s%u-%c%u", setup->client,
             setup->folder ? 'f' : 's', setup->server);
   link.name = name;
-  status = channel_adopt (&channel,
-                          setup->folder ? &folder_transport
-                                        : &exchange_transport,
-                          world, name, &err);
+  status = channel_adopt (
+      &channel, setup->folder ? &folder_transport : &exchange_transport, world,
+      name, &err);
   if (status == TALLY_OK) {
     link.channel = channel;
     status = engine_sync (&link, add_report, totals, &err);

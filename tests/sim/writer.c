@@ -173,8 +173,7 @@ settle_entry (struct world *world, const struct choice *choice)
   unsigned at = oracle_event (history, &choice->lost.stamp);
 
   if (at > 0)
-    history->events[at - 1].read |=
-        (unsigned char) (1u << choice->lost.field);
+    history->events[at - 1].read |= (unsigned char) (1u << choice->lost.field);
   for (unsigned i = 0; i < history->n; i++)
     for (unsigned f = 0; f < SIM_FIELDS; f++)
       if (choice->values[f] > 0

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Histories that the simulator found, shrunk: each was a defect once. */
+
+#include <config.h>
+
+#include <tally/tally.h>
+
+#include "histories.h"
+
+/* A client of two servers was cloned; each pair that was mended broke the
+ * other, and so on at every run. */
+static const struct op clone_with_two_servers[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_CLONE, .site = 2 },
+  { OP_SYNC, .site = 3 },
+};
+
+/* The same of two stores that are each other's clients. */
+static const struct op clone_of_mutual_client[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2 },
+  { OP_CLONE, .site = 1 },
+};
+
+/* An old hello came late and undid the pair. */
+static const struct op late_hello[] = {
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 1, .fault = NET_HOLD, .fault_at = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_REPLACE, .site = 1, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { .kind = OP_LATE },
+};
+
+/* A run within a run of the same pair passed for a copy. */
+static const struct op overtaken_run[] = {
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 1 },
+  { OP_SYNC, .site = 0, .meddle = OP_SYNC, .meddle_at = 1 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 1 },
+};
+
+/* A store from before its pair, rolled back after a clone had used its name:
+ * it passed for somebody new, and what it had lost for known. */
+static const struct op forgotten_name[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_BACKUP, .site = 1 },
+  { OP_CLONE, .site = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_ROLLBACK, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 2 },
+};
+
+/* A write between two reads of a run: the checkpoint went past it. */
+static const struct op write_between_reads[] = {
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 4, .meddle_site = 1,
+    .meddle_doc = 2, .meddle_fields = 4 },
+  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 5, .meddle_site = 1,
+    .meddle_doc = 2, .meddle_fields = 4 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .meddle = OP_DELETE, .meddle_at = 7, .meddle_site = 1,
+    .meddle_doc = 2 },
+};
+
+/* Forgotten by each in turn, and taken in again from the next. */
+static const struct op tombstone_in_a_ring[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 3, .fields = 2 },
+  { OP_SYNC, .site = 4 },
+  { OP_SYNC, .site = 3 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 0, .doc = 3 },
+};
+
+/* The delete was told to nobody, since nothing was listed. */
+static const struct op pushed_tombstone[] = {
+  { OP_REPLACE, .site = 2, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 3 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PUSH },
+};
+
+/* Made anew within the milliseconds that the tombstone was ahead: it lost, and
+ * passed for known. */
+static const struct op anew_below_its_tombstone[] = {
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 }, { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 }, { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 0, .doc = 0 },           { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+};
+
+#define TWO_SERVERS                    \
+  .sites = 3, .docs = 6, .n_links = 5, \
+  .links = { { 1, 0, false },          \
+             { 2, 0, false },          \
+             { 2, 1, false },          \
+             { 3, 1, false },          \
+             { 3, 0, false } }
+#define MUTUAL                                                         \
+  .sites = 2, .docs = 6, .n_links = 4,                                 \
+  .links = {                                                           \
+    { 1, 0, false }, { 0, 1, false }, { 2, 0, false }, { 2, 1, false } \
+  }
+#define RING                           \
+  .sites = 4, .docs = 6, .n_links = 5, \
+  .links = { { 1, 0, false },          \
+             { 2, 0, false },          \
+             { 3, 0, false },          \
+             { 1, 2, false },          \
+             { 1, 3, false } }
+#define TRIANGLE                                                       \
+  .sites = 3, .docs = 6, .n_links = 4,                                 \
+  .links = {                                                           \
+    { 1, 0, false }, { 2, 0, false }, { 1, 2, false }, { 1, 2, false } \
+  }
+
+const struct history_case found_histories[] = {
+  { "a cloned client of two servers",
+    { TWO_SERVERS },
+    HISTORY_OPS (clone_with_two_servers),
+    .conflicts = 0 },
+  { "a clone of one of two stores that are each other's clients",
+    { MUTUAL },
+    HISTORY_OPS (clone_of_mutual_client),
+    .conflicts = 0 },
+  { "a hello that comes late",
+    { HISTORY_HUB },
+    HISTORY_OPS (late_hello),
+    .conflicts = 0 },
+  { "a run that another one overtakes",
+    { HISTORY_HUB },
+    HISTORY_OPS (overtaken_run),
+    .conflicts = 0 },
+  { "a name that a clone had used up",
+    { HISTORY_HUB },
+    HISTORY_OPS (forgotten_name),
+    .conflicts = -1 },
+  { "a write between two reads of a run",
+    { MUTUAL },
+    HISTORY_OPS (write_between_reads),
+    .conflicts = -1 },
+  { "a tombstone in a ring",
+    { RING },
+    HISTORY_OPS (tombstone_in_a_ring),
+    .conflicts = 0 },
+  { "a tombstone over a link that only pushes",
+    { TRIANGLE },
+    HISTORY_OPS (pushed_tombstone),
+    .conflicts = 0 },
+  { "a document made anew just after its tombstone was forgotten",
+    { HISTORY_CHAIN },
+    HISTORY_OPS (anew_below_its_tombstone),
+    .conflicts = 0 },
+  { NULL, { 0 }, NULL, 0, 0 },
+};
