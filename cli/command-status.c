@@ -9,13 +9,14 @@
 #include "output.h"
 #include "table.h"
 
-/* Rows of three kinds come mixed; for people each kind is a table. */
+/* Rows of four kinds come mixed; for people each kind is a table. */
 struct looking {
   struct cli *cli;
   struct table links;
   struct table stores;
   struct table peers;
   struct table journals;
+  struct table held;
 };
 
 static void
@@ -48,6 +49,12 @@ print_json (const struct tally_status_row *row)
     object_text (&object, "store", row->store);
     object_number (&object, "conflicts", row->conflicts);
     object_number (&object, "dropped", row->dropped);
+  } else if (row->held) {
+    object_text (&object, "store", row->store);
+    object_text (&object, "collection", row->collection);
+    object_text (&object, "_id", row->id);
+    object_text (&object, "held", row->held);
+    object_text (&object, "reason", row->reason);
   } else {
     object_text (&object, "store", row->store);
     object_text (&object, "collection", row->collection);
@@ -92,6 +99,13 @@ keep (struct looking *looking, const struct tally_status_row *row)
     cells[1] = number (a, row->conflicts);
     cells[2] = number (b, row->dropped);
     table_add (&looking->journals, cells);
+  } else if (row->held) {
+    cells[0] = row->store;
+    cells[1] = row->collection;
+    cells[2] = row->id;
+    cells[3] = row->held;
+    cells[4] = row->reason;
+    table_add (&looking->held, cells);
   } else {
     cells[0] = row->store;
     cells[1] = row->collection;
@@ -114,6 +128,15 @@ on_row (void *ctx, const struct tally_status_row *row)
 }
 
 static void
+print_table (const struct table *table, const char *const *heading, bool *any)
+{
+  if (*any && table->n)
+    putchar ('\n');
+  table_print (table, heading);
+  *any |= table->n > 0;
+}
+
+static void
 print_tables (const struct looking *looking)
 {
   static const char *const links[] = { "LINK", "COLLECTION", "PENDING",
@@ -124,16 +147,15 @@ print_tables (const struct looking *looking)
                                        "ACKNOWLEDGED" };
   static const char *const journals[] = { "STORE", "CONFLICTS", "DROPPED" };
 
-  table_print (&looking->links, links);
-  if (looking->links.n && looking->stores.n)
-    putchar ('\n');
-  table_print (&looking->stores, stores);
-  if ((looking->links.n || looking->stores.n) && looking->peers.n)
-    putchar ('\n');
-  table_print (&looking->peers, peers);
-  if (looking->journals.n)
-    putchar ('\n');
-  table_print (&looking->journals, journals);
+  static const char *const held[] = { "STORE", "COLLECTION", "HELD BACK",
+                                      "ON", "REASON" };
+  bool any = false;
+
+  print_table (&looking->links, links, &any);
+  print_table (&looking->stores, stores, &any);
+  print_table (&looking->peers, peers, &any);
+  print_table (&looking->held, held, &any);
+  print_table (&looking->journals, journals, &any);
 }
 
 void
@@ -144,6 +166,7 @@ command_status (struct cli *cli)
                              .links = { .columns = 5 },
                              .stores = { .columns = 4 },
                              .peers = { .columns = 4 },
+                             .held = { .columns = 5 },
                              .journals = { .columns = 3 } };
   struct tally_error err = { .status = 0 };
   int status;
@@ -159,12 +182,13 @@ command_status (struct cli *cli)
   if (status)
     cli_fail_err (cli, status, &err);
   if (looking.links.failed || looking.stores.failed || looking.peers.failed
-      || looking.journals.failed)
+      || looking.held.failed || looking.journals.failed)
     cli_fail (cli, TALLY_FAILED, "status: out of memory");
   table_free (&looking.links);
   table_free (&looking.stores);
   table_free (&looking.peers);
   table_free (&looking.journals);
+  table_free (&looking.held);
 }
 
 /* ---- verify ------------------------------------------------------------- */

@@ -27,6 +27,14 @@ const char *asked_account (const struct asked *asked);
 
 int answer_names (struct asked *asked, const struct wire_names *names,
                   struct tally_error *err);
+/* Says whose clock is off, if it is. */
+void answer_skew (const struct asked *asked, const struct wire_hello *hello);
+
+/* *ahead: the store may hold stamps beyond its clock, as far as they are not
+ * repaired now. */
+int answer_repair (struct asked *asked, const struct wire_hello *hello,
+                   bool *ahead, struct tally_error *err);
+
 int answer_put (struct asked *asked, const struct wire_put *put,
                 struct tally_error *err);
 

@@ -28,6 +28,7 @@ struct taker {
   struct wire_stored stored; /* the reply */
   unsigned char (*revs)[TALLY_REV_SIZE];
   uint64_t *seqs; /* of what was written; 0: not */
+  uint64_t wall_ms;
 
   size_t *todo;
   size_t n_todo;
@@ -83,6 +84,40 @@ is_forgotten (const struct taker *taker, const struct tally_doc *doc)
   return true;
 }
 
+/* A stamp beyond our clock is not taken.  When the stored document knows it
+ * and holds it no more, the pusher is to merge with that first. */
+static int
+judge_clock (const struct taker *taker, const struct tally_doc *pushed,
+             const struct tally_doc *stored, struct tally_slice base,
+             int *verdict, struct tally_error *err)
+{
+  uint64_t limit = taker->wall_ms + taker->asked->replica->max_skew_ms;
+  struct state mine = { 0 }, theirs = { 0 };
+  struct stamp newest;
+  bool known;
+  int status;
+
+  *verdict = TALLY_OK;
+  memcpy (newest.bytes, pushed->rev, STAMP_SIZE);
+  if (stamp_ms (&newest) <= limit)
+    return TALLY_OK;
+  status = state_decode (&theirs, pushed->flags & TALLY_DOC_DELETED,
+                         pushed->meta, pushed->body, err);
+  if (status == TALLY_OK && stored)
+    status = state_decode (&mine, stored->flags & TALLY_DOC_DELETED,
+                           stored->meta, stored->body, err);
+  if (status == TALLY_OK
+      && state_brings_ahead (stored ? &mine : NULL, &theirs, limit, &known))
+    *verdict = known
+                       && !slice_equal (base, slice_make (stored->rev,
+                                                          TALLY_REV_SIZE))
+                   ? TALLY_CONFLICT
+                   : TALLY_AGAIN;
+  state_free (&mine);
+  state_free (&theirs);
+  return status;
+}
+
 /* Puts the document on this round's batch, or settles it. */
 static int
 judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
@@ -92,11 +127,19 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   struct tally_slice base = taker->put->bases[i];
   struct tally_entry *entry = &taker->entries[*n];
   bool take = !stored;
-  int status = TALLY_OK;
+  int verdict, status;
 
   if (stored ? memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0
              : is_forgotten (taker, doc)) {
     settle (taker, i, TALLY_OK, NULL);
+    return TALLY_OK;
+  }
+  status = judge_clock (taker, doc, stored, base, &verdict, err);
+  if (status != TALLY_OK)
+    return status;
+  if (verdict != TALLY_OK) {
+    settle (taker, i, verdict,
+            verdict == TALLY_CONFLICT ? stored->rev : NULL);
     return TALLY_OK;
   }
   if (stored && base.size == TALLY_REV_SIZE)
@@ -144,9 +187,12 @@ find_stored (struct taker *taker, struct tally_error *err)
 static int
 write_round (struct taker *taker, size_t n, struct tally_error *err)
 {
-  int status = replica_put (taker->asked->replica, taker->entries, n, 0,
-                            taker->outcomes, err);
+  struct replica *replica = taker->asked->replica;
+  int status = n > 0 ? replica_mark (replica, taker->wall_ms, err) : TALLY_OK;
 
+  if (status == TALLY_OK)
+    status =
+        replica_put (replica, taker->entries, n, 0, taker->outcomes, err);
   taker->n_todo = 0;
   for (size_t k = 0; k < n && status == TALLY_OK; k++) {
     size_t i = taker->todo[k];
@@ -155,7 +201,7 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
       struct stamp newest;
 
       memcpy (newest.bytes, taker->put->docs[i].rev, STAMP_SIZE);
-      replica_seen (taker->asked->replica, &newest);
+      replica_seen (replica, &newest);
       taker->seqs[i] = taker->outcomes[k].seq;
       settle (taker, i, TALLY_OK, taker->put->docs[i].rev);
     } else
@@ -326,6 +372,7 @@ answer_put (struct asked *asked, const struct wire_put *put,
   if (status != TALLY_OK)
     return status;
   taker.collection = collection;
+  taker.wall_ms = replica_wall_ms (asked->replica);
   if (!taker_init (&taker, put->n))
     status = error_nomem (err);
   if (status == TALLY_OK)

@@ -197,15 +197,19 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   struct names names = { 0 };
   struct pair pair;
   enum wire_verdict verdict;
+  bool ahead = false;
   int status =
       pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
 
   if (status != TALLY_OK)
     return status;
   replica_compare_clock (asked->replica, hello->wall_ms);
+  answer_skew (asked, hello);
   verdict = judge (&pair, hello, asked->self);
   if (!(hello->flags & WIRE_HELLO_LOOK))
     status = keep_hello (asked, hello, &pair, verdict, err);
+  if (status == TALLY_OK)
+    status = answer_repair (asked, hello, &ahead, err);
   if (status == TALLY_OK)
     status = collect_names (asked, &names, err);
   if (status == TALLY_OK && verdict == WIRE_PAIR_BROKEN)
@@ -213,6 +217,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
                               &welcome->n_clients, err);
   if (status == TALLY_OK) {
     welcome->verdict = verdict;
+    welcome->flags = ahead ? WIRE_WELCOME_AHEAD : 0;
     welcome->wall_ms = replica_wall_ms (asked->replica);
     welcome->client = replica_client (asked->replica);
     welcome->device = slice_text (asked->device);

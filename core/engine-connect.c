@@ -104,6 +104,8 @@ hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
   message.device = slice_text (run->link->device ? run->link->device : "");
   if (run->link->direction == TALLY_PUSH)
     message.flags |= WIRE_HELLO_NO_PULL;
+  if (run->ahead)
+    message.flags |= WIRE_HELLO_AHEAD;
   if (named) {
     message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
     message.current = pair_token_slice (&run->pair.current);
@@ -243,6 +245,8 @@ run_connect (struct run *run, struct tally_error *err)
   int status = peer_open (&run->peer, run->link->channel, run->replica, err);
 
   if (status == TALLY_OK)
+    status = run_look_ahead (run, err);
+  if (status == TALLY_OK)
     status = introduce (run, &routed, err);
   if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
     status = mend (run, err);
@@ -252,7 +256,9 @@ run_connect (struct run *run, struct tally_error *err)
     run->pair.current = run->pair.pending;
     run->pair.pending.set = false;
   }
-  status = names_introduce (run, err);
+  status = run_compare_clocks (run, err);
+  if (status == TALLY_OK)
+    status = names_introduce (run, err);
   return routed || status != TALLY_OK ? status : save_route (run, err);
 }
 

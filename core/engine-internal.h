@@ -8,6 +8,7 @@
 #include "pair.h"
 #include "peer.h"
 #include "plan.h"
+#include "repair.h"
 #include "seqset.h"
 #include "state.h"
 
@@ -32,6 +33,9 @@ struct run {
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
   struct run_names names;
+  /* Our own clock was wrong, and this run puts right what it stamped. */
+  bool ahead, repairs;
+  struct repair repair;
 };
 
 /* One collection of a run. */
@@ -76,6 +80,11 @@ struct sync {
   uint64_t stuck;
   /* The first document that was set aside, and why. */
   struct tally_error bad;
+  /* The list of held documents was full: the cursors stop. */
+  bool far_stuck;
+  struct tally_error no_room;
+  uint64_t wall_ms; /* of this window, for what is too new */
+  bool repaired;    /* nothing here is beyond our clock any more */
 
   uint64_t done, total; /* documents, for progress */
   /* Given to a folder that has not published them yet, and how many of them
@@ -132,10 +141,78 @@ void sync_count (struct sync *sync, uint64_t *counter, bool deleted);
  * once that is published. */
 void sync_count_pushed (struct sync *sync, bool deleted);
 
-/* Notes why a document was set aside, and that the far side lacks it (seq 0:
- * it is theirs). */
-void sync_set_aside (struct sync *sync, uint64_t seq,
-                     const struct tally_error *why);
+/* Stops the local cursor before this seq. */
+void sync_stop_before (struct sync *sync, uint64_t seq);
+
+/* ---- engine-held.c: what one side refuses ------------------------------- */
+
+/* Keeps a document for later: status TALLY_AGAIN, its stamps are beyond the
+ * clock of the side that refuses it (why NULL), else it breaks a rule.  Ours
+ * have their seq. */
+int sync_hold (struct sync *sync, enum held_side side,
+               const struct tally_doc *doc, int status, const char *why,
+               struct tally_error *err);
+
+/* A peer_bad_fn, with the sync as ctx. */
+bool sync_hold_bad (void *ctx, const struct tally_doc *doc, const char *why);
+
+/* Lists what was held and may be taken now. */
+int sync_retry (struct sync *sync, struct idlist *both,
+                struct tally_error *err);
+
+/* Takes out of the window what is too new for us, and lists what must be
+ * merged with something that was held or taken back. */
+int sync_hold_back (struct sync *sync, struct idlist *both,
+                    struct tally_error *err);
+
+/* True when theirs brings stamps beyond our clock that ours does not know;
+ * ours may be NULL. */
+int sync_refuses (const struct sync *sync, const struct tally_doc *ours,
+                  const struct tally_doc *theirs, bool *refuses,
+                  struct tally_error *err);
+
+/* A document of ours that is not to be pushed as it is: it will be repaired
+ * in this run, or it is beyond their clock. */
+enum keep { KEEP_NOT, KEEP_FOR_REPAIR, KEEP_HELD };
+enum keep sync_keeps (const struct sync *sync,
+                      const unsigned char rev[TALLY_REV_SIZE]);
+
+/* Why a collection with documents that are held is not done. */
+int sync_complaint (const struct sync *sync, struct tally_error *err);
+
+/* The document of ours with this seq is not there, or was changed since. */
+static inline bool
+sync_is_changed (const struct sync *sync, uint64_t seq)
+{
+  return seq > sync->local_cursor
+         || held_has_seq (&sync->run->pair.held, sync->collection, seq);
+}
+
+/* ---- engine-clock.c: two clocks ----------------------------------------- */
+
+/* Before and after hello. */
+int run_look_ahead (struct run *run, struct tally_error *err);
+int run_compare_clocks (struct run *run, struct tally_error *err);
+
+#define CLOCK_REASON 256
+
+/* Why a stamp is beyond the clock of the side that refuses it. */
+void run_clock_reason (const struct run *run, enum held_side side, uint64_t ms,
+                       char out[CLOCK_REASON]);
+
+/* What time it is there, as far as we know. */
+uint64_t run_far_wall_ms (const struct run *run, uint64_t wall_ms);
+
+/* Stamps beyond this were taken back by whoever knows them: the lesser of
+ * both sides' limits. */
+uint64_t sync_limit_ms (const struct sync *sync);
+
+/* New stamps for what is beyond our clock, in the collection once all of
+ * theirs is known, and in all others at the end of the run. */
+int sync_repair (struct sync *sync, struct tally_error *err);
+int run_repair (struct run *run, struct tally_error *err);
+
+/* ---- the steps ---------------------------------------------------------- */
 
 /* engine-push.c, engine-pull.c: a window's items; what turns out to have
  * changed on both sides goes to the list. */

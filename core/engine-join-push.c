@@ -37,12 +37,21 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   return TALLY_OK;
 }
 
-/* Where what is here now is not offered. */
-static void
-joined_here (struct joiner *joiner, struct joined *joined)
+/* Where what is here now is not offered, or not yet. */
+static int
+joined_here (struct joiner *joiner, struct joined *joined,
+             struct tally_error *err)
 {
+  struct sync *sync = joiner->sync;
+  struct tally_doc doc = *joined->result;
+
   if (is_merged (joined))
-    sync_count (joiner->sync, &joiner->sync->report.merged, false);
+    sync_count (sync, &sync->report.merged, false);
+  doc.seq = joined->seq;
+  if (!sync->pushes || sync_keeps (sync, doc.rev) != KEEP_HELD
+      || !(joined->made || sync_is_changed (sync, doc.seq)))
+    return TALLY_OK;
+  return sync_hold (sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
 }
 
 /* A folder keeps what it was given, also beside what others put there. */
@@ -52,7 +61,7 @@ must_push (const struct joiner *joiner, const struct joined *joined)
   const struct sync *sync = joiner->sync;
 
   if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW) || joined->again
-      || !sync->pushes)
+      || !sync->pushes || sync_keeps (sync, joined->result->rev) != KEEP_NOT)
     return false;
   return joined->made || !peer_is_passive (&sync->run->peer)
          || joined->ours->seq > sync->local_cursor;
@@ -62,7 +71,7 @@ static int
 pushed (struct joiner *joiner, struct joined *joined,
         const struct peer_outcome *outcome, struct tally_error *err)
 {
-  struct tally_error why;
+  struct tally_doc doc = *joined->result;
 
   if (outcome->status == TALLY_OK)
     return joined_up (joiner, joined, outcome->has_rev, err);
@@ -70,11 +79,10 @@ pushed (struct joiner *joiner, struct joined *joined,
     joined->again = true;
     return TALLY_OK;
   }
-  error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-             joiner->sync->run->link->channel->name, (int) joined->id.size,
-             joined->id.data);
-  sync_set_aside (joiner->sync, joined->seq, &why);
-  return TALLY_OK;
+  doc.seq = joined->seq;
+  return sync_hold (joiner->sync, HELD_OURS, &doc, outcome->status,
+                    outcome->status == TALLY_AGAIN ? NULL : "was refused",
+                    err);
 }
 
 int
@@ -133,7 +141,7 @@ join_finish (struct joiner *joiner, struct tally_error *err)
     if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
       status = joined_up (joiner, joined, joiner->sync->pulls, err);
     else
-      joined_here (joiner, joined);
+      status = joined_here (joiner, joined, err);
   }
   return status;
 }

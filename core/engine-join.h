@@ -36,6 +36,7 @@ struct joined {
 struct joiner {
   struct sync *sync;
   struct doclist theirs, ours, made;
+  struct idlist bad; /* of theirs, which broke a rule */
   struct journal journal;
   struct idlist fields; /* of the journal's entries, as raw keys */
   struct joined *joined;

@@ -103,8 +103,9 @@ merge_one (struct joiner *joiner, struct joined *joined,
   joined->first_loser = joiner->journal.entries.count;
   rules.strict = sync_strict (sync);
   /* Unchanged since the cursor of an unbroken pair: they have it all. */
+  rules.limit_ms = sync_limit_ms (sync);
   rules.a_known = !peer_is_passive (&sync->run->peer)
-                  && joined->ours->seq <= sync->local_cursor;
+                  && !sync_is_changed (sync, joined->ours->seq);
   status = decode (joiner, &ours, joined->ours, err);
   if (status == TALLY_OK)
     status = decode (joiner, &theirs, joined->theirs, err);
@@ -122,6 +123,67 @@ merge_one (struct joiner *joiner, struct joined *joined,
   return status;
 }
 
+static bool
+broke_a_rule (const struct joiner *joiner, struct tally_slice id)
+{
+  for (size_t i = 0; i < joiner->bad.count; i++)
+    if (slice_equal (joiner->bad.ids[i], id))
+      return true;
+  return false;
+}
+
+/* Theirs is not taken: what is here waits for it, too. */
+static int
+hold_both (struct joiner *joiner, struct joined *joined,
+           struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  const struct tally_doc *ours = joined->ours;
+  int status = TALLY_OK;
+
+  if (joined->theirs && sync->pulls)
+    status = sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN, NULL,
+                        err);
+  joined->side = SIDE_NONE;
+  if (status != TALLY_OK || !ours || !sync->pushes
+      || !sync_is_changed (sync, ours->seq))
+    return status;
+  return sync_hold (sync, HELD_OURS, ours,
+                    joined->theirs ? TALLY_AGAIN : TALLY_INVALID,
+                    "theirs is held back", err);
+}
+
+/* Who is there alone has won, unless it has been here and there before. */
+static int
+settle_one (struct joiner *joiner, struct joined *joined,
+            struct tally_error *err)
+{
+  bool refuses = broke_a_rule (joiner, joined->id);
+  int status = TALLY_OK;
+
+  if (joined->theirs)
+    status = sync_refuses (joiner->sync, joined->ours, joined->theirs,
+                           &refuses, err);
+  if (status != TALLY_OK)
+    return status;
+  if (refuses && !peer_is_passive (&joiner->sync->run->peer))
+    return hold_both (joiner, joined, err);
+  if (refuses)
+    joined->theirs = NULL;
+  if (joined->ours && joined->theirs)
+    return merge_one (joiner, joined, err);
+  if (joined->theirs)
+    joined->side = SIDE_THEIRS;
+  else if (joined->ours && sync_is_changed (joiner->sync, joined->ours->seq))
+    joined->side = SIDE_OURS;
+  else
+    joined->side = SIDE_NONE;
+  joined->result = joined->side == SIDE_OURS     ? joined->ours
+                   : joined->side == SIDE_THEIRS ? joined->theirs
+                                                 : NULL;
+  return TALLY_OK;
+}
+
 /* `made` moves as it grows: results in it are found when it is whole. */
 static int
 merge_all (struct joiner *joiner, struct tally_error *err)
@@ -129,17 +191,8 @@ merge_all (struct joiner *joiner, struct tally_error *err)
   size_t at = 0;
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++) {
-    struct joined *joined = &joiner->joined[i];
-
-    if (!joined->ours || !joined->theirs) {
-      joined->result = joined->ours ? joined->ours : joined->theirs;
-      joined->side = joined->ours     ? SIDE_OURS
-                     : joined->theirs ? SIDE_THEIRS
-                                      : SIDE_NONE;
-    } else
-      status = merge_one (joiner, joined, err);
-  }
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    status = settle_one (joiner, &joiner->joined[i], err);
   for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
     if (joiner->joined[i].made)
       joiner->joined[i].result = &joiner->made.docs[at++];
@@ -189,6 +242,15 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
   return status;
 }
 
+static bool
+keep_bad (void *ctx, const struct tally_doc *doc, const char *why)
+{
+  struct joiner *joiner = ctx;
+
+  return (!joiner->sync->pulls || sync_hold_bad (joiner->sync, doc, why))
+         && idlist_add (&joiner->bad, doc->id);
+}
+
 static int
 join_all (struct joiner *joiner, const struct idlist *both,
           struct tally_error *err)
@@ -202,7 +264,7 @@ join_all (struct joiner *joiner, const struct idlist *both,
       return error_set (err, TALLY_CANCELLED, "cancelled");
     status = peer_get (&sync->run->peer, sync->collection, both->ids + at,
                        both->count - at, &answered, &joiner->theirs,
-                       &sync->bad, err);
+                       keep_bad, joiner, err);
     if (status == TALLY_OK)
       status = join_batch (joiner, both->ids + at, answered, err);
     at += answered;
@@ -219,7 +281,8 @@ give_up (struct sync *sync, const struct idlist *both)
   error_set (&why, TALLY_AGAIN, "%s: document \"%.*s\" keeps changing",
              sync->run->link->channel->name, (int) both->ids[0].size,
              both->ids[0].data);
-  sync_set_aside (sync, 1, &why);
+  sync->bad = why;
+  sync_stop_before (sync, 1);
 }
 
 int
@@ -249,6 +312,7 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
     doclist_free (&joiner.made);
     journal_free (&joiner.journal);
     idlist_free (&joiner.fields);
+    idlist_free (&joiner.bad);
     idlist_free (&current);
     current = next;
     memset (&next, 0, sizeof next);

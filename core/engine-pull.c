@@ -91,7 +91,8 @@ pull_all (struct pull *pull, struct tally_error *err)
     if (sync_cancelled (sync))
       return error_set (err, TALLY_CANCELLED, "cancelled");
     status = peer_get (&sync->run->peer, sync->collection, pull->ids + at,
-                       pull->n - at, &answered, &pull->docs, &sync->bad, err);
+                       pull->n - at, &answered, &pull->docs, sync_hold_bad,
+                       sync, err);
     if (status == TALLY_OK)
       status = store_batch (pull, at, at + answered, err);
     if (status != TALLY_OK)

@@ -50,7 +50,6 @@ take_outcome (struct push *push, const struct tally_doc *doc,
               const struct peer_outcome *outcome, struct tally_error *err)
 {
   struct sync *sync = push->sync;
-  struct tally_error why;
 
   switch (outcome->status) {
   case TALLY_OK:
@@ -65,11 +64,9 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_CONFLICT:
     return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
   default:
-    error_set (&why, outcome->status, "%s: refused document \"%.*s\"",
-               sync->run->link->channel->name, (int) doc->id.size,
-               doc->id.data);
-    sync_set_aside (sync, doc->seq, &why);
-    return TALLY_OK;
+    return sync_hold (sync, HELD_OURS, doc, outcome->status,
+                      outcome->status == TALLY_AGAIN ? NULL : "was refused",
+                      err);
   }
 }
 
@@ -121,22 +118,43 @@ push_all (struct push *push, struct tally_error *err)
   return TALLY_OK;
 }
 
+/* Adds an item, unless it is kept back. */
+static int
+add_item (struct push *push, const struct plan_item *item,
+          struct tally_error *err)
+{
+  struct tally_doc doc = { .id = item->id, .seq = item->local_seq };
+
+  memcpy (doc.rev, item->local_rev, TALLY_REV_SIZE);
+  doc.flags = item->deleted ? TALLY_DOC_DELETED : 0;
+  switch (sync_keeps (push->sync, doc.rev)) {
+  case KEEP_HELD:
+    return sync_hold (push->sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
+  case KEEP_NOT:
+    push->ids[push->n++] = item->id;
+    return TALLY_OK;
+  default:
+    return TALLY_OK;
+  }
+}
+
 int
 push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
 {
   struct push push = { .sync = sync, .both = both };
   size_t most = plan_count (&sync->plan, PLAN_PUSH);
-  int status;
+  int status = TALLY_OK;
 
   if (!sync->pushes || most == 0)
     return TALLY_OK;
   push.ids = calloc (most, sizeof *push.ids);
   if (!push.ids)
     return error_nomem (err);
-  for (size_t i = 0; i < sync->plan.count; i++)
+  for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++)
     if (sync->plan.items[i].action == PLAN_PUSH)
-      push.ids[push.n++] = sync->plan.items[i].id;
-  status = push_all (&push, err);
+      status = add_item (&push, &sync->plan.items[i], err);
+  if (status == TALLY_OK)
+    status = push_all (&push, err);
   doclist_free (&push.docs);
   free (push.ids);
   return status;

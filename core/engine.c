@@ -94,11 +94,9 @@ sync_count_pushed (struct sync *sync, bool deleted)
 }
 
 void
-sync_set_aside (struct sync *sync, uint64_t seq, const struct tally_error *why)
+sync_stop_before (struct sync *sync, uint64_t seq)
 {
-  if (sync->bad.status == TALLY_OK)
-    sync->bad = *why;
-  if (seq > 0 && (sync->stuck == 0 || seq < sync->stuck))
+  if (sync->stuck == 0 || seq < sync->stuck)
     sync->stuck = seq;
 }
 
@@ -111,8 +109,10 @@ sync_begin (struct sync *sync, struct tally_error *err)
   bool first = !pair_cursor (&run->pair, sync->collection);
   bool gives = run->link->direction != TALLY_PULL;
   bool rotates = !run->rotated && !peer_is_passive (&run->peer);
-  int status;
+  int status = replica_mark (run->replica, sync->wall_ms, err);
 
+  if (status != TALLY_OK)
+    return status;
   if (!first && (run->pair.counts || !gives) && !rotates)
     return TALLY_OK;
   if (first && !pair_set_cursor (&run->pair, sync->collection, 0, ""))
@@ -199,8 +199,10 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   doclist_clear (&sync->remote);
   if (sync->remote_done)
     return TALLY_OK;
-  /* Only the first cursor of a run is durable here. */
-  if (!sync->asked)
+  /* Only the first cursor of a run is durable here, and of what it went past
+   * a tombstone must not be forgotten there. */
+  if (!sync->asked
+      && !held_has_tombstone (&sync->run->pair.held, sync->collection))
     ask.flags |= WIRE_META_SAVED;
   status = peer_meta (&sync->run->peer, sync->collection, &ask, &sync->remote,
                       &page, err);
@@ -424,9 +426,12 @@ finalize (struct sync *sync, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   /* What could not be taken is asked for again. */
-  if (sync->bad.status != TALLY_OK || !sync->pulls)
+  if (sync->bad.status != TALLY_OK || sync->far_stuck || !sync->pulls)
     far = had ? had->far : "";
+  held_settle (&run->pair.held, sync->collection);
   /* Cursors that moved only because other collections did need no note. */
+  if (run->pair.held.changed)
+    return save_cursors (sync, local, far, err);
   if (!sync->looked
       || (had && had->local == local && strcmp (had->far, far) == 0))
     return TALLY_OK;
@@ -454,18 +459,30 @@ tell_returned (const struct sync *sync)
 /* ---- a collection ------------------------------------------------------- */
 
 static int
-sync_windows (struct sync *sync, struct tally_error *err)
+sync_held (struct sync *sync, struct tally_error *err)
 {
   struct idlist both = { 0 };
-  int status = ensure_indexes (sync, err);
+  int status = sync_retry (sync, &both, err);
 
-  if (status != TALLY_OK)
-    return status;
+  if (status == TALLY_OK)
+    status = merge_both (sync, &both, err);
+  idlist_free (&both);
+  return status;
+}
+
+static int
+sync_pending (struct sync *sync, struct tally_error *err)
+{
+  struct idlist both = { 0 };
+  int status = TALLY_OK;
+
   do {
     if (sync_cancelled (sync))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
     if (status == TALLY_OK)
       status = retrieve_remote_meta (sync, err);
+    if (status == TALLY_OK)
+      status = sync_hold_back (sync, &both, err);
     if (status == TALLY_OK)
       status = compile_changes (sync, err);
     if (status == TALLY_OK)
@@ -482,6 +499,26 @@ sync_windows (struct sync *sync, struct tally_error *err)
       status = names_take (sync->run, err);
     idlist_free (&both);
   } while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
+  return status;
+}
+
+static int
+sync_windows (struct sync *sync, struct tally_error *err)
+{
+  int status = ensure_indexes (sync, err);
+
+  if (status == TALLY_OK)
+    status = sync_held (sync, err);
+  if (status == TALLY_OK)
+    status = sync_pending (sync, err);
+  if (status == TALLY_OK && sync->run->repairs) {
+    status = sync_repair (sync, err);
+    if (status == TALLY_OK)
+      status = sync_held (sync, err);
+    sync->local_done = !sync->pushes;
+    if (status == TALLY_OK)
+      status = sync_pending (sync, err);
+  }
   if (status == TALLY_OK)
     status = finalize (sync, err);
   tell_returned (sync);
@@ -558,6 +595,8 @@ sync_collection (struct run *run, const char *collection, double started,
   /* What a folder does not have whole yet keeps no other collection back. */
   if (status == TALLY_OK)
     status = run_complaint (&sync, err);
+  if (status == TALLY_OK)
+    status = sync_complaint (&sync, err);
   fill_report (&sync, status, err);
   tell (&sync, TALLY_EVENT_SYNC_END);
   *over |= emit && emit (ctx, &sync.report);
@@ -628,6 +667,10 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
       *err = why;
     }
     started = monotonic_seconds ();
+  }
+  if (!over && run_repair (&run, &why) != TALLY_OK && status == TALLY_OK) {
+    status = why.status;
+    *err = why;
   }
   status = prune_journal (&run, status, err);
 out:

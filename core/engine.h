@@ -20,6 +20,7 @@ struct engine_link {
   int direction;                  /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
   const char *device;
   const struct journal_limits *limits; /* of the journal; NULL: none */
+  bool same_clock;                     /* the far side is in this process */
   tally_event_fn *event;               /* or NULL */
   void *event_ctx;
 };

@@ -176,7 +176,7 @@ static void
 count_holder (struct holders *holders, struct pair *pair)
 {
   const struct pair_cursor *cursor = pair_cursor (pair, holders->collection);
-  uint64_t has;
+  uint64_t has, least_held;
 
   if (!pair->counts || !cursor || is_expired (holders, pair))
     return;
@@ -184,6 +184,10 @@ count_holder (struct holders *holders, struct pair *pair)
   /* What lies in a folder was not read by everybody yet. */
   if (pair->role == PAIR_CLIENT && !pair->current.set)
     has = 0;
+  /* The cursor went past what they refuse. */
+  least_held = held_least_seq (&pair->held, holders->collection);
+  if (least_held <= has)
+    has = least_held - 1;
   holders->count++;
   if (has < holders->least)
     holders->least = has;

@@ -33,6 +33,17 @@ uint32_t stamp_client (const struct stamp *stamp);
 /* Below, equal to or above 0 as memcmp. */
 int stamp_cmp (const struct stamp *a, const struct stamp *b);
 
+/* This bit of the counter says that a repair gave the stamp: the assignment is
+ * older, and its first stamp was seen.  Nobody writes 8 million times in a
+ * millisecond, and clocks step over it. */
+#define HLC_REPAIRED (UINT32_C (1) << 23)
+
+static inline bool
+stamp_is_repaired (const struct stamp *stamp)
+{
+  return stamp->bytes[5] & 0x20;
+}
+
 /* Writes 16 characters and a NUL. */
 void stamp_to_text (char out[STAMP_TEXT + 1], const struct stamp *stamp);
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Who a store is and what time it has.  The identity note holds the replica
- * id, every client id that the store wrote under, and the place where the
- * last was drawn: machine, boot and file.  A store that wakes up in another
- * place may be a copy, so it draws a fresh client id and two copies never
- * write under one name.  The clock note is a time that no stamp has reached
- * yet: a process reserves a span of it, durably and before it gives the first
- * stamp of it, so neither a crash nor a second process gives one twice. */
+/* Who a store is.  The identity note holds the replica id, every client id
+ * that the store wrote under, and the place where the last was drawn:
+ * machine, boot and file.  A store that wakes up in another place may be a
+ * copy, so it draws a fresh client id and two copies never write under one
+ * name. */
 
 #include <config.h>
 
@@ -24,15 +22,6 @@
 #include "replica.h"
 
 #define IDENTITY_NOTE "identity"
-#define CLOCK_NOTE "clock"
-/* The longest span.  The first is a millisecond, and each is twice the one
- * before: what a process does not use is lost, and many short ones would
- * otherwise drive the clock ahead of the wall. */
-#define CLOCK_SPAN_MS 250
-/* A document that was written faster than time goes waits beyond this. */
-#define AHEAD_MS 60000
-/* So long after a hello a clock is taken for right. */
-#define AGREED_MS (10 * 60 * 1000)
 /* More would not fit in one hello; the oldest are long unused. */
 #define CLIENTS_MAX 4096
 
@@ -245,6 +234,19 @@ identity_renew (struct replica *replica, struct tally_error *err)
   return status;
 }
 
+int
+identity_follow (struct replica *replica, struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  bool found, same;
+  int status = replica_note_get (replica, IDENTITY_NOTE, &note, &found, err);
+
+  if (status == TALLY_OK && found)
+    status = read_identity (replica, buf_slice (&note), &same, err);
+  buf_free (&note);
+  return status;
+}
+
 /* ---- asking ------------------------------------------------------------- */
 
 void
@@ -298,183 +300,4 @@ replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
     memcpy (*clients, replica->clients, *n * sizeof **clients);
   pthread_mutex_unlock (&replica->identity_lock);
   return *clients ? TALLY_OK : error_nomem (err);
-}
-
-/* ---- the clock ---------------------------------------------------------- */
-
-static int
-clock_ends (const struct replica *replica, struct tally_error *err)
-{
-  return error_set (err, TALLY_FAILED,
-                    "%s: its clock is beyond the year "
-                    "2109",
-                    replica->name);
-}
-
-static uint64_t
-next_span (const struct replica *replica)
-{
-  uint64_t span = replica->clock_span_ms * 2;
-
-  if (span == 0)
-    return 1;
-  return span < CLOCK_SPAN_MS ? span : CLOCK_SPAN_MS;
-}
-
-/* Moves the clock to a span of time that nobody else gives stamps from. */
-static int
-reserve_span (struct replica *replica, uint64_t from_ms,
-              struct tally_error *err)
-{
-  struct buf note = BUF_INIT, next = BUF_INIT;
-  struct tally_slice before, after;
-  uint64_t until = 0, span = next_span (replica);
-  bool found;
-  int status;
-
-  do {
-    status = replica_note_get (replica, CLOCK_NOTE, &note, &found, err);
-    if (status != TALLY_OK)
-      break;
-    if (found && !note_number (buf_slice (&note), &until)) {
-      status = error_set (err, TALLY_CORRUPT, "%s: its clock note is damaged",
-                          replica->name);
-      break;
-    }
-    if (from_ms <= until)
-      from_ms = until + 1;
-    /* A wall clock that is wrong for once must not be saved. */
-    if (from_ms + span > HLC_MS_MAX) {
-      status = clock_ends (replica, err);
-      break;
-    }
-    buf_clear (&next);
-    buf_addf (&next, "%llu", (unsigned long long) (from_ms + span));
-    before = found ? buf_slice (&note) : slice_make (NULL, 0);
-    after = buf_slice (&next);
-    status = next.failed ? error_nomem (err)
-                         : replica_note_put (replica, CLOCK_NOTE, &before,
-                                             &after, err);
-  } while (status == TALLY_CONFLICT);
-  if (status == TALLY_OK) {
-    if (replica->clock.ms < from_ms) {
-      replica->clock.ms = from_ms;
-      replica->clock.counter = -1;
-    }
-    replica->clock_until_ms = from_ms + span;
-    replica->clock_span_ms = span;
-  }
-  buf_free (&next);
-  buf_free (&note);
-  return status;
-}
-
-static int
-clock_next (struct replica *replica, uint64_t wall, struct stamp *out,
-            struct tally_error *err)
-{
-  uint64_t next = wall > replica->clock.ms ? wall : replica->clock.ms;
-
-  /* One more for a counter that is full. */
-  if (next + 1 > replica->clock_until_ms) {
-    int status = reserve_span (replica, next, err);
-
-    if (status != TALLY_OK)
-      return status;
-  }
-  return hlc_next (&replica->clock, wall, out) ? TALLY_OK
-                                               : clock_ends (replica, err);
-}
-
-/* At least one millisecond past the document's newest, so that clients that
- * see milliseconds only see it rise.  The bump is the document's own and does
- * not move the clock. */
-static int
-bump (struct replica *replica, uint64_t wall, const struct stamp *newest,
-      struct stamp *stamp, struct tally_error *err)
-{
-  uint64_t ms = stamp_ms (newest);
-  uint32_t counter = stamp_counter (newest);
-  bool made;
-
-  if (stamp_ms (stamp) > ms)
-    return TALLY_OK;
-  if (ms > wall + replica->max_skew_ms && counter < HLC_COUNTER_MAX)
-    made = stamp_make (stamp, ms, counter + 1, replica->clock.client);
-  else
-    made = stamp_make (stamp, ms + 1, 0, replica->clock.client);
-  if (made)
-    return TALLY_OK;
-  return error_set (err, TALLY_FAILED,
-                    "%s: a document's clock is beyond the "
-                    "year 2109",
-                    replica->name);
-}
-
-int
-replica_stamp (struct replica *replica, const struct stamp *newest,
-               struct stamp *out, struct tally_error *err)
-{
-  uint64_t wall = replica_wall_ms (replica);
-  int status;
-
-  pthread_mutex_lock (&replica->identity_lock);
-  status = clock_next (replica, wall, out, err);
-  if (status == TALLY_OK && newest)
-    status = bump (replica, wall, newest, out, err);
-  pthread_mutex_unlock (&replica->identity_lock);
-  /* As fast as time goes, it gets no further ahead. */
-  if (status == TALLY_OK && newest && stamp_ms (out) > wall + AHEAD_MS
-      && stamp_ms (out) <= wall + replica->max_skew_ms)
-    replica->time.sleep_ms (replica->time.ctx, 1);
-  return status;
-}
-
-void
-replica_seen (struct replica *replica, const struct stamp *stamp)
-{
-  uint64_t wall = replica_wall_ms (replica);
-
-  if (stamp_ms (stamp) > wall + replica->max_skew_ms)
-    return;
-  pthread_mutex_lock (&replica->identity_lock);
-  hlc_seen (&replica->clock, wall, stamp);
-  pthread_mutex_unlock (&replica->identity_lock);
-}
-
-int
-replica_pass (struct replica *replica, const struct stamp *stamp,
-              struct tally_error *err)
-{
-  int status = TALLY_OK;
-
-  replica_seen (replica, stamp);
-  pthread_mutex_lock (&replica->identity_lock);
-  if (replica->clock.ms + 1 > replica->clock_until_ms)
-    status = reserve_span (replica, replica->clock.ms, err);
-  pthread_mutex_unlock (&replica->identity_lock);
-  return status;
-}
-
-void
-replica_compare_clock (struct replica *replica, uint64_t far_wall_ms)
-{
-  uint64_t wall = replica_wall_ms (replica);
-  uint64_t skew = far_wall_ms > wall ? far_wall_ms - wall : wall - far_wall_ms;
-
-  pthread_mutex_lock (&replica->identity_lock);
-  replica->agreed_ms = skew <= replica->max_skew_ms ? wall : 0;
-  pthread_mutex_unlock (&replica->identity_lock);
-}
-
-bool
-replica_clock_agrees (struct replica *replica)
-{
-  uint64_t wall = replica_wall_ms (replica);
-  uint64_t agreed;
-
-  pthread_mutex_lock (&replica->identity_lock);
-  agreed = replica->agreed_ms;
-  pthread_mutex_unlock (&replica->identity_lock);
-  return agreed > 0 && agreed <= wall && wall - agreed < AGREED_MS;
 }

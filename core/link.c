@@ -242,6 +242,7 @@ run_joint (struct tally *tally, const char *a, const char *b,
   link.direction = as->direction;
   link.device = tally->config->device;
   link.limits = &limits;
+  link.same_clock = joint.theirs != NULL;
   link.event = tally->event;
   link.event_ctx = tally->ctx;
   error_clear (err);

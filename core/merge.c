@@ -36,12 +36,90 @@ field_cmp (const struct field *x, const struct field *y)
   return order != 0 ? order : value_cmp (x->value, y->value);
 }
 
+/* ---- what a repair took back --------------------------------------------- */
+
+struct beyond {
+  const struct merge *merge;
+  const struct state *other;
+  bool any, all_known;
+};
+
+static void
+look_beyond (struct beyond *beyond, const struct stamp *stamp)
+{
+  const struct merge_rules *rules = beyond->merge->rules;
+
+  if (stamp_ms (stamp) <= rules->limit_ms)
+    return;
+  beyond->any = true;
+  beyond->all_known &= state_knows (beyond->other, stamp, rules->strict);
+}
+
+/* True when `other` knows everything beyond the limit that went into `state`:
+ * so it knows what a repair gave new stamps to there. */
+static bool
+knows_repaired (const struct merge *merge, const struct state *state,
+                const struct state *other)
+{
+  struct beyond beyond = { merge, other, false, true };
+
+  look_beyond (&beyond, &state->whole);
+  for (size_t i = 0; i < state->n_overrides; i++)
+    look_beyond (&beyond, &state->overrides[i].stamp);
+  for (size_t i = 0; i < state->n_seen; i++)
+    look_beyond (&beyond, &state->seen[i]);
+  return beyond.any && beyond.all_known;
+}
+
+static bool
+is_known_repair (const struct merge *merge, bool from_b,
+                 const struct stamp *stamp)
+{
+  return merge->rules->limit_ms > 0 && stamp_is_repaired (stamp)
+         && knows_repaired (merge, from_b ? merge->b : merge->a,
+                            from_b ? merge->a : merge->b);
+}
+
+/* An assignment that a repair took back, or wrote over, is older than what
+ * the other state has; and one that a repair gave a new stamp to is older
+ * than what was written by somebody who knew it. */
+enum rank { RANK_TAKEN_BACK, RANK_KNOWN_REPAIR, RANK_ORDINARY };
+
+static enum rank
+rank_of (const struct merge *merge, bool from_b, const struct stamp *stamp,
+         const struct stamp *against)
+{
+  const struct state *other = from_b ? merge->a : merge->b;
+
+  if (!merge->rules || merge->rules->limit_ms == 0
+      || state_holds (other, stamp))
+    return RANK_ORDINARY;
+  if ((stamp_ms (stamp) > merge->rules->limit_ms
+       || stamp_is_repaired (against))
+      && state_knows (other, stamp, merge->rules->strict))
+    return RANK_TAKEN_BACK;
+  return is_known_repair (merge, from_b, stamp) ? RANK_KNOWN_REPAIR
+                                                : RANK_ORDINARY;
+}
+
+/* Above 0 when a's stands before b's, below when b's does; 0: their stamps
+ * decide, as ever. */
+static int
+judge_ranks (const struct merge *merge, const struct stamp *a,
+             const struct stamp *b)
+{
+  return (int) rank_of (merge, false, a, b)
+         - (int) rank_of (merge, true, b, a);
+}
+
 static bool
 is_known (const struct merge *merge, bool from_b, const struct stamp *stamp)
 {
   const struct state *other = from_b ? merge->a : merge->b;
 
   if (!(from_b ? merge->b_loses_unseen : merge->a_loses_unseen))
+    return true;
+  if (is_known_repair (merge, from_b, stamp))
     return true;
   return state_knows (other, stamp, merge->rules->strict);
 }
@@ -88,7 +166,8 @@ keep_field (struct merge *merge, const struct field *field)
 static int
 merge_field (struct merge *merge, const struct field *a, const struct field *b)
 {
-  bool b_wins = field_cmp (b, a) > 0;
+  int order = judge_ranks (merge, &a->stamp, &b->stamp);
+  bool b_wins = order != 0 ? order < 0 : field_cmp (b, a) > 0;
   int status = TALLY_OK;
 
   if (merge->rules && merge->rules->loser)
@@ -132,12 +211,16 @@ merge_fields (struct merge *merge)
 /* Of a delete only its own stamp is lost: the field writes hidden in the
  * tombstone come back, or are told of as fields. */
 static bool
-knows_whole (const struct merge *merge, const struct state *won,
-             const struct state *lost)
+knows_whole (const struct merge *merge, bool from_b)
 {
-  if (lost->deleted)
-    return state_knows (won, &lost->whole, merge->rules->strict);
-  return state_knows_all (won, lost, merge->rules->strict);
+  const struct state *lost = from_b ? merge->b : merge->a;
+
+  if (!is_known (merge, from_b, &lost->whole))
+    return false;
+  for (size_t i = 0; i < lost->n_overrides && !lost->deleted; i++)
+    if (!is_known (merge, from_b, &lost->overrides[i].stamp))
+      return false;
+  return true;
 }
 
 /* A delete that meets writes it does not know loses them, or is lost. */
@@ -151,8 +234,7 @@ tell_whole (const struct merge *merge)
 
   if (merge->a->deleted == merge->b->deleted)
     return TALLY_OK;
-  if (!(a_wins ? merge->b_loses_unseen : merge->a_loses_unseen)
-      || knows_whole (merge, won, lost))
+  if (knows_whole (merge, a_wins))
     return TALLY_OK;
   memset (&loser, 0, sizeof loser);
   loser.from_b = a_wins;
@@ -165,10 +247,14 @@ tell_whole (const struct merge *merge)
 }
 
 static void
-merge_whole (struct state *out, const struct state *a, const struct state *b)
+merge_whole (struct merge *merge)
 {
-  int order = stamp_cmp (&a->whole, &b->whole);
+  struct state *out = merge->out;
+  const struct state *a = merge->a, *b = merge->b;
+  int order = judge_ranks (merge, &a->whole, &b->whole);
 
+  if (order == 0)
+    order = stamp_cmp (&a->whole, &b->whole);
   out->whole = order >= 0 ? a->whole : b->whole;
   if (order == 0)
     out->deleted = a->deleted || b->deleted;
@@ -201,7 +287,7 @@ merge_states (struct state *out, struct buf *body, const struct state *a,
     merge.a_loses_unseen = !rules->a_known;
     merge.b_loses_unseen = !rules->b_known;
   }
-  merge_whole (out, a, b);
+  merge_whole (&merge);
   out->overrides =
       malloc ((a->n_overrides + b->n_overrides + 1) * sizeof *out->overrides);
   if (!out->overrides)

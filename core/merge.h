@@ -28,6 +28,9 @@ struct merge_rules {
   bool a_known; /* the other side has all of a already: nothing of a is lost */
   bool b_known;
   const struct strict *strict; /* or NULL */
+  /* A stamp beyond this that the other state knows, but does not hold, was
+   * taken back by a repair: whatever stands there is newer.  0: none. */
+  uint64_t limit_ms;
   merge_loser_fn *loser;       /* or NULL */
   void *ctx;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Pair notes as canonical JSON:
  * {"alias":"hex","contact":ms,"counts":true,"current":"hex",
- * "cursors":{"NAME":[local,"far"]},"own":[client],"pending":"hex"}. */
+ * "cursors":{"NAME":[local,"far"]},"held":[see held.c],"own":[client],
+ * "pending":"hex"}. */
 
 #include <config.h>
 
@@ -185,7 +186,7 @@ read_own (struct pair *pair, struct tally_slice note)
 static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
-  struct tally_slice alias, contact, counts, cursors;
+  struct tally_slice alias, contact, counts, cursors, held;
   struct json_member member;
 
   if (!json_is_canonical (note.data, note.size)
@@ -205,7 +206,8 @@ read_note (struct pair *pair, struct tally_slice note)
   while (json_next_member (&cursors, &member))
     if (!read_cursor (pair, &member))
       return false;
-  return true;
+  return !json_find_member (note, slice_text ("held"), &held)
+         || held_read (&pair->held, held);
 }
 
 int
@@ -265,6 +267,10 @@ write_note (const struct pair *pair, struct buf *out)
     buf_add_byte (out, ']');
   }
   buf_add_byte (out, '}');
+  if (pair->held.n > 0) {
+    buf_add_text (out, ",\"held\":");
+    held_write (&pair->held, out);
+  }
   for (size_t i = 0; i < pair->n_own; i++)
     buf_addf (out, "%s%lu%s", i ? "," : ",\"own\":[",
               (unsigned long) pair->own[i], i + 1 < pair->n_own ? "" : "]");
@@ -290,6 +296,7 @@ pair_save (struct pair *pair, struct replica *replica, struct tally_error *err)
     buf_free (&pair->saved);
     pair->saved = note;
     pair->exists = true;
+    pair->held.changed = false;
     return TALLY_OK;
   }
   buf_free (&note);
@@ -327,6 +334,7 @@ pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
   pair->renamed = true;
   randombytes_buf (pair->alias, sizeof pair->alias);
   pair->current.set = pair->pending.set = false;
+  held_clear (&pair->held);
   for (size_t i = 0; i < pair->n_cursors; i++) {
     pair->cursors[i].local = 0;
     pair->cursors[i].far[0] = '\0';
@@ -338,6 +346,7 @@ void
 pair_free (struct pair *pair)
 {
   free_cursors (pair);
+  held_clear (&pair->held);
   free (pair->own);
   buf_free (&pair->saved);
   memset (pair, 0, sizeof *pair);

@@ -9,6 +9,7 @@
 #ifndef TALLY_PAIR_H
 #define TALLY_PAIR_H
 
+#include "held.h"
 #include "replica.h"
 #include "wire.h"
 
@@ -43,7 +44,8 @@ struct pair {
    * as known only where they stand, wherever there is no cursor yet. */
   uint32_t *own;
   size_t n_own;
-  bool exists;      /* there is a note */
+  struct held_list held; /* what the cursors went past */
+  bool exists;           /* there is a note */
   struct buf saved; /* its bytes, for compare-and-set */
 };
 

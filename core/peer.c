@@ -439,7 +439,7 @@ peer_check_doc (struct tally_doc *doc, struct tally_error *err)
 static int
 take_docs (struct peer *peer, struct wire_docs *in,
            const struct tally_slice *ids, struct doclist *docs,
-           struct tally_error *bad, struct tally_error *err)
+           peer_bad_fn *bad, void *ctx, struct tally_error *err)
 {
   size_t at = 0;
 
@@ -452,8 +452,8 @@ take_docs (struct peer *peer, struct wire_docs *in,
       return strange (peer, err);
     if (peer_check_doc (&in->docs[i], &why) == TALLY_OK)
       doclist_add (docs, &in->docs[i]);
-    else if (bad->status == TALLY_OK)
-      error_set (bad, why.status, "%s: %s", peer->channel->name, why.text);
+    else if (!bad (ctx, &in->docs[i], why.text))
+      return error_nomem (err);
   }
   return docs->failed ? error_nomem (err) : TALLY_OK;
 }
@@ -461,7 +461,7 @@ take_docs (struct peer *peer, struct wire_docs *in,
 int
 peer_get (struct peer *peer, const char *collection,
           const struct tally_slice *ids, size_t n, size_t *answered,
-          struct doclist *docs, struct tally_error *bad,
+          struct doclist *docs, peer_bad_fn *bad, void *ctx,
           struct tally_error *err)
 {
   struct wire_message message = { .type = WIRE_GET }, reply = { 0 };
@@ -483,7 +483,7 @@ peer_get (struct peer *peer, const char *collection,
   if (*answered == 0 || *answered > message.as.get.n)
     status = strange (peer, err);
   else
-    status = take_docs (peer, &reply.as.docs, ids, docs, bad, err);
+    status = take_docs (peer, &reply.as.docs, ids, docs, bad, ctx, err);
   wire_message_free (&reply);
   return status;
 }

@@ -96,12 +96,17 @@ int peer_meta (struct peer *peer, const char *collection,
 /* True when tombstones behind the cursor may have been forgotten. */
 bool peer_is_behind (const char *cursor, uint64_t floor);
 
+/* Told of a document that breaks a rule: its id and flags, and which.  False:
+ * out of memory. */
+typedef bool peer_bad_fn (void *ctx, const struct tally_doc *doc,
+                          const char *why);
+
 /* Documents by id, those that exist, in the order asked; *answered says how
  * many of the ids are done: ask again for the others.  A document that breaks
- * a rule is left out and told of in *bad. */
+ * a rule is left out, and `bad` is told of it. */
 int peer_get (struct peer *peer, const char *collection,
               const struct tally_slice *ids, size_t n, size_t *answered,
-              struct doclist *docs, struct tally_error *bad,
+              struct doclist *docs, peer_bad_fn *bad, void *ctx,
               struct tally_error *err);
 
 struct peer_outcome {

@@ -59,6 +59,8 @@ struct replica {
   struct hlc clock;
   uint64_t clock_until_ms; /* stamps up to here are ours to give */
   uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
+  uint64_t clock_noted_ms; /* what the clock note is known to say */
+  bool warned_behind;
   uint64_t agreed_ms;      /* when another clock last agreed; 0: never */
   struct buf collections;  /* the fallback's list, as names with NULs */
 };
@@ -122,7 +124,7 @@ int notes_fallback_list (struct replica *replica, const char *prefix,
                          tally_emit_name *emit, void *ctx,
                          struct tally_error *err);
 
-/* ---- who and when (identity.c) ------------------------------------------ */
+/* ---- who (identity.c) --------------------------------------------------- */
 
 /* Reads or makes the replica id, client and clock; draws a fresh client when
  * the store woke up somewhere else. */
@@ -131,6 +133,10 @@ int identity_wake (struct replica *replica, const struct replica_setup *setup,
 
 /* Draws a fresh client id: this store is not the one that its peers knew. */
 int identity_renew (struct replica *replica, struct tally_error *err);
+
+/* Takes the client id from the note, where another process may have put a
+ * fresh one.  The caller holds identity_lock. */
+int identity_follow (struct replica *replica, struct tally_error *err);
 
 void replica_id (struct replica *replica, unsigned char id[REPLICA_ID_SIZE]);
 void replica_id_text (const unsigned char id[REPLICA_ID_SIZE],
@@ -144,6 +150,8 @@ uint32_t replica_client (struct replica *replica);
 /* A copy of every client id of this store; free it. */
 int replica_clients (struct replica *replica, uint32_t **clients, size_t *n,
                      struct tally_error *err);
+
+/* ---- when (clock.c) ----------------------------------------------------- */
 
 /* A stamp for a local write to a document whose newest stamp is `newest`
  * (NULL: none).  Waits a moment on a document that runs ahead of the clock. */
@@ -164,6 +172,28 @@ void replica_compare_clock (struct replica *replica, uint64_t far_wall_ms);
 
 /* True when somebody else's clock agreed with ours lately. */
 bool replica_clock_agrees (struct replica *replica);
+
+/* True when it is at most max_skew from ours. */
+bool replica_agrees (const struct replica *replica, uint64_t far_wall_ms);
+
+/* Notes, durably, that it was this time when something from elsewhere was
+ * taken; before it is.  Seldom a write. */
+int replica_mark (struct replica *replica, uint64_t wall_ms,
+                  struct tally_error *err);
+
+/* Whether the store may hold stamps beyond max_skew of the wall, or a repair
+ * of such is not done.  It was written, or took something, when its clock
+ * showed a later time than now. */
+int replica_is_ahead (struct replica *replica, bool *ahead,
+                      struct tally_error *err);
+
+/* The beginning of a repair: a fresh client id, and for it a clock that
+ * starts at the wall.  The store is ahead until repair.c says otherwise; one
+ * that was begun is left as it is. */
+int clock_restart (struct replica *replica, struct tally_error *err);
+
+/* While a repair is not done this note says where it is: "COLLECTION SEQ". */
+#define REPAIR_NOTE "repair"
 
 uint64_t replica_wall_ms (const struct replica *replica);
 

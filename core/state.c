@@ -55,8 +55,8 @@ state_override (const struct state *state, struct tally_slice field)
 
 /* ---- knowing ----------------------------------------------------------- */
 
-static bool
-stands (const struct state *state, const struct stamp *stamp)
+bool
+state_holds (const struct state *state, const struct stamp *stamp)
 {
   if (stamp_cmp (&state->whole, stamp) == 0)
     return true;
@@ -89,7 +89,7 @@ state_knows (const struct state *state, const struct stamp *stamp,
   uint32_t client = stamp_client (stamp);
 
   if (is_strict (strict, client))
-    return stands (state, stamp);
+    return state_holds (state, stamp);
   if (covers (&state->whole, stamp, client))
     return true;
   for (size_t i = 0; i < state->n_overrides; i++)
@@ -111,6 +111,30 @@ state_knows_all (const struct state *state, const struct state *other,
     if (!state_knows (state, &other->overrides[i].stamp, strict))
       return false;
   return true;
+}
+
+static bool
+brings (const struct state *state, const struct stamp *stamp,
+        uint64_t limit_ms, bool *known)
+{
+  if (stamp_ms (stamp) <= limit_ms || (state && state_holds (state, stamp)))
+    return false;
+  if (!state || !state_knows (state, stamp, NULL))
+    *known = false;
+  return true;
+}
+
+bool
+state_brings_ahead (const struct state *state, const struct state *other,
+                    uint64_t limit_ms, bool *known)
+{
+  bool any;
+
+  *known = true;
+  any = brings (state, &other->whole, limit_ms, known);
+  for (size_t i = 0; i < other->n_overrides; i++)
+    any |= brings (state, &other->overrides[i].stamp, limit_ms, known);
+  return any;
 }
 
 /* ---- seen -------------------------------------------------------------- */

@@ -80,6 +80,9 @@ struct strict {
   size_t n;
 };
 
+/* True when this very stamp stands in the state. */
+bool state_holds (const struct state *state, const struct stamp *stamp);
+
 /* True when the state has incorporated this stamp: one as great of the same
  * client stands in it or was seen.  strict may be NULL. */
 bool state_knows (const struct state *state, const struct stamp *stamp,
@@ -88,6 +91,12 @@ bool state_knows (const struct state *state, const struct stamp *stamp,
 /* True when `state` knows every stamp that stands in `other`. */
 bool state_knows_all (const struct state *state, const struct state *other,
                       const struct strict *strict);
+
+/* True when `other` holds a stamp beyond limit_ms that does not stand in
+ * `state` (NULL: there is none); *known says whether it knows each of these:
+ * then they were taken back. */
+bool state_brings_ahead (const struct state *state, const struct state *other,
+                         uint64_t limit_ms, bool *known);
 
 /* Fills out->seen from all that `from` (n of them) hold or have seen, less
  * what stands in *out.  False: out of memory. */

@@ -92,6 +92,21 @@ least_cursor (const struct pair *pair)
   return pair->n_cursors > 0 ? least : 0;
 }
 
+static void
+tell_held (struct looker *looker, const char *store,
+           const struct held_list *list)
+{
+  for (size_t i = 0; i < list->n; i++) {
+    struct tally_status_row row = { .store = store };
+
+    row.collection = list->items[i].collection;
+    row.id = list->items[i].id;
+    row.held = list->items[i].side == HELD_OURS ? "push" : "pull";
+    row.reason = list->items[i].reason;
+    tell (looker, &row);
+  }
+}
+
 static int
 tell_peers (struct looker *looker, const char *store, enum pair_role role,
             struct tally_error *err)
@@ -118,6 +133,7 @@ tell_peers (struct looker *looker, const char *store, enum pair_role role,
     row.last_contact_ms = pair.contact_ms;
     row.acknowledged = least_cursor (&pair);
     tell (looker, &row);
+    tell_held (looker, store, &pair.held);
     pair_free (&pair);
   }
   namelist_free (&keys);

@@ -143,7 +143,8 @@ struct wire_put {
 };
 
 /* statuses[i]: TALLY_OK, stored, with its rev, or without one there already;
- * TALLY_CONFLICT, with the rev that is there; others refuse the document. */
+ * TALLY_CONFLICT, with the rev that is there; TALLY_AGAIN, its stamps are
+ * beyond the clock there; others refuse the document for good. */
 struct wire_stored {
   uint64_t cursor;
   int *statuses;

@@ -76,6 +76,28 @@ is_expected (const struct write_item *item, const struct tally_doc *stored)
          == 0;
 }
 
+/* After a repair, or where a copy of this store went on, a document may have
+ * seen later stamps of our client than any that we give now: a write under it
+ * would count as known there. */
+static int
+draw_stamp (struct writer *writer, const struct state *old,
+            struct stamp *stamp, struct tally_error *err)
+{
+  struct stamp newest;
+  int status;
+
+  if (!old)
+    return replica_stamp (writer->replica, NULL, stamp, err);
+  newest = state_newest (old);
+  status = replica_stamp (writer->replica, &newest, stamp, err);
+  while (status == TALLY_OK && state_knows (old, stamp, NULL)) {
+    status = identity_renew (writer->replica, err);
+    if (status == TALLY_OK)
+      status = replica_stamp (writer->replica, &newest, stamp, err);
+  }
+  return status;
+}
+
 /* Decides one item against what is stored (NULL: nothing). */
 static int
 decide (struct writer *writer, size_t at, const struct tally_doc *stored,
@@ -83,7 +105,7 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
 {
   const struct write_item *item = &writer->items[at];
   struct state old = { 0 }, new = { 0 };
-  struct stamp newest, stamp;
+  struct stamp stamp;
   bool alive = stored && !(stored->flags & TALLY_DOC_DELETED);
   bool changed = true;
   int status = TALLY_OK;
@@ -104,10 +126,8 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
       return error_set (err, status, "%s: document \"%.*s\": %s",
                         writer->replica->name, (int) item->id.size,
                         item->id.data, err->text);
-    newest = state_newest (&old);
   }
-  status =
-      replica_stamp (writer->replica, stored ? &newest : NULL, &stamp, err);
+  status = draw_stamp (writer, stored ? &old : NULL, &stamp, err);
   if (status == TALLY_OK && item->body.data)
     status = edit_put (&new, &changed, stored ? &old : NULL, item->body,
                        item->replace, &stamp, err);

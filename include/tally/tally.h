@@ -481,6 +481,9 @@ struct tally_status_row {
   int is_journal;           /* a store's row of what lost */
   uint64_t conflicts;       /* kept */
   uint64_t dropped;         /* since they were old, or too many */
+  const char *id;           /* a held document's row: its _id */
+  const char *held;         /* "push": refused there; "pull": refused here */
+  const char *reason;       /* why it is held back */
 };
 
 /* name: a link, a store or another store endpoint; NULL: every link and
