@@ -206,7 +206,8 @@ expect_restored (const struct choice *choice, const struct view *before,
 static void
 do_restore (struct world *world, struct site *site, const struct op *op)
 {
-  struct tally tally = { 0 };
+  struct config config = { .device = "sim", .max_conflicts = 1000000 };
+  struct tally tally = { .config = &config };
   struct tally_replica handle = { .tally = &tally, .replica = site->replica };
   struct tally_error err = { 0 };
   struct event event = { 0 };
