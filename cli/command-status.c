@@ -147,8 +147,8 @@ print_tables (const struct looking *looking)
                                        "ACKNOWLEDGED" };
   static const char *const journals[] = { "STORE", "CONFLICTS", "DROPPED" };
 
-  static const char *const held[] = { "STORE", "COLLECTION", "HELD BACK",
-                                      "ON", "REASON" };
+  static const char *const held[] = { "STORE", "COLLECTION", "HELD BACK", "ON",
+                                      "REASON" };
   bool any = false;
 
   print_table (&looking->links, links, &any);

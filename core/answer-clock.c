@@ -35,8 +35,8 @@ answer_skew (const struct asked *asked, const struct wire_hello *hello)
  * wrong.  A client that does is the first to repair, after it has merged with
  * what is here, and comes again. */
 int
-answer_repair (struct asked *asked, const struct wire_hello *hello, bool *ahead,
-              struct tally_error *err)
+answer_repair (struct asked *asked, const struct wire_hello *hello,
+               bool *ahead, struct tally_error *err)
 {
   struct replica *replica = asked->replica;
   struct repair repair;

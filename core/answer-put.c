@@ -108,11 +108,10 @@ judge_clock (const struct taker *taker, const struct tally_doc *pushed,
                            stored->meta, stored->body, err);
   if (status == TALLY_OK
       && state_brings_ahead (stored ? &mine : NULL, &theirs, limit, &known))
-    *verdict = known
-                       && !slice_equal (base, slice_make (stored->rev,
-                                                          TALLY_REV_SIZE))
-                   ? TALLY_CONFLICT
-                   : TALLY_AGAIN;
+    *verdict =
+        known && !slice_equal (base, slice_make (stored->rev, TALLY_REV_SIZE))
+            ? TALLY_CONFLICT
+            : TALLY_AGAIN;
   state_free (&mine);
   state_free (&theirs);
   return status;
@@ -138,8 +137,7 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   if (status != TALLY_OK)
     return status;
   if (verdict != TALLY_OK) {
-    settle (taker, i, verdict,
-            verdict == TALLY_CONFLICT ? stored->rev : NULL);
+    settle (taker, i, verdict, verdict == TALLY_CONFLICT ? stored->rev : NULL);
     return TALLY_OK;
   }
   if (stored && base.size == TALLY_REV_SIZE)
@@ -191,8 +189,7 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
   int status = n > 0 ? replica_mark (replica, taker->wall_ms, err) : TALLY_OK;
 
   if (status == TALLY_OK)
-    status =
-        replica_put (replica, taker->entries, n, 0, taker->outcomes, err);
+    status = replica_put (replica, taker->entries, n, 0, taker->outcomes, err);
   taker->n_todo = 0;
   for (size_t k = 0; k < n && status == TALLY_OK; k++) {
     size_t i = taker->todo[k];

@@ -374,8 +374,8 @@ replica_is_ahead (struct replica *replica, bool *ahead,
                   struct tally_error *err)
 {
   struct clock_note note = { BUF_INIT, false, 0, 0 };
-  int status = replica_note_get (replica, REPAIR_NOTE, &note.bytes, ahead,
-                                 err);
+  int status =
+      replica_note_get (replica, REPAIR_NOTE, &note.bytes, ahead, err);
 
   if (status == TALLY_OK && !*ahead) {
     status = load_note (&note, replica, err);
@@ -402,11 +402,10 @@ turn_back (struct replica *replica, struct tally_error *err)
   do {
     status = load_note (&note, replica, err);
     if (status == TALLY_OK)
-      status = save_note (&note, replica,
-                          is_beyond (replica, note.until_ms, wall)
-                              ? wall
-                              : note.until_ms,
-                          err);
+      status = save_note (
+          &note, replica,
+          is_beyond (replica, note.until_ms, wall) ? wall : note.until_ms,
+          err);
   } while (status == TALLY_CONFLICT);
   pthread_mutex_unlock (&replica->identity_lock);
   buf_free (&note.bytes);
@@ -420,12 +419,10 @@ clock_restart (struct replica *replica, struct tally_error *err)
   struct clock_note note = { BUF_INIT, false, 0, 0 };
   bool found;
   int status = load_note (&note, replica, err);
-  bool beyond =
-      is_beyond (replica, note.until_ms, replica_wall_ms (replica));
+  bool beyond = is_beyond (replica, note.until_ms, replica_wall_ms (replica));
 
   if (status == TALLY_OK)
-    status =
-        replica_note_get (replica, REPAIR_NOTE, &note.bytes, &found, err);
+    status = replica_note_get (replica, REPAIR_NOTE, &note.bytes, &found, err);
   buf_free (&note.bytes);
   if (status != TALLY_OK || (found && !beyond))
     return status;

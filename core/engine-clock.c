@@ -59,7 +59,8 @@ skew_text (const struct run *run, char out[CLOCK_REASON])
   char far[DURATION_TEXT];
 
   duration_text (far, distance (skew));
-  snprintf (out, CLOCK_REASON, "the clock of \"%.60s\" (this machine) is %s %s \"%.60s\"",
+  snprintf (out, CLOCK_REASON,
+            "the clock of \"%.60s\" (this machine) is %s %s \"%.60s\"",
             our_name (run), far, skew < 0 ? "ahead of" : "behind",
             far_name (run));
 }
@@ -79,7 +80,8 @@ run_clock_reason (const struct run *run, enum held_side side, uint64_t ms,
   if (side == HELD_OURS)
     wall = run_far_wall_ms (run, wall);
   duration_text (far, ms > wall ? ms - wall : 0);
-  snprintf (out, CLOCK_REASON, "written when a clock was %s ahead of \"%.60s\"", far,
+  snprintf (out, CLOCK_REASON,
+            "written when a clock was %s ahead of \"%.60s\"", far,
             side == HELD_OURS ? far_name (run) : our_name (run));
 }
 

@@ -218,8 +218,8 @@ delete_there (struct sync *sync, struct tally_error *err)
       status = error_set (err, TALLY_CANCELLED, "cancelled");
     if (status == TALLY_OK)
       status = peer_get (&sync->run->peer, sync->collection, gone.ids + at,
-                         gone.n - at, &answered, &burial.theirs,
-                         sync_hold_bad, sync, err);
+                         gone.n - at, &answered, &burial.theirs, sync_hold_bad,
+                         sync, err);
     if (status == TALLY_OK)
       status = bury_batch (&burial, sync, err);
     at += answered;

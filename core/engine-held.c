@@ -131,8 +131,8 @@ sync_refuses (const struct sync *sync, const struct tally_doc *ours,
   if (status == TALLY_OK && ours)
     status = decode (sync, &a, ours, err);
   if (status == TALLY_OK)
-    *refuses = state_brings_ahead (ours ? &a : NULL, &b, limit, &known)
-               && !known;
+    *refuses =
+        state_brings_ahead (ours ? &a : NULL, &b, limit, &known) && !known;
   state_free (&a);
   state_free (&b);
   return status;
@@ -290,8 +290,7 @@ static int
 refuse_header (struct sync *sync, const struct tally_doc *theirs,
                const struct tally_doc *ours, struct tally_error *err)
 {
-  int status =
-      sync_hold (sync, HELD_THEIRS, theirs, TALLY_AGAIN, NULL, err);
+  int status = sync_hold (sync, HELD_THEIRS, theirs, TALLY_AGAIN, NULL, err);
 
   /* A folder refuses nothing. */
   if (peer_is_passive (&sync->run->peer))
@@ -373,9 +372,9 @@ sync_hold_back (struct sync *sync, struct idlist *both,
     bool stays = true;
 
     if (is_odd (sync, &remote->docs[i]))
-      status = judge_header (
-          sync, &remote->docs[i],
-          doclist_next_if (&local, &at, remote->docs[i].id), both, &stays, err);
+      status = judge_header (sync, &remote->docs[i],
+                             doclist_next_if (&local, &at, remote->docs[i].id),
+                             both, &stays, err);
     if (stays)
       remote->docs[kept++] = remote->docs[i];
   }
@@ -403,7 +402,8 @@ sync_complaint (const struct sync *sync, struct tally_error *err)
         || !(held->side == HELD_OURS ? sync->pushes : sync->pulls))
       continue;
     n++;
-    if (!first || (first->status == TALLY_AGAIN && held->status != TALLY_AGAIN))
+    if (!first
+        || (first->status == TALLY_AGAIN && held->status != TALLY_AGAIN))
       first = held;
   }
   if (sync->no_room.status != TALLY_OK && (!first || n >= HELD_MAX))
@@ -414,11 +414,11 @@ sync_complaint (const struct sync *sync, struct tally_error *err)
   if (!first)
     return TALLY_OK;
   if (first->status == TALLY_AGAIN)
-    return error_set (err, first->status,
-                      "%s: %llu document%s held back: %s", name,
-                      (unsigned long long) n, n == 1 ? " is" : "s are",
+    return error_set (err, first->status, "%s: %llu document%s held back: %s",
+                      name, (unsigned long long) n, n == 1 ? " is" : "s are",
                       first->reason);
-  return error_set (err, first->status, "%s: document \"%.60s\" is held back: "
-                                        "%s",
+  return error_set (err, first->status,
+                    "%s: document \"%.60s\" is held back: "
+                    "%s",
                     name, first->id, first->reason);
 }

@@ -142,8 +142,8 @@ hold_both (struct joiner *joiner, struct joined *joined,
   int status = TALLY_OK;
 
   if (joined->theirs && sync->pulls)
-    status = sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN, NULL,
-                        err);
+    status =
+        sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN, NULL, err);
   joined->side = SIDE_NONE;
   if (status != TALLY_OK || !ours || !sync->pushes
       || !sync_is_changed (sync, ours->seq))
@@ -263,8 +263,8 @@ join_all (struct joiner *joiner, const struct idlist *both,
     if (sync_cancelled (sync))
       return error_set (err, TALLY_CANCELLED, "cancelled");
     status = peer_get (&sync->run->peer, sync->collection, both->ids + at,
-                       both->count - at, &answered, &joiner->theirs,
-                       keep_bad, joiner, err);
+                       both->count - at, &answered, &joiner->theirs, keep_bad,
+                       joiner, err);
     if (status == TALLY_OK)
       status = join_batch (joiner, both->ids + at, answered, err);
     at += answered;

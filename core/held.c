@@ -189,10 +189,9 @@ held_write (const struct held_list *list, struct buf *out)
     buf_addf (out, "%s[%d,\"%s\",", i ? "," : "", held->side,
               held->collection);
     json_encode_string (out, slice_make (held->id, held->id_size));
-    buf_addf (out, ",\"%s\",%llu,%llu,%d,%d,", rev,
-              (unsigned long long) held->seq,
-              (unsigned long long) held->since_ms, held->deleted,
-              -held->status);
+    buf_addf (
+        out, ",\"%s\",%llu,%llu,%d,%d,", rev, (unsigned long long) held->seq,
+        (unsigned long long) held->since_ms, held->deleted, -held->status);
     json_encode_string (out, slice_text (held->reason));
     buf_add_byte (out, ']');
   }

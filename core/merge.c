@@ -36,7 +36,8 @@ field_cmp (const struct field *x, const struct field *y)
   return order != 0 ? order : value_cmp (x->value, y->value);
 }
 
-/* ---- what a repair took back --------------------------------------------- */
+/* ---- what a repair took back ---------------------------------------------
+ */
 
 struct beyond {
   const struct merge *merge;

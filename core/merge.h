@@ -31,7 +31,7 @@ struct merge_rules {
   /* A stamp beyond this that the other state knows, but does not hold, was
    * taken back by a repair: whatever stands there is newer.  0: none. */
   uint64_t limit_ms;
-  merge_loser_fn *loser;       /* or NULL */
+  merge_loser_fn *loser; /* or NULL */
   void *ctx;
 };
 

@@ -46,7 +46,7 @@ struct pair {
   size_t n_own;
   struct held_list held; /* what the cursors went past */
   bool exists;           /* there is a note */
-  struct buf saved; /* its bytes, for compare-and-set */
+  struct buf saved;      /* its bytes, for compare-and-set */
 };
 
 /* What the keys of these notes begin with; the far id follows. */

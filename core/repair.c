@@ -27,8 +27,7 @@ by_stamp (const void *a, const void *b)
 
 /* The different stamps beyond the limit, sorted; room for all that stand. */
 static size_t
-collect_ahead (struct stamp *out, const struct state *state,
-               uint64_t limit_ms)
+collect_ahead (struct stamp *out, const struct state *state, uint64_t limit_ms)
 {
   size_t n = 0, kept = 0;
 
@@ -181,8 +180,7 @@ renew_state (struct repair *repair, struct state *out, const struct state *old,
     if (status == TALLY_OK
         && !repair_state (out, old, repair->limit_ms, fresh))
       status = error_nomem (err);
-    used_up =
-        status == TALLY_OK && is_used_up (old, out, repair->limit_ms);
+    used_up = status == TALLY_OK && is_used_up (old, out, repair->limit_ms);
     if (used_up) {
       state_free (out);
       status = identity_renew (repair->replica, err);
@@ -283,8 +281,8 @@ write_docs (struct window *window, struct tally_error *err)
     if (!is_ahead (repair, &window->docs.docs[i]))
       continue;
     entries[n].collection = window->collection;
-    status = renew_doc (repair, &window->docs.docs[i], &entries[n], &metas[n],
-                        err);
+    status =
+        renew_doc (repair, &window->docs.docs[i], &entries[n], &metas[n], err);
     n++;
   }
   if (status == TALLY_OK)
@@ -312,9 +310,9 @@ renew_window (struct window *window, struct tally_error *err)
     size_t found = 0, upto = n;
 
     doclist_clear (&window->docs);
-    status = replica_get (window->repair->replica, window->collection,
-                          ids + at, n - at, TALLY_GET_BODY, collect_doc,
-                          &window->docs, err);
+    status =
+        replica_get (window->repair->replica, window->collection, ids + at,
+                     n - at, TALLY_GET_BODY, collect_doc, &window->docs, err);
     if (status == TALLY_OK && window->docs.failed)
       status = error_nomem (err);
     if (status == TALLY_OK)
@@ -433,8 +431,7 @@ each_collection (struct repair *repair, const struct namelist *names,
       status = repair_collection (repair, names->names[i], &since,
                                   until - repair->count, done, err);
     if (status == TALLY_OK && !*done) {
-      buf_addf (&next, "%s %llu", names->names[i],
-                (unsigned long long) since);
+      buf_addf (&next, "%s %llu", names->names[i], (unsigned long long) since);
       status = save_position (repair, note, &next, err);
     }
     buf_free (&next);
@@ -461,8 +458,8 @@ repair_end (struct repair *repair, uint64_t most, bool *done,
 
   *done = true;
   if (status == TALLY_OK && found)
-    status = replica_collections (repair->replica, add_collection, &names,
-                                  err);
+    status =
+        replica_collections (repair->replica, add_collection, &names, err);
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
   if (status == TALLY_OK && found)

@@ -61,8 +61,8 @@ struct replica {
   uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
   uint64_t clock_noted_ms; /* what the clock note is known to say */
   bool warned_behind;
-  uint64_t agreed_ms;      /* when another clock last agreed; 0: never */
-  struct buf collections;  /* the fallback's list, as names with NULs */
+  uint64_t agreed_ms;     /* when another clock last agreed; 0: never */
+  struct buf collections; /* the fallback's list, as names with NULs */
 };
 
 /* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY

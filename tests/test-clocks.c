@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices and hubs whose clocks are wrong, each with a clock that the test
- * owns: what is held back and told, and what comes over once they are right. */
+ * owns: what is held back and told, and what comes over once they are right.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -754,8 +755,10 @@ test_any_clocks (void **state)
 
 #define TEST(function) \
   cmocka_unit_test_setup_teardown (function, set_up, tear_down)
-#define TEST_BARE(function) \
-  { #function " (bare)", function, set_up_bare, tear_down, NULL }
+#define TEST_BARE(function)                                     \
+  {                                                             \
+#function " (bare)", function, set_up_bare, tear_down, NULL \
+  }
 
 int
 main (void)

@@ -64,8 +64,8 @@ merge (struct made *out, const struct state *a, const struct state *b,
   memset (out, 0, sizeof *out);
   rules.loser = losers ? count_loser : NULL;
   rules.ctx = losers;
-  assert_int_equal (
-      merge_states (&out->state, &out->body, a, b, &rules, &err), TALLY_OK);
+  assert_int_equal (merge_states (&out->state, &out->body, a, b, &rules, &err),
+                    TALLY_OK);
 }
 
 static void
@@ -155,9 +155,8 @@ check_repair (const struct state *old, const struct state *new, uint64_t limit)
     check_stamp (was, is, limit);
     /* In their order. */
     for (size_t j = 0; j < i; j++)
-      assert_int_equal (
-          (stamp_cmp (&old->overrides[j].stamp, was) > 0),
-          (stamp_cmp (&new->overrides[j].stamp, is) > 0));
+      assert_int_equal ((stamp_cmp (&old->overrides[j].stamp, was) > 0),
+                        (stamp_cmp (&new->overrides[j].stamp, is) > 0));
     /* Above what stays, and what was seen. */
     for (size_t j = 0; j < old->n_seen; j++)
       if (stamp_ms (was) > limit && stamp_ms (&old->seen[j]) <= limit)
