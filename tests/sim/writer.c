@@ -181,32 +181,37 @@ settle_entry (struct world *world, const struct choice *choice)
         history->events[i].read |= (unsigned char) (1u << f);
 }
 
+/* A field comes back to the document as it is, or with what is hidden in its
+ * tombstone; one that was removed has no document to be removed from. */
 static void
 expect_restored (const struct choice *choice, const struct view *before,
                  struct event *event)
 {
   const struct lost *lost = &choice->lost;
+  bool alive = before->there && !before->deleted;
   unsigned f = lost->field;
 
   if (f == SIM_WHOLE) {
-    event->whole = true;
-    event->deleted = lost->absent;
+    event->whole = event->deleted = lost->absent;
+    event->whole |= !lost->absent || alive;
     memcpy (event->value, choice->values, sizeof event->value);
-    for (unsigned i = 0; i < SIM_FIELDS; i++)
-      if (event->value[i] > 0)
-        event->assigned |= (unsigned char) (1u << i);
-    return;
+  } else {
+    event->whole = !alive && !lost->absent;
+    memcpy (event->value, before->value, sizeof event->value);
+    event->value[f] = lost->only;
   }
-  memcpy (event->value, before->value, sizeof event->value);
-  event->value[f] = lost->only;
-  if (event->value[f] != before->value[f])
-    event->assigned = (unsigned char) (1u << f);
+  if (!alive && lost->absent)
+    memset (event, 0, sizeof *event);
+  for (unsigned i = 0; i < SIM_FIELDS; i++)
+    if (event->whole ? event->value[i] > 0
+                     : alive && event->value[i] != before->value[i])
+      event->assigned |= (unsigned char) (1u << i);
 }
 
 static void
 do_restore (struct world *world, struct site *site, const struct op *op)
 {
-  struct config config = { .device = "sim", .max_conflicts = 1000000 };
+  struct config config = { .device = site->name };
   struct tally tally = { .config = &config };
   struct tally_replica handle = { .tally = &tally, .replica = site->replica };
   struct tally_error err = { 0 };
@@ -227,16 +232,13 @@ do_restore (struct world *world, struct site *site, const struct op *op)
                ? tally_conflict_drop (&handle, &id, 1, &err)
                : tally_conflict_restore (&handle, &id, 1, NULL, NULL, &err);
   pthread_mutex_destroy (&tally.lock);
-  /* A field of a document that is deleted has no place to go. */
-  if (status == TALLY_CONFLICT && choice.lost.field < SIM_WHOLE
-      && (!before.there || before.deleted))
+  /* Ahead of its merge an entry is not shown. */
+  if (status == TALLY_NOTFOUND && site->ops.max_entries == 1)
     return;
   settle_entry (world, &choice);
   if (op->kind == OP_DROP)
     return;
   expect_restored (&choice, &before, &event);
-  if (event.deleted && (!before.there || before.deleted))
-    return;
   finish (world, site, choice.lost.doc, &event, &before, status, &err);
 }
 
