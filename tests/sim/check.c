@@ -90,14 +90,13 @@ is_gone (const struct event *event, unsigned field)
   return event->gone >> field & 1;
 }
 
-/* Whether the write of a field is one that must not be lost: a value, a
- * field taken away, a delete.  What a whole write does not have it did not
- * choose, and that a document is there shows in its fields. */
+/* Whether the write of a field is one that must not be lost: a value, or a
+ * field taken away.  What a whole write does not have it did not choose, and
+ * that a document is there shows in its fields.  Of a delete it matters that
+ * what was deleted does not come back. */
 static bool
 matters (const struct event *event, unsigned field)
 {
-  if (field == SIM_WHOLE)
-    return event->whole && event->deleted;
   return assigns (event, field) && (event->value[field] > 0 || !event->whole);
 }
 
@@ -134,11 +133,7 @@ static bool
 stands (const struct view *view, const struct event *event, unsigned at,
         unsigned field)
 {
-  bool deleted = !view->there || view->deleted;
-
-  if (field == SIM_WHOLE)
-    return deleted;
-  if (deleted)
+  if (!view->there || view->deleted)
     return event->value[field] == 0;
   return view->standing[field] == at + 1
          || view->value[field] == event->value[field];
@@ -153,12 +148,9 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
   const struct doc_history *history = &world->docs[doc];
 
   for (unsigned i = 0; i < history->n; i++)
-    for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+    for (unsigned f = 0; f < SIM_FIELDS; f++) {
       const struct event *event = &history->events[i];
 
-      /* Written anew when the tombstone was forgotten. */
-      if (f == SIM_WHOLE && event->forgotten)
-        continue;
       if (matters (event, f) && !is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
           && !(journals->fields[doc][i] >> f & 1)

@@ -371,10 +371,13 @@ collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
   at = oracle_event (history, &lost.stamp);
   if (at > 0)
     told->events |= UINT64_C (1) << (at - 1);
+  if (lost.field < SIM_WHOLE || lost.absent)
+    return;
   oracle_lost_values (&lost, values);
   for (unsigned i = 0; i < history->n; i++)
     for (unsigned f = 0; f < SIM_FIELDS; f++)
-      if (values[f] > 0 && history->events[i].value[f] == values[f])
+      if ((history->events[i].assigned >> f & 1)
+          && history->events[i].value[f] == values[f])
         told->events |= UINT64_C (1) << i;
 }
 
