@@ -70,7 +70,7 @@ build () {
 killed () {
   tests/sim/histories >histories.log 2>&1 || return 0
   for seed in 1 1000001; do
-    tests/sim/sim "$seed" "$schedules" >sim.log 2>&1 || return 0
+    tests/sim/sim -1 -j 2 "$seed" "$schedules" >sim.log 2>&1 || return 0
   done
   return 1
 }
