@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How long, for people: "365 days", "1 hour". */
+/* How long, roughly, for people: "365 days", "40 seconds". */
 
 #ifndef TALLY_DURATION_H
 #define TALLY_DURATION_H
@@ -26,7 +26,7 @@ duration_text (char out[DURATION_TEXT], uint64_t ms)
   /* Less than two of a unit is told in the next. */
   while (i < 4 && ms < 2 * units[i].ms)
     i++;
-  n = ms / units[i].ms;
+  n = (ms + units[i].ms / 2) / units[i].ms;
   snprintf (out, DURATION_TEXT, "%llu %s%s", n, units[i].name,
             n == 1 ? "" : "s");
 }

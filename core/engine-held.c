@@ -85,6 +85,19 @@ sync_hold (struct sync *sync, enum held_side side, const struct tally_doc *doc,
   return TALLY_OK;
 }
 
+void
+sync_stop_holding (struct sync *sync, struct tally_slice id)
+{
+  const struct held_list *list = &sync->run->pair.held;
+  struct held *ours = held_find (list, HELD_OURS, sync->collection, id);
+  struct held *theirs = held_find (list, HELD_THEIRS, sync->collection, id);
+
+  if (ours)
+    ours->tried = true;
+  if (theirs)
+    theirs->tried = true;
+}
+
 bool
 sync_hold_bad (void *ctx, const struct tally_doc *doc, const char *why)
 {
@@ -226,6 +239,11 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
   }
   if (!sync->pulls)
     return TALLY_OK;
+  /* It is listed again. */
+  if (sync->full) {
+    held->tried = true;
+    return TALLY_OK;
+  }
   if (held->status != TALLY_AGAIN || !is_too_new (sync, held->rev)) {
     *due = true;
     return TALLY_OK;

@@ -153,6 +153,9 @@ int sync_hold (struct sync *sync, enum held_side side,
                const struct tally_doc *doc, int status, const char *why,
                struct tally_error *err);
 
+/* Both sides have the document now. */
+void sync_stop_holding (struct sync *sync, struct tally_slice id);
+
 /* A peer_bad_fn, with the sync as ctx. */
 bool sync_hold_bad (void *ctx, const struct tally_doc *doc, const char *why);
 

@@ -24,6 +24,7 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   struct sync *sync = joiner->sync;
   bool deleted = joined->result->flags & TALLY_DOC_DELETED;
 
+  sync_stop_holding (sync, joined->id);
   if (is_merged (joined))
     sync_count (sync, &sync->report.merged, false);
   else if (!has_moved || joined->side == SIDE_BOTH)

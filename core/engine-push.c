@@ -55,6 +55,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_OK:
     if (!seqset_add (&sync->settled, doc->seq))
       return error_nomem (err);
+    sync_stop_holding (sync, doc->id);
     sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
     if (outcome->has_rev)
       sync_count_pushed (sync, doc->flags & TALLY_DOC_DELETED);

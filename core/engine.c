@@ -312,7 +312,9 @@ compile_changes (struct sync *sync, struct tally_error *err)
   struct plan_rules rules = { .local_cursor = sync->local_cursor,
                               .passive = passive,
                               .forgetful = !sync_strict (sync) && !passive,
-                              .listed = sync->full && sync->pulls && !passive,
+                              /* What was repaired has been looked at. */
+                              .listed = sync->full && sync->pulls && !passive
+                                        && !sync->repaired,
                               .gone_here = sync->gone_here && sync->known,
                               .gone_there = sync->gone_there };
   int status = read_local (sync, err);

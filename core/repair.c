@@ -410,7 +410,7 @@ each_collection (struct repair *repair, const struct namelist *names,
                  const struct buf *note, uint64_t most, bool *done,
                  struct tally_error *err)
 {
-  uint64_t until = repair->count + most, from, since;
+  uint64_t before = repair->count, from, since;
   struct tally_slice first;
   int status = TALLY_OK;
 
@@ -427,9 +427,9 @@ each_collection (struct repair *repair, const struct namelist *names,
       continue;
     since = order == 0 ? from : 0;
     *done = false;
-    if (repair->count < until)
+    if (repair->count - before < most)
       status = repair_collection (repair, names->names[i], &since,
-                                  until - repair->count, done, err);
+                                  most - (repair->count - before), done, err);
     if (status == TALLY_OK && !*done) {
       buf_addf (&next, "%s %llu", names->names[i], (unsigned long long) since);
       status = save_position (repair, note, &next, err);

@@ -240,6 +240,17 @@ list_held (struct fixture *f, const char *store)
   return found;
 }
 
+static bool
+is_ahead (struct tally_replica *replica)
+{
+  struct tally_error err;
+  bool ahead;
+
+  assert_int_equal (replica_is_ahead (replica->replica, &ahead, &err),
+                    TALLY_OK);
+  return ahead;
+}
+
 static int
 count_conflict (void *ctx, const struct tally_conflict *conflict)
 {
@@ -307,6 +318,7 @@ test_a_year_ahead (void **state)
   f->clocks[D1].off_ms = 0;
   good (f, "l1");
   logged (f, "d1: its clock was wrong: 2 documents got new stamps");
+  assert_false (is_ahead (w->d1));
   assert_int_equal (list_held (f, "d1").n, 0);
   good (f, "l2");
   world_expect (w, "notes", "new", "\"v\":2");
@@ -466,7 +478,7 @@ test_a_year_behind (void **state)
   good (f, "l1");
   f->clocks[D1].off_ms = -YEAR;
   put (f, w->d1, "a", 'v', 1);
-  logged (f, "d1: the clock of this machine is 364 days behind");
+  logged (f, "d1: the clock of this machine is 365 days behind");
   good (f, "l2");
   held (f, "l1", "is 365 days behind \"");
   kit_expect (w->hub, "notes", "a", "\"v\":1");

@@ -139,6 +139,40 @@ test_delete_against_edit (void **state)
 
 /* ---- a document that breaks a rule -------------------------------------- */
 
+struct held_row {
+  unsigned n;
+  char id[32], held[8];
+};
+
+static int
+keep_held (void *ctx, const struct tally_status_row *row)
+{
+  struct held_row *found = ctx;
+
+  if (row->held) {
+    found->n++;
+    snprintf (found->id, sizeof found->id, "%s", row->id);
+    snprintf (found->held, sizeof found->held, "%s", row->held);
+    assert_true (row->reason && row->reason[0]);
+  }
+  return 0;
+}
+
+/* tally_status lists this one, and no other. */
+static void
+expect_held (struct world *w, const char *store, const char *id,
+             const char *side)
+{
+  struct held_row found = { 0 };
+  struct tally_error err = { 0 };
+
+  assert_int_equal (tally_status (w->tally, store, keep_held, &found, &err),
+                    TALLY_OK);
+  assert_int_equal (found.n, 1);
+  assert_string_equal (found.id, id);
+  assert_string_equal (found.held, side);
+}
+
 /* It holds nothing else back, and comes once it is well. */
 static void
 test_bad_document (void **state)
@@ -155,6 +189,11 @@ test_bad_document (void **state)
   kit_expect_figures (&run, "notes", KIT_FIGURES (4, 5, 0, 0, 0));
   kit_expect (w->d1, "notes", "h002", NULL);
   kit_expect (w->d1, "notes", "h004", "\"v\":0");
+  expect_held (w, "d1", "h002", "pull");
+  /* It alone is asked for again. */
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_INVALID);
+  kit_expect_figures (&run, "notes", KIT_FIGURES (0, 0, 0, 0, 0));
   shim_spoil ("held/hub", NULL);
   kit_sync (&run, w->tally, "l1");
   kit_expect_figures (&run, "notes", KIT_FIGURES (1, 0, 0, 0, 0));
@@ -175,6 +214,12 @@ test_bad_document_of_ours (void **state)
   assert_int_equal (run.status, TALLY_INVALID);
   assert_non_null (strstr (run.err.text, "a002"));
   kit_expect_figures (&run, "notes", KIT_FIGURES (0, 4, 0, 0, 0));
+  expect_held (w, "d1", "a002", "push");
+  /* A local edit of another is not kept back. */
+  kit_put (w->d1, "notes", "{\"_id\":\"a003\",\"v\":1}");
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_INVALID);
+  kit_expect_figures (&run, "notes", KIT_FIGURES (0, 1, 0, 0, 0));
   shim_spoil ("held/d1", NULL);
   kit_sync (&run, w->tally, "l1");
   kit_expect_figures (&run, "notes", KIT_FIGURES (0, 1, 0, 0, 0));

@@ -233,6 +233,68 @@ test_end_of_time_passes (void **state)
   replica_close (replica);
 }
 
+/* A repair in one process: the other goes on under the fresh client, and no
+ * stamp of either is one that the former gave, or may have given. */
+static void
+test_a_restart_is_followed (void **state)
+{
+  struct replica *replicas[2] = { shared_replica (&shared),
+                                  shared_replica (&shared) };
+  uint64_t right = shared.wall_ms;
+  struct stamp stamp;
+  uint32_t before, after;
+  struct tally_error err = { 0, "" };
+  bool ahead;
+
+  (void) state;
+  next (replicas[0], NULL);
+  shared.wall_ms = right + 1000 * SHARED_SKEW_MS;
+  next (replicas[0], NULL);
+  next (replicas[1], NULL);
+  before = replica_client (replicas[1]);
+  shared.wall_ms = right + 10;
+  assert_int_equal (replica_is_ahead (replicas[0], &ahead, &err), TALLY_OK);
+  assert_true (ahead);
+  assert_int_equal (clock_restart (replicas[0], &err), TALLY_OK);
+  after = replica_client (replicas[0]);
+  assert_int_not_equal (before, after);
+  for (int i = 0; i < 10; i++) {
+    stamp = next (replicas[i % 2], NULL);
+    assert_int_equal (stamp_client (&stamp), after);
+    assert_true (stamp_ms (&stamp) < right + 1000);
+  }
+  /* Until all is put right. */
+  assert_int_equal (replica_is_ahead (replicas[1], &ahead, &err), TALLY_OK);
+  assert_true (ahead);
+  replica_close (replicas[0]);
+  replica_close (replicas[1]);
+}
+
+/* Something taken from elsewhere is as good a reason as something written. */
+static void
+test_a_mark_is_seldom_and_enough (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct tally_error err = { 0, "" };
+  unsigned before = shared.note_puts + shared.puts;
+  bool ahead;
+
+  (void) state;
+  for (unsigned i = 0; i < 1000; i++) {
+    assert_int_equal (replica_mark (replica, shared.wall_ms, &err), TALLY_OK);
+    shared.wall_ms += 100;
+  }
+  assert_true (shared.note_puts + shared.puts - before <= 3);
+  assert_int_equal (replica_is_ahead (replica, &ahead, &err), TALLY_OK);
+  assert_false (ahead);
+  replica_close (replica);
+  shared.wall_ms -= 20 * SHARED_SKEW_MS;
+  replica = shared_replica (&shared);
+  assert_int_equal (replica_is_ahead (replica, &ahead, &err), TALLY_OK);
+  assert_true (ahead);
+  replica_close (replica);
+}
+
 /* ---- bumps -------------------------------------------------------------- */
 
 static void
@@ -643,6 +705,8 @@ main (void)
     ON_BOTH (test_long_runs_reserve_seldom),
     ON_BOTH (test_seen_moves_the_clock),
     ON_BOTH (test_end_of_time_passes),
+    ON_BOTH (test_a_restart_is_followed),
+    ON_BOTH (test_a_mark_is_seldom_and_enough),
     ON_BOTH (test_a_stamp_is_past_the_newest),
     ON_BOTH (test_far_ahead_a_put_waits),
     ON_BOTH (test_beyond_max_skew_only_the_counter_rises),
