@@ -38,7 +38,9 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   return TALLY_OK;
 }
 
-/* Where what is here now is not offered, or not yet. */
+/* Where what is here now is not offered, or not yet.  It is behind the local
+ * cursor only when it is a tombstone that they had no document for: a run that
+ * pushes must hear of theirs again. */
 static int
 joined_here (struct joiner *joiner, struct joined *joined,
              struct tally_error *err)
@@ -46,6 +48,10 @@ joined_here (struct joiner *joiner, struct joined *joined,
   struct sync *sync = joiner->sync;
   struct tally_doc doc = *joined->result;
 
+  if (joined->side == SIDE_OURS && !sync->pushes
+      && !peer_is_passive (&sync->run->peer)
+      && joined->ours->seq <= sync->local_cursor)
+    sync->far_stuck = true;
   if (is_merged (joined))
     sync_count (sync, &sync->report.merged, false);
   doc.seq = joined->seq;

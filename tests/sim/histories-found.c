@@ -99,6 +99,17 @@ static const struct op anew_below_its_tombstone[] = {
   { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
 };
 
+/* A run that only pulls met a document with a tombstone that its side had not
+ * been given: it kept the tombstone, and both sides went past it. */
+static const struct op tombstone_in_a_pull[] = {
+  { OP_REPLACE, .site = 2, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 2 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PULL },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -160,6 +171,10 @@ const struct history_case found_histories[] = {
   { "a document made anew just after its tombstone was forgotten",
     { HISTORY_CHAIN },
     HISTORY_OPS (anew_below_its_tombstone),
+    .conflicts = 0 },
+  { "a tombstone that a run keeps which only pulls",
+    { TRIANGLE },
+    HISTORY_OPS (tombstone_in_a_pull),
     .conflicts = 0 },
   { NULL, { 0 }, NULL, 0, 0 },
 };
