@@ -185,6 +185,9 @@ check_standing (struct world *world, unsigned doc, const struct view *view)
       if (i == at || !assigns (other, f) || is_gone (other, f)
           || is_gone (standing, f))
         continue;
+      /* After a copy was put back that is told of. */
+      if (world->returned && other->forgotten)
+        continue;
       if ((other->past >> at & 1)
           || (!other->forgotten
               && stamp_cmp (&other->stamp, &standing->stamp) > 0))
@@ -256,6 +259,16 @@ check_equal (struct world *world, char *text, size_t size)
   return true;
 }
 
+/* What stands was not gone after all: it was on its way, or in a folder. */
+static void
+take_back (struct doc_history *history, const struct view *view)
+{
+  for (unsigned f = 0; f <= SIM_WHOLE; f++)
+    if (view->standing[f] > 0)
+      history->events[view->standing[f] - 1].gone &=
+          (unsigned char) ~(1u << f);
+}
+
 void
 check_settled (struct world *world)
 {
@@ -266,6 +279,7 @@ check_settled (struct world *world)
     struct view view;
 
     oracle_view (world, &world->sites[0], doc, &view);
+    take_back (&world->docs[doc], &view);
     check_kept (world, doc, &view, &journals);
     check_standing (world, doc, &view);
     check_values (world, doc, &view);
@@ -321,7 +335,7 @@ forgive_doc (struct world *world, unsigned doc,
       bool journaled = journals->fields[doc][i - 1] >> f & 1;
       bool was = world->was_journaled[doc][i - 1] >> f & 1;
 
-      if (!assigns (event, f) || journaled)
+      if (!assigns (event, f) || journaled || event->forgotten)
         continue;
       if (was
           || (!stands_anywhere (world, views, event, i - 1, f)

@@ -398,7 +398,7 @@ weighty (const struct doc_history *history, const struct view *view,
       continue;
     event = &history->events[view->standing[f] - 1];
     if (!(event->read >> f & 1)
-        && (f == SIM_WHOLE ? event->deleted : event->assigned >> f & 1))
+        && (f == SIM_WHOLE ? event->deleted : event->value[f] > 0))
       result |= UINT64_C (1) << (view->standing[f] - 1);
   }
   return result;

@@ -381,6 +381,7 @@ struct world {
   unsigned char was_journaled[SIM_DOCS][SIM_EVENTS];
   struct unsure unsure;
   unsigned happened; /* features that did occur */
+  bool returned;     /* somebody was told that deleted documents may be back */
   bool broke;        /* a pair, and what it knew is not trusted any more */
   uint64_t operations;
 

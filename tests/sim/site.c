@@ -282,6 +282,8 @@ host_log (void *ctx, int level, const char *text)
                site->name);
     world->broke = true;
   }
+  if (strstr (text, "were kept"))
+    world->returned = true;
   trace (site->world, "      %s logs (%d): %s", site->name, level, text);
 }
 

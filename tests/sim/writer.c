@@ -174,9 +174,11 @@ settle_entry (struct world *world, const struct choice *choice)
 
   if (at > 0)
     history->events[at - 1].read |= (unsigned char) (1u << choice->lost.field);
+  if (choice->lost.field < SIM_WHOLE || choice->lost.absent)
+    return;
   for (unsigned i = 0; i < history->n; i++)
     for (unsigned f = 0; f < SIM_FIELDS; f++)
-      if (choice->values[f] > 0
+      if ((history->events[i].assigned >> f & 1)
           && history->events[i].value[f] == choice->values[f])
         history->events[i].read |= (unsigned char) (1u << f);
 }
