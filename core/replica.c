@@ -60,6 +60,7 @@ replica_open (struct replica **out, const struct replica_setup *setup,
     return error_nomem (err);
   pthread_mutex_init (&replica->own_lock, NULL);
   pthread_mutex_init (&replica->identity_lock, NULL);
+  replica_init_wait (replica);
   replica->ops = setup->driver->store;
   replica->lock = drivercall_lock (setup->driver, replica->ops->threads,
                                    &replica->own_lock);
@@ -97,6 +98,7 @@ replica_close (struct replica *replica)
   free (replica->clients);
   free (replica->place);
   free (replica->name);
+  replica_free_wait (replica);
   pthread_mutex_destroy (&replica->identity_lock);
   pthread_mutex_destroy (&replica->own_lock);
   free (replica);
@@ -311,7 +313,28 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
     status = checked (replica, status, err);
     done += batch;
   }
+  if (done > 0)
+    replica_tell_put (replica);
   return status;
+}
+
+/* ---- waiting ------------------------------------------------------------ */
+
+bool
+replica_can_wait (const struct replica *replica)
+{
+  return replica->ops->wait != NULL;
+}
+
+/* Beside other calls: whoever waits must keep nobody from writing. */
+int
+replica_wait_slot (struct replica *replica, uint64_t since,
+                   unsigned timeout_ms, uint64_t *head,
+                   struct tally_error *err)
+{
+  return checked (
+      replica,
+      replica->ops->wait (replica->handle, since, timeout_ms, head, err), err);
 }
 
 /* ---- notes -------------------------------------------------------------- */

@@ -50,6 +50,11 @@ struct replica {
   uint64_t max_skew_ms;
   uint64_t keep_deleted_ms;
 
+  /* Rises with each put through this replica, for those who wait. */
+  pthread_mutex_t puts_lock;
+  pthread_cond_t put;
+  uint64_t puts;
+
   /* Guards all below. */
   pthread_mutex_t identity_lock;
   unsigned char id[REPLICA_ID_SIZE];
@@ -92,6 +97,27 @@ bool replica_has_batches (const struct replica *replica);
 /* Every collection, also local ones, in bytewise order. */
 int replica_collections (struct replica *replica, tally_emit_name *emit,
                          void *ctx, struct tally_error *err);
+
+/* Up to where somebody has looked at a store; begins as zeros. */
+struct replica_watch {
+  uint64_t head;
+  unsigned pause_ms;
+};
+
+/* Waits until something was put since the last look, also by another process,
+ * or timeout_ms are over, or the host says TALLY_CANCELLED (replica-wait.c).
+ * The first look finds whatever there is. */
+int replica_wait (struct replica *replica, struct replica_watch *watch,
+                  unsigned timeout_ms, bool *moved, struct tally_error *err);
+
+/* What it is made of: the slot, if the driver has one. */
+bool replica_can_wait (const struct replica *replica);
+int replica_wait_slot (struct replica *replica, uint64_t since,
+                       unsigned timeout_ms, uint64_t *head,
+                       struct tally_error *err);
+void replica_init_wait (struct replica *replica);
+void replica_free_wait (struct replica *replica);
+void replica_tell_put (struct replica *replica);
 
 /* ---- notes -------------------------------------------------------------- */
 

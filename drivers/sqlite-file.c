@@ -53,10 +53,7 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_COLLECTION_LIST] =
       "SELECT name FROM collection WHERE EXISTS"
       " (SELECT 1 FROM document WHERE collection = key) ORDER BY name",
-  [SQL_HEAD] = "SELECT max ("
-               "coalesce ((SELECT seq FROM sqlite_sequence WHERE name = "
-               "'document'), 0),"
-               "coalesce ((SELECT max (seq) FROM document), 0))",
+  [SQL_HEAD] = SQL_HEAD_TEXT,
   [SQL_HEAD_SET] =
       "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'document'",
   /* The CASEs keep a large body unread when it is not asked for. */

@@ -36,6 +36,11 @@ enum sqlite_statement {
   SQL_STATEMENTS
 };
 
+#define SQL_HEAD_TEXT                                      \
+  "SELECT max (coalesce ((SELECT seq FROM sqlite_sequence" \
+  " WHERE name = 'document'), 0),"                         \
+  " coalesce ((SELECT max (seq) FROM document), 0))"
+
 struct sqlite_store {
   sqlite3 *db;
   sqlite3_stmt *statements[SQL_STATEMENTS];
@@ -104,6 +109,11 @@ int sqlite_collection (const struct sqlite_store *s, const char *name,
 /* The greatest seq ever given. */
 int sqlite_head (const struct sqlite_store *s, int64_t *head,
                  struct tally_error *err);
+
+/* ---- sqlite-wait.c ---- */
+
+int sqlite_wait (void *handle, uint64_t since, unsigned timeout_ms,
+                 uint64_t *head, struct tally_error *err);
 
 /* ---- sqlite-put.c ---- */
 

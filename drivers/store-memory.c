@@ -2,21 +2,32 @@
 /* A store that lives as long as its handle.  A put first allocates all that
  * it needs and then changes the store in steps that cannot fail. */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <tally/driver.h>
 
 #include "memory-index.h"
 #include "memory-notes.h"
 
+#define TICK_MS 100 /* how late a cancel may be seen */
+
 struct memory_store {
+  const struct tally_host *host;
   char *name; /* for messages; may be NULL */
   uint64_t head;
   struct memory_list list;
   struct memory_notes notes;
+
+  /* For those who wait, who stand outside the host's lock: the head again,
+   * after each put. */
+  pthread_mutex_t lock;
+  pthread_cond_t moved;
+  uint64_t told;
 };
 
 /* What one entry of a put will do, once all entries have been looked at. */
@@ -65,6 +76,72 @@ memory_collections (void *handle, tally_emit_name *emit, void *ctx,
   return TALLY_OK;
 }
 
+/* ---- waiting ---- */
+
+static int
+memory_init_wait (struct memory_store *m)
+{
+  pthread_condattr_t attr;
+  int failed = pthread_condattr_init (&attr);
+
+  if (failed)
+    return failed;
+  failed = pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  if (!failed)
+    failed = pthread_cond_init (&m->moved, &attr);
+  pthread_condattr_destroy (&attr);
+  if (failed)
+    return failed;
+  failed = pthread_mutex_init (&m->lock, NULL);
+  if (failed)
+    pthread_cond_destroy (&m->moved);
+  return failed;
+}
+
+static void
+memory_free_wait (struct memory_store *m)
+{
+  pthread_mutex_destroy (&m->lock);
+  pthread_cond_destroy (&m->moved);
+}
+
+static void
+memory_tell (struct memory_store *m)
+{
+  pthread_mutex_lock (&m->lock);
+  m->told = m->head;
+  pthread_cond_broadcast (&m->moved);
+  pthread_mutex_unlock (&m->lock);
+}
+
+/* A tick at a time. */
+static int
+memory_wait (void *handle, uint64_t since, unsigned timeout_ms, uint64_t *head,
+             struct tally_error *err)
+{
+  struct memory_store *m = handle;
+  bool cancelled = false;
+
+  pthread_mutex_lock (&m->lock);
+  while (m->told <= since && timeout_ms > 0 && !cancelled) {
+    unsigned tick = timeout_ms < TICK_MS ? timeout_ms : TICK_MS;
+    struct timespec until;
+
+    clock_gettime (CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long) tick * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait (&m->moved, &m->lock, &until);
+    timeout_ms -= tick;
+    cancelled = m->host && m->host->cancelled (m->host->ctx);
+  }
+  *head = m->told;
+  pthread_mutex_unlock (&m->lock);
+  if (cancelled)
+    return memory_error (m, err, TALLY_CANCELLED, "cancelled");
+  return TALLY_OK;
+}
+
 /* ---- open and close ---- */
 
 /* Without CREATE, too: an empty store is always there. */
@@ -75,13 +152,18 @@ memory_open (void **handle, const struct tally_host *host,
 {
   struct memory_store *m = calloc (1, sizeof *m);
 
-  (void) host;
   (void) flags;
   if (!m)
     return memory_full (m, err);
+  if (memory_init_wait (m)) {
+    free (m);
+    return memory_full (NULL, err);
+  }
+  m->host = host;
   if (values[0].text && values[0].text[0]) {
     m->name = memory_copy (values[0].text, strlen (values[0].text));
     if (!m->name) {
+      memory_free_wait (m);
       free (m);
       return memory_full (NULL, err);
     }
@@ -103,6 +185,7 @@ memory_close (void *handle)
     free (m->list.collections[i]);
   }
   free (m->list.collections);
+  memory_free_wait (m);
   free (m->name);
   free (m);
 }
@@ -347,6 +430,7 @@ memory_put (void *handle, const struct tally_entry *entries, size_t n,
       else
         step_write (m, &steps[i]);
     }
+  memory_tell (m);
 
 out:
   steps_free (steps, n);
@@ -405,6 +489,7 @@ static const struct tally_store memory_store = {
   .note_put = memory_note_put,
   .note_list = memory_note_list,
   .collections = memory_collections,
+  .wait = memory_wait,
 };
 
 static const struct tally_option memory_options[] = {

@@ -281,6 +281,7 @@ static const struct tally_store sqlite_store = {
   .note_put = sqlite_note_put,
   .note_list = sqlite_note_list,
   .collections = sqlite_collections,
+  .wait = sqlite_wait,
 };
 
 static const struct tally_option sqlite_options[] = {

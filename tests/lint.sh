@@ -165,7 +165,7 @@ bans ()
   # ---- doors ----------------------------------------------------------------
 
   slots='open|close|get|put|changes|note_get|note_put|note_list|collections'
-  slots="$slots|exchange|serve|stop|list|read|create|remove"
+  slots="$slots|wait|exchange|serve|stop|list|read|create|remove"
   # shellcheck disable=SC2086
   stripped 1 $(printf '%s\n' $core \
     | grep -v -x -e core/replica.c -e core/channel.c) >"$tmp/indoors"
@@ -176,7 +176,7 @@ bans ()
   stripped 1 core/replica.c \
     | bans "calls a transport op" '->(exchange|serve|stop|list|create) *[(]'
   stripped 1 core/channel.c \
-    | bans "calls a store op" '->(get|put|changes|note_[a-z]*|collections) *[(]'
+    | bans "calls a store op" '->(get|put|changes|note_[a-z]*|collections|wait) *[(]'
   # shellcheck disable=SC2086
   stripped 1 $(printf '%s\n' $core | grep -v -e '^core/registry' -e \
     '^core/module\.') $program $drivers \

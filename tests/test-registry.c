@@ -302,7 +302,19 @@ test_tables_of_other_sizes (void **state)
                                    path_of ("older.so"), NULL, &driver, &err),
                     TALLY_OK);
   assert_null (driver->store->note_get);
+  assert_null (driver->store->wait);
   assert_int_equal (driver->store->size, sizeof (struct tally_store));
+
+  compile ("waitless.so", NULL,
+           "'-DSIZE=offsetof (struct tally_store, wait)' "
+           "'-DSLOTS=.open=o,.close=c,.get=g,.put=p,.changes=s,"
+           ".collections=(void *)1,.wait=(void *)1'");
+  assert_int_equal (registry_find (registry, DRIVER_STORE,
+                                   path_of ("waitless.so"), NULL, &driver,
+                                   &err),
+                    TALLY_OK);
+  assert_non_null (driver->store->collections);
+  assert_null (driver->store->wait);
 
   compile ("newer.so", NULL, "'-DSIZE=sizeof (struct tally_store) + 64'");
   assert_int_equal (registry_find (registry, DRIVER_STORE,

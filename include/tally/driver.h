@@ -283,6 +283,17 @@ struct tally_store {
    * in bytewise order.  Without it core keeps a list in a note. */
   int (*collections) (void *handle, tally_emit_name *emit, void *ctx,
                       struct tally_error *err);
+
+  /* Waits until the store has given a seq above `since`, or timeout_ms are
+   * over, or host->cancelled says so (TALLY_CANCELLED); returning early is
+   * fine.  Then sets *head to a seq that is above `since` if, and only if,
+   * there is such a one in any collection.  Writes of other handles and
+   * processes count where they can be.  With timeout_ms 0 it only looks.
+   * Stands outside `threads`: it is called beside any call on the handle but
+   * close, also beside itself.  Without it core asks `changes` now and
+   * then. */
+  int (*wait) (void *handle, uint64_t since, unsigned timeout_ms,
+               uint64_t *head, struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */
