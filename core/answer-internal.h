@@ -15,6 +15,7 @@ struct asked {
   unsigned char self[REPLICA_ID_SIZE];   /* as this account sees us */
   unsigned char sender[REPLICA_ID_SIZE]; /* as we know it */
   struct buf *reply;
+  uint64_t wait_ms; /* the answer may be kept back for this long */
 };
 
 /* The collection as the store knows it; TALLY_INVALID or TALLY_DENIED when it
@@ -34,6 +35,15 @@ void answer_skew (const struct asked *asked, const struct wire_hello *hello);
  * repaired now. */
 int answer_repair (struct asked *asked, const struct wire_hello *hello,
                    bool *ahead, struct tally_error *err);
+
+/* Emits the names of the account's collections that sync, as it knows them,
+ * until told to stop. */
+int asked_collections (struct asked *asked, tally_emit_name *emit, void *ctx,
+                       struct tally_error *err);
+
+/* Answers at once, and says if the answer may as well wait. */
+int answer_wait (struct asked *asked, const struct wire_wait *wait,
+                 struct tally_error *err);
 
 int answer_put (struct asked *asked, const struct wire_put *put,
                 struct tally_error *err);

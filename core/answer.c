@@ -118,11 +118,42 @@ keep_contact (struct asked *asked, struct pair *pair,
   return pair_save (pair, asked->replica, err);
 }
 
+struct scope {
+  const char *prefix; /* ACCOUNT: or "" */
+  tally_emit_name *emit;
+  void *ctx;
+};
+
+static int
+emit_scoped (void *ctx, const char *name)
+{
+  const struct scope *scope = ctx;
+  size_t skip = strlen (scope->prefix);
+
+  if (strncmp (name, scope->prefix, skip) != 0)
+    return 0;
+  name += skip;
+  if (strchr (name, ':') || collection_is_local (name))
+    return 0;
+  return scope->emit (scope->ctx, name);
+}
+
+int
+asked_collections (struct asked *asked, tally_emit_name *emit, void *ctx,
+                   struct tally_error *err)
+{
+  char prefix[COLLECTION_TEXT_MAX] = "";
+  struct scope scope = { prefix, emit, ctx };
+
+  if (!is_default (asked->account))
+    snprintf (prefix, sizeof prefix, "%s:", asked->account);
+  return replica_collections (asked->replica, emit_scoped, &scope, err);
+}
+
 struct names {
   struct tally_slice *items;
   size_t n;
   struct arena arena;
-  const char *prefix; /* ACCOUNT: or "" */
   bool failed;
 };
 
@@ -130,15 +161,9 @@ static int
 collect_name (void *ctx, const char *name)
 {
   struct names *names = ctx;
-  size_t skip = strlen (names->prefix);
   struct tally_slice *items;
   char *copy;
 
-  if (strncmp (name, names->prefix, skip) != 0)
-    return 0;
-  name += skip;
-  if (strchr (name, ':') || collection_is_local (name))
-    return 0;
   items = realloc (names->items, (names->n + 1) * sizeof *items);
   if (items)
     names->items = items;
@@ -153,14 +178,8 @@ static int
 collect_names (struct asked *asked, struct names *names,
                struct tally_error *err)
 {
-  char prefix[COLLECTION_TEXT_MAX] = "";
-  int status;
+  int status = asked_collections (asked, collect_name, names, err);
 
-  if (!is_default (asked->account))
-    snprintf (prefix, sizeof prefix, "%s:", asked->account);
-  names->prefix = prefix;
-  status = replica_collections (asked->replica, collect_name, names, err);
-  names->prefix = NULL;
   if (status == TALLY_OK && names->failed)
     status = error_nomem (err);
   return status;
@@ -442,6 +461,8 @@ answer_message (struct asked *asked, const struct wire_message *message,
     return answer_rotate (asked, &message->as.rotate, err);
   case WIRE_NAMES:
     return answer_names (asked, &message->as.names, err);
+  case WIRE_WAIT:
+    return answer_wait (asked, &message->as.wait, err);
   default:
     return error_set (err, TALLY_INVALID,
                       "a reply where a request should "
@@ -468,7 +489,7 @@ answer_messages (struct asked *asked, struct tally_slice rest)
   struct wire_message message;
   int status;
 
-  for (;;) {
+  for (size_t n = 0;; n++) {
     size_t before = asked->reply->size;
 
     status = wire_decode (&message, &rest, &why);
@@ -478,6 +499,9 @@ answer_messages (struct asked *asked, struct tally_slice rest)
       status = answer_message (asked, &message, &why);
       wire_message_free (&message);
     }
+    /* What comes with others is answered once. */
+    if (n > 0)
+      asked->wait_ms = 0;
     if (status == TALLY_OK)
       continue;
     asked->reply->size = before;
@@ -487,9 +511,9 @@ answer_messages (struct asked *asked, struct tally_slice rest)
 }
 
 int
-answer_frame (const struct answer *answer, const char *account,
-              struct tally_slice frame, struct buf *reply,
-              struct tally_error *err)
+answer_patiently (const struct answer *answer, const char *account,
+                  struct tally_slice frame, struct buf *reply,
+                  uint64_t *wait_ms, struct tally_error *err)
 {
   struct asked asked = { .replica = answer->replica,
                          .device = answer->device,
@@ -513,5 +537,16 @@ answer_frame (const struct answer *answer, const char *account,
   } else
     add_failure (reply, &why);
   wire_seal (reply);
+  *wait_ms = asked.wait_ms;
   return reply->failed ? error_nomem (err) : TALLY_OK;
+}
+
+int
+answer_frame (const struct answer *answer, const char *account,
+              struct tally_slice frame, struct buf *reply,
+              struct tally_error *err)
+{
+  uint64_t wait_ms;
+
+  return answer_patiently (answer, account, frame, reply, &wait_ms, err);
 }

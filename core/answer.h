@@ -22,4 +22,10 @@ int answer_frame (const struct answer *answer, const char *account,
                   struct tally_slice frame, struct buf *reply,
                   struct tally_error *err);
 
+/* The same, and *wait_ms says for how long the answer may be kept back, while
+ * there is no other: 0, not at all. */
+int answer_patiently (const struct answer *answer, const char *account,
+                      struct tally_slice frame, struct buf *reply,
+                      uint64_t *wait_ms, struct tally_error *err);
+
 #endif /* TALLY_ANSWER_H */

@@ -533,6 +533,20 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
 }
 
 int
+peer_wait (struct peer *peer, const struct wire_wait *wait,
+           struct wire_waited *waited, struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_WAIT }, reply = { 0 };
+  int status;
+
+  message.as.wait = *wait;
+  status = call (peer, &message, &reply, err);
+  if (status == TALLY_OK)
+    *waited = reply.as.waited;
+  return status;
+}
+
+int
 peer_commit (struct peer *peer, const char *collection,
              struct tally_error *err)
 {

@@ -123,6 +123,11 @@ int peer_put (struct peer *peer, const char *collection, unsigned flags,
               size_t n, struct buf *cursor, struct peer_outcome *outcomes,
               struct tally_error *err);
 
+/* Asks whether anything changed there, which may take as long as it says.
+ * Only over a channel. */
+int peer_wait (struct peer *peer, const struct wire_wait *wait,
+               struct wire_waited *waited, struct tally_error *err);
+
 /* Makes durable what was put (a folder publishes its segment now). */
 int peer_commit (struct peer *peer, const char *collection,
                  struct tally_error *err);

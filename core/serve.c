@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "context.h"
 #include "public.h"
+#include "waiters.h"
 #include "wire.h"
 
 struct server {
@@ -20,6 +21,7 @@ struct server {
   const char *name;
   struct tally_replica *handle;
   struct answer answer;
+  struct waiters *waiters;
   struct accounts *accounts;
   bool has_tokens;
   struct channel *channel;
@@ -45,25 +47,6 @@ refuse (reply_fn *reply, void *call, unsigned code, const char *why)
   reply (call, &response);
 }
 
-static void
-answer_wire (struct server *server, const struct tally_request *request,
-             const char *account, reply_fn *reply, void *call)
-{
-  struct tally_response response = { .size = sizeof response };
-  struct tally_error why = { 0 };
-  struct buf frame = BUF_INIT;
-
-  if (answer_frame (&server->answer, account, request->body, &frame, &why)
-      == TALLY_OK) {
-    response.code = 200;
-    response.content_type = WIRE_CONTENT_TYPE;
-    response.body = buf_slice (&frame);
-    reply (call, &response);
-  } else
-    refuse (reply, call, 500, why.text);
-  buf_free (&frame);
-}
-
 /* A page in a browser must not reach a hub on its user's machine: no request
  * of ours comes from a page. */
 static void
@@ -87,7 +70,7 @@ on_request (void *ctx, const struct tally_request *request, reply_fn *reply,
              || strcmp (request->content_type, WIRE_CONTENT_TYPE) != 0)
     refuse (reply, call, 415, "not a tally message\n");
   else
-    answer_wire (server, request, account, reply, call);
+    waiters_answer (server->waiters, account, request, reply, call);
 }
 
 /* ---- one server --------------------------------------------------------- */
@@ -163,6 +146,9 @@ open_server (struct server *server, const struct endpoint *store,
     return status;
   server->answer.replica = replica;
   server->answer.device = server->tally->config->device;
+  status = waiters_new (&server->waiters, &server->answer, err);
+  if (status != TALLY_OK)
+    return status;
   return context_open_channel (&server->channel, server->tally, transport, 0,
                                err);
 }
@@ -220,6 +206,7 @@ static void
 close_server (struct server *server)
 {
   context_close_channel (server->tally, server->channel);
+  waiters_free (server->waiters);
   tally_replica_close (server->handle);
   accounts_free (server->accounts);
 }
@@ -255,6 +242,8 @@ run_servers (struct server *servers, size_t n, struct tally_error *err)
     wait_for_cancel (servers[0].tally);
   for (size_t i = 0; i < n; i++)
     if (servers[i].started) {
+      /* The transport waits for the replies that these are owed. */
+      waiters_stop (servers[i].waiters);
       channel_stop (servers[i].channel);
       pthread_join (servers[i].thread, NULL);
       /* To be cancelled is how a server ends well. */

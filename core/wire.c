@@ -152,6 +152,20 @@ add_named (struct buf *out, const struct wire_named *named)
     cbor_add_text (out, named->names[i]);
 }
 
+static void
+add_wait (struct buf *out, const struct wire_wait *wait)
+{
+  cbor_add_uint (out, wait->flags);
+  cbor_add_uint (out, wait->timeout_ms);
+  cbor_add_uint (out, wait->floor);
+  cbor_add_array (out, wait->n);
+  for (size_t i = 0; i < wait->n; i++) {
+    cbor_add_array (out, 2);
+    cbor_add_text (out, wait->collections[i]);
+    cbor_add_uint (out, wait->since[i]);
+  }
+}
+
 void
 wire_encode (struct buf *out, const struct wire_message *message)
 {
@@ -161,7 +175,7 @@ wire_encode (struct buf *out, const struct wire_message *message)
     [WIRE_GET] = 3,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
     [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
     [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
-    [WIRE_NAMED] = 2,
+    [WIRE_NAMED] = 2,   [WIRE_WAIT] = 5,    [WIRE_WAITED] = 3,
   };
 
   cbor_add_array (out, lengths[message->type]);
@@ -206,6 +220,13 @@ wire_encode (struct buf *out, const struct wire_message *message)
     break;
   case WIRE_NAMED:
     add_named (out, &message->as.named);
+    break;
+  case WIRE_WAIT:
+    add_wait (out, &message->as.wait);
+    break;
+  case WIRE_WAITED:
+    cbor_add_uint (out, message->as.waited.changed);
+    cbor_add_uint (out, message->as.waited.head);
     break;
   }
 }
@@ -462,6 +483,39 @@ take_named (struct tally_slice *in, struct wire_named *named)
 }
 
 static bool
+take_wait (struct tally_slice *in, struct wire_wait *wait)
+{
+  size_t n;
+
+  if (!cbor_take_uint (in, &wait->flags)
+      || !cbor_take_uint (in, &wait->timeout_ms)
+      || !cbor_take_uint (in, &wait->floor) || !cbor_take_array (in, &n)
+      || n > WIRE_WAIT_NAMES_MAX
+      || !make_array ((void **) &wait->collections, n,
+                      sizeof *wait->collections, *in, 3)
+      || !make_array ((void **) &wait->since, n, sizeof *wait->since, *in, 3))
+    return false;
+  for (; wait->n < n; wait->n++)
+    if (!take_length (in, 2)
+        || !cbor_take_text (in, &wait->collections[wait->n])
+        || !cbor_take_uint (in, &wait->since[wait->n]))
+      return false;
+  return true;
+}
+
+static bool
+take_waited (struct tally_slice *in, struct wire_waited *waited)
+{
+  uint64_t changed;
+
+  if (!cbor_take_uint (in, &changed) || changed > 1
+      || !cbor_take_uint (in, &waited->head))
+    return false;
+  waited->changed = changed;
+  return true;
+}
+
+static bool
 take_message (struct tally_slice *in, struct wire_message *message,
               uint64_t type, size_t length)
 {
@@ -497,6 +551,10 @@ take_message (struct tally_slice *in, struct wire_message *message,
     return length == 2 && take_names (in, &message->as.names);
   case WIRE_NAMED:
     return length == 2 && take_named (in, &message->as.named);
+  case WIRE_WAIT:
+    return length == 5 && take_wait (in, &message->as.wait);
+  case WIRE_WAITED:
+    return length == 3 && take_waited (in, &message->as.waited);
   default:
     return false;
   }
@@ -577,7 +635,7 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
   if (rest->size == 0)
     return TALLY_NOTFOUND;
   if (cbor_take_array (rest, &length) && cbor_take_uint (rest, &type)
-      && type <= WIRE_NAMED) {
+      && type <= WIRE_WAITED) {
     message->type = (enum wire_type) type;
     if (take_message (rest, message, type, length))
       return TALLY_OK;
@@ -617,6 +675,10 @@ wire_message_free (struct wire_message *message)
     break;
   case WIRE_NAMED:
     free (message->as.named.names);
+    break;
+  case WIRE_WAIT:
+    free (message->as.wait.collections);
+    free (message->as.wait.since);
     break;
   default:
     break;

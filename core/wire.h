@@ -27,6 +27,8 @@
 #define WIRE_HEADERS_MAX 16384
 #define WIRE_DOCS_MAX 16384
 #define WIRE_NAMES_MAX 64
+#define WIRE_WAIT_NAMES_MAX 1024
+#define WIRE_WAIT_MS_MAX 25000
 #define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
 
 enum wire_type {
@@ -37,12 +39,14 @@ enum wire_type {
   WIRE_PUT = 4,
   WIRE_ROTATE = 5,
   WIRE_NAMES = 6,
+  WIRE_WAIT = 7,
   WIRE_WELCOME = 17, /* answers hello, and so on: 16 above */
   WIRE_HEADERS = 18,
   WIRE_DOCS = 19,
   WIRE_STORED = 20,
   WIRE_ROTATED = 21,
-  WIRE_NAMED = 22
+  WIRE_NAMED = 22,
+  WIRE_WAITED = 23
 };
 
 enum {
@@ -64,6 +68,10 @@ enum {
 enum {
   WIRE_PUT_STRICT = 1, /* only on the rev that is named, whatever is known */
   WIRE_PUT_CURSOR = 2  /* move the cursor past these puts */
+};
+
+enum {
+  WIRE_WAIT_ALL = 1 /* for collections that are not named, too */
 };
 
 /* What the far side makes of a hello. */
@@ -169,6 +177,22 @@ struct wire_named {
   size_t n;
 };
 
+/* Is there a change of collections[i] past since[i] and the floor?  The answer
+ * may come as late as timeout_ms, once there is one. */
+struct wire_wait {
+  uint64_t flags;
+  uint64_t timeout_ms;
+  uint64_t floor;
+  struct tally_slice *collections;
+  uint64_t *since;
+  size_t n;
+};
+
+struct wire_waited {
+  bool changed;
+  uint64_t head; /* nothing that was looked at is behind it */
+};
+
 struct wire_failure {
   int status;
   struct tally_slice text;
@@ -188,6 +212,8 @@ struct wire_message {
     struct wire_rotate rotate;
     struct wire_names names;
     struct wire_named named;
+    struct wire_wait wait;
+    struct wire_waited waited;
     struct wire_failure failure;
   } as;
 };

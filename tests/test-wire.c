@@ -227,7 +227,7 @@ test_other_kinds (void **state)
 static const enum wire_type types[] = {
   WIRE_FAILURE, WIRE_HELLO,   WIRE_META,    WIRE_GET,  WIRE_PUT,
   WIRE_ROTATE,  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED,
-  WIRE_ROTATED, WIRE_NAMES,   WIRE_NAMED
+  WIRE_ROTATED, WIRE_NAMES,   WIRE_NAMED,   WIRE_WAIT, WIRE_WAITED
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -397,6 +397,21 @@ fill_names (struct rng *rng, struct wire_message *out, size_t n)
 }
 
 static void
+fill_wait (struct rng *rng, struct wire_wait *wait, size_t n)
+{
+  wait->flags = any_number (rng);
+  wait->timeout_ms = any_number (rng);
+  wait->floor = any_number (rng);
+  wait->n = n;
+  wait->collections = make_array (n, sizeof *wait->collections);
+  wait->since = make_array (n, sizeof *wait->since);
+  for (size_t i = 0; i < n; i++) {
+    wait->collections[i] = any_text (rng, 0, 100);
+    wait->since[i] = any_number (rng);
+  }
+}
+
+static void
 any_message (struct rng *rng, struct wire_message *out, size_t most)
 {
   size_t n = rng_below (rng, (uint32_t) most + 1);
@@ -436,6 +451,12 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     fill_stored (rng, &out->as.stored, n);
   else if (out->type == WIRE_NAMES || out->type == WIRE_NAMED)
     fill_names (rng, out, n);
+  else if (out->type == WIRE_WAIT)
+    fill_wait (rng, &out->as.wait, n);
+  else if (out->type == WIRE_WAITED) {
+    out->as.waited.changed = rng_below (rng, 2);
+    out->as.waited.head = any_number (rng);
+  }
 }
 
 /* ---- comparing ---------------------------------------------------------- */
@@ -502,13 +523,23 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
     assert_int_equal (a->as.names.n, b->as.names.n);
     assert_memory_equal (a->as.names.clients, b->as.names.clients,
                          a->as.names.n * sizeof *a->as.names.clients);
+  } else if (a->type == WIRE_WAIT) {
+    const struct wire_wait *x = &a->as.wait, *y = &b->as.wait;
+
+    assert_true (x->flags == y->flags && x->floor == y->floor);
+    assert_true (x->timeout_ms == y->timeout_ms);
+    assert_slices (x->collections, x->n, y->collections, y->n);
+    assert_memory_equal (x->since, y->since, x->n * sizeof *x->since);
   }
 }
 
 static void
 assert_replies (const struct wire_message *a, const struct wire_message *b)
 {
-  if (a->type == WIRE_FAILURE) {
+  if (a->type == WIRE_WAITED) {
+    assert_int_equal (a->as.waited.changed, b->as.waited.changed);
+    assert_true (a->as.waited.head == b->as.waited.head);
+  } else if (a->type == WIRE_FAILURE) {
     assert_int_equal (a->as.failure.status, b->as.failure.status);
     assert_slice (a->as.failure.text, b->as.failure.text);
   } else if (a->type == WIRE_WELCOME) {
@@ -811,6 +842,8 @@ test_bad_members (void **state)
   struct tally_slice token = { "0123456789abcde", 15 };
   int bad_status = -10, ok = 0;
   uint32_t client = HLC_CLIENT_MAX + 1;
+  struct tally_slice bad_text = { "\xff", 1 };
+  uint64_t since = 1;
   struct wire_message messages[] = {
     { WIRE_DOCS, .as.docs = { 1, &doc, 1 } },
     { WIRE_HEADERS, .as.headers = { .docs = &doc, .n = 1 } },
@@ -828,6 +861,7 @@ test_bad_members (void **state)
     { WIRE_WELCOME, .as.welcome = { .client = client } },
     { WIRE_WELCOME, .as.welcome = { .clients = &client, .n_clients = 1 } },
     { WIRE_META, .as.meta = { .collection = { "\xff", 1 } } },
+    { WIRE_WAIT, .as.wait = { 0, 0, 0, &bad_text, &since, 1 } },
   };
 
   (void) state;
