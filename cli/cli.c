@@ -66,15 +66,24 @@ cli_exit_status (struct cli *cli, int status)
 }
 
 void
+cli_warn (struct cli *cli, const char *text, const char *more)
+{
+  flockfile (stderr);
+  progress_clear (&cli->progress);
+  fputs ("tally: ", stderr);
+  out_plain (stderr, text);
+  out_plain (stderr, more);
+  fputc ('\n', stderr);
+  funlockfile (stderr);
+}
+
+void
 cli_fail (struct cli *cli, int status, const char *text)
 {
   cli_exit_status (cli, status);
   if (status == TALLY_CANCELLED && signals_caught ())
     return;
-  progress_clear (&cli->progress);
-  fputs ("tally: ", stderr);
-  out_plain (stderr, text && *text ? text : status_word (status));
-  fputc ('\n', stderr);
+  cli_warn (cli, text && *text ? text : status_word (status), "");
 }
 
 void
@@ -126,9 +135,11 @@ cli_talk (struct cli *cli, const char *format, ...)
   va_start (ap, format);
   vsnprintf (text, sizeof text, format, ap);
   va_end (ap);
+  flockfile (stderr);
   progress_clear (&cli->progress);
   out_plain (stderr, text);
   fputc ('\n', stderr);
+  funlockfile (stderr);
 }
 
 static const char *

@@ -58,6 +58,9 @@ void cli_fail_errno (struct cli *cli, const char *object, int number);
 void cli_failf (struct cli *cli, int status, const char *format, ...)
     CLI_PRINTF (3, 4);
 
+/* The same line for what may still heal: no exit code. */
+void cli_warn (struct cli *cli, const char *text, const char *more);
+
 /* "tally: COMMAND: reason", exit 2. */
 void cli_usage (struct cli *cli, const char *reason);
 

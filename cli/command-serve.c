@@ -40,6 +40,7 @@ command_serve (struct cli *cli)
 
   options.ready = on_ready;
   options.ctx = cli;
+  options.on_write = 1;
   options.listen = args->value[OPTION_LISTEN];
   options.tokens = args->value[OPTION_TOKENS];
   if (options.listen && args->n != 1) {

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "output.h"
 #include "signals.h"
+#include "sync.h"
 
 /* One call of tally_sync or tally_pair. */
 struct syncing {
@@ -19,8 +20,8 @@ struct syncing {
   struct tally_error before; /* collections often fail for one reason */
 };
 
-static void
-print_json (const struct tally_report *report)
+void
+report_json (const struct tally_report *report)
 {
   struct object object;
 
@@ -48,8 +49,8 @@ print_json (const struct tally_report *report)
   object_close ();
 }
 
-static void
-print_line (const struct tally_report *report)
+void
+report_line (const struct tally_report *report)
 {
   out_plain (stdout, report->link ? report->link : "-");
   putchar (' ');
@@ -83,16 +84,17 @@ say_failed (struct syncing *syncing, const struct tally_report *report)
 }
 
 /* Where the losers are kept: the store of the pair, or of the link. */
-static void
-say_conflicts (struct syncing *syncing, const struct tally_report *report)
+void
+report_conflicts (struct cli *cli, const char *store,
+                  const struct tally_report *report)
 {
-  cli_talk (syncing->cli,
+  cli_talk (cli,
             "tally: %s: %" PRIu64 " conflicts in %s; see what lost with "
             "\"tally conflicts %s\"",
             report->link ? report->link : "-", report->conflicts,
-            report->collection ? report->collection : "-", syncing->store);
-  if (syncing->cli->args->value[OPTION_FAIL_ON_CONFLICT])
-    cli_exit (syncing->cli, EXIT_CONFLICTS);
+            report->collection ? report->collection : "-", store);
+  if (cli->args->value[OPTION_FAIL_ON_CONFLICT])
+    cli_exit (cli, EXIT_CONFLICTS);
 }
 
 static int
@@ -103,12 +105,12 @@ on_report (void *ctx, const struct tally_report *report)
   syncing->reports++;
   progress_clear (&syncing->cli->progress);
   if (syncing->cli->json)
-    print_json (report);
+    report_json (report);
   else if (report->collection)
-    print_line (report);
+    report_line (report);
   fflush (stdout);
   if (report->conflicts)
-    say_conflicts (syncing, report);
+    report_conflicts (syncing->cli, syncing->store, report);
   if (report->status)
     say_failed (syncing, report);
   return !out_works ();
@@ -131,7 +133,7 @@ finish (struct syncing *syncing, const char *link, int status,
     report.strategy = "changes";
     report.status = status;
     report.error = err->text;
-    print_json (&report);
+    report_json (&report);
   }
   cli_fail_err (syncing->cli, status, err);
 }
@@ -197,6 +199,10 @@ command_sync (struct cli *cli)
 
   if (!fill_options (cli, &options, TALLY_AS_CONFIGURED))
     return;
+  if (args->n && args->value[OPTION_WATCH]) {
+    watch_links (cli, args->operands, args->n, &options);
+    return;
+  }
   for (i = 0; i < args->n && !signals_caught () && out_works (); i++)
     sync_link (cli, args->operands[i], &options);
   if (args->n)
@@ -210,8 +216,11 @@ command_sync (struct cli *cli)
   else if (names.n == 0)
     cli_failf (cli, TALLY_CONFIG, "%s: has no [sync] section",
                tally_config_path (cli->tally));
-  for (i = 0; i < names.n && !signals_caught () && out_works (); i++)
-    sync_link (cli, names.items[i], &options);
+  if (args->value[OPTION_WATCH] && names.n > 0)
+    watch_links (cli, NULL, 0, &options);
+  else
+    for (i = 0; i < names.n && !signals_caught () && out_works (); i++)
+      sync_link (cli, names.items[i], &options);
   names_free (&names);
 }
 
@@ -227,6 +236,10 @@ command_pair (struct cli *cli)
 
   if (!fill_options (cli, &options, TALLY_BOTH))
     return;
+  if (cli->args->value[OPTION_WATCH]) {
+    watch_pair (cli, operands[0], operands[1], &options);
+    return;
+  }
   snprintf (link, sizeof link, "%s %s", operands[0], operands[1]);
   status = tally_pair (cli->tally, operands[0], operands[1], &options,
                        on_report, &syncing, &err);

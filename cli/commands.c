@@ -67,6 +67,7 @@ static const struct option_row sync_options[] = {
   TOKEN_FILE_ROW,
   { OPTION_FAIL_ON_CONFLICT, 0, "fail-on-conflict", NULL,
     "exit 10 when something lost" },
+  { OPTION_WATCH, 0, "watch", NULL, "keep running, sync whatever changes" },
   END
 };
 

@@ -105,6 +105,12 @@ channel_is_folder (const struct channel *channel)
   return channel->ops->list != NULL;
 }
 
+bool
+channel_can_linger (const struct channel *channel)
+{
+  return channel->ops->exchange && channel->ops->threads != TALLY_THREADS_ONE;
+}
+
 /* ---- exchange ----------------------------------------------------------- */
 
 struct reply {

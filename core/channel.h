@@ -33,6 +33,10 @@ void channel_close (struct channel *channel);
 
 bool channel_is_folder (const struct channel *channel);
 
+/* True when an exchange may take its time and keeps no other handle of the
+ * driver from its own. */
+bool channel_can_linger (const struct channel *channel);
+
 /* Sends one frame and fills `reply` with the answer; what the far side's
  * refusal means as a status is decided here. */
 int channel_exchange (struct channel *channel, struct tally_slice frame,

@@ -36,9 +36,9 @@ static const struct tally_option sync_keys[] = {
   { "direction", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, "both",
     "both, push or pull", NULL },
   { "on_write", TALLY_OPTION_BOOLEAN, 0, "no",
-    "sync as soon as something was written", NULL },
-  { "interval", TALLY_OPTION_DURATION, 0, "0", "sync this often; 0 is never",
-    NULL },
+    "sync soon after a write, while the store is held open", NULL },
+  { "interval", TALLY_OPTION_DURATION, 0, "0",
+    "while watched, sync this often; 0 is never", NULL },
   { NULL, 0, 0, NULL, NULL, NULL },
 };
 

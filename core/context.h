@@ -64,6 +64,7 @@ struct tally {
   pthread_mutex_t lock;
   struct tally_replica *replicas;
   struct open_channel *channels;
+  struct tally_watcher *watchers;
 };
 
 /* The endpoint of that name, or DRIVER:VALUE.  TALLY_USAGE: there is no such

@@ -254,6 +254,16 @@ run_joint (struct tally *tally, const char *a, const char *b,
 }
 
 int
+link_unknown (struct tally *tally, const char *name, struct tally_error *err)
+{
+  const char *near = config_nearest (tally->config, name);
+
+  return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
+                    near ? "; did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
+}
+
+int
 tally_sync (struct tally *tally, const char *name,
             const struct tally_sync_options *given, tally_report_fn *emit,
             void *ctx, struct tally_error *err)
@@ -266,13 +276,8 @@ tally_sync (struct tally *tally, const char *name,
 
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
-  if (!link) {
-    const char *near = config_nearest (tally->config, name);
-
-    return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
-                      near ? "; did you mean \"" : "", near ? near : "",
-                      near ? "\"?" : "");
-  }
+  if (!link)
+    return link_unknown (tally, name, err);
   status = collections_parse (&collections, options.collections, err);
   if (status != TALLY_OK)
     return status;

@@ -23,6 +23,10 @@ int joint_open (struct joint *joint, struct tally *tally, const char *a,
                 const char *b, bool look, struct tally_error *err);
 void joint_close (struct joint *joint);
 
+/* Says that there is no such link. */
+int link_unknown (struct tally *tally, const char *name,
+                  struct tally_error *err);
+
 /* "A,B" as a list that ends with NULL, each name checked; NULL gives NULL. */
 int collections_parse (char ***out, const char *text, struct tally_error *err);
 void collections_free (char **names);

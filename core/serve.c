@@ -211,6 +211,63 @@ close_server (struct server *server)
   accounts_free (server->accounts);
 }
 
+/* ---- links of the stores that are served -------------------------------- */
+
+static int
+on_watched (void *ctx, const struct tally_watch_run *run)
+{
+  struct tally *tally = ctx;
+
+  if (run->error)
+    context_log (tally, 1, "%s: %s%s", run->link, run->error,
+                 run->ended      ? "; it is no longer synced"
+                 : run->again_ms ? "; will try again"
+                                 : "");
+  return 0;
+}
+
+static bool
+is_served (struct tally *tally, const struct server *servers, size_t n,
+           const char *store)
+{
+  struct endpoint endpoint = { 0 };
+  struct tally_error ignored;
+  bool served = false;
+
+  if (endpoint_resolve (&endpoint, tally, store, &ignored) != TALLY_OK)
+    return false;
+  for (size_t i = 0; i < n; i++)
+    served |= strcmp (servers[i].handle->key, endpoint.key) == 0;
+  endpoint_free (&endpoint);
+  return served;
+}
+
+/* A process that holds a store is the one that can sync it. */
+static int
+watch_links (struct tally_watcher **out, struct tally *tally,
+             const struct server *servers, size_t n, struct tally_error *err)
+{
+  struct tally_watch_options options = { .size = sizeof options };
+  const struct config *config = tally->config;
+  const char **names = calloc (config->n_links + 1, sizeof *names);
+  size_t count = 0;
+  int status = TALLY_OK;
+
+  if (!names)
+    return error_nomem (err);
+  for (size_t i = 0; i < config->n_links; i++)
+    if (config->links[i].on_write
+        && is_served (tally, servers, n, config->links[i].store->name))
+      names[count++] = config->links[i].name;
+  options.flags = TALLY_WATCH_ON_WRITE;
+  options.run = on_watched;
+  options.ctx = tally;
+  if (count > 0)
+    status = tally_watch_start (out, tally, names, count, &options, err);
+  free (names);
+  return status;
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 static void
@@ -263,6 +320,7 @@ tally_serve (struct tally *tally, const char *const *names, size_t n,
   struct tally_serve_options options = { 0 };
   size_t count;
   struct server *servers;
+  struct tally_watcher *watcher = NULL;
   int status = TALLY_OK;
 
   err = PUBLIC_ERROR (err);
@@ -283,8 +341,11 @@ tally_serve (struct tally *tally, const char *const *names, size_t n,
       status = prepare_section (
           &servers[i], n > 0 ? names[i] : tally->config->servers[i].name, err);
   }
+  if (status == TALLY_OK && options.on_write)
+    status = watch_links (&watcher, tally, servers, count, err);
   if (status == TALLY_OK)
     status = run_servers (servers, count, err);
+  tally_watch_stop (watcher, NULL);
   for (size_t i = 0; i < count; i++)
     if (servers[i].tally)
       close_server (&servers[i]);

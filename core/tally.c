@@ -15,6 +15,7 @@
 
 #include "context.h"
 #include "public.h"
+#include "watch.h"
 
 extern char **environ;
 
@@ -145,6 +146,7 @@ tally_free (struct tally *tally)
 {
   if (!tally)
     return;
+  watch_stop_all (tally);
   registry_free (tally->registry);
   config_free (tally->config);
   for (int i = 0; i < 2; i++)

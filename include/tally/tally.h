@@ -6,8 +6,9 @@
  * Threads: every function may be called from any thread at any time, on the
  * same context and the same stores, except that what is freed or closed must
  * no longer be in use.  Callbacks run in the thread of the call that they
- * belong to (those of tally_serve in the transport's threads), and may use
- * the API, but not the store that is emitting to them.
+ * belong to (those of tally_serve in the transport's threads, those of a
+ * watch in its own), and may use the API, but not the store that is emitting
+ * to them.
  *
  * Errors: a function that returns int returns TALLY_OK or a negative status
  * (enum tally_status and the two below) and then has filled *err, which may
@@ -122,7 +123,8 @@ struct tally_setup {
 TALLY_API int tally_new (struct tally **out, const struct tally_setup *setup,
                          struct tally_error *err);
 
-/* Ends it; every store opened from it has been closed before. */
+/* Ends it; every store opened from it has been closed before.  Watches that
+ * still run are stopped. */
 TALLY_API void tally_free (struct tally *tally);
 
 /* Makes every call under way, and every later one, return TALLY_CANCELLED,
@@ -426,6 +428,77 @@ TALLY_API int tally_pair (struct tally *tally, const char *a, const char *b,
                           tally_report_fn *emit, void *ctx,
                           struct tally_error *err);
 
+/* ---- watching ----------------------------------------------------------- */
+
+/* A run of a link that is watched, told of when it has ended, after the
+ * reports of its collections. */
+struct tally_watch_run {
+  size_t size;
+  const char *link;
+  int status;        /* as tally_sync returns it */
+  const char *error; /* NULL, or the text that goes with it */
+  uint64_t moved;    /* documents */
+  uint64_t again_ms; /* after a failure: the next try is in so many ms */
+  int ended;         /* the link is given up: this will not heal */
+};
+
+typedef int tally_watch_fn (void *ctx, const struct tally_watch_run *run);
+
+enum {
+  /* Only links with on_write = yes, and only after local writes and at their
+   * interval: far changes are not waited for. */
+  TALLY_WATCH_ON_WRITE = 1
+};
+
+struct tally_watch_options {
+  size_t size;
+  unsigned flags;
+  const char *a, *b; /* watch this pair, as tally_pair, in place of links */
+  const struct tally_sync_options *sync; /* of each run, or NULL */
+  tally_report_fn *report;               /* each collection of each run */
+  tally_watch_fn *run;                   /* each run */
+  void *ctx;                             /* for both */
+};
+
+/* Keeps links (n 0: all of the ini) in sync: each is synced at once, then
+ * after a change here or there and at every `interval` of its section.  A far
+ * side that cannot be waited for, a folder say, is looked at every 30 s if
+ * there is no interval.  What fails is tried again, with growing pauses; a
+ * link that fails in a way that does not heal is given up, the others go on.
+ * A document that is set aside stops nothing.
+ *
+ * What waits to be synced is kept nowhere but in the stores, where
+ * tally_status counts it as pending: after a crash the next watch, or sync,
+ * begins with that.  The stores stay open meanwhile: one that a single process
+ * holds is then out of reach for others.
+ *
+ * Returns TALLY_OK after tally_cancel or when a callback said stop, and when
+ * every link has been given up, why the first one was.  Callbacks run in
+ * threads of the watch, never two of them at once; events of several links
+ * may be told of at once. */
+TALLY_API int tally_watch (struct tally *tally, const char *const *links,
+                           size_t n, const struct tally_watch_options *options,
+                           struct tally_error *err);
+
+/* The same in the background. */
+struct tally_watcher;
+
+/* Starts the threads and returns.  Options and links are copied; the ctx must
+ * live until the stop. */
+TALLY_API int tally_watch_start (struct tally_watcher **out,
+                                 struct tally *tally, const char *const *links,
+                                 size_t n,
+                                 const struct tally_watch_options *options,
+                                 struct tally_error *err);
+
+/* Ends it, waits for a run that is under way, frees the watcher, and returns
+ * what tally_watch would have.  Not from a callback of the watch: there,
+ * return 1.  A watcher that is still there is ended by tally_free. */
+TALLY_API int tally_watch_stop (struct tally_watcher *watcher,
+                                struct tally_error *err);
+
+/* ---- comparing ---------------------------------------------------------- */
+
 struct tally_difference {
   size_t size;
   const char *collection;
@@ -451,6 +524,8 @@ struct tally_serve_options {
   const char *store;  /* serve this endpoint, without an ini */
   const char *listen; /* ADDR:PORT, with store */
   const char *tokens; /* a tokens file, with store */
+  int on_write;       /* watch the links with on_write = yes of what is served,
+                         see TALLY_WATCH_ON_WRITE; trouble goes to the log */
   /* Told once requests can come in; name is the section, or the store. */
   void (*ready) (void *ctx, const char *name, const char *url);
   void *ctx;
