@@ -109,6 +109,10 @@ make_key (struct endpoint *endpoint, const char *text, struct tally_error *err)
   buf_add_text (&key, endpoint->driver->name);
   buf_add_byte (&key, ':');
   buf_add_text (&key, named ? first->text : text);
+  /* One store by its place; one transport only if all of it is the same, or
+   * a link would go by the token of another. */
+  for (size_t i = 1; named && !endpoint->driver->store && rows[i].name; i++)
+    buf_addf (&key, "\n%s", first[i].text ? first[i].text : "");
   buf_add_byte (&key, '\0');
   if (key.failed) {
     buf_free (&key);

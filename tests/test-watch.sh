@@ -234,6 +234,16 @@ sed 's/hub.token/wrong.token/' a.ini >wrong.ini
 start wrong -c wrong.ini sync --watch
 ends "a wrong token ends it with 6" "" "$child" 6
 check "and says why" grep -q 'wrong or no token' wrong.err
+cat a.ini >two.ini
+sed -e '/^\[store/,/^$/d' -e 's/hub\.token/wrong.token/' \
+  -e 's/\[transport hub\]/[transport not]/' -e 's/= hub$/= not/' \
+  -e 's/a-hub/a-not/' a.ini >>two.ini
+start two -c two.ini sync --watch
+two=$child
+soon "of two links one is given up" grep -q 'wrong or no token' two.err
+put sqlite:a.db '{"_id":"two"}'
+soon "the other goes on" has sqlite:hub.db two two
+ends "until a signal" TERM "$two" 0
 start not -c a.ini sync a-hbu --watch
 ends "an unknown link: exit 3" "" "$child" 3
 
