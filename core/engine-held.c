@@ -72,8 +72,8 @@ sync_hold (struct sync *sync, enum held_side side, const struct tally_doc *doc,
   if (!why)
     run_clock_reason (run, side, newest_ms (doc->rev), reason);
   error_set (&text, status, "%s", why ? why : reason);
-  /* In a folder nothing is found by its id. */
-  if (!peer_is_passive (&run->peer))
+  /* What is damaged in a folder is told of there. */
+  if (!peer_is_passive (&run->peer) || status == TALLY_AGAIN)
     put = held_put (&run->pair.held, side, sync->collection, doc, status,
                     text.text, replica_wall_ms (run->replica));
   if (put == TALLY_FAILED)
@@ -253,6 +253,15 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
   return status;
 }
 
+/* In a folder nothing is found by its id: all of it is read again. */
+static int
+read_again (struct sync *sync, struct tally_error *err)
+{
+  buf_clear (&sync->far_cursor);
+  buf_add_byte (&sync->far_cursor, '\0');
+  return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;
+}
+
 static bool
 has_id (const struct idlist *list, struct tally_slice id)
 {
@@ -284,7 +293,9 @@ sync_retry (struct sync *sync, struct idlist *both, struct tally_error *err)
     if (status != TALLY_OK || !due)
       continue;
     held->tried = true;
-    if (!has_id (both, id) && !idlist_add (both, id))
+    if (peer_is_passive (&sync->run->peer))
+      status = read_again (sync, err);
+    else if (!has_id (both, id) && !idlist_add (both, id))
       status = error_nomem (err);
   }
   doclist_free (&retry.local);
