@@ -52,7 +52,9 @@ on_row (void *ctx, const struct tally_check_row *row)
     print_json (row);
   else
     print_line (row);
-  if (!row->ok) {
+  if (row->repeated) {
+    cli_exit_status (checking->cli, row->status);
+  } else if (!row->ok) {
     checking->failed = true;
     cli_fail (checking->cli, row->status ? row->status : TALLY_FAILED,
               row->error);

@@ -17,6 +17,7 @@
 #include "answer.h"
 #include "document.h"
 #include "error.h"
+#include "reason.h"
 
 #define HASH_SIZE 32
 #define LINE_MAX_BYTES 1024
@@ -132,7 +133,7 @@ read_lines (struct accounts *accounts, const char *path, FILE *file,
   if (status == TALLY_CONFIG)
     return error_set (err, status, "%s:%u: %s", path, number, err->text);
   if (status == TALLY_OK && ferror (file))
-    return error_set (err, TALLY_CONFIG, "%s: %s", path, strerror (errno));
+    return error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   if (status == TALLY_OK && accounts->count == 0)
     return error_set (err, TALLY_CONFIG, "%s: there is no token in it", path);
   return status;
@@ -157,7 +158,8 @@ accounts_load (struct accounts **out, const char *path, bool open,
       status = read_lines (accounts, path, file, err);
       fclose (file);
     } else
-      status = error_set (err, TALLY_CONFIG, "%s: %s", path, strerror (errno));
+      status =
+          error_set (err, TALLY_CONFIG, "%s: %s", path, reason_errno (errno));
   }
   if (status == TALLY_OK)
     *out = accounts;

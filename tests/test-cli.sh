@@ -746,16 +746,28 @@ transport = gone
 [sync b-hub]
 store = notes
 transport = hub
+
+[serve c-own]
+store = notes
+transport = hub
+tokens = none
 EOT
-expect "check" 6 -c sync.ini check --json
+expect "check" 3 -c sync.ini check --json
 members "members of check" "section ok error skew_ms"
 is "sections of check" \
-  "store notes true,transport gone false,transport hub true" \
+  "$(printf '%s,' 'serve c-own false' 'store notes true' \
+    'sync a-gone false' 'sync b-hub true' 'transport gone false' \
+    'transport hub true' | sed 's/,$//')" \
   "$(jq -r '"\(.section) \(.ok)"' out | grep -v stranger | sort \
     | tr '\n' ',' | sed 's/,$//')"
 json "an error is a text or null" \
   'if .ok then .error == null else (.error | type) == "string" end'
 says "check says which file was read" 'sync.ini'
+is "and each error once" 4 "$(wc -l <err | tr -d ' ')"
+says "no tokens" '/none: no such file'
+is "a link has its transport's error" "$(jq -r \
+  'select (.section == "transport gone") .error' out)" \
+  "$(jq -r 'select (.section == "sync a-gone") .error' out)"
 if [ -e notes ]; then
   not_ok "check makes no store"
 else
