@@ -147,7 +147,7 @@ load_pair (struct run *run, const unsigned char far[REPLICA_ID_SIZE],
 static int
 introduce (struct run *run, bool *routed, struct tally_error *err)
 {
-  unsigned char far[REPLICA_ID_SIZE];
+  unsigned char far[REPLICA_ID_SIZE], named[REPLICA_ID_SIZE];
   int status =
       engine_route (run->replica, run->link->channel->name, far, routed, err);
 
@@ -160,9 +160,12 @@ introduce (struct run *run, bool *routed, struct tally_error *err)
   *routed = *routed && memcmp (far, run->peer.far, sizeof far) == 0;
   if (*routed)
     return TALLY_OK;
+  memcpy (named, run->peer.self, sizeof named);
   status = load_pair (run, run->peer.far, err);
+  /* Who expected us by another name has met somebody else. */
   if (status == TALLY_OK
-      && (run->pair.exists || run->welcome.verdict == WIRE_PAIR_UNNAMED))
+      && (run->pair.exists || run->welcome.verdict == WIRE_PAIR_UNNAMED
+          || memcmp (named, run->peer.self, sizeof named) != 0))
     status = hello (run, true, 0, err);
   return status;
 }
