@@ -207,6 +207,16 @@ keep_hello (struct asked *asked, const struct wire_hello *hello,
   return status;
 }
 
+/* This store through its own server, or a copy, which takes another name once
+ * it hears ours: neither is a peer to be noted.  Under another account the
+ * store has other collections, which it may well take. */
+static bool
+is_ourselves (const struct asked *asked)
+{
+  return is_default (asked->account)
+         && memcmp (asked->sender, asked->self, REPLICA_ID_SIZE) == 0;
+}
+
 static int
 answer_hello (struct asked *asked, const struct wire_hello *hello,
               struct tally_error *err)
@@ -225,7 +235,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   replica_compare_clock (asked->replica, hello->wall_ms);
   answer_skew (asked, hello);
   verdict = judge (&pair, hello, asked->self);
-  if (!(hello->flags & WIRE_HELLO_LOOK))
+  if (!(hello->flags & WIRE_HELLO_LOOK) && !is_ourselves (asked))
     status = keep_hello (asked, hello, &pair, verdict, err);
   if (status == TALLY_OK)
     status = answer_repair (asked, hello, &ahead, err);

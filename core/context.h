@@ -84,6 +84,10 @@ endpoint_is_store (const struct endpoint *endpoint)
   return endpoint->driver->store != NULL;
 }
 
+/* Where the store is kept, by its options: the first path among them; NULL:
+ * nowhere. */
+const char *endpoint_path (const struct endpoint *endpoint);
+
 int context_open_replica (struct tally_replica **out, struct tally *tally,
                           const struct endpoint *endpoint, unsigned flags,
                           struct tally_error *err);

@@ -251,9 +251,8 @@ tally_endpoint (struct tally *tally, const char *text,
 
 /* ---- stores ------------------------------------------------------------- */
 
-/* Where the store is kept, by its options: the first path among them. */
-static const char *
-store_path (const struct endpoint *endpoint)
+const char *
+endpoint_path (const struct endpoint *endpoint)
 {
   const struct tally_option *rows = endpoint->driver->options;
 
@@ -298,7 +297,7 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.values = endpoint->options.values;
   setup.flags = flags;
   setup.name = endpoint->title;
-  setup.path = store_path (endpoint);
+  setup.path = endpoint_path (endpoint);
   setup.host = &tally->host;
   setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
   setup.keep_deleted_ms = (uint64_t) tally->config->keep_deleted_ms;

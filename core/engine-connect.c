@@ -170,6 +170,41 @@ introduce (struct run *run, bool *routed, struct tally_error *err)
   return status;
 }
 
+/* A copy of this store goes by our name.  One of us must not, or whoever meets
+ * both takes them for one. */
+static int
+leave_name (struct run *run, struct tally_error *err)
+{
+  const struct tally_host *host = run->replica->host;
+  int status = identity_rename (run->replica, err);
+
+  if (host && host->log)
+    host->log (host->ctx, 2,
+               "a copy of this store answers: from now on they are two");
+  peer_close (&run->peer);
+  if (status == TALLY_OK)
+    status = peer_open (&run->peer, run->link->channel, run->replica, err);
+  return status;
+}
+
+/* Whether the far side is this store itself, found by another name. */
+static int
+meet (struct run *run, bool *routed, struct tally_error *err)
+{
+  unsigned char self[REPLICA_ID_SIZE];
+  int status = introduce (run, routed, err);
+
+  replica_id (run->replica, self);
+  if (status != TALLY_OK || peer_is_passive (&run->peer)
+      || memcmp (run->peer.far, self, sizeof self) != 0)
+    return status;
+  if (run->welcome.client == replica_client (run->replica))
+    return error_set (err, TALLY_USAGE, "%s: is the same store as %s",
+                      run->link->channel->name, run->replica->name);
+  status = leave_name (run, err);
+  return status == TALLY_OK ? introduce (run, routed, err) : status;
+}
+
 /* Every id that either side wrote under may have been used twice.  The list
  * is kept with the pair until all is compared, however often that is cut. */
 static int
@@ -250,7 +285,7 @@ run_connect (struct run *run, struct tally_error *err)
   if (status == TALLY_OK)
     status = run_look_ahead (run, err);
   if (status == TALLY_OK)
-    status = introduce (run, &routed, err);
+    status = meet (run, &routed, err);
   if (status == TALLY_OK && run->welcome.verdict == WIRE_PAIR_BROKEN)
     status = mend (run, err);
   if (status != TALLY_OK)

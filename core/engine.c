@@ -635,7 +635,7 @@ report_unreached (struct run *run, double started, tally_report_fn *emit,
 
   fill_report (&sync, status, err);
   sync.report.strategy = "changes";
-  if (emit)
+  if (emit && status != TALLY_USAGE)
     emit (ctx, &sync.report);
   return status;
 }

@@ -5,6 +5,10 @@
  * copy, so it draws a fresh client id and two copies never write under one
  * name. */
 
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700 /* realpath */
+#endif
+
 #include <config.h>
 
 #include <fcntl.h>
@@ -52,9 +56,15 @@ find_place (const char *path)
   struct stat st;
   char file[64];
   char *place = malloc (2 * sizeof digest + 1);
+  char *whole = NULL;
 
   if (!place)
     return NULL;
+  /* Found by a symbolic link it is at the same place. */
+  if (path)
+    whole = realpath (path, NULL);
+  if (whole)
+    path = whole;
   crypto_generichash_init (&hash, NULL, 0, sizeof digest);
   hash_file (&hash, "/etc/machine-id");
   hash_file (&hash, "/proc/sys/kernel/random/boot_id");
@@ -73,6 +83,7 @@ find_place (const char *path)
   }
   crypto_generichash_final (&hash, digest, sizeof digest);
   sodium_bin2hex (place, 2 * sizeof digest + 1, digest, sizeof digest);
+  free (whole);
   return place;
 }
 
@@ -244,6 +255,22 @@ identity_follow (struct replica *replica, struct tally_error *err)
   if (status == TALLY_OK && found)
     status = read_identity (replica, buf_slice (&note), &same, err);
   buf_free (&note);
+  return status;
+}
+
+int
+identity_rename (struct replica *replica, struct tally_error *err)
+{
+  unsigned char before[REPLICA_ID_SIZE];
+  int status;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  memcpy (before, replica->id, sizeof before);
+  randombytes_buf (replica->id, sizeof replica->id);
+  status = save_identity (replica, NULL, err);
+  if (status != TALLY_OK)
+    memcpy (replica->id, before, sizeof before);
+  pthread_mutex_unlock (&replica->identity_lock);
   return status;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "document.h"
 #include "engine.h"
@@ -107,6 +108,20 @@ open_theirs (struct joint *joint, const struct endpoint *b, bool create,
   return local_channel_open (&joint->channel, &joint->answer, b->key, err);
 }
 
+/* Also when one is found by a link to the other. */
+static bool
+is_same_store (const struct endpoint *a, const struct endpoint *b)
+{
+  const char *a_path = endpoint_path (a), *b_path = endpoint_path (b);
+  struct stat a_stat, b_stat;
+
+  if (strcmp (a->key, b->key) == 0 && strchr (a->key, ':')[1])
+    return true;
+  return a_path && b_path && stat (a_path, &a_stat) == 0
+         && stat (b_path, &b_stat) == 0 && a_stat.st_dev == b_stat.st_dev
+         && a_stat.st_ino == b_stat.st_ino;
+}
+
 /* Two stores: whichever is there first decides that the other may be made. */
 static int
 join_stores (struct joint *joint, const struct endpoint *a,
@@ -114,8 +129,9 @@ join_stores (struct joint *joint, const struct endpoint *a,
 {
   int status;
 
-  if (strcmp (a->key, b->key) == 0 && strchr (a->key, ':')[1])
-    return error_set (err, TALLY_USAGE, "%s: is named twice", a->name);
+  if (is_same_store (a, b))
+    return error_set (err, TALLY_USAGE, "%s: is the same store as %s", b->name,
+                      a->name);
   status = open_ours (joint, a, false, err);
   if (status == TALLY_OK)
     return open_theirs (joint, b, !look, err);

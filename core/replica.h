@@ -164,6 +164,9 @@ int identity_renew (struct replica *replica, struct tally_error *err);
  * fresh one.  The caller holds identity_lock. */
 int identity_follow (struct replica *replica, struct tally_error *err);
 
+/* Takes another replica id, for a store whose copy goes by the same. */
+int identity_rename (struct replica *replica, struct tally_error *err);
+
 void replica_id (struct replica *replica, unsigned char id[REPLICA_ID_SIZE]);
 void replica_id_text (const unsigned char id[REPLICA_ID_SIZE],
                       char out[REPLICA_ID_TEXT]);
