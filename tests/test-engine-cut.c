@@ -187,6 +187,35 @@ test_request_doubled (void **state)
   fail_everywhere (*state, SHIM_TWICE);
 }
 
+/* What was built on theirs, which is there twice: pushed once. */
+static void
+test_doubled_push_counts (void **state)
+{
+  struct world *w = *state;
+  unsigned at = 1, exchanges = 0;
+
+  for (;; at++) {
+    struct kit_run run;
+
+    world_open (w);
+    kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":0}");
+    world_sync (w);
+    kit_put (w->hub, "notes", "{\"_id\":\"x\",\"a\":1}");
+    kit_sync (&run, w->tally, "l2");
+    kit_try_pair (&run, w->tally, "d1", "d2");
+    assert_int_equal (run.status, TALLY_OK);
+    kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":2}");
+    shim_fault_at (SHIM_TWICE, at, 0);
+    kit_sync (&run, w->tally, "l1");
+    exchanges = shim_exchanges ();
+    kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 1));
+    forget (w);
+    if (at > exchanges)
+      break;
+  }
+  assert_true (at > 3);
+}
+
 /* Cut again and again, each time one exchange later: it gets there. */
 static void
 test_lost_again_and_again (void **state)
@@ -283,9 +312,10 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    TEST (test_request_lost),    TEST (test_reply_lost),
-    TEST (test_request_doubled), TEST (test_lost_again_and_again),
-    TEST (test_reply_truncated), TEST (test_reply_flipped),
+    TEST (test_request_lost),         TEST (test_reply_lost),
+    TEST (test_request_doubled),      TEST (test_doubled_push_counts),
+    TEST (test_lost_again_and_again), TEST (test_reply_truncated),
+    TEST (test_reply_flipped),
   };
 
   return cmocka_run_group_tests_name ("engine, cut", tests, NULL, NULL);
