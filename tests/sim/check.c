@@ -189,7 +189,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view)
       if (world->returned && other->forgotten)
         continue;
       if ((other->past >> at & 1)
-          || (!other->forgotten
+          || (!other->forgotten && other->n_also + standing->n_also == 0
               && stamp_cmp (&other->stamp, &standing->stamp) > 0))
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,

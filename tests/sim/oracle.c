@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/held.h"
 #include "../../core/journal.h"
 #include "../../core/json.h"
 #include "../../core/notejson.h"
@@ -112,10 +113,15 @@ oracle_equal (const struct view *a, const struct view *b)
 unsigned
 oracle_event (const struct doc_history *history, const struct stamp *stamp)
 {
-  for (unsigned i = history->n; i > 0; i--)
-    if (memcmp (history->events[i - 1].stamp.bytes, stamp->bytes, STAMP_SIZE)
-        == 0)
+  for (unsigned i = history->n; i > 0; i--) {
+    const struct event *event = &history->events[i - 1];
+
+    if (memcmp (event->stamp.bytes, stamp->bytes, STAMP_SIZE) == 0)
       return i;
+    for (unsigned k = 0; k < event->n_also; k++)
+      if (stamp_cmp (&event->also[k], stamp) == 0)
+        return i;
+  }
   return 0;
 }
 
@@ -304,6 +310,48 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
       event->past |= UINT64_C (1) << i | history->events[i].past;
 }
 
+/* ---- repairs ------------------------------------------------------------ */
+
+static void
+add_alias (struct doc_history *history, unsigned standing,
+           const struct stamp *stamp)
+{
+  struct event *event;
+
+  if (standing == 0 || oracle_event (history, stamp) > 0)
+    return;
+  event = &history->events[standing - 1];
+  if (event->n_also < SIM_ALIASES)
+    event->also[event->n_also++] = *stamp;
+}
+
+void
+oracle_repaired (struct site *site, const struct tally_entry *entry,
+                 const struct view *before)
+{
+  struct world *world = site->world;
+  int doc = doc_of (entry->doc.id);
+  struct tally_error err;
+  struct state state;
+
+  if (doc < 0
+      || state_decode (&state, entry->doc.flags & TALLY_DOC_DELETED,
+                       entry->doc.meta, entry->doc.body, &err)
+             != TALLY_OK)
+    return;
+  world->repairs++;
+  trace (world, "      %s repairs %s", site->name, doc_id ((unsigned) doc));
+  add_alias (&world->docs[doc], before->standing[SIM_WHOLE], &state.whole);
+  for (size_t i = 0; i < state.n_overrides; i++) {
+    unsigned f = (unsigned) (state.overrides[i].field.data[0] - 'a');
+
+    if (f < SIM_FIELDS)
+      add_alias (&world->docs[doc], before->standing[f],
+                 &state.overrides[i].stamp);
+  }
+  state_free (&state);
+}
+
 /* ---- what runs do ------------------------------------------------------- */
 
 void
@@ -335,16 +383,23 @@ oracle_wrote (struct site *site, struct tally_slice id)
         run->folder ? run->folder->knows[doc] : run->server_read[doc];
 }
 
+/* Only a repair turns it back, and then it is another client's. */
 void
 oracle_clock (struct site *site, struct tally_slice note)
 {
-  uint64_t ms = 0;
+  const char *space = memchr (note.data, ' ', note.size);
+  size_t size = space ? (size_t) (space - note.data) : note.size;
+  uint64_t ms = 0, client = 0;
 
-  note_number (note, &ms);
-  if (ms < site->clock_note_ms)
+  note_number (slice_make (note.data, size), &ms);
+  if (space)
+    note_number (slice_make (space + 1, note.size - size - 1), &client);
+  if (ms == 0
+      || (ms < site->clock_note_ms && client == site->clock_note_client))
     violate (site->world, VIOLATION_CLOCK, "%s saves a clock that went back",
              site->name);
   site->clock_note_ms = ms;
+  site->clock_note_client = client;
 }
 
 /* ---- checkpoints -------------------------------------------------------- */
@@ -446,17 +501,32 @@ check_claim (struct site *client, struct site *server, unsigned doc,
              doc_id (doc), server->name);
 }
 
+/* No cursor claims what is held back. */
+static bool
+is_held (const struct held_list *held, const char *collection, unsigned doc)
+{
+  struct tally_slice id = slice_text (doc_id (doc));
+
+  return held_find (held, HELD_OURS, collection, id)
+         || held_find (held, HELD_THEIRS, collection, id);
+}
+
 void
 oracle_checkpoint (struct site *site, struct tally_slice note)
 {
   struct world *world = site->world;
   const struct run_context *run = world->run;
-  struct tally_slice cursors;
+  struct held_list held = { 0 };
+  struct tally_slice cursors, list;
   struct json_member member;
 
   if (!run || run->client != site || !run->server || world->writing
       || !json_find_member (note, slice_text ("cursors"), &cursors))
     return;
+  if (json_find_member (note, slice_text ("held"), &list)
+      && !held_read (&held, list))
+    violate (world, VIOLATION_WRONG, "%s: its list of held documents is bad",
+             site->name);
   while (json_next_member (&cursors, &member)) {
     struct tally_slice rest = member.value, local, far;
     uint64_t ours = 0, theirs = 0;
@@ -467,9 +537,11 @@ oracle_checkpoint (struct site *site, struct tally_slice note)
     note_number (local, &ours);
     note_number (slice_make (far.data + 1, far.size - 2), &theirs);
     for (unsigned doc = 0; doc < world->setup->docs; doc++)
-      if (slice_equal (member.key, slice_text (doc_collection (world, doc))))
+      if (slice_equal (member.key, slice_text (doc_collection (world, doc)))
+          && !is_held (&held, doc_collection (world, doc), doc))
         check_claim (site, run->server, doc, ours, theirs);
   }
+  held_clear (&held);
 }
 
 /* ---- journals ----------------------------------------------------------- */

@@ -43,6 +43,9 @@ void oracle_buries (struct site *site, const struct tally_entry *entry,
                     struct view *before);
 void oracle_buried (struct site *site, const struct tally_entry *entry,
                     const struct view *before);
+/* A document gets other stamps for the same writes. */
+void oracle_repaired (struct site *site, const struct tally_entry *entry,
+                      const struct view *before);
 void oracle_journaled (struct site *site, struct tally_slice body);
 void oracle_checkpoint (struct site *site, struct tally_slice note);
 void oracle_clock (struct site *site, struct tally_slice note);

@@ -93,6 +93,10 @@ draw_setup (struct setup *setup, struct rng *rng, unsigned features)
     setup->features &= FEATURE_DELETES | FEATURE_FOLDERS | FEATURE_MESH;
   else if (rng_one_in (rng, 2))
     setup->features &= (unsigned) (draw >> 32);
+  /* Nobody says hello in a folder: no clock is confirmed there, and what was
+   * stamped by a wrong one stays as it is. */
+  if (setup->features & FEATURE_YEARS)
+    setup->features &= ~(unsigned) FEATURE_FOLDERS;
   setup->sites = 2 + rng_below (rng, 4);
   setup->docs = 5 + rng_below (rng, SIM_DOCS - 4);
   setup->two = rng_one_in (rng, 4);

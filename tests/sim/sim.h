@@ -32,6 +32,7 @@
 #define SIM_DOCS 12
 #define SIM_FIELDS 4
 #define SIM_EVENTS 64 /* of one document: a bit set of them is a word */
+#define SIM_ALIASES 8
 #define SIM_LINKS 24
 #define SIM_FOLDERS 2
 #define SIM_LATE 4
@@ -227,7 +228,7 @@ struct site {
 
   /* What the clock was, in the process and in its note. */
   struct hlc clock;
-  uint64_t clock_note_ms;
+  uint64_t clock_note_ms, clock_note_client;
 
   int64_t off_ms;
   bool stopped;
@@ -284,6 +285,8 @@ void network_free (struct world *world);
 /* A write.  Values are numbers, each given to one write only; 0: absent. */
 struct event {
   struct stamp stamp;
+  struct stamp also[SIM_ALIASES]; /* what a repair made of it */
+  unsigned n_also;
   unsigned char site;
   bool whole, deleted;
   unsigned char assigned;              /* bit set of fields */
@@ -383,7 +386,7 @@ struct world {
   unsigned happened; /* features that did occur */
   bool returned;     /* somebody was told that deleted documents may be back */
   bool broke;        /* a pair, and what it knew is not trusted any more */
-  uint64_t operations;
+  uint64_t operations, repairs;
 
   enum violation violation;
   char why[400];

@@ -185,6 +185,17 @@ buries (const struct site *site, const struct tally_entry *entry)
              || (entry->doc.flags & TALLY_DOC_DELETED));
 }
 
+/* Says whether the newest stamp is from a repair. */
+static bool
+repairs (const struct tally_entry *entry)
+{
+  struct stamp newest;
+
+  memcpy (newest.bytes, entry->doc.rev, STAMP_SIZE);
+  return !is_local (entry->collection) && !(entry->flags & TALLY_ENTRY_FORGET)
+         && (stamp_counter (&newest) & HLC_REPAIRED);
+}
+
 static int
 gate_put (void *handle, const struct tally_entry *entries, size_t n,
           unsigned flags, struct tally_outcome *outcomes,
@@ -204,7 +215,7 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   if (!takes_effect (site, crash))
     return is_dead (site, err);
   for (size_t i = 0; i < n && i < SIM_DOCS; i++)
-    if (buries (site, &entries[i]))
+    if (buries (site, &entries[i]) || repairs (&entries[i]))
       oracle_buries (site, &entries[i], &before[i]);
   status =
       site->inner_ops->put (site->inner, entries, n, flags, outcomes, err);
@@ -212,6 +223,8 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
     if (outcomes[i].status == TALLY_OK
         && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
       site->writes++;
+      if (i < SIM_DOCS && repairs (&entries[i]))
+        oracle_repaired (site, &entries[i], &before[i]);
       tell_entry (site, &entries[i]);
       if (i < SIM_DOCS && buries (site, &entries[i]))
         oracle_buried (site, &entries[i], &before[i]);

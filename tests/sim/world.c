@@ -203,7 +203,9 @@ is_calm (const struct world *world, const struct op *op)
 {
   return !op->fault && !op->crash && !op->meddle
          && !(world->setup->features
-              & (FEATURE_COPIES | FEATURE_NETWORK | FEATURE_CRASHES));
+              & (FEATURE_COPIES | FEATURE_NETWORK | FEATURE_CRASHES
+                 | FEATURE_CLOCKS | FEATURE_YEARS))
+         && !(world->happened & FEATURE_CLOCKS);
 }
 
 void
@@ -212,6 +214,7 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
   const struct link_setup *link = &world->setup->links[op->site];
   struct run_context run = { .outer = world->run, .op = op };
   struct view before[2][SIM_DOCS], after[2][SIM_DOCS];
+  uint64_t repairs = world->repairs;
   bool looks;
 
   memset (totals, 0, sizeof *totals);
@@ -240,7 +243,7 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
   world->run = &run;
   run_engine (world, link, op, totals);
   world->run = run.outer;
-  if (looks && totals->status == TALLY_OK) {
+  if (looks && totals->status == TALLY_OK && world->repairs == repairs) {
     read_views (world, run.client, after[0]);
     read_views (world, run.server, after[1]);
     check_report (world, totals, count_changed (world, before[0], after[0]),
@@ -313,6 +316,7 @@ do_clock (struct world *world, const struct op *op)
 {
   struct site *site = &world->sites[op->site];
 
+  world->happened |= FEATURE_CLOCKS;
   site->stopped = false;
   site->off_ms = op->ms;
   site->stopped_ms = site_wall_ms (site);
@@ -404,8 +408,11 @@ check_clocks (struct world *world)
     if (!site->replica)
       continue;
     now = &site->replica->clock;
-    if (now->ms < site->clock.ms
-        || (now->ms == site->clock.ms && now->counter < site->clock.counter))
+    /* A repair turns it back for a fresh client. */
+    if (now->client == site->clock.client
+        && (now->ms < site->clock.ms
+            || (now->ms == site->clock.ms
+                && now->counter < site->clock.counter)))
       violate (world, VIOLATION_CLOCK, "the clock of %s went back",
                site->name);
     site->clock = *now;
