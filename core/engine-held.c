@@ -92,9 +92,10 @@ sync_stop_holding (struct sync *sync, struct tally_slice id)
   struct held *ours = held_find (list, HELD_OURS, sync->collection, id);
   struct held *theirs = held_find (list, HELD_THEIRS, sync->collection, id);
 
-  if (ours)
+  /* A run of one direction gives, or takes, nothing of it. */
+  if (ours && sync->pushes)
     ours->tried = true;
-  if (theirs)
+  if (theirs && sync->pulls)
     theirs->tried = true;
 }
 

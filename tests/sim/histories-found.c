@@ -110,6 +110,17 @@ static const struct op tombstone_in_a_pull[] = {
   { OP_SYNC, .site = 0, .direction = TALLY_PULL },
 };
 
+/* Held back for a clock that was behind, and let go by a run that only
+ * pushes: nobody asked for it again. */
+static const struct op let_go_by_a_push[] = {
+  { OP_CLOCK, .site = 2, .stops = 1 },
+  { OP_PUT, .site = 2, .doc = 2, .fields = 1, .wait_ms = 2369792 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 2 },
+  { OP_SYNC, .site = 1, .direction = TALLY_PUSH },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -176,5 +187,9 @@ const struct history_case found_histories[] = {
     { TRIANGLE },
     HISTORY_OPS (tombstone_in_a_pull),
     .conflicts = 0 },
+  { "a document held back, and a run that only pushes",
+    { HISTORY_HUB },
+    HISTORY_OPS (let_go_by_a_push),
+    .conflicts = 1 },
   { NULL, { 0 }, NULL, 0, 0 },
 };
