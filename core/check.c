@@ -103,12 +103,17 @@ static int
 check_store (struct check *check, const struct endpoint *endpoint,
              struct tally_error *why)
 {
-  struct tally_replica *replica;
-  int status = context_open_replica (&replica, check->tally, endpoint,
+  struct tally_replica *handle;
+  struct replica *replica;
+  int status = context_open_replica (&handle, check->tally, endpoint,
                                      TALLY_OPEN_READONLY, why);
 
-  if (status == TALLY_OK)
-    tally_replica_close (replica);
+  if (status == TALLY_OK) {
+    status = context_replica (&replica, handle, why);
+    if (status == TALLY_OK)
+      status = replica_check (replica, why);
+    tally_replica_close (handle);
+  }
   return status == TALLY_NOTFOUND ? TALLY_OK : status;
 }
 

@@ -318,6 +318,19 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
   return status;
 }
 
+int
+replica_check (struct replica *replica, struct tally_error *err)
+{
+  int status;
+
+  if (!replica->ops->check)
+    return TALLY_OK;
+  enter (replica);
+  status = replica->ops->check (replica->handle, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
 /* ---- waiting ------------------------------------------------------------ */
 
 bool

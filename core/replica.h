@@ -119,6 +119,10 @@ void replica_init_wait (struct replica *replica);
 void replica_free_wait (struct replica *replica);
 void replica_tell_put (struct replica *replica);
 
+/* Reads through the store where its driver can.  TALLY_CORRUPT: something in
+ * it is damaged. */
+int replica_check (struct replica *replica, struct tally_error *err);
+
 /* ---- notes -------------------------------------------------------------- */
 
 /* Fills `value`; *found false: there is none. */

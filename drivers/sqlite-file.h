@@ -115,6 +115,10 @@ int sqlite_head (const struct sqlite_store *s, int64_t *head,
 int sqlite_wait (void *handle, uint64_t since, unsigned timeout_ms,
                  uint64_t *head, struct tally_error *err);
 
+/* ---- sqlite-check.c ---- */
+
+int sqlite_check (void *handle, struct tally_error *err);
+
 /* ---- sqlite-put.c ---- */
 
 int sqlite_put (void *handle, const struct tally_entry *entries, size_t n,

@@ -11,6 +11,7 @@
 
 #include <tally/driver.h>
 
+#include "linvo-check.h"
 #include "linvo-db.h"
 #include "linvo-notes.h"
 #include "linvo-put.h"
@@ -266,7 +267,8 @@ static const struct tally_store linvo_store = { TALLY_STORE_INIT,
                                                 .note_put = linvo_note_put,
                                                 .note_list = linvo_note_list,
                                                 .collections =
-                                                    linvo_collections };
+                                                    linvo_collections,
+                                                .check = linvo_check };
 
 static const struct tally_driver linvo_driver = {
   TALLY_DRIVER_INIT,

@@ -282,6 +282,7 @@ static const struct tally_store sqlite_store = {
   .note_list = sqlite_note_list,
   .collections = sqlite_collections,
   .wait = sqlite_wait,
+  .check = sqlite_check,
 };
 
 static const struct tally_option sqlite_options[] = {

@@ -56,8 +56,12 @@ try_damaged (struct linvo_kit *k, const char *name, const void *data,
     assert_int_equal (unlink (path), 0);
   }
   r = linvo_kit_open (&copy, 0);
-  if (r == TALLY_OK)
+  if (r == TALLY_OK) {
+    int whole = copy.ops->check (copy.handle, &copy.err);
+
     r = linvo_kit_check (&copy, LOGGED, 0);
+    assert_true (r != TALLY_CORRUPT || whole == TALLY_CORRUPT);
+  }
   linvo_kit_close (&copy);
   if (r != TALLY_OK && r != TALLY_CORRUPT)
     print_error ("%s: %d %s\n", name, r, copy.err.text);

@@ -315,6 +315,7 @@ test_tables_of_other_sizes (void **state)
                     TALLY_OK);
   assert_non_null (driver->store->collections);
   assert_null (driver->store->wait);
+  assert_null (driver->store->check);
 
   compile ("newer.so", NULL, "'-DSIZE=sizeof (struct tally_store) + 64'");
   assert_int_equal (registry_find (registry, DRIVER_STORE,

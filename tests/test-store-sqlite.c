@@ -265,6 +265,72 @@ damaged_rows (void **state)
   }
 }
 
+static int64_t
+ask_number (const char *path, const char *sql)
+{
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  int64_t number;
+
+  assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+  assert_int_equal (sqlite3_prepare_v2 (db, sql, -1, &statement, NULL),
+                    SQLITE_OK);
+  assert_int_equal (sqlite3_step (statement), SQLITE_ROW);
+  number = sqlite3_column_int64 (statement, 0);
+  sqlite3_finalize (statement);
+  assert_int_equal (sqlite3_close (db), SQLITE_OK);
+  return number;
+}
+
+/* Where the index has it, "needle" becomes another id. */
+static void
+damage_index (const char *path)
+{
+  static const char id[] = "needle", other[] = "noodle";
+  int64_t size = ask_number (path, "PRAGMA page_size");
+  int64_t page = ask_number (path, "SELECT rootpage FROM sqlite_master WHERE"
+                                   " name = 'document_id'");
+  char bytes[65536];
+  size_t at = 0;
+  FILE *file = fopen (path, "r+b");
+
+  assert_non_null (file);
+  assert_true (size <= (int64_t) sizeof bytes);
+  assert_int_equal (fseek (file, (long) ((page - 1) * size), SEEK_SET), 0);
+  assert_int_equal (fread (bytes, 1, (size_t) size, file), size);
+  while (memcmp (bytes + at, id, strlen (id)) != 0)
+    assert_true (++at + strlen (id) <= (size_t) size);
+  memcpy (bytes + at, other, strlen (other));
+  assert_int_equal (fseek (file, (long) ((page - 1) * size), SEEK_SET), 0);
+  assert_int_equal (fwrite (bytes, 1, (size_t) size, file), size);
+  assert_int_equal (fclose (file), 0);
+}
+
+/* Every call goes well, and the document is not there. */
+static void
+damaged_index (void **state)
+{
+  struct tally_error err = { 0 };
+  struct opened o;
+  char path[4096];
+
+  (void) state;
+  folder_create (&o);
+  folder_put (&o, "needle", NULL, 1, NULL);
+  folder_put (&o, "z", NULL, 2, NULL);
+  assert_int_equal (o.store->check (o.handle, &err), TALLY_OK);
+  snprintf (path, sizeof path, "%s", o.path);
+  folder_close (&o);
+  run_sql (path, "PRAGMA wal_checkpoint (TRUNCATE)");
+  damage_index (path);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_READONLY), TALLY_OK);
+  assert_int_equal (folder_number (&o, "needle"), 0);
+  assert_int_equal (o.store->check (o.handle, &err), TALLY_CORRUPT);
+  assert_non_null (strstr (err.text, ": is damaged: "));
+  assert_null (strchr (err.text, '\n'));
+  folder_close (&o);
+}
+
 /* A seq lowered by other hands must not make one be given twice. */
 static void
 head_is_above_all (void **state)
@@ -335,6 +401,7 @@ main (void)
     cmocka_unit_test (file_is_empty),
     cmocka_unit_test (readonly_changes_nothing),
     cmocka_unit_test (damaged_rows),
+    cmocka_unit_test (damaged_index),
     cmocka_unit_test (head_is_above_all),
     cmocka_unit_test (triggers_stay_silent),
     cmocka_unit_test (message_of_long_path),

@@ -294,6 +294,12 @@ struct tally_store {
    * then. */
   int (*wait) (void *handle, uint64_t since, unsigned timeout_ms,
                uint64_t *head, struct tally_error *err);
+
+  /* Reads all that is stored, also what a read would not come by, such as the
+   * rest of an index, and writes nothing.  TALLY_CORRUPT with the first thing
+   * that cannot be right.  It may take as long as reading the store takes.
+   * Without it a store that opens counts as whole. */
+  int (*check) (void *handle, struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */

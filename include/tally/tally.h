@@ -579,10 +579,11 @@ struct tally_check_row {
   int repeated;    /* its error was that of a section before it */
 };
 
-/* Opens every store and asks every transport of the ini, reads the tokens of
- * every server, and tells of each section; a link or a server is ok when its
- * store and its transport are.  Writes nothing, a store that is yet to be made
- * is ok.  A clock that is off by more than max_skew is told to the log. */
+/* Reads through every store, where its driver can, and asks every transport of
+ * the ini, reads the tokens of every server, and tells of each section; a link
+ * or a server is ok when its store and its transport are.  Writes nothing, a
+ * store that is yet to be made is ok.  A clock that is off by more than
+ * max_skew is told to the log. */
 TALLY_API int tally_check (struct tally *tally,
                            int (*emit) (void *ctx,
                                         const struct tally_check_row *),

@@ -208,10 +208,26 @@ random_history (void **state)
   free (m);
 }
 
+/* In a store with whatever a history leaves, also when it is opened again. */
+static void
+check_finds_nothing (void **state)
+{
+  struct kit *k = *state;
+  struct tally_outcome outcome;
+
+  if (!k->ops->check)
+    skip ();
+  assert_int_equal (k->ops->check (k->handle, &k->err), TALLY_OK);
+  for (unsigned i = 1; i <= 40; i++)
+    put_one (k, i % 3 ? "things" : "others", i % 2 ? "a" : "b", i);
+  put_one (k, "things", "c", 41);
+  assert_int_equal (forget_one (k, "things", "c", 41, &outcome), TALLY_OK);
+  assert_int_equal (k->ops->check (k->handle, &k->err), TALLY_OK);
+  kit_reopen (k);
+  assert_int_equal (k->ops->check (k->handle, &k->err), TALLY_OK);
+}
+
 const struct CMUnitTest kit_open_tests[] = {
-  TEST (open_persists),
-  TEST (open_missing),
-  TEST (open_two),
-  TEST (random_history),
-  { 0 },
+  TEST (open_persists),  TEST (open_missing),        TEST (open_two),
+  TEST (random_history), TEST (check_finds_nothing), { 0 },
 };
