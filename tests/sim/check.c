@@ -226,7 +226,8 @@ static void
 check_journals (struct world *world, const struct journals *journals)
 {
   unsigned spoilt = FEATURE_CRASHES | FEATURE_COPIES | FEATURE_DELETES
-                    | FEATURE_DIRECTIONS | FEATURE_NETWORK | FEATURE_MEDDLING;
+                    | FEATURE_DIRECTIONS | FEATURE_NETWORK | FEATURE_MEDDLING
+                    | FEATURE_CLOCKS;
 
   if (!is_star (world->setup) || (world->happened & spoilt))
     return;
