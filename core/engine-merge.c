@@ -12,6 +12,7 @@
 #include "engine-join.h"
 #include "error.h"
 #include "merge.h"
+#include "notejson.h"
 
 /* After so many rounds the next run goes on. */
 #define ROUNDS_MAX 16
@@ -89,6 +90,22 @@ keep_result (struct joiner *joiner, struct joined *joined,
   return joined->made ? TALLY_OK : error_nomem (err);
 }
 
+/* We were told of it up to the checkpoint, and may have forgotten it since:
+ * who makes the document anew does not know its stamp and was not unaware. */
+static bool
+is_known_tombstone (const struct sync *sync, const struct tally_doc *theirs)
+{
+  struct run *run = sync->run;
+  struct pair_cursor *cursor = pair_cursor (&run->pair, sync->collection);
+  uint64_t far;
+
+  return (theirs->flags & TALLY_DOC_DELETED) && !peer_is_passive (&run->peer)
+         && !sync_strict (sync) && theirs->seq > 0 && cursor
+         && note_number (slice_text (cursor->far), &far) && theirs->seq <= far
+         && !held_find (&run->pair.held, HELD_THEIRS, sync->collection,
+                        theirs->id);
+}
+
 static int
 merge_one (struct joiner *joiner, struct joined *joined,
            struct tally_error *err)
@@ -106,6 +123,7 @@ merge_one (struct joiner *joiner, struct joined *joined,
   rules.limit_ms = sync_limit_ms (sync);
   rules.a_known = !peer_is_passive (&sync->run->peer)
                   && !sync_is_changed (sync, joined->ours->seq);
+  rules.b_known = is_known_tombstone (sync, joined->theirs);
   status = decode (joiner, &ours, joined->ours, err);
   if (status == TALLY_OK)
     status = decode (joiner, &theirs, joined->theirs, err);

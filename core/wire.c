@@ -105,8 +105,9 @@ add_docs (struct buf *out, const struct wire_docs *docs)
   cbor_add_uint (out, docs->answered);
   cbor_add_array (out, docs->n);
   for (size_t i = 0; i < docs->n; i++) {
-    cbor_add_array (out, 4);
+    cbor_add_array (out, 5);
     add_doc (out, &docs->docs[i]);
+    cbor_add_uint (out, docs->docs[i].seq);
   }
 }
 
@@ -409,7 +410,8 @@ take_docs (struct tally_slice *in, struct wire_docs *docs)
       || !make_array ((void **) &docs->docs, n, sizeof *docs->docs, *in, 6))
     return false;
   for (; docs->n < n; docs->n++)
-    if (!take_length (in, 4) || !take_doc (in, &docs->docs[docs->n]))
+    if (!take_length (in, 5) || !take_doc (in, &docs->docs[docs->n])
+        || !cbor_take_uint (in, &docs->docs[docs->n].seq))
       return false;
   return true;
 }

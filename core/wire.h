@@ -132,7 +132,7 @@ struct wire_get {
   size_t n;
 };
 
-/* id, flags, meta and body of each; the first `answered` ids of the get are
+/* id, flags, meta, body and seq of each; the first `answered` ids of the get are
  * done, ask again for the others. */
 struct wire_docs {
   uint64_t answered;

@@ -262,6 +262,31 @@ test_a_purge_does_not_echo (void **state)
   assert_int_equal (tombstones (w, "hub"), 0);
 }
 
+/* d2 was told of the delete, forgot it, and makes the document anew, while the
+ * hub still keeps the tombstone for d1. */
+static void
+test_made_anew_is_no_conflict (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  start (w, "90d");
+  kit_remove (w->hub, "notes", "n001");
+  sync (w, "l2");
+  kit_put (w->d2, "notes", "{\"_id\":\"more\"}");
+  sync (w, "l2");
+  assert_int_equal (tombstones (w, "d2"), 0);
+  assert_int_equal (tombstones (w, "hub"), 1);
+  kit_put (w->d2, "notes", "{\"_id\":\"n001\",\"v\":9}");
+  kit_sync (&run, w->tally, "l2");
+  assert_int_equal (kit_report (&run, "notes")->conflicts, 0);
+  kit_sync (&run, w->tally, "l1");
+  assert_int_equal (kit_report (&run, "notes")->conflicts, 0);
+  world_sync (w);
+  world_expect (w, "notes", "n001", "\"v\":9");
+  world_settled (w, 6);
+}
+
 /* ---- first syncs -------------------------------------------------------- */
 
 static void
@@ -296,6 +321,7 @@ main (void)
     TEST (test_behind_the_floor_changes_are_kept),
     TEST (test_our_own_floor_deletes_there),
     TEST (test_a_purge_does_not_echo),
+    TEST (test_made_anew_is_no_conflict),
     TEST (test_a_first_sync_takes_no_tombstones),
   };
 

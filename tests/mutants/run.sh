@@ -52,7 +52,7 @@ mutate () {
 # A copy of the source to break, configured for nothing but the simulator.
 prepare () {
   mkdir -p "$work/src" "$work/build" || die "$work: cannot be made"
-  (cd "$src" && tar -cf - --exclude=./build* --exclude=./.git \
+  (cd "$src" && tar -cf - --exclude=./build --exclude=./build-ci --exclude=./.git \
     --exclude=autom4te.cache .) | (cd "$work/src" && tar -xf -) \
     || die "$work: cannot be filled"
   cd "$work/build" || exit 1
