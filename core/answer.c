@@ -267,6 +267,8 @@ struct window {
   struct doclist headers;
   size_t limit;
   uint64_t until; /* 0: no end */
+  bool counts;
+  uint64_t gone; /* tombstones behind the window */
   bool ended;
   bool more;
 };
@@ -283,10 +285,20 @@ collect_header (void *ctx, const struct tally_doc *doc)
   }
   if (window->headers.count == window->limit) {
     window->more = true;
-    return 1;
+    window->gone += doc->flags & TALLY_DOC_DELETED;
+    return !window->counts;
   }
   header.meta = header.body = slice_make (NULL, 0);
   return !doclist_add (&window->headers, &header);
+}
+
+static int
+count_live (void *ctx, const struct tally_doc *doc)
+{
+  uint64_t *live = ctx;
+
+  *live += !(doc->flags & TALLY_DOC_DELETED);
+  return 0;
 }
 
 /* The client's cursor is what it has of ours, durably; one that asks for the
@@ -324,9 +336,11 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
              struct tally_error *err)
 {
   struct wire_message reply = { .type = WIRE_HEADERS };
-  struct window window = { .limit = WIRE_HEADERS_MAX, .until = meta->until };
+  struct window window = { .limit = WIRE_HEADERS_MAX,
+                           .until = meta->until,
+                           .counts = meta->flags & WIRE_META_COUNT };
   char collection[COLLECTION_TEXT_MAX];
-  uint64_t head = 0;
+  uint64_t head = 0, ignored;
   int status = asked_collection (asked, meta->collection, collection, err);
 
   if (meta->limit > 0 && meta->limit < window.limit)
@@ -338,6 +352,9 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
                               collect_header, &window, &head, err);
   if (status == TALLY_OK && window.headers.failed)
     status = error_nomem (err);
+  if (status == TALLY_OK && (meta->flags & WIRE_META_LIVE))
+    status = replica_changes (asked->replica, collection, 0, count_live,
+                              &reply.as.headers.live, &ignored, err);
   /* After the headers: what is forgotten between is told of. */
   if (status == TALLY_OK)
     status = forget_floor (asked->replica, collection, &reply.as.headers.floor,
@@ -348,6 +365,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
     headers->docs = window.headers.docs;
     headers->n = window.headers.count;
     headers->more = window.more;
+    headers->gone = window.gone;
     headers->next = window.more    ? headers->docs[headers->n - 1].seq
                     : window.ended ? meta->until
                                    : head;
@@ -361,6 +379,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
 
 struct taken {
   struct doclist docs;
+  bool bare; /* without bodies */
   bool full;
 };
 
@@ -368,13 +387,17 @@ static int
 collect_doc (void *ctx, const struct tally_doc *doc)
 {
   struct taken *taken = ctx;
-  size_t size = doc->body.size + doc->meta.size;
+  struct tally_doc given = *doc;
 
-  if (taken->docs.count > 0 && taken->docs.bytes + size > WIRE_BYTES_MAX) {
+  if (taken->bare)
+    given.body = slice_make (NULL, 0);
+  if (taken->docs.count > 0
+      && taken->docs.bytes + given.body.size + given.meta.size
+             > WIRE_BYTES_MAX) {
     taken->full = true;
     return 1;
   }
-  return !doclist_add (&taken->docs, doc);
+  return !doclist_add (&taken->docs, &given);
 }
 
 /* Every id up to the last document that fitted is answered, and the ids
@@ -397,13 +420,14 @@ answer_get (struct asked *asked, const struct wire_get *get,
             struct tally_error *err)
 {
   struct wire_message reply = { .type = WIRE_DOCS };
-  struct taken taken = { 0 };
+  struct taken taken = { .bare = get->flags & WIRE_GET_META };
   char collection[COLLECTION_TEXT_MAX];
   int status = asked_collection (asked, get->collection, collection, err);
 
   if (status == TALLY_OK)
     status = replica_get (asked->replica, collection, get->ids, get->n,
-                          TALLY_GET_BODY, collect_doc, &taken, err);
+                          taken.bare ? TALLY_GET_META : TALLY_GET_BODY,
+                          collect_doc, &taken, err);
   if (status == TALLY_OK && taken.docs.failed)
     status = error_nomem (err);
   if (status == TALLY_OK) {

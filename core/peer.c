@@ -435,7 +435,8 @@ peer_check_doc (struct tally_doc *doc, struct tally_error *err)
   return status;
 }
 
-/* What is answered is a subset of what was asked, in its order. */
+/* What is answered is a subset of what was asked, in its order.  Without
+ * bodies (bad NULL) there is nothing to check. */
 static int
 take_docs (struct peer *peer, struct wire_docs *in,
            const struct tally_slice *ids, struct doclist *docs,
@@ -450,7 +451,7 @@ take_docs (struct peer *peer, struct wire_docs *in,
       at++;
     if (at++ >= in->answered)
       return strange (peer, err);
-    if (peer_check_doc (&in->docs[i], &why) == TALLY_OK)
+    if (!bad || peer_check_doc (&in->docs[i], &why) == TALLY_OK)
       doclist_add (docs, &in->docs[i]);
     else if (!bad (ctx, &in->docs[i], why.text))
       return error_nomem (err);
@@ -458,8 +459,8 @@ take_docs (struct peer *peer, struct wire_docs *in,
   return docs->failed ? error_nomem (err) : TALLY_OK;
 }
 
-int
-peer_get (struct peer *peer, const char *collection,
+static int
+get_docs (struct peer *peer, const char *collection,
           const struct tally_slice *ids, size_t n, size_t *answered,
           struct doclist *docs, peer_bad_fn *bad, void *ctx,
           struct tally_error *err)
@@ -467,15 +468,10 @@ peer_get (struct peer *peer, const char *collection,
   struct wire_message message = { .type = WIRE_GET }, reply = { 0 };
   int status;
 
-  doclist_clear (docs);
-  *answered = n;
-  if (n == 0)
-    return TALLY_OK;
-  if (peer->folder)
-    return folder_get (peer->folder, ids, n, docs, err);
   message.as.get.collection = slice_text (collection);
   message.as.get.ids = (struct tally_slice *) ids;
   message.as.get.n = n < WIRE_HEADERS_MAX ? n : WIRE_HEADERS_MAX;
+  message.as.get.flags = bad ? 0 : WIRE_GET_META;
   status = call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
@@ -486,6 +482,33 @@ peer_get (struct peer *peer, const char *collection,
     status = take_docs (peer, &reply.as.docs, ids, docs, bad, ctx, err);
   wire_message_free (&reply);
   return status;
+}
+
+int
+peer_get (struct peer *peer, const char *collection,
+          const struct tally_slice *ids, size_t n, size_t *answered,
+          struct doclist *docs, peer_bad_fn *bad, void *ctx,
+          struct tally_error *err)
+{
+  doclist_clear (docs);
+  *answered = n;
+  if (n == 0)
+    return TALLY_OK;
+  if (peer->folder)
+    return folder_get (peer->folder, ids, n, docs, err);
+  return get_docs (peer, collection, ids, n, answered, docs, bad, ctx, err);
+}
+
+int
+peer_get_meta (struct peer *peer, const char *collection,
+               const struct tally_slice *ids, size_t n, size_t *answered,
+               struct doclist *docs, struct tally_error *err)
+{
+  doclist_clear (docs);
+  *answered = n;
+  if (n == 0 || peer->folder)
+    return TALLY_OK;
+  return get_docs (peer, collection, ids, n, answered, docs, NULL, NULL, err);
 }
 
 int

@@ -109,6 +109,12 @@ int peer_get (struct peer *peer, const char *collection,
               struct doclist *docs, peer_bad_fn *bad, void *ctx,
               struct tally_error *err);
 
+/* The same without bodies and revs, and unchecked: only to find out what
+ * there is.  A folder has nothing to say. */
+int peer_get_meta (struct peer *peer, const char *collection,
+                   const struct tally_slice *ids, size_t n, size_t *answered,
+                   struct doclist *docs, struct tally_error *err);
+
 struct peer_outcome {
   int status; /* see wire_stored */
   bool has_rev;

@@ -85,6 +85,7 @@ static void
 add_get (struct buf *out, const struct wire_get *get)
 {
   cbor_add_text (out, get->collection);
+  cbor_add_uint (out, get->flags);
   cbor_add_array (out, get->n);
   for (size_t i = 0; i < get->n; i++)
     cbor_add_text (out, get->ids[i]);
@@ -173,7 +174,7 @@ wire_encode (struct buf *out, const struct wire_message *message)
   /* The length of each message's array, its type included. */
   static const unsigned char lengths[] = {
     [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 6,
-    [WIRE_GET] = 3,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
+    [WIRE_GET] = 4,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
     [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
     [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
     [WIRE_NAMED] = 2,   [WIRE_WAIT] = 5,    [WIRE_WAITED] = 3,
@@ -382,7 +383,8 @@ take_get (struct tally_slice *in, struct wire_get *get)
 {
   size_t n;
 
-  if (!cbor_take_text (in, &get->collection) || !cbor_take_array (in, &n)
+  if (!cbor_take_text (in, &get->collection)
+      || !cbor_take_uint (in, &get->flags) || !cbor_take_array (in, &n)
       || n > WIRE_HEADERS_MAX
       || !make_array ((void **) &get->ids, n, sizeof *get->ids, *in, 2))
     return false;
@@ -531,7 +533,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_META:
     return length == 6 && take_meta (in, &message->as.meta);
   case WIRE_GET:
-    return length == 3 && take_get (in, &message->as.get);
+    return length == 4 && take_get (in, &message->as.get);
   case WIRE_PUT:
     return length == 5 && take_put (in, &message->as.put);
   case WIRE_ROTATE:

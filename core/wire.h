@@ -62,7 +62,12 @@ enum {
 
 enum {
   WIRE_META_SAVED = 1, /* since is durable: what is up to there is had */
-  WIRE_META_COUNT = 2  /* fill gone and live */
+  WIRE_META_COUNT = 2, /* fill gone */
+  WIRE_META_LIVE = 4   /* fill live: every header is looked at */
+};
+
+enum {
+  WIRE_GET_META = 1 /* leave bodies out */
 };
 
 enum {
@@ -130,6 +135,7 @@ struct wire_get {
   struct tally_slice collection;
   struct tally_slice *ids;
   size_t n;
+  uint64_t flags;
 };
 
 /* id, flags, meta, body and seq of each; the first `answered` ids of the get are

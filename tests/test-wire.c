@@ -373,6 +373,7 @@ static void
 fill_get (struct rng *rng, struct wire_get *get, size_t n)
 {
   get->collection = any_text (rng, 0, 100);
+  get->flags = any_number (rng);
   get->n = n;
   get->ids = make_array (n, sizeof *get->ids);
   for (size_t i = 0; i < n; i++)
@@ -509,6 +510,7 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
     assert_true (a->as.meta.limit == b->as.meta.limit);
   } else if (a->type == WIRE_GET) {
     assert_slice (a->as.get.collection, b->as.get.collection);
+    assert_int_equal (a->as.get.flags, b->as.get.flags);
     assert_slices (a->as.get.ids, a->as.get.n, b->as.get.ids, b->as.get.n);
   } else if (a->type == WIRE_PUT) {
     assert_slice (a->as.put.collection, b->as.put.collection);
@@ -819,8 +821,8 @@ test_bad_ids (void **state)
   memset (longer, 'i', sizeof longer);
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
     struct tally_doc doc = { .id = ids[i] };
-    struct wire_message get = { WIRE_GET,
-                                .as.get = { slice_text ("c"), &ids[i], 1 } };
+    struct wire_message get = { WIRE_GET, .as.get = { slice_text ("c"),
+                                                      &ids[i], 1, 0 } };
     struct wire_message headers = { WIRE_HEADERS,
                                     .as.headers = { .docs = &doc, .n = 1 } };
     struct wire_message docs = { WIRE_DOCS, .as.docs = { 1, &doc, 1 } };
@@ -875,8 +877,9 @@ static void
 test_too_many_items (void **state)
 {
   struct tally_slice *ids = make_array (WIRE_HEADERS_MAX + 1, sizeof *ids);
-  struct wire_message message = { WIRE_GET, .as.get = { slice_text ("c"), ids,
-                                                        WIRE_HEADERS_MAX } };
+  struct wire_message message = {
+    WIRE_GET, .as.get = { slice_text ("c"), ids, WIRE_HEADERS_MAX, 0 }
+  };
   struct buf frame = BUF_INIT;
 
   (void) state;
