@@ -44,6 +44,7 @@ struct tally_replica {
 struct open_channel {
   struct channel *channel;
   char *key;
+  unsigned flags;
   unsigned uses;
   struct open_channel *next;
 };
@@ -95,6 +96,9 @@ int context_open_replica (struct tally_replica **out, struct tally *tally,
 /* The replica, made now if it was yet to be. */
 int context_replica (struct replica **out, struct tally_replica *replica,
                      struct tally_error *err);
+
+/* NULL when it is yet to be. */
+struct replica *context_replica_if_made (struct tally_replica *replica);
 
 /* flags: TALLY_OPEN_CREATE for a folder that is yet to be made. */
 int context_open_channel (struct channel **out, struct tally *tally,

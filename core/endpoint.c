@@ -354,6 +354,17 @@ context_replica (struct replica **out, struct tally_replica *replica,
   return status;
 }
 
+struct replica *
+context_replica_if_made (struct tally_replica *replica)
+{
+  struct replica *made;
+
+  pthread_mutex_lock (&replica->tally->lock);
+  made = replica->replica;
+  pthread_mutex_unlock (&replica->tally->lock);
+  return made;
+}
+
 int
 context_open_replica (struct tally_replica **out, struct tally *tally,
                       const struct endpoint *endpoint, unsigned flags,
@@ -449,6 +460,7 @@ new_channel (struct open_channel **out, struct tally *tally,
 
   if (!open)
     return error_nomem (err);
+  open->flags = flags;
   open->key = strdup (endpoint->key);
   status = open->key ? channel_open (&open->channel, endpoint->driver,
                                      endpoint->options.values, flags,
@@ -478,7 +490,10 @@ context_open_channel (struct channel **out, struct tally *tally,
                       endpoint->name);
   pthread_mutex_lock (&tally->lock);
   open = tally->channels;
-  while (open && strcmp (open->key, endpoint->key) != 0)
+  while (open
+         && (strcmp (open->key, endpoint->key) != 0
+             || ((open->flags & TALLY_OPEN_READONLY)
+                 && !(flags & TALLY_OPEN_READONLY))))
     open = open->next;
   if (!open) {
     status = new_channel (&open, tally, endpoint, flags, err);

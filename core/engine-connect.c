@@ -104,6 +104,8 @@ hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
   message.device = slice_text (run->link->device ? run->link->device : "");
   if (run->link->direction == TALLY_PUSH)
     message.flags |= WIRE_HELLO_NO_PULL;
+  if (run->link->look)
+    message.flags |= WIRE_HELLO_LOOK;
   if (run->ahead)
     message.flags |= WIRE_HELLO_AHEAD;
   if (named) {
@@ -221,9 +223,14 @@ restart_pair (struct run *run, struct tally_error *err)
   if (all) {
     if (welcome->n_clients > 0)
       memcpy (all + n, welcome->clients, welcome->n_clients * sizeof *all);
-    /* Until the note is written the pair stays broken. */
-    status = identity_renew (run->replica, err);
-    if (status == TALLY_OK)
+    /* Until the note is written the pair stays broken; a look leaves it so,
+     * and sees what there is to do once it is mended. */
+    if (run->link->look) {
+      if (!pair_forget (&run->pair, all, n + welcome->n_clients))
+        status = error_nomem (err);
+    } else
+      status = identity_renew (run->replica, err);
+    if (status == TALLY_OK && !run->link->look)
       status = pair_restart (&run->pair, run->replica, all,
                              n + welcome->n_clients, err);
     take_name (run);
@@ -295,6 +302,11 @@ run_connect (struct run *run, struct tally_error *err)
     run->pair.pending.set = false;
   }
   status = run_compare_clocks (run, err);
+  if (run->link->look) {
+    replica_id (run->replica, run->link->look->local);
+    memcpy (run->link->look->far, run->peer.far, REPLICA_ID_SIZE);
+    return status;
+  }
   if (status == TALLY_OK)
     status = names_introduce (run, err);
   return routed || status != TALLY_OK ? status : save_route (run, err);

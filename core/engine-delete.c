@@ -69,7 +69,7 @@ delete_batch (struct gone *gone, size_t from, size_t n,
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     if (results[i].status != TALLY_OK || results[i].seq == 0)
       continue;
-    sync_count (sync, &sync->report.pulled, true);
+    sync_count (sync, items[i].id, &sync->report.pulled, true);
     if (!seqset_add (&sync->settled, results[i].seq))
       status = error_nomem (err);
   }
@@ -195,7 +195,8 @@ bury_batch (struct burial *burial, struct sync *sync, struct tally_error *err)
     if (burial->stored[i].status != TALLY_OK
         || burial->pushed[i].status != TALLY_OK)
       continue;
-    sync_count (sync, &sync->report.pushed, true);
+    sync_count (sync, burial->tombstones.docs[i].id, &sync->report.pushed,
+                true);
     if (!seqset_add (&sync->settled, burial->stored[i].seq))
       status = error_nomem (err);
   }

@@ -36,8 +36,9 @@ sync_keeps (const struct sync *sync, const unsigned char rev[TALLY_REV_SIZE])
 
   if (peer_is_passive (&run->peer))
     return KEEP_NOT;
+  /* A look takes what will be repaired as if it were. */
   if (run->repairs && !sync->repaired && is_too_new (sync, rev))
-    return KEEP_FOR_REPAIR;
+    return sync->looks ? KEEP_NOT : KEEP_FOR_REPAIR;
   if (newest_ms (rev) > run_far_wall_ms (run, sync->wall_ms)
                             + run->replica->max_skew_ms + TOLERANCE_MS)
     return KEEP_HELD;

@@ -5,6 +5,7 @@
 #define TALLY_ENGINE_INTERNAL_H
 
 #include "engine.h"
+#include "idset.h"
 #include "pair.h"
 #include "peer.h"
 #include "plan.h"
@@ -32,6 +33,7 @@ struct run {
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
+  bool moved;   /* something is not as the plan has it: nothing goes on */
   struct run_names names;
   /* Our own clock was wrong, and this run puts right what it stamped. */
   bool ahead, repairs;
@@ -71,6 +73,18 @@ struct sync {
   /* The window. */
   struct doclist remote, local, changed;
   struct plan plan;
+
+  /* Nothing moves and nothing is acknowledged. */
+  bool looks;
+  bool left;    /* something that is not in the plan */
+  bool at_hand; /* the first window, for the guard */
+  /* Tombstones there behind the first window; and of a look, the deletes of
+   * live documents that would come of it. */
+  uint64_t gone, deletes_here, deletes_there;
+  struct tally_error notice; /* why the run would stop here */
+  /* With a folder, which may hold a document in several segments: what moved
+   * already. */
+  struct idset moved;
 
   /* Local seqs that the far side is known to have. */
   struct seqset settled;
@@ -134,12 +148,17 @@ void sync_progress (struct sync *sync);
 bool sync_conflict (struct sync *sync, struct tally_slice id,
                     struct tally_slice raw_field);
 
-/* Notes that a document moved. */
-void sync_count (struct sync *sync, uint64_t *counter, bool deleted);
+/* Notes that a document moved; each is counted once. */
+void sync_count (struct sync *sync, struct tally_slice id, uint64_t *counter,
+                 bool deleted);
+
+/* False when the document has moved in this run before. */
+bool sync_moves_first (struct sync *sync, struct tally_slice id);
 
 /* Notes that the far side took a document; what is put into a folder counts
  * once that is published. */
-void sync_count_pushed (struct sync *sync, bool deleted);
+void sync_count_pushed (struct sync *sync, struct tally_slice id,
+                        bool deleted);
 
 /* Stops the local cursor before this seq. */
 void sync_stop_before (struct sync *sync, uint64_t seq);
@@ -216,6 +235,35 @@ int sync_repair (struct sync *sync, struct tally_error *err);
 int run_repair (struct run *run, struct tally_error *err);
 
 /* ---- the steps ---------------------------------------------------------- */
+
+/* engine.c: the steps that move nothing. */
+int ensure_indexes (struct sync *sync, struct tally_error *err);
+int retrieve_remote_meta (struct sync *sync, struct tally_error *err);
+int compile_changes (struct sync *sync, struct tally_error *err);
+
+/* The remote side once more from where this run began. */
+int restart_remote (struct sync *sync, struct tally_error *err);
+void sync_free (struct sync *sync);
+
+/* engine-guard.c: after the first window.  TALLY_CONFLICT: too many deletes
+ * would come of this run. */
+int guard_deletes (struct sync *sync, struct tally_error *err);
+
+/* The same of a look that is over. */
+int guard_judge (struct sync *sync, struct tally_error *err);
+
+/* engine-bound.c: takes from the window what is not in the link's plan, and
+ * stops at what moved since. */
+int bound_window (struct sync *sync, struct tally_error *err);
+
+/* The same of a document that is about to be moved or merged; a revision may
+ * be NULL. */
+int bound_check (struct sync *sync, struct tally_slice id,
+                 const unsigned char *local, const unsigned char *remote,
+                 struct tally_error *err);
+
+/* engine-survey.c: the same windows as a run's, told to the link's look. */
+int survey_windows (struct sync *sync, struct tally_error *err);
 
 /* engine-push.c, engine-pull.c: a window's items; what turns out to have
  * changed on both sides goes to the list. */

@@ -16,6 +16,31 @@ is_merged (const struct joined *joined)
   return joined->side == SIDE_NEW || joined->both;
 }
 
+/* A folder keeps what it was given, also beside what others put there. */
+static bool
+must_push (const struct joiner *joiner, const struct joined *joined)
+{
+  const struct sync *sync = joiner->sync;
+
+  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW) || joined->again
+      || !sync->pushes || sync_keeps (sync, joined->result->rev) != KEEP_NOT)
+    return false;
+  return joined->made || !peer_is_passive (&sync->run->peer)
+         || joined->ours->seq > sync->local_cursor;
+}
+
+enum plan_step
+join_step (const struct joiner *joiner, const struct joined *joined)
+{
+  if (!joined->result)
+    return STEP_NONE;
+  if (is_merged (joined))
+    return STEP_MERGE;
+  if (joined->side == SIDE_THEIRS)
+    return joiner->sync->pulls ? STEP_PULL : STEP_NONE;
+  return must_push (joiner, joined) ? STEP_PUSH : STEP_NONE;
+}
+
 /* Once both sides have it; has_moved false: they had it before. */
 static int
 joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
@@ -23,16 +48,17 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
 {
   struct sync *sync = joiner->sync;
   bool deleted = joined->result->flags & TALLY_DOC_DELETED;
+  enum plan_step step = join_step (joiner, joined);
 
   sync_stop_holding (sync, joined->id);
-  if (is_merged (joined))
-    sync_count (sync, &sync->report.merged, false);
-  else if (!has_moved || joined->side == SIDE_BOTH)
+  if (step == STEP_MERGE)
+    sync_count (sync, joined->id, &sync->report.merged, false);
+  else if (!has_moved || step == STEP_NONE)
     sync->done++;
-  else if (joined->side == SIDE_THEIRS)
-    sync_count (sync, &sync->report.pulled, deleted);
+  else if (step == STEP_PULL)
+    sync_count (sync, joined->id, &sync->report.pulled, deleted);
   else
-    sync_count_pushed (sync, deleted);
+    sync_count_pushed (sync, joined->id, deleted);
   if (joined->seq > 0 && !seqset_add (&sync->settled, joined->seq))
     return error_nomem (err);
   return TALLY_OK;
@@ -53,25 +79,12 @@ joined_here (struct joiner *joiner, struct joined *joined,
       && joined->ours->seq <= sync->local_cursor)
     sync->far_stuck = true;
   if (is_merged (joined))
-    sync_count (sync, &sync->report.merged, false);
+    sync_count (sync, joined->id, &sync->report.merged, false);
   doc.seq = joined->seq;
   if (!sync->pushes || sync_keeps (sync, doc.rev) != KEEP_HELD
       || !(joined->made || sync_is_changed (sync, doc.seq)))
     return TALLY_OK;
   return sync_hold (sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
-}
-
-/* A folder keeps what it was given, also beside what others put there. */
-static bool
-must_push (const struct joiner *joiner, const struct joined *joined)
-{
-  const struct sync *sync = joiner->sync;
-
-  if ((joined->side != SIDE_OURS && joined->side != SIDE_NEW) || joined->again
-      || !sync->pushes || sync_keeps (sync, joined->result->rev) != KEEP_NOT)
-    return false;
-  return joined->made || !peer_is_passive (&sync->run->peer)
-         || joined->ours->seq > sync->local_cursor;
 }
 
 static int

@@ -28,10 +28,17 @@ struct joined {
   bool both;    /* neither side knew all of the other's */
   uint64_t seq; /* of the result, once it is here */
   bool again;
+  bool left; /* it is not in the plan */
 
   /* Its losers in the joiner's journal, until they are told of. */
   size_t first_loser, losers;
 };
+
+struct joiner;
+
+/* The joiner's documents, merged; a status other than TALLY_OK ends it. */
+typedef int join_look_fn (void *ctx, const struct joiner *joiner,
+                          struct tally_error *err);
 
 struct joiner {
   struct sync *sync;
@@ -42,7 +49,22 @@ struct joiner {
   struct joined *joined;
   size_t n;
   struct idlist *again;
+  /* Instead of storing and pushing what was merged, tell of it. */
+  join_look_fn *look;
+  void *look_ctx;
 };
+
+/* What bringing a document together counts as. */
+enum plan_step join_step (const struct joiner *joiner,
+                          const struct joined *joined);
+
+/* Merges these documents with theirs, and only tells of what comes of it. */
+int join_look (struct sync *sync, const struct idlist *both,
+               join_look_fn *look, void *ctx, struct tally_error *err);
+
+/* Whether the run's plan, if it has one, is about this (engine-bound.c). */
+int bound_join (struct joiner *joiner, struct joined *joined,
+                struct tally_error *err);
 
 /* Stores what is new here, each merge with the losers it makes. */
 int join_store (struct joiner *joiner, struct tally_error *err);

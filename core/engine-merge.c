@@ -30,9 +30,14 @@ keep_loser (void *ctx, const struct loser *loser)
 {
   struct losing *losing = ctx;
   struct joiner *joiner = losing->joiner;
-  int status =
-      journal_add (&joiner->journal, losing->joined->id, loser, losing->err);
+  int status;
 
+  if (joiner->look) {
+    losing->joined->losers++;
+    return TALLY_OK;
+  }
+  status =
+      journal_add (&joiner->journal, losing->joined->id, loser, losing->err);
   if (status == TALLY_OK && !idlist_add (&joiner->fields, loser->field))
     status = error_nomem (losing->err);
   losing->joined->losers++;
@@ -179,6 +184,8 @@ settle_one (struct joiner *joiner, struct joined *joined,
   bool refuses = broke_a_rule (joiner, joined->id);
   int status = TALLY_OK;
 
+  if (joined->left)
+    return TALLY_OK;
   if (joined->theirs)
     status = sync_refuses (joiner->sync, joined->ours, joined->theirs,
                            &refuses, err);
@@ -219,6 +226,16 @@ merge_all (struct joiner *joiner, struct tally_error *err)
 
 /* ---- rounds ------------------------------------------------------------- */
 
+static int
+join_finally (struct joiner *joiner, struct tally_error *err)
+{
+  int status = join_store (joiner, err);
+
+  if (status == TALLY_OK)
+    status = join_push (joiner, err);
+  return status == TALLY_OK ? join_finish (joiner, err) : status;
+}
+
 /* Joins the ids whose documents came in one reply. */
 static int
 join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
@@ -246,14 +263,13 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
     joiner->joined[i].theirs =
         doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
   }
+  for (size_t i = 0; i < n && status == TALLY_OK && !joiner->look; i++)
+    status = bound_join (joiner, &joiner->joined[i], err);
   if (status == TALLY_OK)
     status = merge_all (joiner, err);
   if (status == TALLY_OK)
-    status = join_store (joiner, err);
-  if (status == TALLY_OK)
-    status = join_push (joiner, err);
-  if (status == TALLY_OK)
-    status = join_finish (joiner, err);
+    status = joiner->look ? joiner->look (joiner->look_ctx, joiner, err)
+                          : join_finally (joiner, err);
   free (joiner->joined);
   joiner->joined = NULL;
   sync_progress (sync);
@@ -287,6 +303,28 @@ join_all (struct joiner *joiner, const struct idlist *both,
       status = join_batch (joiner, both->ids + at, answered, err);
     at += answered;
   }
+  return status;
+}
+
+static void
+joiner_free (struct joiner *joiner)
+{
+  doclist_free (&joiner->theirs);
+  doclist_free (&joiner->ours);
+  doclist_free (&joiner->made);
+  journal_free (&joiner->journal);
+  idlist_free (&joiner->fields);
+  idlist_free (&joiner->bad);
+}
+
+int
+join_look (struct sync *sync, const struct idlist *both, join_look_fn *look,
+           void *ctx, struct tally_error *err)
+{
+  struct joiner joiner = { .sync = sync, .look = look, .look_ctx = ctx };
+  int status = join_all (&joiner, both, err);
+
+  joiner_free (&joiner);
   return status;
 }
 
@@ -325,12 +363,7 @@ merge_both (struct sync *sync, struct idlist *both, struct tally_error *err)
       break;
     }
     status = join_all (&joiner, &current, err);
-    doclist_free (&joiner.theirs);
-    doclist_free (&joiner.ours);
-    doclist_free (&joiner.made);
-    journal_free (&joiner.journal);
-    idlist_free (&joiner.fields);
-    idlist_free (&joiner.bad);
+    joiner_free (&joiner);
     idlist_free (&current);
     current = next;
     memset (&next, 0, sizeof next);

@@ -60,7 +60,8 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
   sync->returned +=
       sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED)
       && memcmp (entry->expected, absent_rev, TALLY_REV_SIZE) == 0;
-  sync_count (sync, &sync->report.pulled, doc->flags & TALLY_DOC_DELETED);
+  sync_count (sync, doc->id, &sync->report.pulled,
+              doc->flags & TALLY_DOC_DELETED);
   return seqset_add (&sync->settled, outcome->seq) ? TALLY_OK
                                                    : error_nomem (err);
 }
@@ -70,9 +71,17 @@ store_batch (struct pull *pull, size_t from, size_t to,
              struct tally_error *err)
 {
   size_t n = make_entries (pull, from, to);
-  int status = replica_put (pull->sync->run->replica, pull->entries, n, 0,
-                            pull->outcomes, err);
+  int status = TALLY_OK;
 
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    const struct tally_entry *entry = &pull->entries[i];
+
+    status = bound_check (pull->sync, entry->doc.id, entry->expected,
+                          entry->doc.rev, err);
+  }
+  if (status == TALLY_OK)
+    status = replica_put (pull->sync->run->replica, pull->entries, n, 0,
+                          pull->outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = take_outcome (pull, &pull->entries[i], &pull->outcomes[i], err);
   sync_progress (pull->sync);

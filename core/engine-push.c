@@ -58,7 +58,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
     sync_stop_holding (sync, doc->id);
     sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
     if (outcome->has_rev)
-      sync_count_pushed (sync, doc->flags & TALLY_DOC_DELETED);
+      sync_count_pushed (sync, doc->id, doc->flags & TALLY_DOC_DELETED);
     else
       sync->done++;
     return TALLY_OK;
@@ -80,6 +80,9 @@ push_batch (struct push *push, struct tally_error *err)
   struct peer_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
   int status = outcomes ? sync_begin (sync, err) : error_nomem (err);
 
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status = bound_check (sync, push->docs.docs[i].id, push->docs.docs[i].rev,
+                          NULL, err);
   if (status == TALLY_OK)
     status = peer_put (
         &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,

@@ -73,24 +73,41 @@ sync_conflict (struct sync *sync, struct tally_slice id,
   return good;
 }
 
-void
-sync_count (struct sync *sync, uint64_t *counter, bool deleted)
+bool
+sync_moves_first (struct sync *sync, struct tally_slice id)
 {
-  ++*counter;
-  sync->report.deleted += deleted;
-  sync->done++;
+  if (!peer_is_passive (&sync->run->peer))
+    return true;
+  if (idset_find (&sync->moved, &id, 1))
+    return false;
+  /* Without memory for it the worst is that it counts twice. */
+  idset_add (&sync->moved, &id, 1);
+  return true;
 }
 
 void
-sync_count_pushed (struct sync *sync, bool deleted)
+sync_count (struct sync *sync, struct tally_slice id, uint64_t *counter,
+            bool deleted)
+{
+  sync->done++;
+  if (!sync_moves_first (sync, id))
+    return;
+  ++*counter;
+  sync->report.deleted += deleted;
+}
+
+void
+sync_count_pushed (struct sync *sync, struct tally_slice id, bool deleted)
 {
   if (!peer_is_passive (&sync->run->peer)) {
-    sync_count (sync, &sync->report.pushed, deleted);
+    sync_count (sync, id, &sync->report.pushed, deleted);
     return;
   }
+  sync->done++;
+  if (!sync_moves_first (sync, id))
+    return;
   sync->waiting++;
   sync->waiting_deleted += deleted;
-  sync->done++;
 }
 
 void
@@ -161,7 +178,7 @@ check_own_floor (struct sync *sync, struct tally_error *err)
 
 /* The stores are open and the identity is known since they were opened; the
  * pair's note says where the last run left off. */
-static int
+int
 ensure_indexes (struct sync *sync, struct tally_error *err)
 {
   struct run *run = sync->run;
@@ -187,7 +204,7 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   return check_own_floor (sync, err);
 }
 
-static int
+int
 retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 {
   bool known = sync->rejoins && !sync->past_known;
@@ -201,9 +218,11 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
     return TALLY_OK;
   /* Only the first cursor of a run is durable here, and of what it went past
    * a tombstone must not be forgotten there. */
-  if (!sync->asked
-      && !held_has_tombstone (&sync->run->pair.held, sync->collection))
-    ask.flags |= WIRE_META_SAVED;
+  if (!sync->asked && !sync->looks) {
+    ask.flags |= WIRE_META_COUNT;
+    if (!held_has_tombstone (&sync->run->pair.held, sync->collection))
+      ask.flags |= WIRE_META_SAVED;
+  }
   status = peer_meta (&sync->run->peer, sync->collection, &ask, &sync->remote,
                       &page, err);
   if (status != TALLY_OK)
@@ -213,6 +232,8 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
     status = start_rejoin (sync, err);
     return status == TALLY_OK ? retrieve_remote_meta (sync, err) : status;
   }
+  if (!sync->asked)
+    sync->gone = page.gone;
   if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
     sync->gone_there = true;
   sync->known = known;
@@ -223,6 +244,21 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   sync->remote_done = !page.more && !known;
   sync->looked |= sync->remote.count > 0;
   return TALLY_OK;
+}
+
+int
+restart_remote (struct sync *sync, struct tally_error *err)
+{
+  struct pair_cursor *cursor =
+      pair_cursor (&sync->run->pair, sync->collection);
+  const char *far = cursor ? cursor->far : "";
+
+  buf_clear (&sync->far_cursor);
+  buf_add (&sync->far_cursor, far, strlen (far) + 1);
+  sync->remote_done = !sync->pulls;
+  if (sync->far_cursor.failed)
+    return error_nomem (err);
+  return retrieve_remote_meta (sync, err);
 }
 
 struct changed {
@@ -305,7 +341,7 @@ see_tombstone (struct sync *sync, size_t header)
   replica_seen (sync->run->replica, &newest);
 }
 
-static int
+int
 compile_changes (struct sync *sync, struct tally_error *err)
 {
   bool passive = peer_is_passive (&sync->run->peer);
@@ -428,7 +464,8 @@ finalize (struct sync *sync, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   /* What could not be taken is asked for again. */
-  if (sync->bad.status != TALLY_OK || sync->far_stuck || !sync->pulls)
+  if (sync->bad.status != TALLY_OK || sync->far_stuck || sync->left
+      || !sync->pulls)
     far = had ? had->far : "";
   held_settle (&run->pair.held, sync->collection);
   /* Cursors that moved only because other collections did need no note. */
@@ -481,12 +518,15 @@ sync_pending (struct sync *sync, struct tally_error *err)
   do {
     if (sync_cancelled (sync))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
-    if (status == TALLY_OK)
+    if (status == TALLY_OK && !sync->at_hand)
       status = retrieve_remote_meta (sync, err);
+    sync->at_hand = false;
     if (status == TALLY_OK)
       status = sync_hold_back (sync, &both, err);
     if (status == TALLY_OK)
       status = compile_changes (sync, err);
+    if (status == TALLY_OK)
+      status = bound_window (sync, err);
     if (status == TALLY_OK)
       status = names_ask (sync, err);
     if (status == TALLY_OK)
@@ -510,6 +550,11 @@ sync_windows (struct sync *sync, struct tally_error *err)
   int status = ensure_indexes (sync, err);
 
   if (status == TALLY_OK)
+    status = retrieve_remote_meta (sync, err);
+  if (status == TALLY_OK)
+    status = guard_deletes (sync, err);
+  sync->at_hand = true;
+  if (status == TALLY_OK)
     status = sync_held (sync, err);
   if (status == TALLY_OK)
     status = sync_pending (sync, err);
@@ -531,7 +576,36 @@ sync_windows (struct sync *sync, struct tally_error *err)
   return status;
 }
 
+/* What a run would stop at, or could not finish. */
 static void
+notice (struct sync *sync, int status, const struct tally_error *why)
+{
+  if (status != TALLY_OK && sync->notice.status == TALLY_OK)
+    sync->notice = *why;
+}
+
+/* A look tells of it, and goes on. */
+static int
+look_windows (struct sync *sync, struct tally_error *err)
+{
+  struct tally_error why = { 0 };
+  int status = survey_windows (sync, err), judged;
+
+  if (status != TALLY_OK)
+    return status;
+  judged = guard_judge (sync, &why);
+  if (judged != TALLY_OK && judged != TALLY_CONFLICT) {
+    *err = why;
+    return judged;
+  }
+  notice (sync, judged, &why);
+  notice (sync, sync->bad.status, &sync->bad);
+  notice (sync, run_complaint (sync, &why), &why);
+  notice (sync, sync_complaint (sync, &why), &why);
+  return TALLY_OK;
+}
+
+void
 sync_free (struct sync *sync)
 {
   buf_free (&sync->far_cursor);
@@ -539,6 +613,7 @@ sync_free (struct sync *sync)
   doclist_free (&sync->local);
   doclist_free (&sync->changed);
   plan_free (&sync->plan);
+  idset_free (&sync->moved);
   buf_free (&sync->checkpoint);
   seqset_free (&sync->settled);
   seqset_free (&sync->listed);
@@ -560,6 +635,7 @@ fill_report (struct sync *sync, int status, const struct tally_error *why)
   report->seconds = monotonic_seconds () - sync->started;
   report->status = status;
   report->error = status == TALLY_OK ? NULL : why->text;
+  report->notice = sync->notice.status ? sync->notice.text : NULL;
   peer->round_trips = 0;
   memset (&peer->traffic, 0, sizeof peer->traffic);
 }
@@ -591,13 +667,15 @@ sync_collection (struct run *run, const char *collection, double started,
   int status;
 
   sync.started = started;
+  sync.looks = run->link->look != NULL;
   tell (&sync, TALLY_EVENT_SYNC_START);
-  status = unless_cancelled (run, sync_windows (&sync, err), err);
-  *over = ends_run (status);
+  status = sync.looks ? look_windows (&sync, err) : sync_windows (&sync, err);
+  status = unless_cancelled (run, status, err);
+  *over = ends_run (status) || run->moved;
   /* What a folder does not have whole yet keeps no other collection back. */
-  if (status == TALLY_OK)
+  if (status == TALLY_OK && !sync.looks)
     status = run_complaint (&sync, err);
-  if (status == TALLY_OK)
+  if (status == TALLY_OK && !sync.looks)
     status = sync_complaint (&sync, err);
   fill_report (&sync, status, err);
   tell (&sync, TALLY_EVENT_SYNC_END);
@@ -670,6 +748,8 @@ engine_sync (const struct engine_link *link, tally_report_fn *emit, void *ctx,
     }
     started = monotonic_seconds ();
   }
+  if (link->look)
+    goto out;
   if (!over && run_repair (&run, &why) != TALLY_OK && status == TALLY_OK) {
     status = why.status;
     *err = why;

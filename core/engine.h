@@ -10,7 +10,19 @@
 
 #include "channel.h"
 #include "journal.h"
+#include "plan.h"
+#include "planfile.h"
 #include "replica.h"
+
+/* A run that only looks: it tells what a run would do, and does none of it. */
+struct engine_look {
+  /* Another status than TALLY_OK ends the collection with it. */
+  int (*move) (void *ctx, const struct plan_move *move,
+               struct tally_error *err);
+  void *ctx;
+  /* Who is joined; known before the first move. */
+  unsigned char local[REPLICA_ID_SIZE], far[REPLICA_ID_SIZE];
+};
 
 struct engine_link {
   const char *name; /* of the link, for reports */
@@ -23,13 +35,25 @@ struct engine_link {
   bool same_clock;                     /* the far side is in this process */
   tally_event_fn *event;               /* or NULL */
   void *event_ctx;
+  /* At most so many deletes a side and collection; otherwise half of it, once
+   * over 100. */
+  bool limits_deletes;
+  uint64_t most_deletes;
+  /* NULL, or what it is to do and nothing else.  TALLY_CONFLICT: a document
+   * moved since it was made. */
+  const struct planfile *plan;
+  struct engine_look *look; /* NULL: the run does what it finds */
 };
 
-/* One run.  Reports each collection in name order; what failed stands in its
- * report, and the first failure is returned.  report->collection NULL: the
- * far side was never reached. */
+/* One run, or a look.  Reports each collection in name order; what failed
+ * stands in its report, and the first failure is returned.  report->collection
+ * NULL: the far side was never reached. */
 int engine_sync (const struct engine_link *link, tally_report_fn *emit,
                  void *ctx, struct tally_error *err);
+
+/* Says that a document is not what a plan says. */
+int engine_moved (const char *link, const char *collection,
+                  struct tally_slice id, struct tally_error *err);
 
 /* The far side that a channel led to when it was last synced; *found false:
  * never. */

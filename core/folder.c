@@ -249,13 +249,14 @@ folder_open (struct folder **out, struct channel *channel,
   folder->look = look;
   memcpy (folder->self, self, sizeof folder->self);
   status = read_marker (folder, &found, err);
-  if (status == TALLY_OK && (found || !look)) {
+  if (status == TALLY_OK)
     status = folder_list (folder, err);
-    if (status == TALLY_OK && !found)
-      status = make_marker (folder, err);
-    if (status == TALLY_OK)
-      status = load_own_logs (folder, err);
-  }
+  if (status == TALLY_OK && !found && !look)
+    status = make_marker (folder, err);
+  if (status == TALLY_OK && !found && look && folder->listing.count > 0)
+    status = choose_id (folder, err);
+  if (status == TALLY_OK)
+    status = load_own_logs (folder, err);
   if (status != TALLY_OK) {
     folder_close (folder);
     return status;

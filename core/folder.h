@@ -18,7 +18,8 @@ struct folder;
 /* self is who we are there: whose log is ours.
  * Finds out who the folder is (a random id in a marker blob, made when it is
  * not there and `look` is false) and lists it.  With `look` nothing is
- * written, and a folder without a marker has an id of zeros and is empty. */
+ * written, and a folder with neither a marker nor segments has an id of
+ * zeros. */
 int folder_open (struct folder **out, struct channel *channel,
                  struct replica *replica,
                  const unsigned char self[REPLICA_ID_SIZE], bool look,

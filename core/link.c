@@ -14,6 +14,7 @@
 #include "local.h"
 #include "namelist.h"
 #include "public.h"
+#include "vacant.h"
 
 /* ---- collections -------------------------------------------------------- */
 
@@ -80,15 +81,30 @@ collections_parse (char ***out, const char *text, struct tally_error *err)
 /* ---- joining ------------------------------------------------------------ */
 
 static int
+open_store (struct joint *joint, struct tally_replica **out,
+            struct replica **replica, const struct endpoint *endpoint,
+            bool create, struct tally_error *err)
+{
+  int status = context_open_replica (out, joint->tally, endpoint,
+                                     create ? TALLY_OPEN_CREATE : 0, err);
+
+  return status == TALLY_OK ? context_replica (replica, *out, err) : status;
+}
+
+static int
 open_ours (struct joint *joint, const struct endpoint *a, bool create,
            struct tally_error *err)
 {
-  int status = context_open_replica (&joint->ours, joint->tally, a,
-                                     create ? TALLY_OPEN_CREATE : 0, err);
+  return open_store (joint, &joint->ours, &joint->replica, a, create, err);
+}
 
-  if (status == TALLY_OK)
-    status = context_replica (&joint->replica, joint->ours, err);
-  return status;
+static int
+answer_with (struct joint *joint, struct replica *replica, const char *key,
+             struct tally_error *err)
+{
+  joint->answer.replica = replica;
+  joint->answer.device = joint->tally->config->device;
+  return local_channel_open (&joint->channel, &joint->answer, key, err);
 }
 
 static int
@@ -96,16 +112,50 @@ open_theirs (struct joint *joint, const struct endpoint *b, bool create,
              struct tally_error *err)
 {
   struct replica *replica;
-  int status = context_open_replica (&joint->theirs, joint->tally, b,
-                                     create ? TALLY_OPEN_CREATE : 0, err);
+  int status = open_store (joint, &joint->theirs, &replica, b, create, err);
+
+  return status == TALLY_OK ? answer_with (joint, replica, b->key, err)
+                            : status;
+}
+
+/* One that is missing is empty; *missing is for who wants to know. */
+static int
+look_at_store (struct joint *joint, struct tally_replica **out,
+               struct replica **replica, struct replica **vacant,
+               const struct endpoint *endpoint, bool *missing,
+               struct tally_error *err)
+{
+  int status = context_open_replica (out, joint->tally, endpoint,
+                                     TALLY_OPEN_READONLY, err);
+
+  *missing = status == TALLY_NOTFOUND;
+  *replica = status == TALLY_OK ? context_replica_if_made (*out) : NULL;
+  if (*replica || (status != TALLY_OK && !*missing))
+    return status;
+  status = vacant_store (vacant, endpoint->title, &joint->tally->host, err);
+  *replica = *vacant;
+  return status;
+}
+
+static int
+look_at_stores (struct joint *joint, const struct endpoint *a,
+                const struct endpoint *b, struct tally_error *err)
+{
+  struct replica *theirs;
+  bool ours_missing, missing;
+  int status = look_at_store (joint, &joint->ours, &joint->replica,
+                              &joint->vacant_ours, a, &ours_missing, err);
 
   if (status == TALLY_OK)
-    status = context_replica (&replica, joint->theirs, err);
-  if (status != TALLY_OK)
-    return status;
-  joint->answer.replica = replica;
-  joint->answer.device = joint->tally->config->device;
-  return local_channel_open (&joint->channel, &joint->answer, b->key, err);
+    status = look_at_store (joint, &joint->theirs, &theirs,
+                            &joint->vacant_theirs, b, &missing, err);
+  if (status == TALLY_OK && ours_missing && missing)
+    status = error_set (err, TALLY_NOTFOUND,
+                        "%s: no such store, and neither "
+                        "is %s",
+                        a->title, b->title);
+  return status == TALLY_OK ? answer_with (joint, theirs, b->key, err)
+                            : status;
 }
 
 /* Also when one is found by a link to the other. */
@@ -125,17 +175,20 @@ is_same_store (const struct endpoint *a, const struct endpoint *b)
 /* Two stores: whichever is there first decides that the other may be made. */
 static int
 join_stores (struct joint *joint, const struct endpoint *a,
-             const struct endpoint *b, bool look, struct tally_error *err)
+             const struct endpoint *b, struct tally_error *err)
 {
+  bool make = joint->how == JOINT_MAKE;
   int status;
 
   if (is_same_store (a, b))
     return error_set (err, TALLY_USAGE, "%s: is the same store as %s", b->name,
                       a->name);
+  if (joint->how == JOINT_LOOK)
+    return look_at_stores (joint, a, b, err);
   status = open_ours (joint, a, false, err);
   if (status == TALLY_OK)
-    return open_theirs (joint, b, !look, err);
-  if (status != TALLY_NOTFOUND || look)
+    return open_theirs (joint, b, make, err);
+  if (status != TALLY_NOTFOUND || !make)
     return status;
   status = open_theirs (joint, b, false, err);
   if (status == TALLY_OK)
@@ -144,26 +197,50 @@ join_stores (struct joint *joint, const struct endpoint *a,
 }
 
 static int
-join_transport (struct joint *joint, const struct endpoint *a,
-                const struct endpoint *b, bool look, struct tally_error *err)
+look_at_transport (struct joint *joint, const struct endpoint *a,
+                   const struct endpoint *b, struct tally_error *err)
 {
+  bool folder = b->driver->transport && b->driver->transport->list;
+  bool missing;
   int status = context_open_channel (&joint->channel, joint->tally, b,
-                                     look ? 0 : TALLY_OPEN_CREATE, err);
+                                     TALLY_OPEN_READONLY, err);
 
+  if (status == TALLY_NOTFOUND && folder) {
+    status = vacant_folder (&joint->vacant_channel, b->title, err);
+    joint->channel = joint->vacant_channel;
+  }
   if (status == TALLY_OK)
-    status = open_ours (joint, a, !look, err);
+    status = look_at_store (joint, &joint->ours, &joint->replica,
+                            &joint->vacant_ours, a, &missing, err);
+  return status;
+}
+
+static int
+join_transport (struct joint *joint, const struct endpoint *a,
+                const struct endpoint *b, struct tally_error *err)
+{
+  bool make = joint->how == JOINT_MAKE;
+  int status;
+
+  if (joint->how == JOINT_LOOK)
+    return look_at_transport (joint, a, b, err);
+  status = context_open_channel (&joint->channel, joint->tally, b,
+                                 make ? TALLY_OPEN_CREATE : 0, err);
+  if (status == TALLY_OK)
+    status = open_ours (joint, a, make, err);
   return status;
 }
 
 int
 joint_open (struct joint *joint, struct tally *tally, const char *a_text,
-            const char *b_text, bool look, struct tally_error *err)
+            const char *b_text, enum joint_how how, struct tally_error *err)
 {
   struct endpoint a = { 0 }, b = { 0 };
   int status;
 
   memset (joint, 0, sizeof *joint);
   joint->tally = tally;
+  joint->how = how;
   status = endpoint_resolve (&a, tally, a_text, err);
   if (status == TALLY_OK)
     status = endpoint_resolve (&b, tally, b_text, err);
@@ -173,9 +250,8 @@ joint_open (struct joint *joint, struct tally *tally, const char *a_text,
                         "pair is a store",
                         a_text);
   if (status == TALLY_OK)
-    status = endpoint_is_store (&b)
-                 ? join_stores (joint, &a, &b, look, err)
-                 : join_transport (joint, &a, &b, look, err);
+    status = endpoint_is_store (&b) ? join_stores (joint, &a, &b, err)
+                                    : join_transport (joint, &a, &b, err);
   endpoint_free (&b);
   endpoint_free (&a);
   if (status != TALLY_OK)
@@ -186,18 +262,20 @@ joint_open (struct joint *joint, struct tally *tally, const char *a_text,
 void
 joint_close (struct joint *joint)
 {
-  if (joint->theirs)
+  if (joint->answer.replica || joint->vacant_channel)
     channel_close (joint->channel);
   else
     context_close_channel (joint->tally, joint->channel);
   tally_replica_close (joint->theirs);
   tally_replica_close (joint->ours);
+  replica_close (joint->vacant_theirs);
+  replica_close (joint->vacant_ours);
   memset (joint, 0, sizeof *joint);
 }
 
 /* ---- running ------------------------------------------------------------ */
 
-static int
+int
 no_joint (const char *name, tally_report_fn *emit, void *ctx,
           const struct tally_error *err)
 {
@@ -231,42 +309,69 @@ keep_result (struct joint *joint, const char *name,
   buf_free (&note);
 }
 
-struct run_as {
-  const char *name;
-  const char *const *collections;
-  int direction;
-  bool keeps; /* the result, for status */
-};
+struct engine_link
+joint_link (const struct joint *joint, const struct run_as *as)
+{
+  struct engine_link link = { 0 };
 
-static int
+  link.name = as->name;
+  link.replica = joint->replica;
+  link.channel = joint->channel;
+  link.collections = as->collections;
+  link.direction = as->direction;
+  link.device = joint->tally->config->device;
+  link.event = joint->tally->event;
+  link.event_ctx = joint->tally->ctx;
+  link.same_clock = joint->theirs != NULL;
+  link.limits_deletes = as->options->limits_deletes;
+  link.most_deletes = as->options->most_deletes;
+  return link;
+}
+
+int
 run_joint (struct tally *tally, const char *a, const char *b,
            const struct run_as *as, tally_report_fn *emit, void *ctx,
            struct tally_error *err)
 {
+  struct engine_link link;
   struct journal_limits limits = { (uint64_t) tally->config->keep_conflicts_ms,
                                    (uint64_t) tally->config->max_conflicts };
-  struct engine_link link = { 0 };
   struct joint joint;
-  int status = joint_open (&joint, tally, a, b, false, err);
+  int status;
 
+  status = joint_open (&joint, tally, a, b, JOINT_MAKE, err);
   if (status != TALLY_OK)
     return no_joint (as->name, emit, ctx, err);
-  link.name = as->name;
-  link.replica = joint.replica;
-  link.channel = joint.channel;
-  link.collections = as->collections;
-  link.direction = as->direction;
-  link.device = tally->config->device;
+  link = joint_link (&joint, as);
   link.limits = &limits;
-  link.same_clock = joint.theirs != NULL;
-  link.event = tally->event;
-  link.event_ctx = tally->ctx;
+  link.plan = as->plan;
   error_clear (err);
   status = engine_sync (&link, emit, ctx, err);
   if (as->keeps)
     keep_result (&joint, as->name, err);
   joint_close (&joint);
   return status;
+}
+
+/* A run, or what is asked for in its place. */
+static int
+do_joint (struct tally *tally, const char *a, const char *b,
+          const struct run_as *as, tally_report_fn *emit, void *ctx,
+          struct tally_error *err)
+{
+  const struct tally_sync_options *options = as->options;
+
+  if (options->apply_plan && (options->dry_run || options->save_plan))
+    return error_set (err, TALLY_USAGE, "%s: a plan is either made or applied",
+                      as->name);
+  if (options->save_plan && !options->dry_run)
+    return error_set (err, TALLY_USAGE, "%s: a plan is made by a dry run",
+                      as->name);
+  if (options->dry_run)
+    return look_joint (tally, a, b, as, emit, ctx, err);
+  if (options->apply_plan)
+    return apply_joint (tally, a, b, as, emit, ctx, err);
+  return run_joint (tally, a, b, as, emit, ctx, err);
 }
 
 int
@@ -286,7 +391,7 @@ tally_sync (struct tally *tally, const char *name,
 {
   const struct config_link *link = config_link (tally->config, name);
   struct tally_sync_options options = { .direction = TALLY_AS_CONFIGURED };
-  struct run_as as = { .name = name, .keeps = true };
+  struct run_as as = { .name = name, .keeps = true, .options = &options };
   char **collections = NULL;
   int status;
 
@@ -302,8 +407,8 @@ tally_sync (struct tally *tally, const char *name,
   as.direction = options.direction == TALLY_AS_CONFIGURED
                      ? (int) link->direction
                      : options.direction;
-  status = run_joint (tally, link->store->name, link->transport->name, &as,
-                      emit, ctx, err);
+  status = do_joint (tally, link->store->name, link->transport->name, &as,
+                     emit, ctx, err);
   collections_free (collections);
   return status;
 }
@@ -314,7 +419,7 @@ tally_pair (struct tally *tally, const char *a, const char *b,
             void *ctx, struct tally_error *err)
 {
   struct tally_sync_options options = { 0 };
-  struct run_as as = { 0 };
+  struct run_as as = { .options = &options };
   char **collections = NULL;
   struct buf name = BUF_INIT;
   int status;
@@ -331,7 +436,7 @@ tally_pair (struct tally *tally, const char *a, const char *b,
   as.direction = options.direction == TALLY_AS_CONFIGURED ? TALLY_BOTH
                                                           : options.direction;
   status = name.failed ? error_nomem (err)
-                       : run_joint (tally, a, b, &as, emit, ctx, err);
+                       : do_joint (tally, a, b, &as, emit, ctx, err);
   buf_free (&name);
   collections_free (collections);
   return status;

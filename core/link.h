@@ -7,22 +7,71 @@
 
 #include "answer.h"
 #include "context.h"
+#include "engine.h"
+
+/* What becomes of a side that is missing (both of them: TALLY_NOTFOUND). */
+enum joint_how {
+  JOINT_MAKE, /* it is made */
+  JOINT_KEEP, /* TALLY_NOTFOUND */
+  JOINT_LOOK  /* it is empty; nothing is written to what is there, either */
+};
 
 struct joint {
   struct tally *tally;
+  enum joint_how how;
   struct tally_replica *ours;
   struct replica *replica;
   struct tally_replica *theirs; /* NULL: over a transport */
   struct answer answer;
   struct channel *channel;
+  /* With JOINT_LOOK, in place of what is missing. */
+  struct replica *vacant_ours, *vacant_theirs;
+  struct channel *vacant_channel;
 };
 
-/* The sides may be made when they are missing, but not both.  TALLY_USAGE:
- * two transports, or one store twice.  With look nothing is made. */
+/* TALLY_USAGE: two transports, or one store twice. */
 int joint_open (struct joint *joint, struct tally *tally, const char *a,
-                const char *b, bool look, struct tally_error *err);
+                const char *b, enum joint_how how, struct tally_error *err);
 void joint_close (struct joint *joint);
 
+/* How a link is run, from its section or its endpoints, and from options. */
+struct run_as {
+  const char *name;
+  const char *const *collections;
+  int direction;
+  bool keeps; /* the result, for status */
+  const struct tally_sync_options *options;
+  const struct planfile *plan; /* NULL, or what it is bound to */
+};
+
+/* What the engine is to be given. */
+struct engine_link joint_link (const struct joint *joint,
+                               const struct run_as *as);
+
+/* link-look.c: what a run would do. */
+int look_joint (struct tally *tally, const char *a, const char *b,
+                const struct run_as *as, tally_report_fn *emit, void *ctx,
+                struct tally_error *err);
+
+int run_joint (struct tally *tally, const char *a, const char *b,
+               const struct run_as *as, tally_report_fn *emit, void *ctx,
+               struct tally_error *err);
+
+/* link-plan.c: what a plan says. */
+int apply_joint (struct tally *tally, const char *a, const char *b,
+                 const struct run_as *as, tally_report_fn *emit, void *ctx,
+                 struct tally_error *err);
+
+/* The head of the plan that a look makes. */
+int plan_save_head (struct planfile_writer *writer, const struct run_as *as,
+                    const struct engine_look *look, struct tally_error *err);
+
+/* "A,B" from a list; NULL from NULL. */
+int join_names (const char *const *names, char **out, struct tally_error *err);
+
+/* Reports a link whose ends could not be joined. */
+int no_joint (const char *name, tally_report_fn *emit, void *ctx,
+              const struct tally_error *err);
 /* Says that there is no such link. */
 int link_unknown (struct tally *tally, const char *name,
                   struct tally_error *err);

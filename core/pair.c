@@ -319,14 +319,13 @@ free_cursors (struct pair *pair)
   pair->n_cursors = 0;
 }
 
-int
-pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
-              size_t n, struct tally_error *err)
+bool
+pair_forget (struct pair *pair, const uint32_t *own, size_t n)
 {
   uint32_t *copy = malloc ((n + 1) * sizeof *copy);
 
   if (!copy)
-    return error_nomem (err);
+    return false;
   memcpy (copy, own, n * sizeof *copy);
   free (pair->own);
   pair->own = copy;
@@ -339,6 +338,15 @@ pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
     pair->cursors[i].local = 0;
     pair->cursors[i].far[0] = '\0';
   }
+  return true;
+}
+
+int
+pair_restart (struct pair *pair, struct replica *replica, const uint32_t *own,
+              size_t n, struct tally_error *err)
+{
+  if (!pair_forget (pair, own, n))
+    return error_nomem (err);
   return pair_save (pair, replica, err);
 }
 

@@ -67,6 +67,9 @@ int pair_save (struct pair *pair, struct replica *replica,
 int pair_restart (struct pair *pair, struct replica *replica,
                   const uint32_t *own, size_t n, struct tally_error *err);
 
+/* The same in memory only.  False: out of memory. */
+bool pair_forget (struct pair *pair, const uint32_t *own, size_t n);
+
 void pair_free (struct pair *pair);
 
 /* NULL when there is none for the collection. */

@@ -29,8 +29,11 @@ add_item (struct plan *plan, enum plan_action action,
   item->action = action;
   item->id = header->id;
   item->deleted = header->flags & TALLY_DOC_DELETED;
+  if (header != local)
+    memcpy (item->remote_rev, header->rev, TALLY_REV_SIZE);
   if (local) {
     item->local_seq = local->seq;
+    item->local_alive = !(local->flags & TALLY_DOC_DELETED);
     memcpy (item->local_rev, local->rev, TALLY_REV_SIZE);
   }
   return item;

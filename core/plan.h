@@ -25,6 +25,24 @@ struct plan_item {
   bool deleted;                            /* what moves is a tombstone */
   uint64_t local_seq;                      /* 0: not here */
   unsigned char local_rev[TALLY_REV_SIZE]; /* zero: not here */
+  bool local_alive;                        /* and no tombstone */
+  /* Zero: not there, as far as is known. */
+  unsigned char remote_rev[TALLY_REV_SIZE];
+};
+
+/* What a run does to a document, as the counters of its report see it; with
+ * STEP_NONE it was looked at, and stays as it is. */
+enum plan_step { STEP_NONE, STEP_PULL, STEP_PUSH, STEP_MERGE };
+
+struct plan_move {
+  const char *collection;
+  struct tally_slice id;
+  enum plan_step step;
+  bool deleted; /* what comes of it is a tombstone */
+  /* A folder has it in several segments: it was told of before. */
+  bool again;
+  unsigned char local_rev[TALLY_REV_SIZE];  /* zero: not here */
+  unsigned char remote_rev[TALLY_REV_SIZE]; /* zero: not there, or not asked */
 };
 
 struct plan {

@@ -167,7 +167,7 @@ tally_verify (struct tally *tally, const char *a, const char *b,
   int status;
 
   err = PUBLIC_ERROR (err);
-  status = joint_open (&verify.joint, tally, a, b, true, err);
+  status = joint_open (&verify.joint, tally, a, b, JOINT_KEEP, err);
   if (status != TALLY_OK)
     return status;
   if (channel_is_folder (verify.joint.channel))

@@ -259,7 +259,11 @@ tally_watch_start (struct tally_watcher **out, struct tally *tally,
     return error_nomem (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
   init (watcher, tally, &options);
-  if (watcher->sync.collections) {
+  if (watcher->sync.dry_run || watcher->sync.save_plan
+      || watcher->sync.apply_plan)
+    status = error_set (err, TALLY_USAGE,
+                        "watch: goes with neither a dry run nor a plan");
+  if (status == TALLY_OK && watcher->sync.collections) {
     watcher->sync_collections = strdup (watcher->sync.collections);
     watcher->sync.collections = watcher->sync_collections;
     if (!watcher->sync_collections)

@@ -77,6 +77,8 @@ struct tally_report {
   double seconds;
   int status;        /* TALLY_OK, or why this collection failed */
   const char *error; /* NULL, or the text that goes with it */
+  /* Of a dry run: NULL, or why the run itself would stop here. */
+  const char *notice;
 };
 
 enum tally_event_type {
@@ -396,10 +398,48 @@ enum tally_direction {
   TALLY_AS_CONFIGURED = 3
 };
 
+enum tally_action {
+  TALLY_ACTION_PULL = 1, /* theirs is taken as it is */
+  TALLY_ACTION_PUSH = 2, /* ours is given as it is */
+  TALLY_ACTION_MERGE = 3 /* both changed */
+};
+
+/* What a sync would do to a document. */
+struct tally_plan_item {
+  size_t size;
+  const char *link;
+  const char *collection;
+  const char *id;
+  int action;  /* enum tally_action */
+  int deleted; /* what comes of it is a deleted document */
+};
+
+typedef int tally_plan_fn (void *ctx, const struct tally_plan_item *item);
+
 struct tally_sync_options {
   size_t size;
   const char *collections; /* "A,B"; NULL: as configured, or all */
   int direction;           /* enum tally_direction */
+
+  /* Only find out what a sync would do, and write nothing on either side;
+   * what is missing is not made.  Reports then count what would move.  plan
+   * (may be NULL) is told of each document. */
+  int dry_run;
+  tally_plan_fn *plan;
+  void *plan_ctx;
+
+  /* With dry_run, a file to keep that in; never over another file than a
+   * plan. */
+  const char *save_plan;
+  /* Do what a saved plan says and nothing else.  TALLY_CONFLICT: a document
+   * moved since, and nothing was done, or no more than had been. */
+  const char *apply_plan;
+
+  /* A sync that would delete over half of either side's documents, and over
+   * 100, is TALLY_CONFLICT and does nothing in that collection; with
+   * limits_deletes one that would delete over most_deletes is. */
+  int limits_deletes;
+  uint64_t most_deletes;
 };
 
 typedef int tally_report_fn (void *ctx, const struct tally_report *report);

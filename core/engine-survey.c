@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run would do, found without doing it: the same windows, the same
+ * plan, and for what both sides may have changed the same merge, in memory.
+ * It asks, and writes nothing on either side. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "engine-join.h"
+#include "error.h"
+#include "slice.h"
+
+/* A flag of what moved: it was counted as a delete. */
+#define DELETES 1
+
+struct survey {
+  struct sync *sync;
+  struct idlist push; /* what the far side may have already */
+  struct idlist both; /* what has to be merged to know */
+};
+
+static bool
+has_moved (const struct sync *sync, struct tally_slice id)
+{
+  return idset_find (&sync->moved, &id, 1) != NULL;
+}
+
+/* Also of what was looked at and stays as it is: a plan knows it. */
+static int
+tell_move (struct survey *survey, struct plan_move *move,
+           struct tally_error *err)
+{
+  struct sync *sync = survey->sync;
+  struct tally_report *report = &sync->report;
+  const struct engine_look *look = sync->run->link->look;
+
+  move->collection = sync->collection;
+  move->again = has_moved (sync, move->id);
+  if (!move->again && move->step != STEP_NONE) {
+    sync_moves_first (sync, move->id);
+    report->pulled += move->step == STEP_PULL;
+    report->pushed += move->step == STEP_PUSH;
+    report->merged += move->step == STEP_MERGE;
+    report->deleted += move->deleted && move->step != STEP_MERGE;
+  }
+  return look ? look->move (look->ctx, move, err) : TALLY_OK;
+}
+
+/* A folder may tell of one twice. */
+static void
+count_delete (struct survey *survey, struct tally_slice id, uint64_t *counter)
+{
+  unsigned char *moved = idset_find (&survey->sync->moved, &id, 1);
+
+  if (!moved || !(*moved & DELETES))
+    ++*counter;
+  if (moved)
+    *moved |= DELETES;
+}
+
+/* What becomes of a live document on either side when a tombstone wins. */
+static void
+count_deletes (struct survey *survey, const struct plan_move *move,
+               bool alive_here, bool alive_there)
+{
+  struct sync *sync = survey->sync;
+
+  if (!move->deleted || move->step == STEP_NONE)
+    return;
+  if (alive_here && sync->pulls && move->step != STEP_PUSH)
+    count_delete (survey, move->id, &sync->deletes_here);
+  if (alive_there && sync->pushes && move->step != STEP_PULL
+      && !peer_is_passive (&sync->run->peer))
+    sync->deletes_there++;
+}
+
+/* ---- what a window's headers tell --------------------------------------- */
+
+static int
+tell_item (struct survey *survey, const struct plan_item *item,
+           enum plan_step step, bool deleted, struct tally_error *err)
+{
+  struct plan_move move = { .id = item->id, .step = step, .deleted = deleted };
+
+  int status;
+
+  memcpy (move.local_rev, item->local_rev, TALLY_REV_SIZE);
+  memcpy (move.remote_rev, item->remote_rev, TALLY_REV_SIZE);
+  status = tell_move (survey, &move, err);
+  count_deletes (survey, &move, item->local_alive,
+                 item->action == PLAN_DELETE_THERE);
+  return status;
+}
+
+static int
+hold_item (struct survey *survey, const struct plan_item *item,
+           struct tally_error *err)
+{
+  struct tally_doc doc = { .id = item->id, .seq = item->local_seq };
+
+  memcpy (doc.rev, item->local_rev, TALLY_REV_SIZE);
+  doc.flags = item->deleted ? TALLY_DOC_DELETED : 0;
+  return sync_hold (survey->sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
+}
+
+static int
+survey_item (struct survey *survey, const struct plan_item *item,
+             struct tally_error *err)
+{
+  switch (item->action) {
+  case PLAN_EQUAL:
+    /* It is equal to what is here still, and will not be by then. */
+    if (has_moved (survey->sync, item->id))
+      return tell_item (survey, item, STEP_NONE, false, err);
+    return TALLY_OK;
+  case PLAN_PULL:
+    return tell_item (survey, item, STEP_PULL, item->deleted, err);
+  case PLAN_DELETE_HERE:
+    return tell_item (survey, item, STEP_PULL, true, err);
+  case PLAN_DELETE_THERE:
+    return tell_item (survey, item, STEP_PUSH, true, err);
+  case PLAN_PUSH:
+    if (sync_keeps (survey->sync, item->local_rev) == KEEP_HELD)
+      return hold_item (survey, item, err);
+    if (peer_is_passive (&survey->sync->run->peer))
+      return tell_item (survey, item, STEP_PUSH, item->deleted, err);
+    return idlist_add (&survey->push, item->id) ? TALLY_OK : error_nomem (err);
+  case PLAN_MERGE:
+    break;
+  }
+  return idlist_add (&survey->both, item->id) ? TALLY_OK : error_nomem (err);
+}
+
+/* A store may give the body, too. */
+static int
+emit_meta (void *list, const struct tally_doc *doc)
+{
+  struct tally_doc header = *doc;
+
+  header.body = slice_make (NULL, 0);
+  return !doclist_add (list, &header);
+}
+
+/* ---- what is offered ---------------------------------------------------- */
+
+/* A tombstone of what is not there is not stored. */
+static bool
+is_forgotten (const struct sync *sync, const struct tally_doc *ours,
+              const struct tally_doc *theirs)
+{
+  return !theirs && (ours->flags & TALLY_DOC_DELETED) && !sync_strict (sync)
+         && !peer_is_passive (&sync->run->peer);
+}
+
+/* Equal stamps are equal states, where no store was copied. */
+static bool
+same_stamps (const struct state *a, const struct state *b)
+{
+  if (stamp_cmp (&a->whole, &b->whole) != 0 || a->deleted != b->deleted
+      || a->n_overrides != b->n_overrides)
+    return false;
+  for (size_t i = 0; i < a->n_overrides; i++)
+    if (stamp_cmp (&a->overrides[i].stamp, &b->overrides[i].stamp) != 0
+        || !slice_equal (a->overrides[i].field, b->overrides[i].field))
+      return false;
+  return true;
+}
+
+/* As the far side sees it: it takes what knows all that it has.  After runs
+ * in one direction it may have the same, and nothing moves. */
+static int
+survey_offer (struct survey *survey, const struct tally_doc *ours,
+              const struct tally_doc *theirs, struct tally_error *err)
+{
+  struct plan_move move = { .id = ours->id, .step = STEP_PUSH };
+  struct state mine = { 0 }, far = { 0 };
+  bool knows = true, known = false;
+  int status = TALLY_OK;
+
+  if (theirs) {
+    status = state_decode (&mine, ours->flags & TALLY_DOC_DELETED, ours->meta,
+                           ours->body, err);
+    if (status == TALLY_OK)
+      status = state_decode (&far, theirs->flags & TALLY_DOC_DELETED,
+                             theirs->meta, theirs->body, err);
+    knows = !sync_strict (survey->sync) && state_knows_all (&mine, &far, NULL);
+    known = knows && same_stamps (&mine, &far);
+    state_free (&far);
+    state_free (&mine);
+  }
+  if (status != TALLY_OK)
+    return status;
+  if (!knows)
+    return idlist_add (&survey->both, ours->id) ? TALLY_OK : error_nomem (err);
+  if (known || is_forgotten (survey->sync, ours, theirs))
+    move.step = STEP_NONE;
+  move.deleted = ours->flags & TALLY_DOC_DELETED;
+  memcpy (move.local_rev, ours->rev, TALLY_REV_SIZE);
+  count_deletes (survey, &move, !move.deleted,
+                 theirs && !(theirs->flags & TALLY_DOC_DELETED));
+  return tell_move (survey, &move, err);
+}
+
+static int
+survey_offers (struct survey *survey, const struct tally_slice *ids, size_t n,
+               const struct doclist *theirs, struct tally_error *err)
+{
+  struct sync *sync = survey->sync;
+  struct doclist ours = DOCLIST_INIT;
+  size_t at_ours = 0, at_theirs = 0;
+  int status = replica_get (sync->run->replica, sync->collection, ids, n,
+                            TALLY_GET_META, emit_meta, &ours, err);
+
+  if (status == TALLY_OK && ours.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    const struct tally_doc *mine = doclist_next_if (&ours, &at_ours, ids[i]);
+    const struct tally_doc *far = doclist_next_if (theirs, &at_theirs, ids[i]);
+
+    if (mine)
+      status = survey_offer (survey, mine, far, err);
+  }
+  doclist_free (&ours);
+  return status;
+}
+
+static int
+survey_pushes (struct survey *survey, struct tally_error *err)
+{
+  struct sync *sync = survey->sync;
+  const struct idlist *push = &survey->push;
+  struct doclist theirs = DOCLIST_INIT;
+  size_t at = 0, answered;
+  int status = TALLY_OK;
+
+  while (at < push->count && status == TALLY_OK) {
+    status = peer_get_meta (&sync->run->peer, sync->collection, push->ids + at,
+                            push->count - at, &answered, &theirs, err);
+    if (status == TALLY_OK)
+      status = survey_offers (survey, push->ids + at, answered, &theirs, err);
+    at += answered;
+  }
+  doclist_free (&theirs);
+  return status;
+}
+
+/* ---- what a merge tells ------------------------------------------------- */
+
+static int
+tell_joined (struct survey *survey, const struct joiner *joiner,
+             const struct joined *joined, struct tally_error *err)
+{
+  struct sync *sync = survey->sync;
+  struct plan_move move = { .id = joined->id };
+  int status;
+
+  move.step = join_step (joiner, joined);
+  sync->report.conflicts += joined->losers;
+  if (joined->ours && !seqset_add (&sync->settled, joined->ours->seq))
+    return error_nomem (err);
+  if (move.step == STEP_PUSH
+      && is_forgotten (sync, joined->result, joined->theirs))
+    move.step = STEP_NONE;
+  move.deleted = joined->result && (joined->result->flags & TALLY_DOC_DELETED);
+  if (joined->ours)
+    memcpy (move.local_rev, joined->ours->rev, TALLY_REV_SIZE);
+  if (joined->theirs)
+    memcpy (move.remote_rev, joined->theirs->rev, TALLY_REV_SIZE);
+  status = tell_move (survey, &move, err);
+  count_deletes (survey, &move,
+                 joined->ours && !(joined->ours->flags & TALLY_DOC_DELETED),
+                 joined->theirs
+                     && !(joined->theirs->flags & TALLY_DOC_DELETED));
+  return status;
+}
+
+static int
+survey_joined (void *ctx, const struct joiner *joiner, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
+    status = tell_joined (ctx, joiner, &joiner->joined[i], err);
+  return status;
+}
+
+static int
+survey_both (struct survey *survey, struct tally_error *err)
+{
+  int status =
+      join_look (survey->sync, &survey->both, survey_joined, survey, err);
+
+  idlist_free (&survey->both);
+  return status;
+}
+
+/* ---- windows ------------------------------------------------------------ */
+
+/* After a run what it moved is settled; here it is so from the start, and
+ * does not come up again as a change of ours. */
+static int
+survey_window (struct survey *survey, struct tally_error *err)
+{
+  struct sync *sync = survey->sync;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++) {
+    const struct plan_item *item = &sync->plan.items[i];
+
+    status = survey_item (survey, item, err);
+    if (status == TALLY_OK && item->action != PLAN_EQUAL && item->local_seq > 0
+        && !seqset_add (&sync->settled, item->local_seq))
+      status = error_nomem (err);
+  }
+  if (status == TALLY_OK)
+    status = survey_pushes (survey, err);
+  idlist_free (&survey->push);
+  return status == TALLY_OK ? survey_both (survey, err) : status;
+}
+
+int
+survey_windows (struct sync *sync, struct tally_error *err)
+{
+  struct survey survey = { .sync = sync };
+  int status = ensure_indexes (sync, err);
+
+  if (status == TALLY_OK)
+    status = sync_retry (sync, &survey.both, err);
+  if (status == TALLY_OK)
+    status = survey_both (&survey, err);
+  while (status == TALLY_OK && !(sync->remote_done && sync->local_done)) {
+    if (sync_cancelled (sync))
+      status = error_set (err, TALLY_CANCELLED, "cancelled");
+    if (status == TALLY_OK)
+      status = retrieve_remote_meta (sync, err);
+    if (status == TALLY_OK)
+      status = sync_hold_back (sync, &survey.both, err);
+    if (status == TALLY_OK)
+      status = compile_changes (sync, err);
+    if (status == TALLY_OK)
+      status = survey_window (&survey, err);
+  }
+  idlist_free (&survey.push);
+  idlist_free (&survey.both);
+  return status;
+}
