@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,28 @@ void
 cli_usage (struct cli *cli, const char *reason)
 {
   cli_failf (cli, TALLY_USAGE, "%s: %s", cli->args->command->name, reason);
+}
+
+bool
+cli_count (struct cli *cli, enum option_key key, const char *name,
+           uint64_t *number)
+{
+  const char *text = cli->args->value[key];
+  unsigned long long n;
+  size_t digits;
+
+  if (!text)
+    return true;
+  digits = strspn (text, "0123456789");
+  errno = 0;
+  n = strtoull (text, NULL, 10);
+  if (digits == 0 || text[digits] != '\0' || errno || n > UINT64_MAX) {
+    cli_failf (cli, TALLY_USAGE, "--%s: \"%s\" is not a number of documents",
+               name, text);
+    return false;
+  }
+  *number = n;
+  return true;
 }
 
 void

@@ -64,6 +64,11 @@ void cli_warn (struct cli *cli, const char *text, const char *more);
 /* "tally: COMMAND: reason", exit 2. */
 void cli_usage (struct cli *cli, const char *reason);
 
+/* Reads an option's number of documents: digits and nothing else; left alone
+ * when the option is not given.  False: it is none, and has said so. */
+bool cli_count (struct cli *cli, enum option_key key, const char *name,
+                uint64_t *number);
+
 /* A line on stderr that -q silences. */
 void cli_talk (struct cli *cli, const char *format, ...) CLI_PRINTF (2, 3);
 

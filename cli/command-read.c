@@ -76,29 +76,6 @@ command_get (struct cli *cli)
 
 /* ---- find --------------------------------------------------------------- */
 
-/* A number of documents: digits and nothing else. */
-static bool
-parse_count (struct cli *cli, enum option_key key, const char *name,
-             uint64_t *number)
-{
-  const char *text = cli->args->value[key];
-  unsigned long long n;
-  size_t digits;
-
-  if (!text)
-    return true;
-  digits = strspn (text, "0123456789");
-  errno = 0;
-  n = strtoull (text, NULL, 10);
-  if (digits == 0 || text[digits] != '\0' || errno || n > UINT64_MAX) {
-    cli_failf (cli, TALLY_USAGE, "--%s: \"%s\" is not a number of documents",
-               name, text);
-    return false;
-  }
-  *number = n;
-  return true;
-}
-
 static int
 on_counted (void *ctx, const struct tally_document *document)
 {
@@ -145,8 +122,8 @@ command_find_documents (struct cli *cli)
 
   options.sort = args->value[OPTION_SORT];
   options.fields = args->value[OPTION_FIELDS];
-  if (!parse_count (cli, OPTION_SKIP, "skip", &options.skip)
-      || !parse_count (cli, OPTION_LIMIT, "limit", &options.limit))
+  if (!cli_count (cli, OPTION_SKIP, "skip", &options.skip)
+      || !cli_count (cli, OPTION_LIMIT, "limit", &options.limit))
     return;
   if (args->value[OPTION_LIMIT] && options.limit == 0)
     emit = on_unwanted;

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "output.h"
+#include "plan.h"
 #include "signals.h"
 #include "sync.h"
 
@@ -15,6 +16,7 @@
 struct syncing {
   struct cli *cli;
   const char *store; /* the near side */
+  bool dry;          /* its documents are printed, not its reports */
   size_t reports;
   bool failed;               /* a report has said so already */
   struct tally_error before; /* collections often fail for one reason */
@@ -104,12 +106,15 @@ on_report (void *ctx, const struct tally_report *report)
 
   syncing->reports++;
   progress_clear (&syncing->cli->progress);
-  if (syncing->cli->json)
+  if (syncing->dry) {
+    if (report->collection && !report->status)
+      plan_totals (syncing->cli, report);
+  } else if (syncing->cli->json)
     report_json (report);
   else if (report->collection)
     report_line (report);
   fflush (stdout);
-  if (report->conflicts)
+  if (report->conflicts && !syncing->dry)
     report_conflicts (syncing->cli, syncing->store, report);
   if (report->status)
     say_failed (syncing, report);
@@ -128,7 +133,8 @@ finish (struct syncing *syncing, const char *link, int status,
     cli_exit_status (syncing->cli, status);
   if (status == TALLY_OK || syncing->failed)
     return;
-  if (syncing->cli->json && syncing->reports == 0 && status != TALLY_USAGE) {
+  if (syncing->cli->json && !syncing->dry && syncing->reports == 0
+      && status != TALLY_USAGE) {
     report.link = link;
     report.strategy = "changes";
     report.status = status;
@@ -138,53 +144,29 @@ finish (struct syncing *syncing, const char *link, int status,
   cli_fail_err (syncing->cli, status, err);
 }
 
-/* False: usage. */
-static bool
-fill_options (struct cli *cli, struct tally_sync_options *options,
-              int direction)
-{
-  static const char *const words[] = { "both", "push", "pull" };
-  const char *word = cli->args->value[OPTION_DIRECTION];
-  struct nearest nearest = { .word = word };
-  int i;
-
-  options->collections = cli->args->value[OPTION_COLLECTIONS];
-  options->direction = direction;
-  if (!word)
-    return true;
-  for (i = 0; i < 3; i++) {
-    if (strcmp (word, words[i]) == 0) {
-      options->direction = i == 0   ? TALLY_BOTH
-                           : i == 1 ? TALLY_PUSH
-                                    : TALLY_PULL;
-      return true;
-    }
-    nearest_offer (&nearest, words[i]);
-  }
-  if (nearest.best)
-    cli_failf (cli, TALLY_USAGE,
-               "--direction: unknown \"%s\"; did you mean "
-               "\"%s\"?",
-               word, nearest.best);
-  else
-    cli_failf (cli, TALLY_USAGE,
-               "--direction: unknown \"%s\"; one of both, "
-               "push, pull",
-               word);
-  return false;
-}
-
 static void
 sync_link (struct cli *cli, const char *link,
            const struct tally_sync_options *options)
 {
-  struct syncing syncing = { .cli = cli };
+  struct syncing syncing = { .cli = cli, .dry = options->dry_run };
   struct tally_error err = { .status = 0 };
   int status;
 
   syncing.store = tally_link_store (cli->tally, link);
   status = tally_sync (cli->tally, link, options, on_report, &syncing, &err);
   finish (&syncing, link, status, &err);
+}
+
+/* A plan is of one link. */
+static bool
+is_one (struct cli *cli, size_t links)
+{
+  const char *const *value = cli->args->value;
+
+  if (links == 1 || (!value[OPTION_PLAN] && !value[OPTION_APPLY]))
+    return true;
+  cli_usage (cli, "a plan is of one link; name it");
+  return false;
 }
 
 void
@@ -197,7 +179,9 @@ command_sync (struct cli *cli)
   size_t i;
   int status;
 
-  if (!fill_options (cli, &options, TALLY_AS_CONFIGURED))
+  if (!sync_options_fill (cli, &options))
+    return;
+  if (args->n && !is_one (cli, args->n))
     return;
   if (args->n && args->value[OPTION_WATCH]) {
     watch_links (cli, args->operands, args->n, &options);
@@ -216,9 +200,9 @@ command_sync (struct cli *cli)
   else if (names.n == 0)
     cli_failf (cli, TALLY_CONFIG, "%s: has no [sync] section",
                tally_config_path (cli->tally));
-  if (args->value[OPTION_WATCH] && names.n > 0)
+  else if (args->value[OPTION_WATCH])
     watch_links (cli, NULL, 0, &options);
-  else
+  else if (is_one (cli, names.n))
     for (i = 0; i < names.n && !signals_caught () && out_works (); i++)
       sync_link (cli, names.items[i], &options);
   names_free (&names);
@@ -234,12 +218,13 @@ command_pair (struct cli *cli)
   char link[256];
   int status;
 
-  if (!fill_options (cli, &options, TALLY_BOTH))
+  if (!sync_options_fill (cli, &options))
     return;
   if (cli->args->value[OPTION_WATCH]) {
     watch_pair (cli, operands[0], operands[1], &options);
     return;
   }
+  syncing.dry = options.dry_run;
   snprintf (link, sizeof link, "%s %s", operands[0], operands[1]);
   status = tally_pair (cli->tally, operands[0], operands[1], &options,
                        on_report, &syncing, &err);

@@ -62,8 +62,14 @@ static const struct option_row find_options[] = {
 };
 
 static const struct option_row sync_options[] = {
+  { OPTION_DRY_RUN, 0, "dry-run", NULL,
+    "print what would be done, and do nothing" },
+  { OPTION_PLAN, 0, "plan", "F", "the same, and save it in this file" },
+  { OPTION_APPLY, 0, "apply", "F", "do what this plan says, or refuse" },
   DIRECTION_ROW,
   COLLECTIONS_ROW,
+  { OPTION_MAX_DELETE, 0, "max-delete", "N",
+    "at most N deletes a side; else half of it, once over 100" },
   TOKEN_FILE_ROW,
   { OPTION_FAIL_ON_CONFLICT, 0, "fail-on-conflict", NULL,
     "exit 10 when something lost" },

@@ -188,9 +188,6 @@ refuses "unknown letter" 2 '-x' drivers -x
 refuses "an option of another command" 2 'limit' put memory: c --limit 3
 refuses "an option without its value" 2 'needs a value' put memory: c --rev
 refuses "a value too many" 2 'takes no value' drivers --json=yes
-for o in --dry-run --plan --apply --max-delete; do
-  refuses "sync $o is not built yet" 2 'unknown option' sync $o
-done
 refuses "find --explain is not built yet" 2 'unknown option' \
   find memory: c --explain
 for c in update index import token driver-test; do
