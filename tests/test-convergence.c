@@ -282,14 +282,25 @@ edit_both (struct rig *rig)
 
 /* ---- what must come of it ----------------------------------------------- */
 
+/* A dry run first says the same. */
+static void
+run_one (struct kit_run *run, struct tally *tally)
+{
+  struct kit_run foreseen;
+
+  kit_foresee (&foreseen, tally, "link", TALLY_AS_CONFIGURED);
+  kit_sync (run, tally, "link");
+  kit_expect_foreseen (&foreseen, run);
+}
+
 static void
 run (struct rig *rig, struct moved *moved)
 {
-  kit_sync (&moved->a, rig->tally_a, "link");
+  run_one (&moved->a, rig->tally_a);
   if (!rig->passive)
     return;
-  kit_sync (&moved->b, rig->tally_b, "link");
-  kit_sync (&moved->again, rig->tally_a, "link");
+  run_one (&moved->b, rig->tally_b);
+  run_one (&moved->again, rig->tally_a);
 }
 
 static void

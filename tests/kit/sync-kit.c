@@ -147,6 +147,25 @@ kit_copy (const char *from, const char *to)
   each_name (from, copy_below, to);
 }
 
+char *
+kit_read (const char *path)
+{
+  FILE *file = fopen (path, "rb");
+  char *text;
+  long size;
+
+  assert_non_null (file);
+  assert_int_equal (fseek (file, 0, SEEK_END), 0);
+  size = ftell (file);
+  assert_true (size >= 0);
+  rewind (file);
+  text = calloc (1, (size_t) size + 1);
+  assert_non_null (text);
+  assert_int_equal (fread (text, 1, (size_t) size, file), (size_t) size);
+  fclose (file);
+  return text;
+}
+
 /* ---- contexts ----------------------------------------------------------- */
 
 struct tally *
@@ -485,6 +504,152 @@ kit_sync (struct kit_run *run, struct tally *tally, const char *link)
   for (size_t i = 0; i < run->n; i++) {
     assert_int_equal (run->rows[i].report.status, TALLY_OK);
     assert_null (run->rows[i].report.error);
+  }
+}
+
+/* Documents of a dry run, as figures of each collection. */
+struct foreseen {
+  struct kit_figures figures[KIT_ROWS];
+  char collections[KIT_ROWS][64];
+  size_t n;
+};
+
+static int
+count_item (void *ctx, const struct tally_plan_item *item)
+{
+  struct foreseen *foreseen = ctx;
+  struct kit_figures *figures;
+  size_t n = foreseen->n;
+
+  assert_int_equal (item->size, sizeof *item);
+  assert_non_null (item->link);
+  assert_true (item->id[0] != '\0');
+  if (n == 0 || strcmp (foreseen->collections[n - 1], item->collection) != 0) {
+    assert_true (n < KIT_ROWS);
+    snprintf (foreseen->collections[n], sizeof foreseen->collections[n], "%s",
+              item->collection);
+    n = ++foreseen->n;
+  }
+  figures = &foreseen->figures[n - 1];
+  switch (item->action) {
+  case TALLY_ACTION_PULL:
+    figures->pulled++;
+    figures->deleted += item->deleted != 0;
+    break;
+  case TALLY_ACTION_PUSH:
+    figures->pushed++;
+    figures->deleted += item->deleted != 0;
+    break;
+  case TALLY_ACTION_MERGE:
+    figures->merged++;
+    break;
+  default:
+    fail_msg ("unknown action %d", item->action);
+  }
+  return 0;
+}
+
+static void
+check_foreseen (struct kit_run *run, const struct foreseen *foreseen)
+{
+  size_t at = 0;
+
+  for (size_t i = 0; i < run->n; i++) {
+    struct kit_figures figures = { 0 };
+    const char *collection = run->rows[i].collection;
+
+    if (at < foreseen->n
+        && strcmp (foreseen->collections[at], collection) == 0)
+      figures = foreseen->figures[at++];
+    if (run->rows[i].report.status != TALLY_OK)
+      continue;
+    figures.conflicts = run->rows[i].report.conflicts;
+    kit_expect_figures (run, collection, figures);
+  }
+  assert_int_equal (at, foreseen->n);
+}
+
+static struct tally_sync_options
+look_options (struct foreseen *foreseen, int direction)
+{
+  struct tally_sync_options options = { .size = sizeof options };
+
+  memset (foreseen, 0, sizeof *foreseen);
+  options.direction = direction;
+  options.dry_run = 1;
+  options.plan = count_item;
+  options.plan_ctx = foreseen;
+  return options;
+}
+
+void
+kit_foresee (struct kit_run *run, struct tally *tally, const char *link,
+             int direction)
+{
+  struct foreseen foreseen;
+  struct tally_sync_options options = look_options (&foreseen, direction);
+
+  memset (run, 0, sizeof *run);
+  run->status =
+      tally_sync (tally, link, &options, keep_report, run, &run->err);
+  check_foreseen (run, &foreseen);
+}
+
+void
+kit_foresee_pair (struct kit_run *run, struct tally *tally, const char *a,
+                  const char *b, int direction)
+{
+  struct foreseen foreseen;
+  struct tally_sync_options options = look_options (&foreseen, direction);
+
+  memset (run, 0, sizeof *run);
+  run->status =
+      tally_pair (tally, a, b, &options, keep_report, run, &run->err);
+  check_foreseen (run, &foreseen);
+}
+
+void
+kit_try_pair_in (struct kit_run *run, struct tally *tally, const char *a,
+                 const char *b, int direction)
+{
+  struct tally_sync_options options = { .size = sizeof options };
+
+  options.direction = direction;
+  memset (run, 0, sizeof *run);
+  run->status =
+      tally_pair (tally, a, b, &options, keep_report, run, &run->err);
+}
+
+void
+kit_run_with (struct kit_run *run, struct tally *tally, const char *a,
+              const char *b, const struct tally_sync_options *options)
+{
+  memset (run, 0, sizeof *run);
+  run->status =
+      b ? tally_pair (tally, a, b, options, keep_report, run, &run->err)
+        : tally_sync (tally, a, options, keep_report, run, &run->err);
+}
+
+void
+kit_expect_foreseen (const struct kit_run *foreseen, const struct kit_run *run)
+{
+  if (foreseen->status != run->status)
+    fail_msg ("foreseen %d %s, was %d %s", foreseen->status,
+              foreseen->err.text, run->status, run->err.text);
+  assert_int_equal (foreseen->n, run->n);
+  for (size_t i = 0; i < run->n; i++) {
+    const struct tally_report *report = &foreseen->rows[i].report;
+
+    assert_string_equal (foreseen->rows[i].collection,
+                         run->rows[i].collection);
+    assert_int_equal (report->status, run->rows[i].report.status);
+    if (report->status != TALLY_OK)
+      continue;
+    assert_string_equal (report->strategy, run->rows[i].report.strategy);
+    kit_expect_figures (
+        run, run->rows[i].collection,
+        KIT_FIGURES (report->pulled, report->pushed, report->merged,
+                     run->rows[i].report.conflicts, report->deleted));
   }
 }
 

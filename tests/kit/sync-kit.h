@@ -30,6 +30,9 @@ void kit_folder_remove (const char *path);
  * filled anew in place, as a restored backup would: the same inode. */
 void kit_copy (const char *from, const char *to);
 
+/* The whole of a text file; free it. */
+char *kit_read (const char *path);
+
 /* ---- contexts ----------------------------------------------------------- */
 
 /* A context with this ini. */
@@ -97,9 +100,25 @@ void kit_try_sync (struct kit_run *run, struct tally *tally, const char *link,
 /* Likewise two endpoints. */
 void kit_try_pair (struct kit_run *run, struct tally *tally, const char *a,
                    const char *b);
+void kit_try_pair_in (struct kit_run *run, struct tally *tally, const char *a,
+                      const char *b, int direction);
 
 /* Runs the link, which must succeed. */
 void kit_sync (struct kit_run *run, struct tally *tally, const char *link);
+
+/* What a dry run says: its reports, and that its documents are as many. */
+void kit_foresee (struct kit_run *run, struct tally *tally, const char *link,
+                  int direction);
+void kit_foresee_pair (struct kit_run *run, struct tally *tally, const char *a,
+                       const char *b, int direction);
+
+/* A run with these options, of a link, or of two endpoints. */
+void kit_run_with (struct kit_run *run, struct tally *tally, const char *a,
+                   const char *b, const struct tally_sync_options *options);
+
+/* The run did what had been foreseen. */
+void kit_expect_foreseen (const struct kit_run *foreseen,
+                          const struct kit_run *run);
 
 /* What was reported for the collection; a row of zeros if nothing was. */
 const struct tally_report *kit_report (const struct kit_run *run,
