@@ -136,7 +136,9 @@ sync_begin (struct sync *sync, struct tally_error *err)
     return error_nomem (err);
   run->pair.counts |= gives;
   run->pair.contact_ms = replica_wall_ms (run->replica);
-  if (rotates)
+  /* One that may still be on its way to the far side is not given up: it
+   * would have a token then that we know no more. */
+  if (rotates && !run->pair.pending.set)
     pair_draw_token (&run->pair.pending);
   status = pair_save (&run->pair, run->replica, err);
   if (status != TALLY_OK || !rotates)

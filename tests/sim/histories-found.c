@@ -121,6 +121,18 @@ static const struct op let_go_by_a_push[] = {
   { OP_SYNC, .site = 1, .direction = TALLY_PUSH },
 };
 
+/* A token that was held up on its way came when another one had taken its
+ * place here: the pair broke. */
+static const struct op token_held_up[] = {
+  { OP_PUT, .site = 1, .doc = 4, .fields = 8 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 0, .fault = NET_HOLD, .fault_at = 3 },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 0, .fault = NET_DROP, .fault_at = 3 },
+  { .kind = OP_LATE },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -191,5 +203,9 @@ const struct history_case found_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (let_go_by_a_push),
     .conflicts = 1 },
+  { "a token that is held up on its way",
+    { HISTORY_HUB },
+    HISTORY_OPS (token_held_up),
+    .conflicts = 0 },
   { NULL, { 0 }, NULL, 0, 0 },
 };
