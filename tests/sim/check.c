@@ -336,7 +336,7 @@ forgive_doc (struct world *world, unsigned doc,
       bool journaled = journals->fields[doc][i - 1] >> f & 1;
       bool was = world->was_journaled[doc][i - 1] >> f & 1;
 
-      if (!assigns (event, f) || journaled || event->forgotten)
+      if (!assigns (event, f) || journaled || (event->forgotten && !was))
         continue;
       if (was
           || (!stands_anywhere (world, views, event, i - 1, f)
