@@ -345,7 +345,10 @@ judge_header (struct sync *sync, const struct tally_doc *theirs,
   *stays = true;
   held = held_find (&sync->run->pair.held, HELD_THEIRS, sync->collection,
                     theirs->id);
-  if (held)
+  /* A folder has older versions beside the one that is held. */
+  if (held
+      && (!peer_is_passive (&sync->run->peer)
+          || memcmp (held->rev, theirs->rev, TALLY_REV_SIZE) == 0))
     held->tried = true;
   if (ours && memcmp (ours->rev, theirs->rev, TALLY_REV_SIZE) == 0)
     return TALLY_OK;
