@@ -28,6 +28,9 @@ journal_id (char out[JOURNAL_ID_TEXT], const char *collection,
   hash_part (&hash, id.data, id.size);
   hash_part (&hash, loser->field.data, loser->field.size);
   hash_part (&hash, loser->lost_stamp.bytes, STAMP_SIZE);
+  /* Documents that differ may have the same newest stamp. */
+  if (loser->field.size == 0)
+    hash_part (&hash, loser->lost.data, loser->lost.size);
   crypto_generichash_final (&hash, digest, sizeof digest);
   sodium_bin2hex (out, JOURNAL_ID_TEXT, digest, sizeof digest);
 }

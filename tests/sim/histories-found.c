@@ -133,6 +133,21 @@ static const struct op token_held_up[] = {
   { .kind = OP_LATE },
 };
 
+/* Two bodies that lost had the same newest write: the second took the first
+ * one's place in the journal. */
+static const struct op two_bodies_one_stamp[] = {
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1, .wait_ms = 10 },
+  { OP_PUT, .site = 3, .doc = 1, .fields = 8 },
+  { OP_SYNC, .site = 6 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1, .wait_ms = 10 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_PUT, .site = 3, .doc = 0, .fields = 8, .wait_ms = 10 },
+  { OP_SYNC, .site = 3 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 3, .doc = 0, .wait_ms = 10 },
+  { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -152,6 +167,11 @@ static const struct op token_held_up[] = {
              { 3, 0, false },          \
              { 1, 2, false },          \
              { 1, 3, false } }
+#define HUB_AND_FOLDER                                                        \
+  .sites = 4, .docs = 6,                                                      \
+  .n_links = 7, .links = { { 1, 0, false }, { 2, 0, false }, { 3, 0, false }, \
+                           { 0, 0, true },  { 1, 0, true },  { 2, 0, true },  \
+                           { 3, 0, true } }
 #define TRIANGLE                                                       \
   .sites = 3, .docs = 6, .n_links = 4,                                 \
   .links = {                                                           \
@@ -207,5 +227,9 @@ const struct history_case found_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (token_held_up),
     .conflicts = 0 },
+  { "two bodies that lost, with the same newest stamp",
+    { HUB_AND_FOLDER },
+    HISTORY_OPS (two_bodies_one_stamp),
+    .conflicts = -1 },
   { NULL, { 0 }, NULL, 0, 0 },
 };
