@@ -96,7 +96,8 @@ sync_stop_holding (struct sync *sync, struct tally_slice id)
   /* A run of one direction gives, or takes, nothing of it. */
   if (ours && sync->pushes)
     ours->tried = true;
-  if (theirs && sync->pulls)
+  /* What lies in a folder is not what was put there. */
+  if (theirs && sync->pulls && !peer_is_passive (&sync->run->peer))
     theirs->tried = true;
 }
 

@@ -138,8 +138,8 @@ struct wire_get {
   uint64_t flags;
 };
 
-/* id, flags, meta, body and seq of each; the first `answered` ids of the get are
- * done, ask again for the others. */
+/* id, flags, meta, body and seq of each; the first `answered` ids of the get
+ * are done, ask again for the others. */
 struct wire_docs {
   uint64_t answered;
   struct tally_doc *docs;

@@ -106,10 +106,22 @@ value_of (const struct event *event, unsigned field)
   return field == SIM_WHOLE ? event->deleted : event->value[field];
 }
 
+/* Which writes of a field some journal tells of. */
+static uint64_t
+told_of (const struct journals *journals, unsigned doc, unsigned field)
+{
+  uint64_t told = 0;
+
+  for (unsigned i = 0; i < SIM_EVENTS; i++)
+    told |= (uint64_t) (journals->fields[doc][i] >> field & 1) << i;
+  return told;
+}
+
 /* Somebody who had it replaced it; or it met, and lost against, a write that
  * says the same. */
 static bool
-was_replaced (const struct doc_history *history, unsigned at, unsigned field)
+was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
+              unsigned field)
 {
   const struct event *event = &history->events[at];
 
@@ -118,9 +130,11 @@ was_replaced (const struct doc_history *history, unsigned at, unsigned field)
 
     if (i == at || !assigns (other, field))
       continue;
-    /* What went with a disk may itself have been replaced before that. */
+    /* What went with a disk may itself have been replaced before that, or is
+     * told of. */
     if (other->prior[field] == at + 1 && i > at
-        && (!is_gone (other, field) || was_replaced (history, i, field)))
+        && (!is_gone (other, field) || told >> i & 1
+            || was_replaced (history, told, i, field)))
       return true;
     if (!is_gone (other, field) && stamp_cmp (&other->stamp, &event->stamp) > 0
         && value_of (other, field) == value_of (event, field))
@@ -154,7 +168,7 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
       if (matters (event, f) && !is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
           && !(journals->fields[doc][i] >> f & 1)
-          && !was_replaced (history, i, f))
+          && !was_replaced (history, told_of (journals, doc, f), i, f))
         violate (world, VIOLATION_LOST,
                  "field %u of event %u of %s, written by s%u, is lost", f, i,
                  doc_id (doc), event->site);
@@ -340,7 +354,8 @@ forgive_doc (struct world *world, unsigned doc,
         continue;
       if (was
           || (!stands_anywhere (world, views, event, i - 1, f)
-              && !was_replaced (history, i - 1, f)))
+              && !was_replaced (history, told_of (journals, doc, f), i - 1,
+                                f)))
         event->gone |= (unsigned char) (1u << f);
     }
 }
