@@ -86,6 +86,16 @@ sync_hold (struct sync *sync, enum held_side side, const struct tally_doc *doc,
   return TALLY_OK;
 }
 
+int
+sync_hold_with (struct sync *sync, const struct tally_doc *ours,
+                const struct tally_doc *theirs, struct tally_error *err)
+{
+  char reason[CLOCK_REASON];
+
+  run_clock_reason (sync->run, HELD_THEIRS, newest_ms (theirs->rev), reason);
+  return sync_hold (sync, HELD_OURS, ours, TALLY_AGAIN, reason, err);
+}
+
 void
 sync_stop_holding (struct sync *sync, struct tally_slice id)
 {
@@ -247,6 +257,9 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
     held->tried = true;
     return TALLY_OK;
   }
+  /* Both wait for the one. */
+  if (ours && sync->pushes && sync_keeps (sync, ours->rev) == KEEP_HELD)
+    return TALLY_OK;
   if (held->status != TALLY_AGAIN || !is_too_new (sync, held->rev)) {
     *due = true;
     return TALLY_OK;
@@ -329,8 +342,7 @@ refuse_header (struct sync *sync, const struct tally_doc *theirs,
     return status;
   if (status == TALLY_OK && ours && sync->pushes
       && sync_is_changed (sync, ours->seq))
-    status = sync_hold (sync, HELD_OURS, ours, TALLY_AGAIN,
-                        "theirs is held back", err);
+    status = sync_hold_with (sync, ours, theirs, err);
   return status == TALLY_OK ? leave_out (sync, ours, err) : status;
 }
 
@@ -434,7 +446,10 @@ sync_complaint (const struct sync *sync, struct tally_error *err)
     const struct held *held = &list->items[i];
 
     if (strcmp (held->collection, sync->collection) != 0
-        || !(held->side == HELD_OURS ? sync->pushes : sync->pulls))
+        || !(held->side == HELD_OURS ? sync->pushes : sync->pulls)
+        || (held->side == HELD_THEIRS && sync->pushes
+            && held_find (list, HELD_OURS, sync->collection,
+                          slice_make (held->id, held->id_size))))
       continue;
     n++;
     if (!first
@@ -442,10 +457,11 @@ sync_complaint (const struct sync *sync, struct tally_error *err)
       first = held;
   }
   if (sync->no_room.status != TALLY_OK && (!first || n >= HELD_MAX))
-    return error_set (err, sync->no_room.status,
-                      "%s: more documents are held back than can be listed: "
-                      "%s",
-                      name, sync->no_room.text);
+    return error_set (err, sync->no_room.status, "%s: %s are held back: %s",
+                      name,
+                      first ? "more documents than can be listed"
+                            : "documents that cannot be listed",
+                      sync->no_room.text);
   if (!first)
     return TALLY_OK;
   if (first->status == TALLY_AGAIN)

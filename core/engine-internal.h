@@ -172,6 +172,10 @@ int sync_hold (struct sync *sync, enum held_side side,
                const struct tally_doc *doc, int status, const char *why,
                struct tally_error *err);
 
+/* Keeps ours, since theirs is too new to merge with it. */
+int sync_hold_with (struct sync *sync, const struct tally_doc *ours,
+                    const struct tally_doc *theirs, struct tally_error *err);
+
 /* Both sides have the document now. */
 void sync_stop_holding (struct sync *sync, struct tally_slice id);
 

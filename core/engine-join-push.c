@@ -50,7 +50,9 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   bool deleted = joined->result->flags & TALLY_DOC_DELETED;
   enum plan_step step = join_step (joiner, joined);
 
-  sync_stop_holding (sync, joined->id);
+  /* A run that only pushes leaves theirs there. */
+  if (sync->pulls || has_moved)
+    sync_stop_holding (sync, joined->id);
   if (step == STEP_MERGE)
     sync_count (sync, joined->id, &sync->report.merged, false);
   else if (!has_moved || step == STEP_NONE)

@@ -155,6 +155,19 @@ broke_a_rule (const struct joiner *joiner, struct tally_slice id)
   return false;
 }
 
+/* They would refuse what comes of a merge: others would merge with what is
+ * there, and the conflict be told of twice. */
+static bool
+is_too_new_there (const struct joiner *joiner, const struct joined *joined)
+{
+  const struct sync *sync = joiner->sync;
+
+  return sync->pushes && joined->ours && joined->theirs
+         && sync_is_changed (sync, joined->ours->seq)
+         && !same_rev (joined->ours, joined->theirs)
+         && sync_keeps (sync, joined->ours->rev) == KEEP_HELD;
+}
+
 /* Theirs is not taken: what is here waits for it, too. */
 static int
 hold_both (struct joiner *joiner, struct joined *joined,
@@ -164,16 +177,21 @@ hold_both (struct joiner *joiner, struct joined *joined,
   const struct tally_doc *ours = joined->ours;
   int status = TALLY_OK;
 
+  bool too_new = is_too_new_there (joiner, joined);
+
   if (joined->theirs && sync->pulls)
-    status =
-        sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN, NULL, err);
+    status = sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
+                        too_new ? "ours is held back" : NULL, err);
   joined->side = SIDE_NONE;
   if (status != TALLY_OK || !ours || !sync->pushes
       || !sync_is_changed (sync, ours->seq))
     return status;
-  return sync_hold (sync, HELD_OURS, ours,
-                    joined->theirs ? TALLY_AGAIN : TALLY_INVALID,
-                    "theirs is held back", err);
+  if (!joined->theirs)
+    return sync_hold (sync, HELD_OURS, ours, TALLY_INVALID,
+                      "theirs is held back", err);
+  if (too_new)
+    return sync_hold (sync, HELD_OURS, ours, TALLY_AGAIN, NULL, err);
+  return sync_hold_with (sync, ours, joined->theirs, err);
 }
 
 /* Who is there alone has won, unless it has been here and there before. */
@@ -191,6 +209,7 @@ settle_one (struct joiner *joiner, struct joined *joined,
                            &refuses, err);
   if (status != TALLY_OK)
     return status;
+  refuses |= is_too_new_there (joiner, joined);
   if (refuses && !peer_is_passive (&joiner->sync->run->peer))
     return hold_both (joiner, joined, err);
   if (refuses)

@@ -449,7 +449,7 @@ test_many (void **state)
   f->clocks[D1].off_ms = YEAR;
   pass (f, 1000);
   world_fill (w->d1, 'm', 300);
-  held (f, "l1", "more documents are held back than can be listed");
+  held (f, "l1", "more documents than can be listed are held back");
   assert_int_equal (list_held (f, "d1").n, 256);
   put (f, w->d2, "other", 'v', 0);
   good (f, "l2");
