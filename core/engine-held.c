@@ -275,6 +275,7 @@ read_again (struct sync *sync, struct tally_error *err)
 {
   buf_clear (&sync->far_cursor);
   buf_add_byte (&sync->far_cursor, '\0');
+  sync->remote_done = false;
   return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;
 }
 

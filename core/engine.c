@@ -124,8 +124,11 @@ sync_begin (struct sync *sync, struct tally_error *err)
 {
   struct run *run = sync->run;
   bool first = !pair_cursor (&run->pair, sync->collection);
-  bool gives = run->link->direction != TALLY_PULL;
-  bool rotates = !run->rotated && !peer_is_passive (&run->peer);
+  bool passive = peer_is_passive (&run->peer);
+  /* Nobody compares with a folder: what is deleted while its link only pulls
+   * must still be there when it pushes again. */
+  bool gives = run->link->direction != TALLY_PULL || passive;
+  bool rotates = !run->rotated && !passive;
   int status = replica_mark (run->replica, sync->wall_ms, err);
 
   if (status != TALLY_OK)
