@@ -132,7 +132,9 @@ look_at_store (struct joint *joint, struct tally_replica **out,
   *replica = status == TALLY_OK ? context_replica_if_made (*out) : NULL;
   if (*replica || (status != TALLY_OK && !*missing))
     return status;
-  status = vacant_store (vacant, endpoint->title, &joint->tally->host, err);
+  status = vacant_store (vacant, endpoint->title,
+                         (uint64_t) joint->tally->config->max_skew_ms,
+                         &joint->tally->host, err);
   *replica = *vacant;
   return status;
 }

@@ -85,15 +85,17 @@ static const struct tally_store store_table = {
 };
 
 int
-vacant_store (struct replica **out, const char *name,
+vacant_store (struct replica **out, const char *name, uint64_t max_skew_ms,
               const struct tally_host *host, struct tally_error *err)
 {
   struct driver driver = {
     .name = "vacant", .version = "", .summary = "", .store = &store_table
   };
-  struct replica_setup setup = {
-    .driver = &driver, .flags = TALLY_OPEN_READONLY, .name = name, .host = host
-  };
+  struct replica_setup setup = { .driver = &driver,
+                                 .flags = TALLY_OPEN_READONLY,
+                                 .name = name,
+                                 .host = host,
+                                 .max_skew_ms = max_skew_ms };
 
   return replica_open (out, &setup, err);
 }

@@ -9,7 +9,7 @@
 #include "replica.h"
 
 /* A store without an identity. */
-int vacant_store (struct replica **out, const char *name,
+int vacant_store (struct replica **out, const char *name, uint64_t max_skew_ms,
                   const struct tally_host *host, struct tally_error *err);
 
 int vacant_folder (struct channel **out, const char *name,

@@ -166,6 +166,7 @@ foretell ()
 fill sqlite:a.db 1 9
 expect "a side that is missing" 0 pair sqlite:a.db sqlite:none.db --dry-run
 is "everything would go there" 9 "$(grep -c ' push ' out)"
+is "and nobody's clock is off" 0 "$(grep -c clock err)"
 expect "this side is missing" 0 pair linvo:none sqlite:a.db --dry-run
 is "everything would come" 9 "$(grep -c ' pull ' out)"
 expect "the folder is missing" 0 pair sqlite:a.db file:none.dir --dry-run
