@@ -146,6 +146,16 @@ join_push (struct joiner *joiner, struct tally_error *err)
   return status;
 }
 
+/* What lost to theirs in a run that only pushes is still here, and theirs may
+ * lie behind the far cursor: the next run that pulls must ask for it. */
+static int
+leave_there (struct joiner *joiner, const struct joined *joined,
+             struct tally_error *err)
+{
+  return sync_hold (joiner->sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
+                    "a run that only pushes leaves it there", err);
+}
+
 /* What needs no push is done once it is here. */
 int
 join_finish (struct joiner *joiner, struct tally_error *err)
@@ -162,9 +172,12 @@ join_finish (struct joiner *joiner, struct tally_error *err)
     }
     if (!joined->result || must_push (joiner, joined))
       continue;
-    if (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH)
+    if (joined->side == SIDE_THEIRS && !joiner->sync->pulls)
+      status = leave_there (joiner, joined, err);
+    if (status == TALLY_OK
+        && (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH))
       status = joined_up (joiner, joined, joiner->sync->pulls, err);
-    else
+    else if (status == TALLY_OK)
       status = joined_here (joiner, joined, err);
   }
   return status;
