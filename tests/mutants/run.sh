@@ -9,7 +9,7 @@
 
 set -u
 src=$(cd "$1" && pwd)
-work=$2/mutants
+work=$(cd "$2" && pwd)/mutants
 shift 2
 list=$src/tests/mutants/list.txt
 schedules=${MUTANT_SCHEDULES:-2000}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A share of the simulator with a fresh seed each time, which it prints, after
-# the seeds that once failed.  SIM_SECONDS: how long.
+# the seeds that once failed.  SIM_SECONDS: how long; SIM_FIXED: how many
+# schedules of the same seeds each time, with everything.
 
 builddir=${builddir:-.}
 srcdir=${srcdir:-.}
@@ -12,5 +13,8 @@ sed 's/#.*//' "$srcdir/tests/sim/seeds.txt" | while read -r seed _; do
   [ -n "$seed" ] || continue
   "$sim" -1 "$seed" 1 >/dev/null || { echo "seed $seed fails again"; exit 1; }
 done || exit 1
-# Without copies of stores (8): what is open there is tried by make sim.
-exec "$sim" -x 8 -t "${SIM_SECONDS:-8}" "$(date +%s%N | cut -c 6-18)" 1000000
+# Everything, where nothing is known to be open.
+"$sim" -1 -j 2 1 "${SIM_FIXED:-500}" || exit 1
+# Fresh seeds, without what is open: copies of stores (8), rings (512) and
+# requests that arrive long after they were sent (1).  make sim has all.
+exec "$sim" -x 521 -t "${SIM_SECONDS:-8}" "$(date +%s%N | cut -c 6-18)" 1000000
