@@ -9,6 +9,7 @@
 
 #include "engine-join.h"
 #include "error.h"
+#include "notejson.h"
 
 static bool
 is_merged (const struct joined *joined)
@@ -146,13 +147,21 @@ join_push (struct joiner *joiner, struct tally_error *err)
   return status;
 }
 
-/* What lost to theirs in a run that only pushes is still here, and theirs may
- * lie behind the far cursor: the next run that pulls must ask for it. */
+/* What lost to theirs in a run that only pushes is still here.  Where theirs
+ * lies behind the far cursor the next run that pulls must ask for it. */
 static int
 leave_there (struct joiner *joiner, const struct joined *joined,
              struct tally_error *err)
 {
-  return sync_hold (joiner->sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
+  struct sync *sync = joiner->sync;
+  struct pair_cursor *cursor =
+      pair_cursor (&sync->run->pair, sync->collection);
+  uint64_t far;
+
+  if (!cursor || !note_number (slice_text (cursor->far), &far)
+      || joined->theirs->seq > far)
+    return TALLY_OK;
+  return sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
                     "a run that only pushes leaves it there", err);
 }
 
