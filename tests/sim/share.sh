@@ -17,4 +17,4 @@ done || exit 1
 "$sim" -1 -j 2 1 "${SIM_FIXED:-500}" || exit 1
 # Fresh seeds, without what is open: copies of stores (8), rings (512) and
 # requests that arrive long after they were sent (1).  make sim has all.
-exec "$sim" -x 521 -t "${SIM_SECONDS:-8}" "$(date +%s%N | cut -c 6-18)" 1000000
+exec "$sim" -x 521 -t "${SIM_SECONDS:-4}" "$(date +%s%N | cut -c 6-18)" 1000000
