@@ -216,9 +216,10 @@ static void
 check_values (struct world *world, unsigned doc, const struct view *view)
 {
   for (unsigned f = 0; f < SIM_FIELDS; f++) {
-    const struct event *event =
-        &world->docs[doc].events[view->standing[f] - 1];
+    const struct event *event = world->docs[doc].events;
 
+    if (view->standing[f] > 0)
+      event += view->standing[f] - 1;
     if (view->standing[f] > 0 && view->value[f] != event->value[f]
         && !(view->deleted && event->deleted))
       violate (world, VIOLATION_WRONG,
