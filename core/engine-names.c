@@ -42,7 +42,7 @@ static int
 is_unknown (struct run *run, uint32_t client, bool *unknown,
             struct tally_error *err)
 {
-  uint64_t now = replica_wall_ms (run->replica), asked;
+  uint64_t now = replica_wall_ms (run->replica), asked = 0;
   struct buf name = BUF_INIT;
   int status = device_name (run->replica, "", client, &name, &asked, err);
 
