@@ -175,6 +175,22 @@ burial_end (struct burial *burial)
   free (burial->bases);
 }
 
+/* Who made the document here meanwhile keeps it, and merges with theirs. */
+static size_t
+keep_stored (struct burial *burial, size_t n)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    if (burial->stored[i].status != TALLY_OK)
+      continue;
+    burial->tombstones.docs[kept] = burial->tombstones.docs[i];
+    burial->bases[kept] = burial->bases[i];
+    burial->stored[kept++] = burial->stored[i];
+  }
+  return kept;
+}
+
 /* First here: what is here as a tombstone is pushed by whichever run. */
 static int
 bury_batch (struct burial *burial, struct sync *sync, struct tally_error *err)
@@ -186,14 +202,15 @@ bury_batch (struct burial *burial, struct sync *sync, struct tally_error *err)
   if (status == TALLY_OK)
     status =
         replica_put (run->replica, burial->entries, n, 0, burial->stored, err);
+  if (status == TALLY_OK)
+    n = keep_stored (burial, n);
   if (status == TALLY_OK && n > 0)
     status = peer_put (
         &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,
         burial->tombstones.docs, burial->bases, n,
         sync->remote_done ? &sync->far_cursor : NULL, burial->pushed, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    if (burial->stored[i].status != TALLY_OK
-        || burial->pushed[i].status != TALLY_OK)
+    if (burial->pushed[i].status != TALLY_OK)
       continue;
     sync_count (sync, burial->tombstones.docs[i].id, &sync->report.pushed,
                 true);

@@ -18,6 +18,9 @@ struct survey {
   struct sync *sync;
   struct idlist push; /* what the far side may have already */
   struct idlist both; /* what has to be merged to know */
+  /* What was held and is looked at by its id: the window that lists it, too,
+   * finds it done. */
+  struct idset retried;
 };
 
 static bool
@@ -108,6 +111,8 @@ static int
 survey_item (struct survey *survey, const struct plan_item *item,
              struct tally_error *err)
 {
+  if (idset_find (&survey->retried, &item->id, 1))
+    return TALLY_OK;
   switch (item->action) {
   case PLAN_EQUAL:
     /* It is equal to what is here still, and will not be by then. */
@@ -319,6 +324,17 @@ survey_window (struct survey *survey, struct tally_error *err)
   return status == TALLY_OK ? survey_both (survey, err) : status;
 }
 
+static int
+survey_held (struct survey *survey, struct tally_error *err)
+{
+  int status = sync_retry (survey->sync, &survey->both, err);
+
+  for (size_t i = 0; i < survey->both.count && status == TALLY_OK; i++)
+    if (!idset_add (&survey->retried, &survey->both.ids[i], 1))
+      status = error_nomem (err);
+  return status == TALLY_OK ? survey_both (survey, err) : status;
+}
+
 int
 survey_windows (struct sync *sync, struct tally_error *err)
 {
@@ -326,9 +342,7 @@ survey_windows (struct sync *sync, struct tally_error *err)
   int status = ensure_indexes (sync, err);
 
   if (status == TALLY_OK)
-    status = sync_retry (sync, &survey.both, err);
-  if (status == TALLY_OK)
-    status = survey_both (&survey, err);
+    status = survey_held (&survey, err);
   while (status == TALLY_OK && !(sync->remote_done && sync->local_done)) {
     if (sync_cancelled (sync))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
@@ -341,6 +355,7 @@ survey_windows (struct sync *sync, struct tally_error *err)
     if (status == TALLY_OK)
       status = survey_window (&survey, err);
   }
+  idset_free (&survey.retried);
   idlist_free (&survey.push);
   idlist_free (&survey.both);
   return status;
