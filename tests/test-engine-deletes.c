@@ -287,6 +287,33 @@ test_made_anew_is_no_conflict (void **state)
   world_settled (w, 6);
 }
 
+/* A run that only pushes meets a tombstone behind its cursor, and leaves it
+ * there; made anew there it is listed, too. */
+static void
+test_what_a_push_left_is_foreseen_once (void **state)
+{
+  struct world *w = *state;
+  struct kit_run foreseen, run;
+  struct tally_error err = { 0 };
+
+  world_make (w, NULL);
+  world_open (w);
+  kit_put (w->hub, "notes", "{\"_id\":\"x\",\"v\":0}");
+  sync (w, "l2");
+  kit_remove (w->hub, "notes", "x");
+  sync (w, "l1");
+  assert_int_equal (tally_pair (w->tally, "d2", "d1", NULL, NULL, NULL, &err),
+                    TALLY_OK);
+  kit_try_sync (&run, w->tally, "l1", TALLY_PUSH);
+  assert_int_equal (run.status, TALLY_OK);
+  kit_put (w->hub, "notes", "{\"_id\":\"x\",\"v\":2}");
+  kit_foresee (&foreseen, w->tally, "l1", TALLY_BOTH);
+  kit_sync (&run, w->tally, "l1");
+  kit_expect_foreseen (&foreseen, &run);
+  assert_int_equal (kit_report (&run, "notes")->pulled, 1);
+  kit_expect (w->d1, "notes", "x", "\"v\":2");
+}
+
 /* ---- first syncs -------------------------------------------------------- */
 
 static void
@@ -322,6 +349,7 @@ main (void)
     TEST (test_our_own_floor_deletes_there),
     TEST (test_a_purge_does_not_echo),
     TEST (test_made_anew_is_no_conflict),
+    TEST (test_what_a_push_left_is_foreseen_once),
     TEST (test_a_first_sync_takes_no_tombstones),
   };
 
