@@ -8,6 +8,7 @@
 
 #include "drivercall.h"
 #include "error.h"
+#include "fingerprint.h"
 #include "replica.h"
 
 #define COLLECTIONS_NOTE "collections"
@@ -132,6 +133,41 @@ replica_changes (struct replica *replica, const char *collection,
   enter (replica);
   status = replica->ops->changes (replica->handle, collection, since, emit,
                                   ctx, head, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+int
+replica_scan (struct replica *replica, const char *collection,
+              const struct tally_position *from,
+              const struct tally_position *to, tally_emit_doc *emit, void *ctx,
+              uint64_t *seq, struct tally_error *err)
+{
+  int status;
+
+  if (!replica->ops->scan)
+    return replica_scan_changes (replica, collection, from, to, emit, ctx, seq,
+                                 err);
+  enter (replica);
+  status = replica->ops->scan (replica->handle, collection, from, to, emit,
+                               ctx, seq, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+int
+replica_digest (struct replica *replica, const char *collection,
+                unsigned flags, struct tally_digest *out,
+                struct tally_error *err)
+{
+  int status;
+
+  memset (out, 0, sizeof *out);
+  if (!replica->ops->digest)
+    return replica_digest_changes (replica, collection, out, err);
+  enter (replica);
+  status = replica->ops->digest (replica->handle, collection, flags,
+                                 fingerprint_make, out, err);
   leave (replica);
   return checked (replica, status, err);
 }
@@ -293,6 +329,31 @@ list_collections_of (struct replica *replica,
   return TALLY_OK;
 }
 
+/* One call: of a driver that keeps digests, with what it needs for them. */
+static int
+put_batch (struct replica *replica, const struct tally_entry *entries,
+           size_t n, unsigned flags, struct tally_outcome *outcomes,
+           struct tally_error *err)
+{
+  struct replica_prints prints = { NULL, NULL };
+  int status = TALLY_OK;
+
+  if (replica->ops->digest && n > 0) {
+    status = replica_make_prints (&prints, entries, n, err);
+    entries = prints.entries;
+  }
+  if (status == TALLY_OK) {
+    enter (replica);
+    status = checked (
+        replica,
+        replica->ops->put (replica->handle, entries, n, flags, outcomes, err),
+        err);
+    leave (replica);
+  }
+  replica_free_prints (&prints);
+  return status;
+}
+
 int
 replica_put (struct replica *replica, const struct tally_entry *entries,
              size_t n, unsigned flags, struct tally_outcome *outcomes,
@@ -306,11 +367,8 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
                        ? n
                        : batch_size (replica, entries + done, n - done);
 
-    enter (replica);
-    status = replica->ops->put (replica->handle, entries + done, batch, flags,
-                                outcomes + done, err);
-    leave (replica);
-    status = checked (replica, status, err);
+    status = put_batch (replica, entries + done, batch, flags, outcomes + done,
+                        err);
     done += batch;
   }
   if (done > 0)

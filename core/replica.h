@@ -91,6 +91,42 @@ int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,
                      uint64_t *head, struct tally_error *err);
 
+/* Live documents by (stamp, id): see scan in driver.h.  Where the driver has
+ * none (replica-scan.c) a document that is written meanwhile may be left out,
+ * or emitted in its newer state, or both; all others are emitted once. */
+int replica_scan (struct replica *replica, const char *collection,
+                  const struct tally_position *from,
+                  const struct tally_position *to, tally_emit_doc *emit,
+                  void *ctx, uint64_t *seq, struct tally_error *err);
+
+/* The digest of a collection that is not local.  flags: TALLY_DIGEST_ANEW.
+ * Where the driver keeps none it costs a walk over all headers. */
+int replica_digest (struct replica *replica, const char *collection,
+                    unsigned flags, struct tally_digest *out,
+                    struct tally_error *err);
+
+/* What these are made of where the driver has no slots. */
+int replica_scan_changes (struct replica *replica, const char *collection,
+                          const struct tally_position *from,
+                          const struct tally_position *to,
+                          tally_emit_doc *emit, void *ctx, uint64_t *seq,
+                          struct tally_error *err);
+int replica_digest_changes (struct replica *replica, const char *collection,
+                            struct tally_digest *out, struct tally_error *err);
+
+/* A copy of the entries of one put with the fingerprints that a driver needs
+ * to keep its digests (replica-digest.c).  To be freed also after a failure.
+ */
+struct replica_prints {
+  struct tally_entry *entries;
+  unsigned char (*bytes)[2][TALLY_FINGERPRINT_SIZE]; /* add, subtract */
+};
+
+int replica_make_prints (struct replica_prints *prints,
+                         const struct tally_entry *entries, size_t n,
+                         struct tally_error *err);
+void replica_free_prints (struct replica_prints *prints);
+
 /* False when each put is of one entry: there is no TALLY_PUT_ALL. */
 bool replica_has_batches (const struct replica *replica);
 

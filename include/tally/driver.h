@@ -157,6 +157,45 @@ struct tally_doc {
   const void *reserved[2];
 };
 
+/* A place in the order that scan has: by stamp, then by id, bytewise, a
+ * shorter id before what it begins.  An empty id stands before all others. */
+struct tally_position {
+  unsigned char stamp[TALLY_STAMP_SIZE];
+  struct tally_slice id;
+};
+
+#define TALLY_DIGEST_SUM_SIZE 64
+#define TALLY_DIGEST_COUNTERS 128
+
+/* The live documents of a collection as one sum: equal sets have equal digests
+ * but for seq, and what differs does not cancel.  A fingerprint has 64 bytes
+ * for the sum, then 128 bits for the counters.  To add one
+ *
+ *   count    rises by one, modulo 2^64;
+ *   sum      and the first 64 bytes are little-endian numbers that are added
+ *            modulo 2^512;
+ *   counters each rise by one where their bit is 1 and fall by one where it is
+ *            0, modulo 2^32: the bit of counter i is bit i % 8, the lowest
+ *            being 0, of byte 64 + i / 8.
+ *
+ * To subtract one is to undo this. */
+struct tally_digest {
+  uint64_t seq; /* what it is of: as the head of changes would be */
+  uint64_t count;
+  unsigned char sum[TALLY_DIGEST_SUM_SIZE];
+  int32_t counters[TALLY_DIGEST_COUNTERS];
+  const void *reserved[2];
+};
+
+/* Writes the fingerprint of a live document to TALLY_FINGERPRINT_SIZE bytes:
+ * the host's, pure, and may be called in any slot that it was handed to. */
+typedef void tally_fingerprint (const struct tally_slice *id,
+                                const unsigned char *rev, unsigned char *out);
+
+enum {
+  TALLY_DIGEST_ANEW = 1 /* flag of digest: do not believe the one kept */
+};
+
 typedef int tally_emit_doc (void *ctx, const struct tally_doc *doc);
 typedef int tally_emit_bytes (void *ctx, const void *data, size_t size);
 typedef int tally_emit_name (void *ctx, const char *name);
@@ -188,8 +227,9 @@ struct tally_entry {
    * zero is TALLY_OK for a document that is not there. */
   const unsigned char *expected;
   struct tally_doc doc; /* seq is ignored; FORGET reads only the id */
-  /* For a store with a digest: TALLY_FINGERPRINT_SIZE bytes that this entry
-   * adds to and takes from it; NULL: nothing. */
+  /* For a store with a digest (see that slot): the fingerprint, of
+   * TALLY_FINGERPRINT_SIZE bytes, of the document that is written, and that of
+   * the one that was expected; NULL: there is none. */
   const unsigned char *add;
   const unsigned char *subtract;
   const void *reserved[2];
@@ -300,6 +340,37 @@ struct tally_store {
    * that cannot be right.  It may take as long as reading the store takes.
    * Without it a store that opens counts as whole. */
   int (*check) (void *handle, struct tally_error *err);
+
+  /* Emits headers of the live documents (TALLY_DOC_DELETED is not set) that
+   * stand at or after `from` and before `to`, in that order, all from one
+   * snapshot; then sets *seq to a head of that snapshot as changes would, also
+   * when emit said stop.  NULL: from the first, to the last.  seq of a header
+   * may be 0: an index need not hold it.  Tombstones are left out, since
+   * stores are compared by what they hold: so an index of the live ones will
+   * do, and should hold all that is emitted.  Without it core walks the whole
+   * of changes for each few thousand documents, and writes made meanwhile may
+   * show or not. */
+  int (*scan) (void *handle, const char *collection,
+               const struct tally_position *from,
+               const struct tally_position *to, tally_emit_doc *emit,
+               void *ctx, uint64_t *seq, struct tally_error *err);
+
+  /* Gives the digest of the collection's live documents; that of none is all
+   * zero but for seq.  A store with this slot keeps it with the documents, in
+   * the transaction of each put: for an entry that is written it takes off
+   * `subtract` if a live document was stored under the id until now, and adds
+   * `add` if the entry's document is live (with FORGET: does not).  Where such
+   * a one is NULL, which happens to collections that core does not compare and
+   * with older hosts, the digest is not known from then on, and nothing need
+   * be kept; likewise that of a collection which this driver did not keep one
+   * of before.  A digest that is not known is made here, from all live
+   * documents, by `fingerprint`: in one step with storing it, so that nothing
+   * is written between; where it cannot be stored (READONLY) it is only
+   * given.  With TALLY_DIGEST_ANEW so is one that is known.  A driver never
+   * hashes.  Without it core reads through changes each time. */
+  int (*digest) (void *handle, const char *collection, unsigned flags,
+                 tally_fingerprint *fingerprint, struct tally_digest *out,
+                 struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The sum has 512 bits because anybody may choose documents: at 128 bits two
+ * different sets of one sum were found in a second (Wagner's generalized
+ * birthday).  The counters estimate how much differs, as Alon, Matias and
+ * Szegedy showed in "The space complexity of approximating the frequency
+ * moments" (1996): the difference of two counters is a random walk whose steps
+ * are the documents that differ. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "fingerprint.h"
+
+#define SUM TALLY_DIGEST_SUM_SIZE
+#define SIGNS (TALLY_FINGERPRINT_SIZE - SUM)
+
+#if TALLY_REV_SIZE - TALLY_STAMP_SIZE != SIGNS \
+    || SIGNS * 8 != TALLY_DIGEST_COUNTERS
+#error "a revision's hash has one bit for each counter"
+#endif
+
+/* The signs are the hash in the revision: it is of (id, state), too, and no
+ * guess at the size of a difference need resist those who choose documents. */
+void
+fingerprint_make (const struct tally_slice *id, const unsigned char *rev,
+                  unsigned char *out)
+{
+  static const unsigned char key[] = "tally fingerprint";
+  crypto_generichash_state hash;
+
+  crypto_generichash_init (&hash, key, sizeof key - 1, SUM);
+  crypto_generichash_update (&hash, rev, TALLY_REV_SIZE);
+  crypto_generichash_update (&hash, (const unsigned char *) id->data,
+                             id->size);
+  crypto_generichash_final (&hash, out, SUM);
+  memcpy (out + SUM, rev + TALLY_STAMP_SIZE, SIGNS);
+}
+
+/* 1 where the bit of counter i is set, else -1. */
+static int32_t
+sign (const unsigned char *fingerprint, size_t i)
+{
+  return ((fingerprint[SUM + i / 8] >> (i % 8)) & 1) * 2 - 1;
+}
+
+/* Modulo 2^32, which signed arithmetic must not be. */
+static int32_t
+wrap (int32_t counter, int32_t by)
+{
+  uint32_t n = (uint32_t) counter + (uint32_t) by;
+  int32_t out;
+
+  memcpy (&out, &n, sizeof out);
+  return out;
+}
+
+void
+digest_add (struct tally_digest *digest, const unsigned char *fingerprint)
+{
+  unsigned carry = 0;
+
+  for (size_t i = 0; i < SUM; i++) {
+    carry += (unsigned) digest->sum[i] + fingerprint[i];
+    digest->sum[i] = (unsigned char) carry;
+    carry >>= 8;
+  }
+  for (size_t i = 0; i < TALLY_DIGEST_COUNTERS; i++)
+    digest->counters[i] = wrap (digest->counters[i], sign (fingerprint, i));
+  digest->count++;
+}
+
+void
+digest_subtract (struct tally_digest *digest, const unsigned char *fingerprint)
+{
+  unsigned borrow = 0;
+
+  for (size_t i = 0; i < SUM; i++) {
+    unsigned byte = 256u + digest->sum[i] - fingerprint[i] - borrow;
+
+    digest->sum[i] = (unsigned char) byte;
+    borrow = byte < 256;
+  }
+  for (size_t i = 0; i < TALLY_DIGEST_COUNTERS; i++)
+    digest->counters[i] = wrap (digest->counters[i], -sign (fingerprint, i));
+  digest->count--;
+}
+
+void
+digest_add_doc (struct tally_digest *digest, const struct tally_doc *doc)
+{
+  unsigned char fingerprint[TALLY_FINGERPRINT_SIZE];
+
+  if (doc->flags & TALLY_DOC_DELETED)
+    return;
+  fingerprint_make (&doc->id, doc->rev, fingerprint);
+  digest_add (digest, fingerprint);
+}
+
+bool
+digest_equal (const struct tally_digest *a, const struct tally_digest *b)
+{
+  return a->count == b->count && memcmp (a->sum, b->sum, SUM) == 0
+         && memcmp (a->counters, b->counters, sizeof a->counters) == 0;
+}
