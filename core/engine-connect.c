@@ -127,6 +127,8 @@ take_name (struct run *run)
 {
   if (run->pair.renamed)
     memcpy (run->peer.self, run->pair.alias, sizeof run->peer.self);
+  else if (run->borrows)
+    memcpy (run->peer.self, run->borrowed, sizeof run->peer.self);
   else
     replica_id (run->replica, run->peer.self);
 }
@@ -178,14 +180,21 @@ static int
 leave_name (struct run *run, struct tally_error *err)
 {
   const struct tally_host *host = run->replica->host;
-  int status = identity_rename (run->replica, err);
+  int status = TALLY_OK;
 
+  if (run->link->look) {
+    run->borrows = true;
+    randombytes_buf (run->borrowed, sizeof run->borrowed);
+  } else
+    status = identity_rename (run->replica, err);
   if (host && host->log)
     host->log (host->ctx, 2,
                "a copy of this store answers: from now on they are two");
   peer_close (&run->peer);
   if (status == TALLY_OK)
     status = peer_open (&run->peer, run->link->channel, run->replica, err);
+  if (status == TALLY_OK)
+    take_name (run);
   return status;
 }
 

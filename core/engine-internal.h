@@ -33,7 +33,11 @@ struct run {
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
-  bool moved;   /* something is not as the plan has it: nothing goes on */
+  /* A look that met a copy of its store goes by this name, which is kept
+   * nowhere. */
+  bool borrows;
+  unsigned char borrowed[REPLICA_ID_SIZE];
+  bool moved; /* something is not as the plan has it: nothing goes on */
   struct run_names names;
   /* Our own clock was wrong, and this run puts right what it stamped. */
   bool ahead, repairs;

@@ -335,6 +335,21 @@ survey_held (struct survey *survey, struct tally_error *err)
   return status == TALLY_OK ? survey_both (survey, err) : status;
 }
 
+/* What of the window is looked at by its id has been, if it was held. */
+static int
+survey_hold_back (struct survey *survey, struct tally_error *err)
+{
+  struct idlist *both = &survey->both;
+  int status = sync_hold_back (survey->sync, both, err);
+  size_t kept = 0;
+
+  for (size_t i = 0; i < both->count; i++)
+    if (!idset_find (&survey->retried, &both->ids[i], 1))
+      both->ids[kept++] = both->ids[i];
+  both->count = kept;
+  return status;
+}
+
 int
 survey_windows (struct sync *sync, struct tally_error *err)
 {
@@ -349,7 +364,7 @@ survey_windows (struct sync *sync, struct tally_error *err)
     if (status == TALLY_OK)
       status = retrieve_remote_meta (sync, err);
     if (status == TALLY_OK)
-      status = sync_hold_back (sync, &survey.both, err);
+      status = survey_hold_back (&survey, err);
     if (status == TALLY_OK)
       status = compile_changes (sync, err);
     if (status == TALLY_OK)

@@ -370,7 +370,7 @@ compile_changes (struct sync *sync, struct tally_error *err)
     const struct plan_item *item = &sync->plan.items[i];
 
     sync->total += item->action != PLAN_EQUAL;
-    if (item->local_seq == 0 && item->action == PLAN_EQUAL)
+    if (item->local_seq == 0 && item->action == PLAN_EQUAL && !sync->looks)
       see_tombstone (sync, i);
     if (item->local_seq == 0)
       continue;

@@ -90,6 +90,7 @@ main (void)
   size_t n = add_cases (tests, 0, classic_histories);
 
   n = add_cases (tests, n, found_histories);
+  n = add_cases (tests, n, looked_histories);
   /* Those that are not used have no function, and would be run. */
   return _cmocka_run_group_tests ("histories", tests, n, NULL, NULL);
 }

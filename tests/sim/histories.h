@@ -19,6 +19,7 @@ struct history_case {
 /* Ends with a case without a name. */
 extern const struct history_case classic_histories[]; /* histories.c */
 extern const struct history_case found_histories[];   /* histories-found.c */
+extern const struct history_case looked_histories[];  /* histories-looks.c */
 
 #define HISTORY_OPS(list) .ops = (list), .n = sizeof (list) / sizeof (list)[0]
 

@@ -340,6 +340,7 @@ enum violation {
   VIOLATION_WRONG,      /* a write did not do what was asked */
   VIOLATION_REPORT,     /* a report tells something else than happened */
   VIOLATION_BROKEN,     /* a pair broke, and nobody was copied */
+  VIOLATION_LOOK,       /* a dry run wrote, or foresaw something else */
   VIOLATION_ENDLESS     /* it goes on and on */
 };
 
@@ -376,6 +377,7 @@ struct world {
 
   struct run_context *run; /* the innermost */
   bool writing;            /* a local write is under way: no run's doing */
+  bool looking;            /* a dry run is: nobody writes */
   uint64_t calls;
 
   struct doc_history docs[SIM_DOCS];
@@ -388,6 +390,7 @@ struct world {
   bool returned;     /* somebody was told that deleted documents may be back */
   bool broke;        /* a pair, and what it knew is not trusted any more */
   uint64_t operations, repairs;
+  uint64_t forgotten; /* documents and tombstones removed for good */
 
   enum violation violation;
   char why[400];
@@ -422,6 +425,24 @@ int doc_of (struct tally_slice id);
 
 /* Called at each point of a run where somebody could come between. */
 void world_meddle (struct world *world);
+
+/* ---- looking ahead (look.c) --------------------------------------------- */
+
+/* What a dry run says that a run would do. */
+struct foreseen {
+  unsigned pulled, pushed, merged;
+  bool failed;
+  uint64_t forgotten; /* what world->forgotten was */
+};
+
+struct engine_link;
+
+/* A dry run of what is about to run; it must touch nothing. */
+void look_ahead (struct world *world, const struct engine_link *link,
+                 struct foreseen *foreseen);
+/* Whether it was so. */
+void look_back (struct world *world, const struct foreseen *foreseen,
+                const struct totals *totals);
 
 /* ---- writing (writer.c) ------------------------------------------------- */
 

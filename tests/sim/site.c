@@ -139,6 +139,14 @@ gate_collections (void *handle, tally_emit_name *emit, void *ctx,
 
 /* ---- writing ------------------------------------------------------------ */
 
+static void
+forbid_in_look (struct site *site, const char *what)
+{
+  if (site->world->looking)
+    violate (site->world, VIOLATION_LOOK, "a dry run writes %s at %s", what,
+             site->name);
+}
+
 /* False: the call does nothing.  What is not synced is the disk's matter. */
 static bool
 takes_effect (struct site *site, enum crash crash)
@@ -206,8 +214,10 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   enum crash crash;
   int status;
 
-  if (n > 0)
+  if (n > 0) {
+    forbid_in_look (site, entries[0].collection);
     meddle (site, entries[0].collection);
+  }
   if (n > 1 && site->ops.max_entries == 1)
     violate (site->world, VIOLATION_WRONG, "%s: %zu entries in one put",
              site->name, n);
@@ -223,6 +233,7 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
     if (outcomes[i].status == TALLY_OK
         && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
       site->writes++;
+      site->world->forgotten += entries[i].flags & TALLY_ENTRY_FORGET;
       if (i < SIM_DOCS && repairs (&entries[i]))
         oracle_repaired (site, &entries[i], &before[i]);
       tell_entry (site, &entries[i]);
@@ -241,6 +252,7 @@ gate_note_put (void *handle, const char *key,
   enum crash crash = enter (site);
   int status;
 
+  forbid_in_look (site, key);
   if (!takes_effect (site, crash))
     return is_dead (site, err);
   status = site->inner_ops->note_put (site->inner, key, expected, value, err);

@@ -12,6 +12,9 @@
 /* Of which each may still note what the one before it found out. */
 #define QUIET_ROUNDS 3
 
+/* Runs that are looked ahead at. */
+#define LOOK_ONE_IN 8
+
 /* ---- small things ------------------------------------------------------- */
 
 void
@@ -112,7 +115,8 @@ add_report (void *ctx, const struct tally_report *report)
 
 static void
 run_engine (struct world *world, const struct link_setup *setup,
-            const struct op *op, struct totals *totals)
+            const struct op *op, struct foreseen *foreseen,
+            struct totals *totals)
 {
   struct channel *channel = NULL;
   struct tally_error err = { 0 };
@@ -130,6 +134,8 @@ run_engine (struct world *world, const struct link_setup *setup,
       name, &err);
   if (status == TALLY_OK) {
     link.channel = channel;
+    if (foreseen)
+      look_ahead (world, &link, foreseen);
     status = engine_sync (&link, add_report, totals, &err);
     channel_close (channel);
   }
@@ -215,7 +221,8 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
   struct run_context run = { .outer = world->run, .op = op };
   struct view before[2][SIM_DOCS], after[2][SIM_DOCS];
   uint64_t repairs = world->repairs;
-  bool looks;
+  struct foreseen foreseen;
+  bool looks, foresees;
 
   memset (totals, 0, sizeof *totals);
   if (op->site >= world->setup->n_links)
@@ -227,6 +234,7 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
       || (run.server && !run.server->active))
     return;
   looks = run.server && !run.outer && !op->crash && !op->meddle && !op->fault;
+  foresees = looks && op->seed % LOOK_ONE_IN == 1;
   if (op->crash && (run.server || !op->crash_server)) {
     struct site *site = op->crash_server ? run.server : run.client;
 
@@ -241,13 +249,15 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
     read_views (world, run.server, before[1]);
   }
   world->run = &run;
-  run_engine (world, link, op, totals);
+  run_engine (world, link, op, foresees ? &foreseen : NULL, totals);
   world->run = run.outer;
   if (looks && totals->status == TALLY_OK && world->repairs == repairs) {
     read_views (world, run.client, after[0]);
     read_views (world, run.server, after[1]);
     check_report (world, totals, count_changed (world, before[0], after[0]),
                   count_changed (world, before[1], after[1]));
+    if (foresees)
+      look_back (world, &foreseen, totals);
   }
   if (!run.outer)
     recover (world, op);

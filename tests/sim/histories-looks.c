@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What dry runs did that they must not, or foresaw that did not happen.  An
+ * OP_SYNC with seed 1 is looked ahead at. */
+
+#include <config.h>
+
+#include <tally/tally.h>
+
+#include "histories.h"
+
+/* It took another name, durably. */
+static const struct op met_a_copy[] = {
+  { OP_PUT, .site = 1, .fields = 1 },
+  { OP_CLONE, .site = 1 },
+  { OP_PUT, .site = 3, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = 2, .seed = 1 },
+};
+
+/* A tombstone that is left where it is moves the clock, but not in a look. */
+static const struct op met_a_tombstone[] = {
+  { OP_PUT, .site = 0, .fields = 1 },
+  { OP_DELETE, .site = 0 },
+  { OP_SYNC, .site = 0, .seed = 1 },
+};
+
+/* It was foreseen once since it was held, and once since it had changed. */
+static const struct op listed_and_held[] = {
+  { OP_CLOCK, .stops = 1, .ms = -144258 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 4, .wait_ms = 2919967 },
+  { OP_PUT, .doc = 1, .fields = 2 },
+  { .kind = OP_SYNC },
+  { OP_PUT, .doc = 1, .fields = 1 },
+  { OP_SYNC, .direction = TALLY_PULL, .seed = 1 },
+};
+
+const struct history_case looked_histories[] = {
+  { "a dry run that meets a copy of its store",
+    { .features = FEATURE_COPIES,
+      .sites = 3,
+      .docs = 6,
+      .n_links = 3,
+      .links = { { 1, 0, false }, { 2, 0, false }, { 3, 1, false } } },
+    HISTORY_OPS (met_a_copy),
+    .conflicts = 0 },
+  { "a dry run that meets a tombstone of what it does not have",
+    { HISTORY_HUB },
+    HISTORY_OPS (met_a_tombstone),
+    .conflicts = 0 },
+  { "a dry run over what is held and has changed",
+    { HISTORY_HUB },
+    HISTORY_OPS (listed_and_held),
+    .conflicts = -1 },
+  { NULL, { 0 }, NULL, 0, 0 },
+};
