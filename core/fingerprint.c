@@ -12,6 +12,8 @@
 
 #include <sodium.h>
 
+#include <tally/digest.h>
+
 #include "fingerprint.h"
 
 #define SUM TALLY_DIGEST_SUM_SIZE
@@ -39,55 +41,6 @@ fingerprint_make (const struct tally_slice *id, const unsigned char *rev,
   memcpy (out + SUM, rev + TALLY_STAMP_SIZE, SIGNS);
 }
 
-/* 1 where the bit of counter i is set, else -1. */
-static int32_t
-sign (const unsigned char *fingerprint, size_t i)
-{
-  return ((fingerprint[SUM + i / 8] >> (i % 8)) & 1) * 2 - 1;
-}
-
-/* Modulo 2^32, which signed arithmetic must not be. */
-static int32_t
-wrap (int32_t counter, int32_t by)
-{
-  uint32_t n = (uint32_t) counter + (uint32_t) by;
-  int32_t out;
-
-  memcpy (&out, &n, sizeof out);
-  return out;
-}
-
-void
-digest_add (struct tally_digest *digest, const unsigned char *fingerprint)
-{
-  unsigned carry = 0;
-
-  for (size_t i = 0; i < SUM; i++) {
-    carry += (unsigned) digest->sum[i] + fingerprint[i];
-    digest->sum[i] = (unsigned char) carry;
-    carry >>= 8;
-  }
-  for (size_t i = 0; i < TALLY_DIGEST_COUNTERS; i++)
-    digest->counters[i] = wrap (digest->counters[i], sign (fingerprint, i));
-  digest->count++;
-}
-
-void
-digest_subtract (struct tally_digest *digest, const unsigned char *fingerprint)
-{
-  unsigned borrow = 0;
-
-  for (size_t i = 0; i < SUM; i++) {
-    unsigned byte = 256u + digest->sum[i] - fingerprint[i] - borrow;
-
-    digest->sum[i] = (unsigned char) byte;
-    borrow = byte < 256;
-  }
-  for (size_t i = 0; i < TALLY_DIGEST_COUNTERS; i++)
-    digest->counters[i] = wrap (digest->counters[i], -sign (fingerprint, i));
-  digest->count--;
-}
-
 void
 digest_add_doc (struct tally_digest *digest, const struct tally_doc *doc)
 {
@@ -96,7 +49,7 @@ digest_add_doc (struct tally_digest *digest, const struct tally_doc *doc)
   if (doc->flags & TALLY_DOC_DELETED)
     return;
   fingerprint_make (&doc->id, doc->rev, fingerprint);
-  digest_add (digest, fingerprint);
+  tally_digest_add (digest, fingerprint);
 }
 
 bool

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sets of documents as sums.  Each live document has a fingerprint, and a
  * collection's digest is their sum, as driver.h lays it out: it can be kept up
- * with each write, and equal digests mean equal sets.  Pure. */
+ * with each write, and equal digests mean equal sets.  digest.h adds and
+ * subtracts them.  Pure. */
 
 #ifndef TALLY_FINGERPRINT_H
 #define TALLY_FINGERPRINT_H
@@ -14,12 +15,6 @@
  * compare they are not there. */
 void fingerprint_make (const struct tally_slice *id, const unsigned char *rev,
                        unsigned char *out);
-
-/* fingerprint has TALLY_FINGERPRINT_SIZE bytes. */
-void digest_add (struct tally_digest *digest,
-                 const unsigned char *fingerprint);
-void digest_subtract (struct tally_digest *digest,
-                      const unsigned char *fingerprint);
 
 /* Adds a document by its header, if it is live. */
 void digest_add_doc (struct tally_digest *digest, const struct tally_doc *doc);

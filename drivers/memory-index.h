@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How the memory store finds a document: by its id, and by its seq.  Shared
- * by its files. */
+/* The collections of the memory store, and the order in which their documents
+ * arrived.  Shared by its files. */
 
 #ifndef TALLY_MEMORY_INDEX_H
 #define TALLY_MEMORY_INDEX_H
 
-#include <tally/driver.h>
-
-/* A document.  The payload, meta and then body, is apart so that an update
- * leaves the node where it stands in the tree. */
-struct memory_node {
-  struct memory_node *child[2];
-  int height;
-  uint32_t flags;
-  uint64_t seq;
-  unsigned char rev[TALLY_REV_SIZE];
-  size_t meta_size;
-  size_t body_size;
-  char *payload; /* NULL when both are empty */
-  size_t id_size;
-  char id[];
-};
+#include "memory-tree.h"
 
 /* A place in the order of arrival; node is NULL when the document has moved
  * on or was forgotten. */
@@ -37,8 +22,11 @@ struct memory_order {
 
 struct memory_collection {
   char *name;
-  struct memory_node *root;
+  struct memory_node *root;    /* of all documents, by id */
+  struct memory_node *stamped; /* of the live ones, by stamp */
   struct memory_order order;
+  struct tally_digest digest;
+  bool digest_known;
   size_t pending; /* arrivals of the put under way */
 };
 
@@ -49,22 +37,6 @@ struct memory_list {
 
 /* The bytes and a NUL in memory of their own; NULL: there is none. */
 void *memory_copy (const void *data, size_t size);
-
-/* Bytewise, the shorter first. */
-int memory_compare (const char *a, size_t a_size, const char *b,
-                    size_t b_size);
-
-struct memory_node *memory_tree_find (struct memory_node *root,
-                                      struct tally_slice id);
-
-/* The id is not in the tree yet; the tree owns the node from here on. */
-void memory_tree_insert (struct memory_node **root, struct memory_node *node);
-
-/* The caller owns the node again. */
-void memory_tree_remove (struct memory_node **root, struct memory_node *node);
-
-void memory_node_free (struct memory_node *node);
-void memory_tree_free (struct memory_node *root);
 
 /* The index of the first arrival above the seq. */
 size_t memory_order_above (const struct memory_order *o, uint64_t seq);

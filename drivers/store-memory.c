@@ -13,6 +13,7 @@
 
 #include "memory-index.h"
 #include "memory-notes.h"
+#include "memory-scan.h"
 
 #define TICK_MS 100 /* how late a cancel may be seen */
 
@@ -192,17 +193,6 @@ memory_close (void *handle)
 
 /* ---- reading ---- */
 
-static void
-node_header (const struct memory_node *node, struct tally_doc *doc)
-{
-  memset (doc, 0, sizeof *doc);
-  doc->id.data = node->id;
-  doc->id.size = node->id_size;
-  memcpy (doc->rev, node->rev, TALLY_REV_SIZE);
-  doc->flags = node->flags;
-  doc->seq = node->seq;
-}
-
 static int
 memory_get (void *handle, const char *collection,
             const struct tally_slice *ids, size_t n, unsigned flags,
@@ -219,7 +209,7 @@ memory_get (void *handle, const char *collection,
 
     if (!node)
       continue;
-    node_header (node, &doc);
+    memory_header (node, &doc);
     if (node->payload && flags) {
       doc.meta.data = node->payload;
       doc.meta.size = node->meta_size;
@@ -250,10 +240,39 @@ memory_changes (void *handle, const char *collection, uint64_t since,
 
     if (!order->arrivals[i].node)
       continue;
-    node_header (order->arrivals[i].node, &doc);
+    memory_header (order->arrivals[i].node, &doc);
     if (emit (ctx, &doc))
       break;
   }
+  return TALLY_OK;
+}
+
+static int
+memory_scan (void *handle, const char *collection,
+             const struct tally_position *from,
+             const struct tally_position *to, tally_emit_doc *emit, void *ctx,
+             uint64_t *seq, struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+
+  (void) err;
+  *seq = m->head;
+  memory_collection_scan (memory_collection_find (&m->list, collection), from,
+                          to, emit, ctx);
+  return TALLY_OK;
+}
+
+static int
+memory_digest (void *handle, const char *collection, unsigned flags,
+               tally_fingerprint *fingerprint, struct tally_digest *out,
+               struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+
+  (void) err;
+  memory_collection_digest (memory_collection_find (&m->list, collection),
+                            flags, fingerprint, out);
+  out->seq = m->head;
   return TALLY_OK;
 }
 
@@ -343,13 +362,27 @@ step_allocate (struct memory_store *m, struct memory_step *step)
   return 0;
 }
 
+/* Takes what is found out of the orders that it will have another place in. */
+static void
+step_displace (const struct memory_step *step)
+{
+  struct memory_collection *c = step->collection;
+
+  memory_collection_count (c, step->entry, step->found);
+  if (!step->found)
+    return;
+  memory_order_drop (&c->order, step->found);
+  if (!(step->found->flags & TALLY_DOC_DELETED))
+    memory_tree_remove (&c->stamped, step->found, MEMORY_BY_STAMP);
+}
+
 static void
 step_forget (struct memory_step *step)
 {
   if (!step->found)
     return;
-  memory_order_drop (&step->collection->order, step->found);
-  memory_tree_remove (&step->collection->root, step->found);
+  step_displace (step);
+  memory_tree_remove (&step->collection->root, step->found, MEMORY_BY_ID);
   memory_node_free (step->found);
 }
 
@@ -359,10 +392,9 @@ step_write (struct memory_store *m, struct memory_step *step)
   const struct tally_doc *doc = &step->entry->doc;
   struct memory_node *node = step->found ? step->found : step->made;
 
-  if (step->found)
-    memory_order_drop (&step->collection->order, node);
-  else
-    memory_tree_insert (&step->collection->root, node);
+  step_displace (step);
+  if (!step->found)
+    memory_tree_insert (&step->collection->root, node, MEMORY_BY_ID);
   step->made = NULL;
   if (doc->meta.size)
     memcpy (step->payload, doc->meta.data, doc->meta.size);
@@ -377,6 +409,8 @@ step_write (struct memory_store *m, struct memory_step *step)
   memcpy (node->rev, doc->rev, TALLY_REV_SIZE);
   node->seq = ++m->head;
   memory_order_add (&step->collection->order, node);
+  if (!(node->flags & TALLY_DOC_DELETED))
+    memory_tree_insert (&step->collection->stamped, node, MEMORY_BY_STAMP);
   step->outcome->seq = node->seq;
   memcpy (step->outcome->rev, node->rev, TALLY_REV_SIZE);
 }
@@ -490,6 +524,8 @@ static const struct tally_store memory_store = {
   .note_list = memory_note_list,
   .collections = memory_collections,
   .wait = memory_wait,
+  .scan = memory_scan,
+  .digest = memory_digest,
 };
 
 static const struct tally_option memory_options[] = {

@@ -136,8 +136,8 @@ bans ()
     | grep -v '<tally/tally\.h>' | sed 's/:[^:]*$/: includes more than tally.h/'
   # shellcheck disable=SC2086
   stripped 0 $drivers | grep -E ':[0-9]*: *# *include *<tally/' \
-    | grep -v '<tally/driver\.h>' \
-    | sed 's/:[^:]*$/: includes more than driver.h/'
+    | grep -v -e '<tally/driver\.h>' -e '<tally/digest\.h>' \
+    | sed 's/:[^:]*$/: includes more than driver.h and digest.h/'
 
   # own FOLDER FILE...: quotes are for headers of the same folder.
   own ()

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <tally/digest.h>
+
 #include "../core/fingerprint.h"
 #include "../core/slice.h"
 #include "rng.h"
@@ -64,13 +66,13 @@ test_arithmetic (void **state)
     random_bytes (&rng, &prints[i], sizeof prints[i]);
     if (i % 4 == 0) /* long carries */
       memset (&prints[i], 0xff, TALLY_DIGEST_SUM_SIZE - rng_below (&rng, 9));
-    digest_add (&a, prints[i].bytes);
+    tally_digest_add (&a, prints[i].bytes);
     model_add (&b, prints[i].bytes);
     assert_true (digest_equal (&a, &b));
     assert_memory_equal (&a, &b, sizeof a);
   }
   for (size_t i = 64; i-- > 0;) {
-    digest_subtract (&a, prints[i].bytes);
+    tally_digest_subtract (&a, prints[i].bytes);
     memset (&b, 0, sizeof b);
     for (size_t j = 0; j < i; j++)
       model_add (&b, prints[j].bytes);
@@ -85,15 +87,15 @@ test_wraps (void **state)
   unsigned char one[TALLY_FINGERPRINT_SIZE] = { 1 };
 
   (void) state;
-  digest_subtract (&a, one);
+  tally_digest_subtract (&a, one);
   assert_true (a.count == UINT64_MAX);
   for (size_t i = 0; i < sizeof a.sum; i++)
     assert_int_equal (a.sum[i], 0xff);
   assert_int_equal (a.counters[0], 1);
-  digest_add (&a, one);
+  tally_digest_add (&a, one);
   assert_true (digest_equal (&a, &zero));
   a.counters[5] = INT32_MIN;
-  digest_add (&a, one);
+  tally_digest_add (&a, one);
   assert_int_equal (a.counters[5], INT32_MAX);
 }
 

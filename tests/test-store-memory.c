@@ -139,57 +139,67 @@ same_name_apart (void **state)
   store->close (two);
 }
 
-/* Returns the height; every node's ids are in order and its sides level. */
+/* Returns the height; every node is in order and its sides level. */
 static int
-assert_level (const struct memory_node *node)
+assert_level (const struct memory_node *node, enum memory_tree_order by)
 {
+  const struct memory_links *links;
   int left, right;
 
   if (!node)
     return 0;
-  left = assert_level (node->child[0]);
-  right = assert_level (node->child[1]);
+  links = &node->links[by];
+  left = assert_level (links->child[0], by);
+  right = assert_level (links->child[1], by);
   assert_in_range (left - right + 1, 0, 2);
   for (int i = 0; i < 2; i++)
-    if (node->child[i])
-      assert_int_equal (memory_compare (node->child[i]->id,
-                                        node->child[i]->id_size, node->id,
-                                        node->id_size)
-                            > 0,
-                        i);
-  assert_int_equal (node->height, 1 + (left > right ? left : right));
-  return node->height;
+    if (links->child[i]) {
+      struct tally_position at = { .id = { node->id, node->id_size } };
+      const struct memory_node *child = links->child[i];
+
+      memcpy (at.stamp, by == MEMORY_BY_STAMP ? node->rev : child->rev,
+              TALLY_STAMP_SIZE);
+      assert_int_equal (memory_compare_place (&at, child) < 0, i);
+    }
+  assert_int_equal (links->height, 1 + (left > right ? left : right));
+  return links->height;
 }
 
-/* Whatever order the ids come and go in. */
+/* Whatever order they come and go in. */
 static void
 tree_stays_level (void **state)
 {
   enum { N = 1000 };
-  struct memory_node *nodes[N], *root = NULL;
+  struct memory_node *nodes[N], *roots[MEMORY_TREES] = { NULL, NULL };
 
   (void) state;
   for (size_t i = 0; i < N; i++) {
     nodes[i] = calloc (1, sizeof *nodes[i] + 8);
     assert_non_null (nodes[i]);
     nodes[i]->id_size = (size_t) snprintf (nodes[i]->id, 8, "%05zu", i);
-    memory_tree_insert (&root, nodes[i]);
-    assert_level (root);
+    nodes[i]->rev[TALLY_STAMP_SIZE - 1] = (unsigned char) (i * 37);
+    for (int by = 0; by < MEMORY_TREES; by++) {
+      memory_tree_insert (&roots[by], nodes[i], by);
+      assert_level (roots[by], by);
+    }
   }
   for (size_t i = 0; i < N; i++)
     if (i % 3 == 0 || i > N / 2) {
-      memory_tree_remove (&root, nodes[i]);
+      for (int by = MEMORY_TREES - 1; by >= 0; by--) {
+        memory_tree_remove (&roots[by], nodes[i], by);
+        assert_level (roots[by], by);
+      }
       memory_node_free (nodes[i]);
-      assert_level (root);
     }
   for (size_t i = 0; i < N; i++) {
     bool gone = i % 3 == 0 || i > N / 2;
     char id[8];
     struct tally_slice slice = { id, (size_t) snprintf (id, 8, "%05zu", i) };
 
-    assert_ptr_equal (memory_tree_find (root, slice), gone ? NULL : nodes[i]);
+    assert_ptr_equal (memory_tree_find (roots[MEMORY_BY_ID], slice),
+                      gone ? NULL : nodes[i]);
   }
-  memory_tree_free (root);
+  memory_tree_free (roots[MEMORY_BY_ID]);
 }
 
 int

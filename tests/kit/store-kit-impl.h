@@ -89,5 +89,6 @@ extern const struct CMUnitTest kit_read_tests[];
 extern const struct CMUnitTest kit_put_tests[];
 extern const struct CMUnitTest kit_notes_tests[];
 extern const struct CMUnitTest kit_wait_tests[];
+extern const struct CMUnitTest kit_scan_tests[];
 
 #endif /* TALLY_TESTS_STORE_KIT_IMPL_H */

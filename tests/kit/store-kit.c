@@ -336,5 +336,6 @@ store_kit_run (const struct store_kit *kit)
   n = add_tests (tests, n, kit_put_tests, kit);
   n = add_tests (tests, n, kit_notes_tests, kit);
   n = add_tests (tests, n, kit_wait_tests, kit);
+  n = add_tests (tests, n, kit_scan_tests, kit);
   return _cmocka_run_group_tests (kit->driver->name, tests, n, NULL, NULL);
 }

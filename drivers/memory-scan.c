@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Live documents by stamp, and their digest. */
+
+#include <string.h>
+
+#include <tally/digest.h>
+
+#include "memory-scan.h"
+
+void
+memory_header (const struct memory_node *node, struct tally_doc *doc)
+{
+  memset (doc, 0, sizeof *doc);
+  doc->id.data = node->id;
+  doc->id.size = node->id_size;
+  memcpy (doc->rev, node->rev, TALLY_REV_SIZE);
+  doc->flags = node->flags;
+  doc->seq = node->seq;
+}
+
+struct scan {
+  const struct tally_position *to;
+  tally_emit_doc *emit;
+  void *ctx;
+};
+
+static bool
+scan_visit (void *ctx, const struct memory_node *node)
+{
+  const struct scan *scan = ctx;
+  struct tally_doc doc;
+
+  if (scan->to && memory_compare_place (scan->to, node) <= 0)
+    return false;
+  memory_header (node, &doc);
+  return !scan->emit (scan->ctx, &doc);
+}
+
+void
+memory_collection_scan (const struct memory_collection *c,
+                        const struct tally_position *from,
+                        const struct tally_position *to, tally_emit_doc *emit,
+                        void *ctx)
+{
+  struct scan scan = { to, emit, ctx };
+
+  if (c)
+    memory_tree_scan (c->stamped, from, scan_visit, &scan);
+}
+
+/* ---- digest ---- */
+
+struct sum {
+  struct tally_digest *digest;
+  tally_fingerprint *fingerprint;
+};
+
+static bool
+sum_visit (void *ctx, const struct memory_node *node)
+{
+  const struct sum *sum = ctx;
+  const struct tally_slice id = { node->id, node->id_size };
+  unsigned char fingerprint[TALLY_FINGERPRINT_SIZE];
+
+  sum->fingerprint (&id, node->rev, fingerprint);
+  tally_digest_add (sum->digest, fingerprint);
+  return true;
+}
+
+void
+memory_collection_digest (struct memory_collection *c, unsigned flags,
+                          tally_fingerprint *fingerprint,
+                          struct tally_digest *out)
+{
+  memset (out, 0, sizeof *out);
+  if (!c)
+    return;
+  if (!c->digest_known || (flags & TALLY_DIGEST_ANEW)) {
+    struct sum sum = { &c->digest, fingerprint };
+
+    memset (&c->digest, 0, sizeof c->digest);
+    memory_tree_scan (c->stamped, NULL, sum_visit, &sum);
+    c->digest_known = true;
+  }
+  *out = c->digest;
+}
+
+void
+memory_collection_count (struct memory_collection *c,
+                         const struct tally_entry *entry,
+                         const struct memory_node *found)
+{
+  bool was_live = found && !(found->flags & TALLY_DOC_DELETED);
+
+  if (c->digest_known)
+    c->digest_known = tally_digest_entry (&c->digest, entry, was_live);
+}
