@@ -16,9 +16,10 @@ core=$(find core -name '*.[ch]' | sort)
 drivers=$(find drivers -name '*.[ch]' | sort)
 program=$(find cli -name '*.[ch]' | sort)
 headers=$(find include -name '*.h' | sort)
-tests=$(find tests -name '*.[ch]' | sort)
+tests=$(find tests bench -name '*.[ch]' | sort)
 code="$core $drivers $program $headers $tests"
-others=$(find tests -name '*.sh' -o -name '*.am' | sort)
+others=$(find tests bench -name '*.sh' -o -name '*.am' -o -name '*.mjs' \
+  | sort)
 others="$others configure.ac Makefile.am bootstrap quickstart"
 others="$others $(find cli drivers -name '*.awk' -o -name '*.syms')"
 [ -e .ci/run ] && others="$others .ci/run"

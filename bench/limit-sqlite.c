@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* A sqlite store's rows through SQLite alone: the same tables and indexes,
+ * filled from another file by INSERT ... SELECT in the order of arrival. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "bench.h"
+#include "limit.h"
+
+static void
+check (sqlite3 *db, int code)
+{
+  if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW)
+    die ("sqlite: %s", sqlite3_errmsg (db));
+}
+
+static void
+run (sqlite3 *db, const char *sql)
+{
+  check (db, sqlite3_exec (db, sql, NULL, NULL, NULL));
+}
+
+static sqlite3_stmt *
+prepare (sqlite3 *db, const char *sql)
+{
+  sqlite3_stmt *statement = NULL;
+
+  check (db, sqlite3_prepare_v2 (db, sql, -1, &statement, NULL));
+  return statement;
+}
+
+static sqlite3 *
+open_db (const char *path)
+{
+  sqlite3 *db = NULL;
+
+  check (db, sqlite3_open (path, &db));
+  run (db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+           "PRAGMA wal_autocheckpoint = 20000; PRAGMA cache_size = -16384");
+  return db;
+}
+
+/* The tables and indexes of the file that is attached as `from`. */
+static void
+copy_layout (sqlite3 *db)
+{
+  sqlite3_stmt *layout =
+      prepare (db, "SELECT sql FROM from_.sqlite_master WHERE sql NOT NULL"
+                   " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC");
+
+  while (sqlite3_step (layout) == SQLITE_ROW)
+    run (db, (const char *) sqlite3_column_text (layout, 0));
+  sqlite3_finalize (layout);
+}
+
+static void
+attach (sqlite3 *db, const char *path)
+{
+  char *sql = sqlite3_mprintf ("ATTACH %Q AS from_", path);
+
+  run (db, sql);
+  sqlite3_free (sql);
+}
+
+static double
+sqlite_write (const char *path, const char *scratch, uint64_t n,
+              uint64_t batch)
+{
+  sqlite3 *db = open_db (scratch);
+  sqlite3_stmt *insert;
+  double began;
+
+  attach (db, path);
+  copy_layout (db);
+  insert = prepare (db, "INSERT INTO main.document SELECT * FROM"
+                        " from_.document WHERE seq > ?1 AND seq <= ?2"
+                        " ORDER BY seq");
+  began = now_seconds ();
+  for (uint64_t from = 0; from < n; from += batch) {
+    sqlite3_bind_int64 (insert, 1, (sqlite3_int64) from);
+    sqlite3_bind_int64 (insert, 2, (sqlite3_int64) (from + batch));
+    check (db, sqlite3_step (insert));
+    check (db, sqlite3_reset (insert));
+  }
+  began = now_seconds () - began;
+  sqlite3_finalize (insert);
+  sqlite3_close (db);
+  return began;
+}
+
+/* The ids in random order. */
+static void
+collect_keys (sqlite3 *db)
+{
+  run (db, "CREATE TEMP TABLE wanted AS SELECT collection, id FROM document"
+           " ORDER BY random()");
+}
+
+static double
+sqlite_read (const char *path, uint64_t n)
+{
+  sqlite3 *db = open_db (path);
+  sqlite3_stmt *wanted, *find;
+  double spent = 0, began;
+
+  collect_keys (db);
+  wanted = prepare (db, "SELECT collection, id FROM wanted");
+  find = prepare (db, "SELECT seq, flags, stamp, hash, meta, body FROM"
+                      " document WHERE collection = ?1 AND id = ?2");
+  for (uint64_t i = 0; i < n; i++) {
+    if (sqlite3_step (wanted) != SQLITE_ROW)
+      break;
+    sqlite3_bind_value (find, 1, sqlite3_column_value (wanted, 0));
+    sqlite3_bind_value (find, 2, sqlite3_column_value (wanted, 1));
+    began = now_seconds ();
+    check (db, sqlite3_step (find));
+    if (!sqlite3_column_blob (find, 5))
+      die ("%s: a row is gone", path);
+    sqlite3_reset (find);
+    spent += now_seconds () - began;
+  }
+  sqlite3_finalize (wanted);
+  sqlite3_finalize (find);
+  sqlite3_close (db);
+  return spent;
+}
+
+static void
+sqlite_pack (const char *path, const char *scratch)
+{
+  sqlite3 *db = open_db (path);
+  char *sql = sqlite3_mprintf ("VACUUM INTO %Q", scratch);
+
+  run (db, sql);
+  sqlite3_free (sql);
+  sqlite3_close (db);
+}
+
+const struct engine engine_sqlite = {
+  .driver = "sqlite",
+  .write = sqlite_write,
+  .read = sqlite_read,
+  .pack = sqlite_pack,
+};
