@@ -132,9 +132,10 @@ check_head (struct linvo *s, struct tally_error *err)
     r = check_headless (s, err);
   if (r != TALLY_OK)
     return r;
-  if (head->format > LINVO_FORMAT)
+  /* The folder's mark was of this format. */
+  if (head->format != 0 && head->format != LINVO_FORMAT)
     return linvo_fail (err, TALLY_UNSUPPORTED, s->folder.path,
-                       "has format %" PRIu32 ", made by a newer tally",
+                       "has format %" PRIu32 ", made by another tally",
                        head->format);
   if (head->writes < s->folder.writes)
     return linvo_fail (err, TALLY_CORRUPT, s->folder.path,
@@ -222,6 +223,7 @@ linvo_db_open (struct linvo *s, const char *path, unsigned flags,
 {
   int r;
 
+  s->readonly = (flags & TALLY_OPEN_READONLY) != 0;
   r = linvo_folder_open (&s->folder, path, flags, err);
   if (r != TALLY_OK)
     return r;
@@ -284,14 +286,9 @@ enter (struct linvo *s, struct tally_error *err)
   return TALLY_OK;
 }
 
-int
-linvo_begin_read (struct linvo *s, struct linvo_view *view,
-                  struct tally_error *err)
+void
+linvo_view_open (struct linvo *s, struct linvo_view *view)
 {
-  int r = enter (s, err);
-
-  if (r != TALLY_OK)
-    return r;
   view->snapshot = leveldb_create_snapshot (s->db);
   view->point = leveldb_readoptions_create ();
   leveldb_readoptions_set_verify_checksums (view->point, 1);
@@ -300,15 +297,31 @@ linvo_begin_read (struct linvo *s, struct linvo_view *view,
   leveldb_readoptions_set_verify_checksums (view->range, 1);
   leveldb_readoptions_set_snapshot (view->range, view->snapshot);
   leveldb_readoptions_set_fill_cache (view->range, 0);
-  return TALLY_OK;
+}
+
+void
+linvo_view_close (struct linvo *s, struct linvo_view *view)
+{
+  leveldb_readoptions_destroy (view->range);
+  leveldb_readoptions_destroy (view->point);
+  leveldb_release_snapshot (s->db, view->snapshot);
+}
+
+int
+linvo_begin_read (struct linvo *s, struct linvo_view *view,
+                  struct tally_error *err)
+{
+  int r = enter (s, err);
+
+  if (r == TALLY_OK)
+    linvo_view_open (s, view);
+  return r;
 }
 
 void
 linvo_end_read (struct linvo *s, struct linvo_view *view)
 {
-  leveldb_readoptions_destroy (view->range);
-  leveldb_readoptions_destroy (view->point);
-  leveldb_release_snapshot (s->db, view->snapshot);
+  linvo_view_close (s, view);
   pthread_rwlock_unlock (&s->gate);
 }
 

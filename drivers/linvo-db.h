@@ -18,6 +18,7 @@
 struct linvo {
   const struct tally_host *host;
   struct linvo_folder folder;
+  bool readonly;
 
   leveldb_options_t *options;
   leveldb_cache_t *cache;
@@ -62,6 +63,10 @@ int linvo_begin_read (struct linvo *s, struct linvo_view *view,
 void linvo_end_read (struct linvo *s, struct linvo_view *view);
 int linvo_begin_write (struct linvo *s, struct tally_error *err);
 void linvo_end_write (struct linvo *s);
+
+/* A view while somebody writes: between begin_write and end_write. */
+void linvo_view_open (struct linvo *s, struct linvo_view *view);
+void linvo_view_close (struct linvo *s, struct linvo_view *view);
 
 /* Writes the batch and the head that goes with it, durably; counts it in
  * head->writes.  Between begin_write and end_write. */

@@ -122,7 +122,7 @@ take_line (const char **in, const char *name, uint64_t *n)
 }
 
 /* Zeroes *marker for an empty file.  A first line alone is whole, see above,
- * and of a newer format only that line is known. */
+ * and of another format only that line is known. */
 static bool
 read_marker (int fd, struct marker *marker)
 {
@@ -138,7 +138,7 @@ read_marker (int fd, struct marker *marker)
   if (!take_line (&p, MARKER_START, &marker->format))
     return false;
   if (marker->format != LINVO_FORMAT)
-    return marker->format > LINVO_FORMAT;
+    return marker->format > 0;
   if (p == text + n)
     return true;
   return take_line (&p, "writes ", &marker->writes)
@@ -288,6 +288,11 @@ settle (struct linvo_folder *folder, unsigned flags, struct tally_error *err)
   if (marker.format > LINVO_FORMAT)
     return linvo_fail (err, TALLY_UNSUPPORTED, path,
                        "has format %" PRIu64 ", made by a newer tally",
+                       marker.format);
+  if (marker.format > 0 && marker.format < LINVO_FORMAT)
+    return linvo_fail (err, TALLY_UNSUPPORTED, path,
+                       "has format %" PRIu64 ", made by an older tally; "
+                       "export it with that one",
                        marker.format);
   if (!linvo_folder_mark (folder, marker.writes))
     return linvo_fail_errno (err, path, errno);

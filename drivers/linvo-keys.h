@@ -11,17 +11,19 @@
 
 #include <tally/driver.h>
 
-#define LINVO_FORMAT 1
+/* 2: tombstones have no place in the order of stamps; digests. */
+#define LINVO_FORMAT 2
 #define LINVO_NAME_MAX 255
 
 /* A key is a kind, then what that kind is ordered by. */
 enum linvo_kind {
-  LINVO_HEAD = 'h', /* one record: struct linvo_head */
-  LINVO_NAME = 'c', /* collection's name -> its number */
-  LINVO_NOTE = 'n', /* key -> value */
-  LINVO_DOC = 'd',  /* number, id -> seq, meta, body */
-  LINVO_SEQ = 's',  /* number, seq -> flags, rev, id */
-  LINVO_STAMP = 't' /* number, stamp, id -> hash, flags */
+  LINVO_HEAD = 'h',  /* one record: struct linvo_head */
+  LINVO_NAME = 'c',  /* collection's name -> its number */
+  LINVO_NOTE = 'n',  /* key -> value */
+  LINVO_DOC = 'd',   /* number, id -> seq, meta, body */
+  LINVO_SEQ = 's',   /* number, seq -> flags, rev, id */
+  LINVO_STAMP = 't', /* number, stamp, id -> hash; of live documents */
+  LINVO_DIGEST = 'g' /* number -> a record of tally/digest.h; none: unknown */
 };
 
 struct linvo_key {
@@ -41,7 +43,7 @@ struct linvo_head {
 #define LINVO_HEAD_SIZE 24
 #define LINVO_DOC_HEAD_MAX 20
 #define LINVO_SEQ_MAX (5 + TALLY_REV_SIZE + TALLY_ID_MAX)
-#define LINVO_STAMP_MAX (TALLY_REV_SIZE - TALLY_STAMP_SIZE + 5)
+#define LINVO_STAMP_SIZE (TALLY_REV_SIZE - TALLY_STAMP_SIZE)
 
 /* Keys.  The caller has checked the sizes: text is at most LINVO_NAME_MAX
  * bytes, an id at most TALLY_ID_MAX. */
@@ -52,6 +54,7 @@ void linvo_key_doc (struct linvo_key *key, uint32_t number,
 void linvo_key_seq (struct linvo_key *key, uint32_t number, uint64_t seq);
 void linvo_key_stamp (struct linvo_key *key, uint32_t number,
                       const unsigned char *rev, const struct tally_slice *id);
+void linvo_key_digest (struct linvo_key *key, uint32_t number);
 
 /* Whether the key starts with the first `size` bytes of prefix. */
 bool linvo_key_within (const struct tally_slice *key,
@@ -81,5 +84,10 @@ size_t linvo_encode_seq (char *out, const struct tally_doc *doc);
 bool linvo_decode_seq (const struct tally_slice *value, struct tally_doc *doc);
 
 size_t linvo_encode_stamp (char *out, const struct tally_doc *doc);
+
+/* Fills id and rev from the key, too. */
+bool linvo_decode_stamp (const struct tally_slice *key,
+                         const struct tally_slice *value,
+                         struct tally_doc *doc);
 
 #endif /* TALLY_LINVO_KEYS_H */

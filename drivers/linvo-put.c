@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tally/digest.h>
+
 #include "linvo-db.h"
+#include "linvo-digest.h"
 #include "linvo-put.h"
 
 /* An entry and what is stored under its id now. */
@@ -15,6 +18,7 @@ struct item {
   uint32_t number; /* of its collection; 0: none yet */
   bool forget;
   bool found;
+  bool live; /* what was found */
   bool conflict;
   uint64_t seq;
   unsigned char rev[TALLY_REV_SIZE];
@@ -123,6 +127,7 @@ look_up (struct batch *b, struct item *item, struct tally_error *err)
 
   if (r == TALLY_OK) {
     item->found = found.found;
+    item->live = found.found && !(found.doc.flags & TALLY_DOC_DELETED);
     item->seq = found.doc.seq;
     memcpy (item->rev, found.doc.rev, TALLY_REV_SIZE);
     item->conflict = !as_expected (item);
@@ -173,32 +178,46 @@ drop (struct batch *b, const struct linvo_key *key)
   leveldb_writebatch_delete (b->records, key->data, key->size);
 }
 
-/* Numbers the collections that this batch is the first to write to. */
+/* Numbers a collection that this batch is the first to write to. */
+static int
+number_collection (struct batch *b, const char *name, struct tally_error *err)
+{
+  char value[LINVO_NUMBER_SIZE];
+  struct linvo_key key;
+
+  if (b->head.numbers == UINT32_MAX)
+    return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
+                       "too many collections");
+  b->head.numbers++;
+  linvo_key_text (&key, LINVO_NAME, name, strlen (name));
+  add (b, &key, value, linvo_encode_number (value, b->head.numbers));
+  return TALLY_OK;
+}
+
+/* From the first item that changes something on, all of a collection's items
+ * have its number. */
 static int
 number_collections (struct batch *b, struct tally_error *err)
 {
-  const char *collection = NULL;
+  const char *numbered = NULL;
   size_t i;
+  int r = TALLY_OK;
 
-  for (i = 0; i < b->n; i++) {
+  for (i = 0; r == TALLY_OK && i < b->n; i++) {
     struct item *item = b->sorted[i];
-    char value[LINVO_NUMBER_SIZE];
-    struct linvo_key key;
+    const char *name = item->entry->collection;
 
-    if (item->number != 0 || !changes_something (item))
+    if (item->number != 0)
       continue;
-    if (!collection || strcmp (collection, item->entry->collection) != 0) {
-      if (b->head.numbers == UINT32_MAX)
-        return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
-                           "too many collections");
-      b->head.numbers++;
-      collection = item->entry->collection;
-      linvo_key_text (&key, LINVO_NAME, collection, strlen (collection));
-      add (b, &key, value, linvo_encode_number (value, b->head.numbers));
+    if (!numbered || strcmp (numbered, name) != 0) {
+      if (!changes_something (item))
+        continue;
+      r = number_collection (b, name, err);
+      numbered = name;
     }
     item->number = b->head.numbers;
   }
-  return TALLY_OK;
+  return r;
 }
 
 static int
@@ -254,6 +273,8 @@ write_orders (struct batch *b, const struct item *item)
 
   linvo_key_seq (&key, item->number, b->head.seq);
   add (b, &key, value, linvo_encode_seq (value, doc));
+  if (doc->flags & TALLY_DOC_DELETED)
+    return;
   linvo_key_stamp (&key, item->number, doc->rev, &doc->id);
   add (b, &key, value, linvo_encode_stamp (value, doc));
 }
@@ -266,6 +287,8 @@ drop_orders (struct batch *b, const struct item *item)
 
   linvo_key_seq (&key, item->number, item->seq);
   drop (b, &key);
+  if (!item->live)
+    return;
   linvo_key_stamp (&key, item->number, item->rev, &item->entry->doc.id);
   drop (b, &key);
 }
@@ -295,6 +318,44 @@ write_item (struct batch *b, struct item *item, struct tally_error *err)
   return TALLY_OK;
 }
 
+/* Follows the items of one collection, which begin at `from`, in its digest;
+ * *to is behind them.  A collection that is new has the digest of nothing. */
+static int
+count_collection (struct batch *b, size_t from, size_t *to,
+                  struct tally_error *err)
+{
+  uint32_t number = b->sorted[from]->number;
+  bool is_new = number > b->s->head.numbers, known = true, kept;
+  struct tally_digest digest = { 0 };
+  int r = TALLY_OK;
+  size_t i;
+
+  if (!is_new && number != 0)
+    r = linvo_digest_load (b->s, b->s->read, number, &digest, &known, err);
+  kept = known && !is_new;
+  for (i = from; i < b->n && b->sorted[i]->number == number; i++) {
+    const struct item *item = b->sorted[i];
+
+    if (known && changes_something (item))
+      known = tally_digest_entry (&digest, item->entry, item->live);
+  }
+  *to = i;
+  if (r == TALLY_OK && number != 0 && (kept || known))
+    linvo_digest_save (b->records, number, &digest, known);
+  return r;
+}
+
+static int
+count_all (struct batch *b, struct tally_error *err)
+{
+  size_t at = 0;
+  int r = TALLY_OK;
+
+  while (r == TALLY_OK && at < b->n)
+    r = count_collection (b, at, &at, err);
+  return r;
+}
+
 static int
 write_all (struct batch *b, struct tally_error *err)
 {
@@ -303,6 +364,8 @@ write_all (struct batch *b, struct tally_error *err)
 
   b->records = leveldb_writebatch_create ();
   r = number_collections (b, err);
+  if (r == TALLY_OK)
+    r = count_all (b, err);
   for (i = 0; r == TALLY_OK && i < b->n; i++) {
     if (changes_something (&b->items[i]))
       r = write_item (b, &b->items[i], err);

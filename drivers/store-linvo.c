@@ -13,6 +13,7 @@
 
 #include "linvo-check.h"
 #include "linvo-db.h"
+#include "linvo-digest.h"
 #include "linvo-notes.h"
 #include "linvo-put.h"
 
@@ -268,7 +269,9 @@ static const struct tally_store linvo_store = { TALLY_STORE_INIT,
                                                 .note_list = linvo_note_list,
                                                 .collections =
                                                     linvo_collections,
-                                                .check = linvo_check };
+                                                .check = linvo_check,
+                                                .scan = linvo_stamps,
+                                                .digest = linvo_digest };
 
 static const struct tally_driver linvo_driver = {
   TALLY_DRIVER_INIT,

@@ -28,7 +28,7 @@
 struct orders {
   leveldb_t *db;
   leveldb_readoptions_t *read;
-  size_t docs, seqs, stamps;
+  size_t docs, seqs, stamps, digests;
 };
 
 static char *
@@ -50,7 +50,7 @@ static void
 check_header (struct orders *o, const struct tally_slice *key,
               const struct tally_slice *header)
 {
-  char stamp[LINVO_STAMP_MAX], *data;
+  char stamp[LINVO_STAMP_SIZE], *data;
   struct tally_doc doc, stored;
   struct tally_slice value;
   struct linvo_key other;
@@ -83,6 +83,8 @@ check_record (struct orders *o, leveldb_iterator_t *it)
     o->docs++;
   else if (key.data[0] == LINVO_STAMP)
     o->stamps++;
+  else if (key.data[0] == LINVO_DIGEST)
+    o->digests++;
   else if (key.data[0] == LINVO_SEQ) {
     o->seqs++;
     check_header (o, &key, &value);
@@ -94,7 +96,7 @@ static void
 assert_orders_agree (const char *path)
 {
   leveldb_options_t *options = leveldb_options_create ();
-  struct orders o = { NULL, leveldb_readoptions_create (), 0, 0, 0 };
+  struct orders o = { NULL, leveldb_readoptions_create (), 0, 0, 0, 0 };
   leveldb_iterator_t *it;
   char *text = NULL;
 
@@ -111,6 +113,7 @@ assert_orders_agree (const char *path)
   leveldb_readoptions_destroy (o.read);
   leveldb_options_destroy (options);
   assert_true (o.docs > 0);
+  assert_int_equal (o.digests, 1);
   assert_int_equal (o.docs, o.seqs);
   assert_int_equal (o.docs, o.stamps);
 }
@@ -190,6 +193,7 @@ kill_loses_nothing (void **state)
       next = n;
     else
       assert_int_equal (linvo_kit_check (k, n, 1), TALLY_OK);
+    assert_int_equal (linvo_kit_check_digest (k), TALLY_OK);
     linvo_kit_close (k);
     assert_orders_agree (k->path);
     n = next;
@@ -219,7 +223,8 @@ write_in_little_room (struct linvo_kit *k)
       return 3;
     /* Still no room: refused, and readable all the same. */
     if (linvo_kit_put (k, n) != TALLY_FAILED
-        || linvo_kit_check (k, n - 1, 0) != TALLY_OK)
+        || linvo_kit_check (k, n - 1, 0) != TALLY_OK
+        || linvo_kit_check_digest (k) != TALLY_OK)
       return 4;
     limit.rlim_cur = RLIM_INFINITY;
     if (setrlimit (RLIMIT_FSIZE, &limit) == -1)
@@ -245,6 +250,7 @@ failed_write_loses_nothing (void **state)
   assert_int_equal (WEXITSTATUS (status), 0);
   assert_int_equal (linvo_kit_open (k, 0), TALLY_OK);
   assert_int_equal (linvo_kit_check (k, 300, 0), TALLY_OK);
+  assert_int_equal (linvo_kit_check_digest (k), TALLY_OK);
   linvo_kit_close (k);
   assert_orders_agree (k->path);
 }

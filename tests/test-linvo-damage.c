@@ -90,6 +90,9 @@ flip_file (struct linvo_kit *k, const char *part, size_t tries)
     r = try_damaged (k, name, data, size);
     data[i] = old;
     corrupt += r == TALLY_CORRUPT;
+    /* One digit makes another format of it. */
+    if (strcmp (part, "TALLY") == 0 && r == TALLY_UNSUPPORTED)
+      r = TALLY_CORRUPT;
     if (r != TALLY_OK && r != TALLY_CORRUPT)
       print_error ("byte %zu of %zu\n", i, size);
     assert_true (r == TALLY_OK || r == TALLY_CORRUPT);
@@ -145,7 +148,7 @@ missing_table_is_noticed (void **state)
 static void
 what_is_left_can_be_kept (void **state)
 {
-  static const char line[] = "tally linvo 1\n";
+  static const char line[] = "tally linvo 2\n";
   struct linvo_kit *k = *state;
   char name[256], *data;
   size_t size = 0;

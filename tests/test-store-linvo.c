@@ -124,7 +124,7 @@ static void
 open_finishes_half_a_marker (void **state)
 {
   static const char whole[] =
-      "tally linvo 1\nwrites 00000000000000000000\nholder 0000004711\n";
+      "tally linvo 2\nwrites 00000000000000000000\nholder 0000004711\n";
   static const char zeros[sizeof whole];
   struct linvo_kit *k = *state;
   size_t size;
@@ -147,16 +147,21 @@ open_finishes_half_a_marker (void **state)
 }
 
 static void
-open_refuses_newer_format (void **state)
+open_refuses_other_formats (void **state)
 {
-  static const char newer[] = "tally linvo 2\nand who knows what\n";
+  static const char newer[] = "tally linvo 3\nand who knows what\n";
+  static const char older[] =
+      "tally linvo 1\nwrites 00000000000000000001\nholder 0000004711\n";
   struct linvo_kit *k = *state;
 
   assert_int_equal (linvo_kit_open (k, TALLY_OPEN_CREATE), TALLY_OK);
   linvo_kit_close (k);
   assert_int_equal (
       linvo_kit_write (k->path, "TALLY", newer, sizeof newer - 1), 0);
-  assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 2, made by a newer");
+  assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 3, made by a newer");
+  assert_int_equal (
+      linvo_kit_write (k->path, "TALLY", older, sizeof older - 1), 0);
+  assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 1, made by an older");
 }
 
 /* LevelDB would make a new database over the old one, and clear that away. */
@@ -362,7 +367,7 @@ main (void)
     TEST (open_takes_empty_folder),
     TEST (open_finishes_what_was_begun),
     TEST (open_finishes_half_a_marker),
-    TEST (open_refuses_newer_format),
+    TEST (open_refuses_other_formats),
     TEST (open_refuses_without_current),
     TEST (held_names_the_process),
     TEST (held_by_this_process),

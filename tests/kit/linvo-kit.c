@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tally/digest.h>
+
+#include "fake-print.h"
 #include "linvo-kit.h"
 
 #define HALF (LINVO_KIT_BATCH / 2)
@@ -69,12 +72,14 @@ struct made {
   char id[32];
   unsigned char rev[TALLY_REV_SIZE];
   char body[BODY_SIZE];
+  unsigned char print[TALLY_FINGERPRINT_SIZE];
 };
 
 static void
 make (struct made *m, unsigned n, unsigned i)
 {
   uint32_t x = n * 2654435761u + i * 40503u + 1;
+  struct tally_slice id;
   size_t j;
 
   if (i < HALF)
@@ -89,6 +94,9 @@ make (struct made *m, unsigned n, unsigned i)
     x = x * 1664525u + 1013904223u;
     m->body[j] = (char) ('a' + (x >> 24) % 26);
   }
+  id.data = m->id;
+  id.size = strlen (m->id);
+  fake_print (&id, m->rev, m->print);
 }
 
 int
@@ -96,7 +104,7 @@ linvo_kit_put (struct linvo_kit *k, unsigned n)
 {
   struct tally_outcome outcomes[LINVO_KIT_BATCH];
   struct tally_entry entries[LINVO_KIT_BATCH];
-  struct made made[LINVO_KIT_BATCH];
+  struct made made[LINVO_KIT_BATCH], before[LINVO_KIT_BATCH];
   unsigned i;
 
   memset (entries, 0, sizeof entries);
@@ -108,6 +116,9 @@ linvo_kit_put (struct linvo_kit *k, unsigned n)
     memcpy (entries[i].doc.rev, made[i].rev, TALLY_REV_SIZE);
     entries[i].doc.body.data = made[i].body;
     entries[i].doc.body.size = BODY_SIZE;
+    entries[i].add = made[i].print;
+    make (&before[i], n - 1, i);
+    entries[i].subtract = before[i].print;
   }
   return k->ops->put (k->handle, entries, LINVO_KIT_BATCH, 0, outcomes,
                       &k->err);
@@ -191,6 +202,43 @@ linvo_kit_check (struct linvo_kit *k, unsigned n, unsigned more)
     }
   }
   return TALLY_OK;
+}
+
+static int
+sum (void *ctx, const struct tally_doc *doc)
+{
+  unsigned char print[TALLY_FINGERPRINT_SIZE];
+
+  fake_print (&doc->id, doc->rev, print);
+  tally_digest_add (ctx, print);
+  return 0;
+}
+
+int
+linvo_kit_check_digest (struct linvo_kit *k)
+{
+  struct tally_digest kept, made;
+  struct seen seen;
+  uint64_t head;
+  int r;
+
+  memset (&seen, 0, sizeof seen);
+  memset (&made, 0, sizeof made);
+  r = k->ops->digest (k->handle, "things", 0, fake_print, &kept, &k->err);
+  if (r == TALLY_OK)
+    r = k->ops->scan (k->handle, "things", NULL, NULL, sum, &made, &made.seq,
+                      &k->err);
+  if (r == TALLY_OK)
+    r = k->ops->changes (k->handle, "things", 0, count, &seen, &head, &k->err);
+  if (r != TALLY_OK)
+    return r;
+  return kept.seq == made.seq && kept.count == made.count
+                 && made.count == seen.n
+                 && memcmp (kept.sum, made.sum, sizeof made.sum) == 0
+                 && memcmp (kept.counters, made.counters, sizeof made.counters)
+                        == 0
+             ? TALLY_OK
+             : 1;
 }
 
 /* Keeps the version in a rev, and checks the body against it. */

@@ -29,13 +29,18 @@ int linvo_kit_open (struct linvo_kit *k, unsigned flags);
 void linvo_kit_close (struct linvo_kit *k);
 
 /* Puts LINVO_KIT_BATCH documents of version n as one batch, whatever is
- * there: half of them new, half the same in every batch. */
+ * there: half of them new, half the same in every batch.  Fingerprints are
+ * those of version n - 1. */
 int linvo_kit_put (struct linvo_kit *k, unsigned n);
 
 /* Whether all of the batches 1 to n are there, whole, and nothing else but
  * at most `more` later ones: TALLY_OK, what the store said, or 1 when it
  * said nothing and something is wrong. */
 int linvo_kit_check (struct linvo_kit *k, unsigned n, unsigned more);
+
+/* Whether the digest that is kept is the sum over the documents by stamp, and
+ * these are as many as the feed has: TALLY_OK, what the store said, or 1. */
+int linvo_kit_check_digest (struct linvo_kit *k);
 
 /* Reads the document with this id and the feed's head: TALLY_OK when it is
  * there at version n or later, in one piece, and the feed lists each once. */
