@@ -21,13 +21,19 @@
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
+struct verdict {
+  int status;
+  bool has_rev;
+  unsigned char rev[TALLY_REV_SIZE];
+};
+
 struct taker {
   struct asked *asked;
   const struct wire_put *put;
   const char *collection;
-  struct wire_stored stored; /* the reply */
-  unsigned char (*revs)[TALLY_REV_SIZE];
-  uint64_t *seqs; /* of what was written; 0: not */
+  struct verdict *verdicts; /* of each document */
+  uint64_t cursor;          /* the pusher's, moved on */
+  uint64_t *seqs;           /* of what was written; 0: not */
   uint64_t wall_ms;
 
   size_t *todo;
@@ -41,11 +47,12 @@ struct taker {
 static void
 settle (struct taker *taker, size_t i, int status, const unsigned char *rev)
 {
-  taker->stored.statuses[i] = status;
-  if (!rev)
-    return;
-  memcpy (taker->revs[i], rev, TALLY_REV_SIZE);
-  taker->stored.revs[i] = slice_make (taker->revs[i], TALLY_REV_SIZE);
+  struct verdict *verdict = &taker->verdicts[i];
+
+  verdict->status = status;
+  verdict->has_rev = rev != NULL;
+  if (rev)
+    memcpy (verdict->rev, rev, TALLY_REV_SIZE);
 }
 
 /* ---- what may be taken -------------------------------------------------- */
@@ -271,7 +278,7 @@ advance_cursor (struct taker *taker, struct tally_error *err)
   uint64_t head;
   int status;
 
-  taker->stored.cursor = taker->put->cursor;
+  taker->cursor = taker->put->cursor;
   if (!(taker->put->flags & WIRE_PUT_CURSOR))
     return TALLY_OK;
   qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, by_seq);
@@ -279,7 +286,7 @@ advance_cursor (struct taker *taker, struct tally_error *err)
       replica_changes (taker->asked->replica, taker->collection,
                        taker->put->cursor, advance_over, &advance, &head, err);
   if (status == TALLY_OK)
-    taker->stored.cursor = advance.foreign ? advance.last : head;
+    taker->cursor = advance.foreign ? advance.last : head;
   return status;
 }
 
@@ -289,17 +296,14 @@ static bool
 taker_init (struct taker *taker, size_t n)
 {
   n++;
-  taker->stored.statuses = calloc (n, sizeof *taker->stored.statuses);
-  taker->stored.revs = calloc (n, sizeof *taker->stored.revs);
-  taker->revs = calloc (n, sizeof *taker->revs);
+  taker->verdicts = calloc (n, sizeof *taker->verdicts);
   taker->seqs = calloc (n, sizeof *taker->seqs);
   taker->todo = calloc (n, sizeof *taker->todo);
   taker->entries = calloc (n, sizeof *taker->entries);
   taker->outcomes = calloc (n, sizeof *taker->outcomes);
   taker->expected = calloc (n, sizeof *taker->expected);
-  return taker->stored.statuses && taker->stored.revs && taker->revs
-         && taker->seqs && taker->todo && taker->entries && taker->outcomes
-         && taker->expected;
+  return taker->verdicts && taker->seqs && taker->todo && taker->entries
+         && taker->outcomes && taker->expected;
 }
 
 static void
@@ -311,9 +315,7 @@ taker_free (struct taker *taker)
   free (taker->entries);
   free (taker->todo);
   free (taker->seqs);
-  free (taker->revs);
-  free (taker->stored.revs);
-  free (taker->stored.statuses);
+  free (taker->verdicts);
 }
 
 /* Sets aside what breaks a rule: it does not keep the others back. */
@@ -355,11 +357,39 @@ check_registered (struct asked *asked, struct tally_error *err)
   return status;
 }
 
+/* Only what was not stored as it came is worth a word. */
+static int
+tell (struct taker *taker, struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_STORED };
+  struct wire_stored *stored = &reply.as.stored;
+
+  stored->others = calloc (taker->put->n + 1, sizeof *stored->others);
+  if (!stored->others)
+    return error_nomem (err);
+  stored->cursor = taker->cursor;
+  stored->n = taker->put->n;
+  for (size_t i = 0; i < taker->put->n; i++) {
+    const struct verdict *verdict = &taker->verdicts[i];
+    struct wire_other *other = &stored->others[stored->n_others];
+
+    if (verdict->status == TALLY_OK && verdict->has_rev)
+      continue;
+    other->index = i;
+    other->status = verdict->status;
+    other->rev =
+        slice_make (verdict->rev, verdict->has_rev ? TALLY_REV_SIZE : 0);
+    stored->n_others++;
+  }
+  wire_encode (taker->asked->reply, &reply);
+  free (stored->others);
+  return TALLY_OK;
+}
+
 int
 answer_put (struct asked *asked, const struct wire_put *put,
             struct tally_error *err)
 {
-  struct wire_message reply = { .type = WIRE_STORED };
   struct taker taker = { .asked = asked, .put = put };
   char collection[COLLECTION_TEXT_MAX];
   int status = asked_collection (asked, put->collection, collection, err);
@@ -378,11 +408,8 @@ answer_put (struct asked *asked, const struct wire_put *put,
     status = run_rounds (&taker, err);
   if (status == TALLY_OK)
     status = advance_cursor (&taker, err);
-  if (status == TALLY_OK) {
-    taker.stored.n = put->n;
-    reply.as.stored = taker.stored;
-    wire_encode (asked->reply, &reply);
-  }
+  if (status == TALLY_OK)
+    status = tell (&taker, err);
   taker_free (&taker);
   return status;
 }

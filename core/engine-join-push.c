@@ -99,7 +99,7 @@ pushed (struct joiner *joiner, struct joined *joined,
   /* Of what was put twice on its way the second finds it there; but theirs was
    * read in this run, and was another. */
   if (outcome->status == TALLY_OK)
-    return joined_up (joiner, joined, outcome->has_rev || joined->theirs, err);
+    return joined_up (joiner, joined, outcome->stored || joined->theirs, err);
   if (outcome->status == TALLY_CONFLICT) {
     joined->again = true;
     return TALLY_OK;

@@ -57,7 +57,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
       return error_nomem (err);
     sync_stop_holding (sync, doc->id);
     sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
-    if (outcome->has_rev)
+    if (outcome->stored)
       sync_count_pushed (sync, doc->id, doc->flags & TALLY_DOC_DELETED);
     else
       sync->done++;

@@ -511,6 +511,19 @@ peer_get_meta (struct peer *peer, const char *collection,
   return get_docs (peer, collection, ids, n, answered, docs, NULL, NULL, err);
 }
 
+static void
+take_outcomes (const struct wire_stored *stored, struct peer_outcome *outcomes)
+{
+  for (size_t i = 0; i < stored->n; i++)
+    outcomes[i].stored = true;
+  for (size_t i = 0; i < stored->n_others; i++) {
+    struct peer_outcome *outcome = &outcomes[stored->others[i].index];
+
+    outcome->status = stored->others[i].status;
+    outcome->stored = false;
+  }
+}
+
 int
 peer_put (struct peer *peer, const char *collection, unsigned flags,
           const struct tally_doc *docs, const struct tally_slice *bases,
@@ -524,7 +537,7 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
   memset (outcomes, 0, n * sizeof *outcomes);
   if (peer->folder) {
     for (size_t i = 0; i < n; i++)
-      outcomes[i].has_rev = true;
+      outcomes[i].stored = true;
     return folder_put (peer->folder, collection, docs, n, err);
   }
   message.as.put.collection = slice_text (collection);
@@ -543,12 +556,8 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
     return status;
   if (stored->n != n)
     status = strange (peer, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    outcomes[i].status = stored->statuses[i];
-    outcomes[i].has_rev = stored->revs[i].size == TALLY_REV_SIZE;
-    if (outcomes[i].has_rev)
-      memcpy (outcomes[i].rev, stored->revs[i].data, TALLY_REV_SIZE);
-  }
+  else
+    take_outcomes (stored, outcomes);
   if (status == TALLY_OK && cursor && stored->cursor > message.as.put.cursor)
     set_cursor (cursor, stored->cursor);
   wire_message_free (&reply);

@@ -116,9 +116,8 @@ int peer_get_meta (struct peer *peer, const char *collection,
                    struct doclist *docs, struct tally_error *err);
 
 struct peer_outcome {
-  int status; /* see wire_stored */
-  bool has_rev;
-  unsigned char rev[TALLY_REV_SIZE];
+  int status;  /* see wire_other */
+  bool stored; /* as it came; else with TALLY_OK it was there already */
 };
 
 /* Offers documents; bases (may be NULL) are revs or empty.  *cursor (text with

@@ -10,7 +10,7 @@
 
 #include "cbor.h"
 #include "error.h"
-#include "utf8.h"
+#include "wire-doc.h"
 #include "wire.h"
 
 static const struct tally_slice nothing = { NULL, 0 };
@@ -60,6 +60,7 @@ add_meta (struct buf *out, const struct wire_meta *meta)
   cbor_add_uint (out, meta->since);
   cbor_add_uint (out, meta->until);
   cbor_add_uint (out, meta->limit);
+  cbor_add_uint (out, meta->bytes);
 }
 
 static void
@@ -74,6 +75,11 @@ add_headers (struct buf *out, const struct wire_headers *headers)
   for (size_t i = 0; i < headers->n; i++) {
     const struct tally_doc *doc = &headers->docs[i];
 
+    if (doc->meta.size > 0) {
+      cbor_add_array (out, 4);
+      wire_add_doc (out, doc);
+      continue;
+    }
     cbor_add_array (out, 3);
     cbor_add_text (out, doc->id);
     cbor_add_bytes (out, slice_make (doc->rev, TALLY_REV_SIZE));
@@ -92,22 +98,13 @@ add_get (struct buf *out, const struct wire_get *get)
 }
 
 static void
-add_doc (struct buf *out, const struct tally_doc *doc)
-{
-  cbor_add_text (out, doc->id);
-  cbor_add_uint (out, doc->flags);
-  cbor_add_bytes (out, doc->meta);
-  cbor_add_bytes (out, doc->body);
-}
-
-static void
 add_docs (struct buf *out, const struct wire_docs *docs)
 {
   cbor_add_uint (out, docs->answered);
   cbor_add_array (out, docs->n);
   for (size_t i = 0; i < docs->n; i++) {
     cbor_add_array (out, 5);
-    add_doc (out, &docs->docs[i]);
+    wire_add_doc (out, &docs->docs[i]);
     cbor_add_uint (out, docs->docs[i].seq);
   }
 }
@@ -121,7 +118,7 @@ add_put (struct buf *out, const struct wire_put *put)
   cbor_add_array (out, put->n);
   for (size_t i = 0; i < put->n; i++) {
     cbor_add_array (out, 5);
-    add_doc (out, &put->docs[i]);
+    wire_add_doc (out, &put->docs[i]);
     cbor_add_bytes (out, put->bases ? put->bases[i] : nothing);
   }
 }
@@ -130,11 +127,13 @@ static void
 add_stored (struct buf *out, const struct wire_stored *stored)
 {
   cbor_add_uint (out, stored->cursor);
-  cbor_add_array (out, stored->n);
-  for (size_t i = 0; i < stored->n; i++) {
-    cbor_add_array (out, 2);
-    cbor_add_uint (out, (uint64_t) -stored->statuses[i]);
-    cbor_add_bytes (out, stored->revs[i]);
+  cbor_add_uint (out, stored->n);
+  cbor_add_array (out, stored->n_others);
+  for (size_t i = 0; i < stored->n_others; i++) {
+    cbor_add_array (out, 3);
+    cbor_add_uint (out, stored->others[i].index);
+    cbor_add_uint (out, (uint64_t) -stored->others[i].status);
+    cbor_add_bytes (out, stored->others[i].rev);
   }
 }
 
@@ -173,10 +172,10 @@ wire_encode (struct buf *out, const struct wire_message *message)
 {
   /* The length of each message's array, its type included. */
   static const unsigned char lengths[] = {
-    [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 6,
+    [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 7,
     [WIRE_GET] = 4,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
     [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
-    [WIRE_STORED] = 3,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
+    [WIRE_STORED] = 4,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
     [WIRE_NAMED] = 2,   [WIRE_WAIT] = 5,    [WIRE_WAITED] = 3,
   };
 
@@ -263,24 +262,6 @@ take_sized (struct tally_slice *in, struct tally_slice *out, size_t size)
 }
 
 static bool
-take_id (struct tally_slice *in, struct tally_slice *id)
-{
-  return cbor_take_text (in, id) && id->size > 0 && id->size <= TALLY_ID_MAX
-         && !utf8_has_control (id->data, id->size);
-}
-
-static bool
-take_flags (struct tally_slice *in, uint32_t *flags)
-{
-  uint64_t value;
-
-  if (!cbor_take_uint (in, &value) || value > TALLY_DOC_DELETED)
-    return false;
-  *flags = (uint32_t) value;
-  return true;
-}
-
-static bool
 take_status (struct tally_slice *in, int *status)
 {
   uint64_t value;
@@ -347,7 +328,26 @@ take_meta (struct tally_slice *in, struct wire_meta *meta)
          && cbor_take_uint (in, &meta->flags)
          && cbor_take_uint (in, &meta->since)
          && cbor_take_uint (in, &meta->until)
-         && cbor_take_uint (in, &meta->limit);
+         && cbor_take_uint (in, &meta->limit)
+         && cbor_take_uint (in, &meta->bytes);
+}
+
+static bool
+take_header (struct tally_slice *in, struct tally_doc *doc)
+{
+  struct tally_slice rev;
+  size_t length;
+
+  if (!cbor_take_array (in, &length))
+    return false;
+  if (length == 4)
+    return wire_take_doc (in, doc) && doc->meta.size > 0;
+  if (length != 3 || !wire_take_id (in, &doc->id)
+      || !cbor_take_bytes (in, &rev) || rev.size != TALLY_REV_SIZE
+      || !wire_take_flags (in, &doc->flags))
+    return false;
+  memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
+  return true;
 }
 
 static bool
@@ -362,19 +362,12 @@ take_headers (struct tally_slice *in, struct wire_headers *headers)
       || !cbor_take_uint (in, &headers->live) || !cbor_take_array (in, &n)
       || n > WIRE_HEADERS_MAX
       || !make_array ((void **) &headers->docs, n, sizeof *headers->docs, *in,
-                      TALLY_REV_SIZE))
+                      6))
     return false;
   headers->more = more;
-  for (; headers->n < n; headers->n++) {
-    struct tally_doc *doc = &headers->docs[headers->n];
-    struct tally_slice rev;
-
-    if (!take_length (in, 3) || !take_id (in, &doc->id)
-        || !cbor_take_bytes (in, &rev) || rev.size != TALLY_REV_SIZE
-        || !take_flags (in, &doc->flags))
+  for (; headers->n < n; headers->n++)
+    if (!take_header (in, &headers->docs[headers->n]))
       return false;
-    memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
-  }
   return true;
 }
 
@@ -389,17 +382,9 @@ take_get (struct tally_slice *in, struct wire_get *get)
       || !make_array ((void **) &get->ids, n, sizeof *get->ids, *in, 2))
     return false;
   for (; get->n < n; get->n++)
-    if (!take_id (in, &get->ids[get->n]))
+    if (!wire_take_id (in, &get->ids[get->n]))
       return false;
   return true;
-}
-
-static bool
-take_doc (struct tally_slice *in, struct tally_doc *doc)
-{
-  return take_id (in, &doc->id) && take_flags (in, &doc->flags)
-         && cbor_take_bytes (in, &doc->meta)
-         && cbor_take_bytes (in, &doc->body);
 }
 
 static bool
@@ -412,7 +397,7 @@ take_docs (struct tally_slice *in, struct wire_docs *docs)
       || !make_array ((void **) &docs->docs, n, sizeof *docs->docs, *in, 6))
     return false;
   for (; docs->n < n; docs->n++)
-    if (!take_length (in, 5) || !take_doc (in, &docs->docs[docs->n])
+    if (!take_length (in, 5) || !wire_take_doc (in, &docs->docs[docs->n])
         || !cbor_take_uint (in, &docs->docs[docs->n].seq))
       return false;
   return true;
@@ -431,10 +416,18 @@ take_put (struct tally_slice *in, struct wire_put *put)
       || !make_array ((void **) &put->bases, n, sizeof *put->bases, *in, 7))
     return false;
   for (; put->n < n; put->n++)
-    if (!take_length (in, 5) || !take_doc (in, &put->docs[put->n])
+    if (!take_length (in, 5) || !wire_take_doc (in, &put->docs[put->n])
         || !take_sized (in, &put->bases[put->n], TALLY_REV_SIZE))
       return false;
   return true;
+}
+
+static bool
+take_other (struct tally_slice *in, struct wire_other *other)
+{
+  return take_length (in, 3) && cbor_take_uint (in, &other->index)
+         && take_status (in, &other->status)
+         && take_sized (in, &other->rev, TALLY_REV_SIZE);
 }
 
 static bool
@@ -442,17 +435,19 @@ take_stored (struct tally_slice *in, struct wire_stored *stored)
 {
   size_t n;
 
-  if (!cbor_take_uint (in, &stored->cursor) || !cbor_take_array (in, &n)
-      || n > WIRE_DOCS_MAX
-      || !make_array ((void **) &stored->statuses, n, sizeof *stored->statuses,
-                      *in, 3)
-      || !make_array ((void **) &stored->revs, n, sizeof *stored->revs, *in,
-                      3))
+  if (!cbor_take_uint (in, &stored->cursor) || !cbor_take_uint (in, &stored->n)
+      || stored->n > WIRE_DOCS_MAX || !cbor_take_array (in, &n)
+      || n > stored->n
+      || !make_array ((void **) &stored->others, n, sizeof *stored->others,
+                      *in, 4))
     return false;
-  for (; stored->n < n; stored->n++)
-    if (!take_length (in, 2) || !take_status (in, &stored->statuses[stored->n])
-        || !take_sized (in, &stored->revs[stored->n], TALLY_REV_SIZE))
+  for (; stored->n_others < n; stored->n_others++) {
+    struct wire_other *other = &stored->others[stored->n_others];
+
+    if (!take_other (in, other) || other->index >= stored->n
+        || (stored->n_others > 0 && other->index <= other[-1].index))
       return false;
+  }
   return true;
 }
 
@@ -531,7 +526,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_HELLO:
     return length == 8 && take_hello (in, &message->as.hello);
   case WIRE_META:
-    return length == 6 && take_meta (in, &message->as.meta);
+    return length == 7 && take_meta (in, &message->as.meta);
   case WIRE_GET:
     return length == 4 && take_get (in, &message->as.get);
   case WIRE_PUT:
@@ -548,7 +543,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_DOCS:
     return length == 3 && take_docs (in, &message->as.docs);
   case WIRE_STORED:
-    return length == 3 && take_stored (in, &message->as.stored);
+    return length == 4 && take_stored (in, &message->as.stored);
   case WIRE_ROTATED:
     return length == 1;
   case WIRE_NAMES:
@@ -671,8 +666,7 @@ wire_message_free (struct wire_message *message)
     free (message->as.put.bases);
     break;
   case WIRE_STORED:
-    free (message->as.stored.statuses);
-    free (message->as.stored.revs);
+    free (message->as.stored.others);
     break;
   case WIRE_NAMES:
     free (message->as.names.clients);

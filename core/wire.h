@@ -118,9 +118,13 @@ struct wire_meta {
   uint64_t since;
   uint64_t until; /* headers up to this cursor only; 0: all */
   uint64_t limit; /* headers at most */
+  /* Whole documents in place of headers, of about so many bytes, and where
+   * these end the headers do; 0: headers. */
+  uint64_t bytes;
 };
 
-/* id, rev and flags of each. */
+/* id, rev and flags of each; of one with meta it is the whole document, and
+ * its rev is left out. */
 struct wire_headers {
   uint64_t next; /* the cursor behind these */
   bool more;
@@ -156,14 +160,21 @@ struct wire_put {
   size_t n;
 };
 
-/* statuses[i]: TALLY_OK, stored, with its rev, or without one there already;
- * TALLY_CONFLICT, with the rev that is there; TALLY_AGAIN, its stamps are
- * beyond the clock there; others refuse the document for good. */
+/* What became of a document that was not stored as it came.  TALLY_OK: it is
+ * there already; TALLY_CONFLICT, with the rev that is there; TALLY_AGAIN, its
+ * stamps are beyond the clock there; others refuse it for good. */
+struct wire_other {
+  uint64_t index; /* in the put, rising */
+  int status;
+  struct tally_slice rev;
+};
+
+/* Of n documents all but these were stored. */
 struct wire_stored {
   uint64_t cursor;
-  int *statuses;
-  struct tally_slice *revs;
-  size_t n;
+  uint64_t n;
+  struct wire_other *others;
+  size_t n_others;
 };
 
 struct wire_rotate {

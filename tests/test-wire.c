@@ -294,6 +294,19 @@ make_array (size_t n, size_t size)
   return array;
 }
 
+/* As most bodies have it. */
+static void
+put_id_first (struct tally_doc *doc)
+{
+  static char bodies[64][64];
+  static unsigned next;
+  char *body = bodies[next++ % 64];
+
+  doc->id = slice_text ("an id");
+  snprintf (body, 64, "{\"_id\":\"an id\",\"n\":%u}", next);
+  doc->body = slice_text (body);
+}
+
 static struct tally_doc *
 any_docs (struct rng *rng, size_t n, bool headers)
 {
@@ -302,13 +315,17 @@ any_docs (struct rng *rng, size_t n, bool headers)
   for (size_t i = 0; i < n; i++) {
     docs[i].id = any_text (rng, 1, TALLY_ID_MAX);
     docs[i].flags = rng_below (rng, 2);
-    if (headers)
+    if (headers && rng_below (rng, 2)) {
       memcpy (docs[i].rev, bytes_pool + rng_below (rng, 60000),
               TALLY_REV_SIZE);
-    else {
-      docs[i].meta = any_bytes (rng);
-      docs[i].body = any_bytes (rng);
+      continue;
     }
+    docs[i].meta = any_bytes (rng);
+    docs[i].body = any_bytes (rng);
+    if (headers && docs[i].meta.size == 0)
+      docs[i].meta = slice_text ("m");
+    if (rng_below (rng, 2))
+      put_id_first (&docs[i]);
   }
   return docs;
 }
@@ -348,12 +365,13 @@ static void
 fill_stored (struct rng *rng, struct wire_stored *stored, size_t n)
 {
   stored->cursor = any_number (rng);
-  stored->n = n;
-  stored->statuses = make_array (n, sizeof *stored->statuses);
-  stored->revs = make_array (n, sizeof *stored->revs);
+  stored->n = 3 * n;
+  stored->n_others = n;
+  stored->others = make_array (n, sizeof *stored->others);
   for (size_t i = 0; i < n; i++) {
-    stored->statuses[i] = -(int) rng_below (rng, 10);
-    stored->revs[i] = any_token (rng, TALLY_REV_SIZE);
+    stored->others[i].index = 3 * i + rng_below (rng, 3);
+    stored->others[i].status = -(int) rng_below (rng, 10);
+    stored->others[i].rev = any_token (rng, TALLY_REV_SIZE);
   }
 }
 
@@ -430,6 +448,7 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     out->as.meta.since = any_number (rng);
     out->as.meta.until = any_number (rng);
     out->as.meta.limit = any_number (rng);
+    out->as.meta.bytes = any_number (rng);
   } else if (out->type == WIRE_GET)
     fill_get (rng, &out->as.get, n);
   else if (out->type == WIRE_PUT)
@@ -508,6 +527,7 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
     assert_true (a->as.meta.since == b->as.meta.since);
     assert_true (a->as.meta.until == b->as.meta.until);
     assert_true (a->as.meta.limit == b->as.meta.limit);
+    assert_true (a->as.meta.bytes == b->as.meta.bytes);
   } else if (a->type == WIRE_GET) {
     assert_slice (a->as.get.collection, b->as.get.collection);
     assert_int_equal (a->as.get.flags, b->as.get.flags);
@@ -569,9 +589,13 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
   } else if (a->type == WIRE_STORED) {
     const struct wire_stored *x = &a->as.stored, *y = &b->as.stored;
 
-    assert_true (x->cursor == y->cursor);
-    assert_slices (x->revs, x->n, y->revs, y->n);
-    assert_memory_equal (x->statuses, y->statuses, x->n * sizeof *x->statuses);
+    assert_true (x->cursor == y->cursor && x->n == y->n);
+    assert_int_equal (x->n_others, y->n_others);
+    for (size_t i = 0; i < x->n_others; i++) {
+      assert_true (x->others[i].index == y->others[i].index);
+      assert_int_equal (x->others[i].status, y->others[i].status);
+      assert_slice (x->others[i].rev, y->others[i].rev);
+    }
   } else if (a->type == WIRE_NAMED)
     assert_slices (a->as.named.names, a->as.named.n, b->as.named.names,
                    b->as.named.n);
@@ -840,17 +864,24 @@ static void
 test_bad_members (void **state)
 {
   struct tally_doc doc = { .id = { "x", 1 }, .flags = 2 };
-  struct tally_slice short_rev = { "0123456789", 10 };
+  struct wire_other short_rev = { 0, TALLY_OK, { "0123456789", 10 } };
+  struct wire_other bad_status = { 0, -10, { NULL, 0 } };
+  struct wire_other beyond = { 1, TALLY_OK, { NULL, 0 } };
+  struct wire_other falling[] = { { 1, TALLY_OK, { NULL, 0 } },
+                                  { 0, TALLY_OK, { NULL, 0 } } };
   struct tally_slice token = { "0123456789abcde", 15 };
-  int bad_status = -10, ok = 0;
   uint32_t client = HLC_CLIENT_MAX + 1;
   struct tally_slice bad_text = { "\xff", 1 };
   uint64_t since = 1;
   struct wire_message messages[] = {
     { WIRE_DOCS, .as.docs = { 1, &doc, 1 } },
     { WIRE_HEADERS, .as.headers = { .docs = &doc, .n = 1 } },
-    { WIRE_STORED, .as.stored = { 0, &bad_status, &short_rev, 1 } },
-    { WIRE_STORED, .as.stored = { 0, &ok, &short_rev, 1 } },
+    { WIRE_STORED, .as.stored = { 0, 1, &bad_status, 1 } },
+    { WIRE_STORED, .as.stored = { 0, 1, &short_rev, 1 } },
+    { WIRE_STORED, .as.stored = { 0, 1, &beyond, 1 } },
+    { WIRE_STORED, .as.stored = { 0, 2, falling, 2 } },
+    { WIRE_STORED, .as.stored = { 0, 1, falling, 2 } },
+    { WIRE_STORED, .as.stored = { 0, WIRE_DOCS_MAX + 1, NULL, 0 } },
     { WIRE_FAILURE, .as.failure = { TALLY_OK, { "", 0 } } },
     { WIRE_FAILURE, .as.failure = { -10, { "", 0 } } },
     { WIRE_FAILURE, .as.failure = { -1, { "\xff", 1 } } },
@@ -869,6 +900,72 @@ test_bad_members (void **state)
   (void) state;
   for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
     assert_refused (&messages[i]);
+}
+
+static size_t
+size_of (const struct tally_doc *doc)
+{
+  struct wire_message docs = { WIRE_DOCS,
+                               .as.docs = { 1, (struct tally_doc *) doc, 1 } };
+  struct buf frame = BUF_INIT;
+  size_t size;
+
+  wire_start (&frame, sender);
+  wire_encode (&frame, &docs);
+  size = frame.size;
+  assert_true (accept (buf_slice (&frame)));
+  buf_free (&frame);
+  return size;
+}
+
+/* An id that is the first member of its document is sent once; one that is
+ * not, or is escaped there, is sent beside it. */
+static void
+test_id_in_body (void **state)
+{
+  static const struct {
+    const char *id, *body;
+    bool inside;
+  } cases[] = {
+    { "abcd", "{\"_id\":\"abcd\",\"x\":1}", true },
+    { "abcd", "{\"_id\":\"abcd\"}", true },
+    { "abcd", "{\"A\":1,\"_id\":\"abcd\"}", false },
+    { "abcd", "{\"_id\":\"abc\",\"x\":1}", false },
+    { "ab\"d", "{\"_id\":\"ab\\\"d\"}", false },
+    { "abcd", "{\"_id\":\"abcd", false },
+    { "abcd", "", false },
+  };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct tally_doc doc = { .id = slice_text (cases[i].id),
+                             .body = slice_text (cases[i].body) };
+    struct tally_doc bare = { .id = slice_text ("x") };
+
+    assert_int_equal (size_of (&doc) - doc.body.size
+                          - (cases[i].inside ? 0 : doc.id.size),
+                      size_of (&bare) - 1);
+  }
+}
+
+/* What was left out must be there: the body is anybody's. */
+static void
+test_id_left_out (void **state)
+{
+  static const char *const bodies[] = { "",
+                                        "{\"_id\":\"",
+                                        "{\"_id\":\"\"}",
+                                        "{\"_id\":\"a\\nb\"}",
+                                        "{\"_id\":\"a\nb\"}",
+                                        "{\"_id\":\"\xff\"}" };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    struct tally_doc doc = { .body = slice_text (bodies[i]) };
+    struct wire_message docs = { WIRE_DOCS, .as.docs = { 1, &doc, 1 } };
+
+    assert_refused (&docs);
+  }
 }
 
 /* A message may claim many items only if it has them, and never more than
@@ -912,6 +1009,8 @@ main (void)
     cmocka_unit_test (test_unknown_types),
     cmocka_unit_test (test_bad_ids),
     cmocka_unit_test (test_bad_members),
+    cmocka_unit_test (test_id_in_body),
+    cmocka_unit_test (test_id_left_out),
     cmocka_unit_test (test_too_many_items),
   };
 
