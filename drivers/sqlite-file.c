@@ -14,7 +14,7 @@
 #include "sqlite-file.h"
 
 #define APPLICATION_ID 0x74616c79 /* "taly" */
-#define FORMAT 1
+#define FORMAT 2       /* 1 had tombstones in document_stamp, and no digests */
 #define PATH_SHOWN 160 /* bytes of the path in a message */
 
 /* AUTOINCREMENT keeps the greatest seq in sqlite_sequence, so that it stays
@@ -27,18 +27,20 @@
  * entries go to the end of their collection, and a whole feed takes no longer
  * than a scan of the table.
  *
- * document_stamp carries hash and flags so that comparing two stores never
- * touches the table. */
+ * document_stamp has the live documents alone, which are what is compared, and
+ * carries hash and flags so that doing so never touches the table.
+ *
+ * A digest is a record of tally/digest.h, or NULL: not known. */
 static const char layout[] =
     "CREATE TABLE collection (key INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL UNIQUE);"
+    " name TEXT NOT NULL UNIQUE, digest BLOB);"
     "CREATE TABLE document (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " collection INTEGER NOT NULL, flags INTEGER NOT NULL,"
     " stamp BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL,"
     " meta BLOB NOT NULL, body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX document_id ON document (collection, id);"
     "CREATE INDEX document_stamp"
-    " ON document (collection, stamp, id, hash, flags);"
+    " ON document (collection, stamp, id, hash, flags) WHERE flags & 1 = 0;"
     "CREATE INDEX document_arrival ON document (collection);"
     "INSERT INTO sqlite_sequence (name, seq) VALUES ('document', 0);"
     "CREATE TABLE note (key TEXT NOT NULL UNIQUE, value BLOB NOT NULL);";
@@ -53,6 +55,8 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_COLLECTION_LIST] =
       "SELECT name FROM collection WHERE EXISTS"
       " (SELECT 1 FROM document WHERE collection = key) ORDER BY name",
+  [SQL_DIGEST_FIND] = "SELECT digest FROM collection WHERE key = ?1",
+  [SQL_DIGEST_SET] = "UPDATE collection SET digest = ?2 WHERE key = ?1",
   [SQL_HEAD] = SQL_HEAD_TEXT,
   [SQL_HEAD_SET] =
       "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'document'",
@@ -64,6 +68,11 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_CHANGES] = "SELECT seq, flags, stamp, hash, id"
                   " FROM document INDEXED BY document_arrival"
                   " WHERE collection = ?1 AND seq > ?2 ORDER BY seq",
+  [SQL_STAMPS] = "SELECT seq, flags, stamp, hash, id"
+                 " FROM document INDEXED BY document_stamp"
+                 " WHERE collection = ?1 AND flags & 1 = 0"
+                 " AND (stamp, id) >= (?2, ?3) AND (stamp, id) < (?4, ?5)"
+                 " ORDER BY stamp, id",
   [SQL_INSERT] = "INSERT INTO document"
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -267,8 +276,12 @@ check_format (const struct sqlite_store *s, bool *empty,
   if (format > FORMAT)
     return sqlite_fail (s, err, TALLY_UNSUPPORTED,
                         "was made by a newer version of tally");
-  if (format < FORMAT)
+  if (format < 1)
     return sqlite_fail (s, err, TALLY_CORRUPT, "has no format number");
+  if (format < FORMAT)
+    return sqlite_fail (s, err, TALLY_UNSUPPORTED,
+                        "was made by an older version of tally; export it "
+                        "with that one");
   return TALLY_OK;
 }
 

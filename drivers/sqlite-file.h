@@ -22,10 +22,13 @@ enum sqlite_statement {
   SQL_COLLECTION_FIND, /* name -> key */
   SQL_COLLECTION_ADD,  /* name */
   SQL_COLLECTION_LIST, /* -> name */
+  SQL_DIGEST_FIND,     /* key -> digest, or NULL */
+  SQL_DIGEST_SET,      /* key, digest or NULL */
   SQL_HEAD,            /* -> greatest seq ever given */
   SQL_HEAD_SET,        /* seq */
   SQL_FIND,            /* key, id, get flags -> a row, meta, body */
   SQL_CHANGES,         /* key, since -> a row, id */
+  SQL_STAMPS,          /* key, stamp, id from, stamp, id to -> a row, id */
   SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body */
   SQL_UPDATE,          /* the same, and the seq it has */
   SQL_DELETE,          /* the seq it has */
@@ -97,6 +100,12 @@ void sqlite_bind_text (const struct sqlite_store *s,
 int sqlite_header (const struct sqlite_store *s, enum sqlite_statement which,
                    struct tally_doc *doc, struct tally_error *err);
 
+/* Emits what the statement, whose rows have an id in column 4, gives until
+ * emit says stop, and resets it. */
+int sqlite_emit_headers (const struct sqlite_store *s,
+                         enum sqlite_statement which, tally_emit_doc *emit,
+                         void *ctx, struct tally_error *err);
+
 /* Lives until the next step or the reset. */
 int sqlite_slice (const struct sqlite_store *s, enum sqlite_statement which,
                   int column, struct tally_slice *slice,
@@ -109,6 +118,25 @@ int sqlite_collection (const struct sqlite_store *s, const char *name,
 /* The greatest seq ever given. */
 int sqlite_head (const struct sqlite_store *s, int64_t *head,
                  struct tally_error *err);
+
+/* ---- sqlite-digest.c ---- */
+
+/* The digest that is kept of a collection; *known is false when there is
+ * none, and it is set to none with NULL. */
+int sqlite_digest_load (const struct sqlite_store *s, int64_t key,
+                        struct tally_digest *digest, bool *known,
+                        struct tally_error *err);
+int sqlite_digest_save (const struct sqlite_store *s, int64_t key,
+                        const struct tally_digest *digest,
+                        struct tally_error *err);
+
+int sqlite_scan (void *handle, const char *collection,
+                 const struct tally_position *from,
+                 const struct tally_position *to, tally_emit_doc *emit,
+                 void *ctx, uint64_t *seq, struct tally_error *err);
+int sqlite_digest (void *handle, const char *collection, unsigned flags,
+                   tally_fingerprint *fingerprint, struct tally_digest *out,
+                   struct tally_error *err);
 
 /* ---- sqlite-wait.c ---- */
 

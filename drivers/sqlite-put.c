@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tally/digest.h>
+
 #include "sqlite-file.h"
 
 /* A put under way. */
@@ -15,6 +17,10 @@ struct sqlite_batch {
   const struct tally_entry **order; /* sorted by collection and id */
   const char *collection;           /* that of the entry before */
   int64_t key;                      /* of that collection; 0: none yet */
+  /* The digest of that collection, as far as the batch is done. */
+  struct tally_digest digest;
+  bool known;   /* there is one */
+  bool counted; /* and it is another by now */
   int64_t head;
   bool refused; /* with TALLY_PUT_ALL an expectation failed */
   bool wrote;
@@ -58,13 +64,14 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
 /* Fills the outcome with what is stored, zero when nothing is. */
 static int
 entry_find (const struct sqlite_batch *b, const struct tally_entry *entry,
-            struct tally_outcome *found, struct tally_error *err)
+            struct tally_outcome *found, bool *live, struct tally_error *err)
 {
   const struct sqlite_store *s = b->s;
   struct tally_doc doc;
   int status;
 
   memset (found, 0, sizeof *found);
+  *live = false;
   if (!b->key)
     return TALLY_OK;
   sqlite_bind_number (s, SQL_FIND, 1, b->key);
@@ -74,6 +81,7 @@ entry_find (const struct sqlite_batch *b, const struct tally_entry *entry,
   if (status == SQLITE_ROW) {
     status = sqlite_header (s, SQL_FIND, &doc, err);
     found->seq = doc.seq;
+    *live = !(doc.flags & TALLY_DOC_DELETED);
     memcpy (found->rev, doc.rev, TALLY_REV_SIZE);
   }
   sqlite_reset (s, SQL_FIND);
@@ -111,6 +119,17 @@ entry_write (struct sqlite_batch *b, const struct tally_entry *entry,
   return sqlite_run (s, which, err);
 }
 
+/* Follows an entry in the digest of its collection. */
+static void
+entry_count (struct sqlite_batch *b, const struct tally_entry *entry,
+             bool was_live)
+{
+  if (!b->known)
+    return;
+  b->counted = true;
+  b->known = tally_digest_entry (&b->digest, entry, was_live);
+}
+
 /* Checks one entry and, unless the batch is refused, writes it. */
 static int
 entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
@@ -120,7 +139,8 @@ entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
   struct tally_outcome *outcome = &b->outcomes[i];
   int64_t seq = b->head + 1 + (int64_t) i;
   uint64_t stored_seq;
-  int status = entry_find (b, entry, outcome, err);
+  bool live;
+  int status = entry_find (b, entry, outcome, &live, err);
 
   if (status)
     return status;
@@ -137,14 +157,39 @@ entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
   if (entry->flags & TALLY_ENTRY_FORGET) {
     if (!stored_seq)
       return TALLY_OK;
+    entry_count (b, entry, live);
     b->wrote = true;
     sqlite_bind_number (b->s, SQL_DELETE, 1, (int64_t) stored_seq);
     return sqlite_run (b->s, SQL_DELETE, err);
   }
+  entry_count (b, entry, live);
   b->wrote = true;
   outcome->seq = (uint64_t) seq;
   memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
   return entry_write (b, entry, stored_seq, seq, err);
+}
+
+/* Ends with one collection, and begins with another if there is one. */
+static int
+batch_turn (struct sqlite_batch *b, const char *collection,
+            struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  if (b->counted && !b->refused)
+    status =
+        sqlite_digest_save (b->s, b->key, b->known ? &b->digest : NULL, err);
+  b->counted = false;
+  b->collection = collection;
+  if (status || !collection)
+    return status;
+  status = sqlite_collection (b->s, collection, &b->key, err);
+  /* One that is yet to be made has the digest of nothing. */
+  memset (&b->digest, 0, sizeof b->digest);
+  b->known = !b->key;
+  if (!status && b->key)
+    status = sqlite_digest_load (b->s, b->key, &b->digest, &b->known, err);
+  return status;
 }
 
 /* Every entry has its seq reserved by its place in the batch, whether it
@@ -160,11 +205,12 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
     const struct tally_entry *entry = b->order[i];
 
     if (!b->collection || strcmp (b->collection, entry->collection) != 0)
-      status = sqlite_collection (b->s, entry->collection, &b->key, err);
-    b->collection = entry->collection;
+      status = batch_turn (b, entry->collection, err);
     if (!status)
       status = entry_put (b, entry, flags, err);
   }
+  if (!status)
+    status = batch_turn (b, NULL, err);
   if (status || b->refused || !b->wrote)
     return status;
   sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t) b->n);

@@ -116,6 +116,30 @@ sqlite_header (const struct sqlite_store *s, enum sqlite_statement which,
 }
 
 int
+sqlite_emit_headers (const struct sqlite_store *s, enum sqlite_statement which,
+                     tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  struct tally_doc doc;
+  int status;
+
+  for (;;) {
+    status = sqlite_step (s, which, err);
+    if (status != SQLITE_ROW)
+      break;
+    status = sqlite_header (s, which, &doc, err);
+    if (!status)
+      status = sqlite_slice (s, which, 4, &doc.id, err);
+    if (!status && (!doc.id.size || doc.id.size > TALLY_ID_MAX))
+      status =
+          sqlite_fail (s, err, TALLY_CORRUPT, "a document's id is damaged");
+    if (status || emit (ctx, &doc))
+      break;
+  }
+  sqlite_reset (s, which);
+  return status < 0 ? status : TALLY_OK;
+}
+
+int
 sqlite_collection (const struct sqlite_store *s, const char *name,
                    int64_t *key, struct tally_error *err)
 {

@@ -113,7 +113,6 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
                 struct tally_error *err)
 {
   const struct sqlite_store *s = handle;
-  struct tally_doc doc;
   int64_t key = 0, last = 0;
   int status = read_begin (s, collection, &key, err);
 
@@ -126,24 +125,11 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
     goto out;
   sqlite_bind_number (s, SQL_CHANGES, 1, key);
   sqlite_bind_number (s, SQL_CHANGES, 2, (int64_t) since);
-  for (;;) {
-    status = sqlite_step (s, SQL_CHANGES, err);
-    if (status != SQLITE_ROW)
-      break;
-    status = sqlite_header (s, SQL_CHANGES, &doc, err);
-    if (!status)
-      status = sqlite_slice (s, SQL_CHANGES, 4, &doc.id, err);
-    if (!status && (!doc.id.size || doc.id.size > TALLY_ID_MAX))
-      status =
-          sqlite_fail (s, err, TALLY_CORRUPT, "a document's id is damaged");
-    if (status || emit (ctx, &doc))
-      break;
-  }
-  sqlite_reset (s, SQL_CHANGES);
+  status = sqlite_emit_headers (s, SQL_CHANGES, emit, ctx, err);
 
 out:
   sqlite_rollback (s);
-  return status < 0 ? status : TALLY_OK;
+  return status;
 }
 
 /* ---- notes and collections ---- */
@@ -283,6 +269,8 @@ static const struct tally_store sqlite_store = {
   .collections = sqlite_collections,
   .wait = sqlite_wait,
   .check = sqlite_check,
+  .scan = sqlite_scan,
+  .digest = sqlite_digest,
 };
 
 static const struct tally_option sqlite_options[] = {

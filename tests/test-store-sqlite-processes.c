@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "fake-print.h"
 #include "sqlite-folder.h"
 
 #define WRITERS 3
@@ -116,6 +117,8 @@ no_update_is_lost (void **state)
   run_together (child_increment, o.path);
   assert_int_equal (folder_open (&o, o.path, 0), TALLY_OK);
   assert_int_equal (folder_number (&o, "counter"), WRITERS * INCREMENTS);
+  assert_int_equal (fake_digest_fits (o.store, o.handle, "things", &o.err),
+                    TALLY_OK);
   folder_close (&o);
 }
 
@@ -246,6 +249,8 @@ check_after_kill (const char *path, uint32_t acknowledged)
   assert_true (last >= acknowledged);
   assert_true (last <= (int64_t) acknowledged + 1);
   assert_int_equal (folder_put (&o, "after", NULL, 1, NULL), TALLY_OK);
+  assert_int_equal (fake_digest_fits (o.store, o.handle, "things", &o.err),
+                    TALLY_OK);
   folder_close (&o);
 }
 

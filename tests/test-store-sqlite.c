@@ -136,14 +136,18 @@ file_of_no_database (void **state)
 }
 
 static void
-file_of_newer_version (void **state)
+file_of_another_version (void **state)
 {
   struct opened o;
 
   (void) state;
   folder_create (&o);
   folder_close (&o);
-  run_sql (o.path, "PRAGMA user_version = 2");
+  run_sql (o.path, "PRAGMA user_version = 1");
+  assert_refused (o.path, TALLY_UNSUPPORTED,
+                  "was made by an older version of tally; export it with that "
+                  "one");
+  run_sql (o.path, "PRAGMA user_version = 3");
   assert_refused (o.path, TALLY_UNSUPPORTED,
                   "was made by a newer version of tally");
 }
@@ -282,6 +286,38 @@ ask_number (const char *path, const char *sql)
   return number;
 }
 
+/* Nothing of a scan is looked up in the table, which would take it ten times
+ * as long. */
+static void
+scan_reads_one_index (void **state)
+{
+  static const char *const sql =
+      "SELECT seq, flags, stamp, hash, id FROM document"
+      " INDEXED BY document_stamp WHERE collection = 1 AND flags & 1 = 0"
+      " AND (stamp, id) >= (x'', x'') AND (stamp, id) < (x'ff', x'')"
+      " ORDER BY stamp, id";
+  sqlite3_stmt *statement;
+  struct opened o;
+  char plan[512];
+  sqlite3 *db;
+
+  (void) state;
+  folder_create (&o);
+  folder_put (&o, "a", NULL, 1, NULL);
+  snprintf (plan, sizeof plan, "EXPLAIN QUERY PLAN %s", sql);
+  assert_int_equal (sqlite3_open (o.path, &db), SQLITE_OK);
+  assert_int_equal (sqlite3_prepare_v2 (db, plan, -1, &statement, NULL),
+                    SQLITE_OK);
+  assert_int_equal (sqlite3_step (statement), SQLITE_ROW);
+  assert_non_null (
+      strstr ((const char *) sqlite3_column_text (statement, 3),
+              "SEARCH document USING COVERING INDEX document_stamp"));
+  assert_int_equal (sqlite3_step (statement), SQLITE_DONE);
+  sqlite3_finalize (statement);
+  assert_int_equal (sqlite3_close (db), SQLITE_OK);
+  folder_close (&o);
+}
+
 /* Where the index has it, "needle" becomes another id. */
 static void
 damage_index (const char *path)
@@ -394,13 +430,14 @@ main (void)
     cmocka_unit_test (file_of_others),
     cmocka_unit_test (file_of_others_wal),
     cmocka_unit_test (file_of_no_database),
-    cmocka_unit_test (file_of_newer_version),
+    cmocka_unit_test (file_of_another_version),
     cmocka_unit_test (file_without_a_table),
     cmocka_unit_test (file_is_a_folder),
     cmocka_unit_test (file_in_no_folder),
     cmocka_unit_test (file_is_empty),
     cmocka_unit_test (readonly_changes_nothing),
     cmocka_unit_test (damaged_rows),
+    cmocka_unit_test (scan_reads_one_index),
     cmocka_unit_test (damaged_index),
     cmocka_unit_test (head_is_above_all),
     cmocka_unit_test (triggers_stay_silent),

@@ -38,8 +38,7 @@ int linvo_kit_put (struct linvo_kit *k, unsigned n);
  * said nothing and something is wrong. */
 int linvo_kit_check (struct linvo_kit *k, unsigned n, unsigned more);
 
-/* Whether the digest that is kept is the sum over the documents by stamp, and
- * these are as many as the feed has: TALLY_OK, what the store said, or 1. */
+/* As fake_digest_fits. */
 int linvo_kit_check_digest (struct linvo_kit *k);
 
 /* Reads the document with this id and the feed's head: TALLY_OK when it is

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fake-print.h"
 #include "sqlite-folder.h"
 
 static char folder[2048];
@@ -105,6 +106,8 @@ folder_put (struct opened *o, const char *id, const unsigned char *expected,
             uint32_t number, struct tally_outcome *outcome)
 {
   struct tally_entry entry = { .collection = "things" };
+  unsigned char add[TALLY_FINGERPRINT_SIZE], subtract[TALLY_FINGERPRINT_SIZE];
+  unsigned char before[TALLY_REV_SIZE];
   struct tally_outcome own;
   char body[16];
   int status;
@@ -116,6 +119,11 @@ folder_put (struct opened *o, const char *id, const unsigned char *expected,
   entry.doc.body.size =
       (size_t) snprintf (body, sizeof body, "%u", (unsigned) number);
   folder_rev (entry.doc.rev, number);
+  folder_rev (before, number - 1);
+  fake_print (&entry.doc.id, entry.doc.rev, add);
+  fake_print (&entry.doc.id, expected ? expected : before, subtract);
+  entry.add = add;
+  entry.subtract = subtract;
   if (!outcome)
     outcome = &own;
   status = o->store->put (o->handle, &entry, 1, 0, outcome, &o->err);

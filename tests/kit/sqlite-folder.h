@@ -34,7 +34,9 @@ int folder_create (struct opened *o);
 void folder_close (struct opened *o);
 
 /* Puts the document with that number as stamp and body into collection
- * "things".  Returns what went wrong first, the put or its outcome. */
+ * "things".  Returns what went wrong first, the put or its outcome.  With
+ * expected NULL fingerprints are as if the number before was stored, if
+ * anything is. */
 int folder_put (struct opened *o, const char *id,
                 const unsigned char *expected, uint32_t number,
                 struct tally_outcome *outcome);
