@@ -8,56 +8,13 @@
 #include "cli.h"
 #include "commands.h"
 #include "input.h"
-#include "output.h"
-
-struct writing {
-  struct cli *cli;
-  uint64_t count[TALLY_MISSING + 1]; /* by outcome */
-};
-
-static int
-on_written (void *ctx, const struct tally_written *written)
-{
-  struct writing *writing = ctx;
-
-  if (written->outcome > 0 && written->outcome <= TALLY_MISSING)
-    writing->count[written->outcome]++;
-  if (writing->cli->json)
-    print_written (written);
-  else if (written->generated_id) {
-    out_plain (stdout, written->id);
-    putchar ('\n');
-  }
-  return !out_works ();
-}
-
-static void
-talk_put (const struct writing *writing)
-{
-  const uint64_t *count = writing->count;
-
-  cli_talk (writing->cli,
-            "%" PRIu64 " inserted, %" PRIu64 " updated, %" PRIu64 " unchanged",
-            count[TALLY_INSERTED], count[TALLY_UPDATED],
-            count[TALLY_UNCHANGED]);
-}
+#include "writing.h"
 
 static void
 talk_rm (const struct writing *writing)
 {
   cli_talk (writing->cli, "%" PRIu64 " deleted, %" PRIu64 " missing",
             writing->count[TALLY_DELETED], writing->count[TALLY_MISSING]);
-}
-
-static bool
-any (const struct writing *writing)
-{
-  size_t i;
-
-  for (i = 0; i <= TALLY_MISSING; i++)
-    if (writing->count[i])
-      return true;
-  return false;
 }
 
 void
@@ -83,9 +40,9 @@ command_put (struct cli *cli)
   replica = cli_open (cli, args->operands[0], TALLY_OPEN_CREATE);
   if (replica) {
     status = tally_put (replica, args->operands[1], json, size, &options,
-                        on_written, &writing, &err);
-    if (status == TALLY_OK || any (&writing))
-      talk_put (&writing);
+                        writing_tell, &writing, &err);
+    if (status == TALLY_OK || writing_any (&writing))
+      writing_total (&writing);
     if (status)
       cli_fail_err (cli, status, &err);
     tally_replica_close (replica);
@@ -112,12 +69,12 @@ command_rm (struct cli *cli)
   if (!replica)
     return;
   if (query)
-    status = tally_remove_found (replica, args->operands[1], query, on_written,
-                                 &writing, &err);
+    status = tally_remove_found (replica, args->operands[1], query,
+                                 writing_tell, &writing, &err);
   else
     status = tally_remove (replica, args->operands[1], args->operands + 2,
-                           args->n - 2, on_written, &writing, &err);
-  if (status == TALLY_OK || any (&writing))
+                           args->n - 2, writing_tell, &writing, &err);
+  if (status == TALLY_OK || writing_any (&writing))
     talk_rm (&writing);
   if (status)
     cli_fail_err (cli, status, &err);

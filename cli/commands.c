@@ -108,6 +108,8 @@ const struct command commands[] = {
     "print the documents that match", 2, 3, 0, command_find_documents },
   { "export", "STORE [COLLECTION]", no_options, "print every document", 1, 2,
     0, command_export },
+  { "import", "FORMAT PATH STORE [COLLECTION]", no_options,
+    "take in documents: ndjson, nedb, or linvodb3", 3, 4, 0, command_import },
   { "sync", "[LINK...]", sync_options, "sync links of the ini, or all", 0, ANY,
     COMMAND_NEEDS_INI, command_sync },
   { "pair", "A B", sync_options, "sync two endpoints, no ini needed", 2, 2, 0,

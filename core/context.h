@@ -106,6 +106,9 @@ int context_open_channel (struct channel **out, struct tally *tally,
                           struct tally_error *err);
 void context_close_channel (struct tally *tally, struct channel *channel);
 
+/* The current folder, absolute; free it. */
+int context_here (char **out, struct tally_error *err);
+
 /* Tells the application's log. */
 void context_log (struct tally *tally, int level, const char *fmt, ...)
     ERROR_FORMAT (3, 4);

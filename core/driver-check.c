@@ -62,8 +62,9 @@ check_head (const struct tally_driver *d, const char *object,
                       "%s: the driver's name \"%s\" is not like "
                       "[a-z][a-z0-9-]*",
                       object, d->name ? d->name : "");
-  if (!d->store && !d->transport)
-    return error_set (err, TALLY_CONFIG, "%s: neither a store nor a transport",
+  if (!d->store && !d->transport && !d->source)
+    return error_set (err, TALLY_CONFIG,
+                      "%s: neither a store nor a transport nor a source",
                       object);
   return TALLY_OK;
 }
@@ -141,6 +142,20 @@ check_transport (const struct tally_transport *t, const char *object,
   return check_threads (t->threads, "transport", object, err);
 }
 
+static int
+check_source (const struct tally_source *s, const char *object,
+              struct tally_error *err)
+{
+  const struct slot required[] = {
+    SLOT (s, open), SLOT (s, close), SLOT (s, documents), { NULL, false }
+  };
+  const char *missing = first_slot (required, false);
+
+  if (missing)
+    return fail_slot (object, "source", missing, "", err);
+  return check_threads (s->threads, "source", object, err);
+}
+
 /* ---- options ----------------------------------------------------------- */
 
 static bool
@@ -216,6 +231,15 @@ check_options (const struct tally_option *rows, const char *object,
 
 /* ---- entry ------------------------------------------------------------- */
 
+static int
+fail_size (const char *object, const char *kind, const char *macro,
+           struct tally_error *err)
+{
+  return error_set (err, TALLY_CONFIG,
+                    "%s: the %s's table has no size; begin it with %s", object,
+                    kind, macro);
+}
+
 /* The table is at least as long as its first members, or not one of ours. */
 static int
 copy_tables (struct driver_tables *out, const struct tally_driver *table,
@@ -229,33 +253,31 @@ copy_tables (struct driver_tables *out, const struct tally_driver *table,
                       "%s: built for driver ABI %u, this tally has %d", object,
                       (unsigned) table->abi, TALLY_DRIVER_ABI);
   if (table->size < offsetof (struct tally_driver, version))
-    return error_set (err, TALLY_CONFIG,
-                      "%s: the driver's table has no size; begin it with "
-                      "TALLY_DRIVER_INIT",
-                      object);
+    return fail_size (object, "driver", "TALLY_DRIVER_INIT", err);
   memcpy (d, table, least (table->size, sizeof *d));
 
   if (d->store && d->store->size < offsetof (struct tally_store, open))
-    return error_set (err, TALLY_CONFIG,
-                      "%s: the store's table has no size; begin it with "
-                      "TALLY_STORE_INIT",
-                      object);
+    return fail_size (object, "store", "TALLY_STORE_INIT", err);
   if (d->transport
       && d->transport->size < offsetof (struct tally_transport, open))
-    return error_set (err, TALLY_CONFIG,
-                      "%s: the transport's table has no size; begin it with "
-                      "TALLY_TRANSPORT_INIT",
-                      object);
+    return fail_size (object, "transport", "TALLY_TRANSPORT_INIT", err);
+  if (d->source && d->source->size < offsetof (struct tally_source, open))
+    return fail_size (object, "source", "TALLY_SOURCE_INIT", err);
   if (d->store)
     memcpy (&out->store, d->store, least (d->store->size, sizeof out->store));
   if (d->transport)
     memcpy (&out->transport, d->transport,
             least (d->transport->size, sizeof out->transport));
+  if (d->source)
+    memcpy (&out->source, d->source,
+            least (d->source->size, sizeof out->source));
   d->size = sizeof *d;
   out->store.size = sizeof out->store;
   out->transport.size = sizeof out->transport;
+  out->source.size = sizeof out->source;
   d->store = d->store ? &out->store : NULL;
   d->transport = d->transport ? &out->transport : NULL;
+  d->source = d->source ? &out->source : NULL;
   d->version = d->version ? d->version : "";
   d->summary = d->summary ? d->summary : "";
   return TALLY_OK;
@@ -273,6 +295,8 @@ driver_check (struct driver_tables *out, const struct tally_driver *table,
     status = check_store (&out->store, object, err);
   if (status == TALLY_OK && out->driver.transport)
     status = check_transport (&out->transport, object, err);
+  if (status == TALLY_OK && out->driver.source)
+    status = check_source (&out->source, object, err);
   if (status == TALLY_OK)
     status = check_options (out->driver.options, object, err);
   return status;

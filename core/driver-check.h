@@ -6,11 +6,12 @@
 
 #include <tally/driver.h>
 
-/* `driver` points to the two tables beside it, so it must not be copied. */
+/* `driver` points to the tables beside it, so it must not be copied. */
 struct driver_tables {
   struct tally_driver driver;
   struct tally_store store;
   struct tally_transport transport;
+  struct tally_source source;
 };
 
 /* Fills *out from a table of any size: what only one side knows is dropped or

@@ -38,8 +38,8 @@ split (const char *text, char **driver, const char **value)
   return true;
 }
 
-static int
-current_dir (char **out, struct tally_error *err)
+int
+context_here (char **out, struct tally_error *err)
 {
   *out = getcwd (NULL, 0);
   if (!*out)
@@ -68,7 +68,7 @@ adhoc_options (struct endpoint *out, struct tally *tally, const char *text,
   struct buf key = BUF_INIT;
   char *dir = NULL;
   size_t n = 0;
-  int status = current_dir (&dir, err);
+  int status = context_here (&dir, err);
 
   if (status != TALLY_OK)
     return status;
@@ -168,6 +168,11 @@ endpoint_resolve (struct endpoint *out, struct tally *tally, const char *text,
     status = name ? registry_find (tally->registry, DRIVER_ANY, name, text,
                                    &out->driver, err)
                   : error_nomem (err);
+    if (status == TALLY_OK && !out->driver->store && !out->driver->transport)
+      status = error_set (err, TALLY_USAGE,
+                          "%s: is a source, which \"tally import\" takes, and "
+                          "neither a store nor a transport",
+                          text);
     if (status == TALLY_OK)
       status = adhoc_options (out, tally, text, value, err);
   }

@@ -19,9 +19,13 @@ struct drivers {
 static const char *
 kind_of (const struct driver *driver)
 {
-  if (driver->store && driver->transport)
-    return "store+transport";
-  return driver->store ? "store" : "transport";
+  static const char *const kinds[] = {
+    "",       "store",        "transport",        "store+transport",
+    "source", "store+source", "transport+source", "store+transport+source"
+  };
+
+  return kinds[(driver->store ? 1 : 0) | (driver->transport ? 2 : 0)
+               | (driver->source ? 4 : 0)];
 }
 
 static int

@@ -47,7 +47,7 @@ module_name_valid (const char *name)
 bool
 module_file_name (char *name, const char *file)
 {
-  static const char *const prefixes[] = { "store-", "transport-" };
+  static const char *const prefixes[] = { "store-", "transport-", "source-" };
   size_t size, i;
 
   if (!has_suffix (file) || strncmp (file, "lib", 3) == 0)

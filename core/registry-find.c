@@ -25,6 +25,7 @@ static const struct {
 } file_names[] = {
   { "store-", DRIVER_STORE },
   { "transport-", DRIVER_TRANSPORT },
+  { "source-", DRIVER_SOURCE },
   { "", DRIVER_ANY },
 };
 
@@ -33,14 +34,18 @@ static const struct {
 static const char *
 kind_name (enum driver_kind kind)
 {
-  return kind == DRIVER_STORE ? "store" : "transport";
+  static const char *const names[] = { "driver", "store", "transport",
+                                       "source" };
+
+  return names[kind];
 }
 
 static bool
 is_kind (const struct driver *driver, enum driver_kind kind)
 {
   return kind == DRIVER_ANY || (kind == DRIVER_STORE && driver->store)
-         || (kind == DRIVER_TRANSPORT && driver->transport);
+         || (kind == DRIVER_TRANSPORT && driver->transport)
+         || (kind == DRIVER_SOURCE && driver->source);
 }
 
 static char *
@@ -196,11 +201,12 @@ out:
 }
 
 static int
-fail_kind (const char *name, enum driver_kind kind, const char *where,
-           struct tally_error *err)
+fail_kind (const struct driver *driver, const char *name,
+           enum driver_kind kind, const char *where, struct tally_error *err)
 {
-  enum driver_kind other =
-      kind == DRIVER_STORE ? DRIVER_TRANSPORT : DRIVER_STORE;
+  enum driver_kind other = driver->store       ? DRIVER_STORE
+                           : driver->transport ? DRIVER_TRANSPORT
+                                               : DRIVER_SOURCE;
 
   return error_set (err, TALLY_CONFIG, "%s%sdriver \"%s\" is a %s, not a %s",
                     where ? where : "", where ? ": " : "", name,
@@ -286,7 +292,7 @@ find_by_name (struct registry *registry, enum driver_kind kind,
   if (status == TALLY_OK || status == TALLY_NOTFOUND)
     return is_kind (&(*out)->driver, kind)
                ? TALLY_OK
-               : fail_kind (name, kind, where, err);
+               : fail_kind (&(*out)->driver, name, kind, where, err);
   return status;
 }
 
@@ -304,7 +310,7 @@ registry_find (struct registry *registry, enum driver_kind kind,
   else {
     status = registry_load (registry, name, &entry, err);
     if (status == TALLY_OK && !is_kind (&entry->driver, kind))
-      status = fail_kind (name, kind, where, err);
+      status = fail_kind (&entry->driver, name, kind, where, err);
   }
   pthread_mutex_unlock (&registry->mutex);
   if (status == TALLY_OK)
@@ -319,7 +325,8 @@ registry_find (struct registry *registry, enum driver_kind kind,
 static const struct driver *
 find_instead (struct registry *registry, const struct registry_entry *entry)
 {
-  static const enum driver_kind kinds[] = { DRIVER_STORE, DRIVER_TRANSPORT };
+  static const enum driver_kind kinds[] = { DRIVER_STORE, DRIVER_TRANSPORT,
+                                            DRIVER_SOURCE };
   const struct driver *instead = NULL;
   struct registry_entry *found;
   struct tally_error ignored;

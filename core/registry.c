@@ -5,6 +5,7 @@
  * What is found where is registry-find.c. */
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,7 @@ fill_driver (struct registry_entry *entry)
   entry->driver.options = d->options;
   entry->driver.store = d->store;
   entry->driver.transport = d->transport;
+  entry->driver.source = d->source;
 }
 
 /* Checks the table and puts the driver at the end of the list.  `path` is
@@ -228,6 +230,13 @@ registry_load (struct registry *registry, const char *path,
   return add_entry (registry, table, path, out, err);
 }
 
+/* Which an older driver's table has no place for. */
+static bool
+driver_source (const struct tally_driver *table)
+{
+  return table->size > offsetof (struct tally_driver, source) && table->source;
+}
+
 int
 registry_add (struct registry *registry, const struct tally_driver *table,
               struct tally_error *err)
@@ -243,7 +252,8 @@ registry_add (struct registry *registry, const struct tally_driver *table,
     if (!old->path && table->name
         && strcmp (old->driver.name, table->name) == 0
         && ((old->driver.store && table->store)
-            || (old->driver.transport && table->transport))) {
+            || (old->driver.transport && table->transport)
+            || (old->driver.source && driver_source (table)))) {
       status = error_set (err, TALLY_CONFIG,
                           "driver \"%s\": another of that name is "
                           "registered already",

@@ -25,12 +25,18 @@ struct driver {
   const struct tally_option *options;      /* NULL: none */
   const struct tally_store *store;         /* NULL: not a store */
   const struct tally_transport *transport; /* NULL: not a transport */
+  const struct tally_source *source;       /* NULL: not a source */
   /* For TALLY_THREADS_ONE: one for the driver in the whole process, however
    * many registries hold it. */
   pthread_mutex_t *lock;
 };
 
-enum driver_kind { DRIVER_ANY = 0, DRIVER_STORE = 1, DRIVER_TRANSPORT = 2 };
+enum driver_kind {
+  DRIVER_ANY = 0,
+  DRIVER_STORE = 1,
+  DRIVER_TRANSPORT = 2,
+  DRIVER_SOURCE = 3
+};
 
 /* The folders (absolute, ends with NULL, searched in this order) are copied;
  * they need not exist. */
@@ -48,9 +54,9 @@ int registry_add (struct registry *registry, const struct tally_driver *table,
 
 /* Finds a driver by name, or by path when there is a slash in it (absolute,
  * ends in .so), and loads it when it is not there yet.  By name a folder is
- * asked for store-NAME.so, transport-NAME.so, NAME.so, as far as they suit
- * the kind.  `where` begins a message about the name itself ("tally.ini:5",
- * or NULL).  Everything wrong is TALLY_CONFIG.  Any thread. */
+ * asked for store-NAME.so, transport-NAME.so, source-NAME.so, NAME.so, as far
+ * as they suit the kind.  `where` begins a message about the name itself
+ * ("tally.ini:5", or NULL).  Everything wrong is TALLY_CONFIG.  Any thread. */
 int registry_find (struct registry *registry, enum driver_kind kind,
                    const char *name, const char *where, struct driver **driver,
                    struct tally_error *err);

@@ -169,10 +169,10 @@ bans ()
   slots="$slots|wait|exchange|serve|stop|list|read|create|remove"
   # shellcheck disable=SC2086
   stripped 1 $(printf '%s\n' $core \
-    | grep -v -x -e core/replica.c -e core/channel.c) >"$tmp/indoors"
-  bans "calls a driver past replica.c and channel.c" \
+    | grep -v -x -e core/replica.c -e core/channel.c -e core/source.c) >"$tmp/indoors"
+  bans "calls a driver past replica.c, channel.c and source.c" \
     "(->|[.])($slots) *[(]" <"$tmp/indoors"
-  bans "takes ops past replica.c and channel.c" "@ops(->|[.])" \
+  bans "takes ops past replica.c, channel.c and source.c" "@ops(->|[.])" \
     <"$tmp/indoors"
   stripped 1 core/replica.c \
     | bans "calls a transport op" '->(exchange|serve|stop|list|create) *[(]'

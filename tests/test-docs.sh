@@ -133,10 +133,10 @@ driver_keys ()
 if command -v jq >/dev/null; then
   "$TALLY" drivers --json >"$tmp/drivers" || exit 99
   same "the built-in drivers" \
-    "$(jq -r .name "$tmp/drivers")" \
+    "$(jq -r 'select (.kind != "source") | .name' "$tmp/drivers")" \
     "$(printf '%s\n' "$(section 'store NAME]')" \
       "$(section 'transport NAME]')" | grep -v '^driver$')"
-  for d in $(jq -r .name "$tmp/drivers"); do
+  for d in $(jq -r 'select (.kind != "source") | .name' "$tmp/drivers"); do
     same "options of $d" \
       "none $(jq -r "select (.name == \"$d\") | .options[]
         | if .default then .name + \"=\" + .default else .name end" \
@@ -149,7 +149,7 @@ fi
 # ---- tally-driver(3) ------------------------------------------------------
 
 header=$srcdir/include/tally/driver.h
-slots=$(awk '/^struct tally_(store|transport) [{]$/ { inside = 1 }
+slots=$(awk '/^struct tally_(store|transport|source) [{]$/ { inside = 1 }
     /^};/ { inside = 0 }
     inside' "$header" | sed -n 's/^  [a-z]* (\*\([a-z_]*\)) (.*/.\1/p')
 same "slots of the driver ABI" "$slots" \
@@ -157,7 +157,8 @@ same "slots of the driver ABI" "$slots" \
 for word in $(sed -n 's/^  \(TALLY_[A-Z_]*\) = .*/\1/p' "$header"); do
   has "$word is explained" "$abi" "$word"
 done
-for word in TALLY_DRIVER_INIT TALLY_STORE_INIT TALLY_TRANSPORT_INIT; do
+for word in TALLY_DRIVER_INIT TALLY_STORE_INIT TALLY_TRANSPORT_INIT \
+  TALLY_SOURCE_INIT; do
   has "$word is explained" "$abi" "$word"
 done
 

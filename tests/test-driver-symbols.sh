@@ -30,7 +30,8 @@ names ()
 drivers=0
 for file in "$builddir"/.libs/store-*.so "$builddir"/.libs/transport-*.so \
   "$builddir"/drivers/.libs/store-*.so \
-  "$builddir"/drivers/.libs/transport-*.so; do
+  "$builddir"/drivers/.libs/transport-*.so \
+  "$builddir"/drivers/.libs/source-*.so; do
   [ -f "$file" ] || continue
   drivers=$((drivers + 1))
   name=$(basename "$file")

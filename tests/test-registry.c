@@ -432,7 +432,7 @@ test_heads (void **state)
   defect ("'-DNAME=\"Bad Name\"'",
           "the driver's name \"Bad Name\" is not like [a-z][a-z0-9-]*");
   defect ("-DNAME=0", "the driver's name \"\" is not like [a-z][a-z0-9-]*");
-  defect ("-DTABLES=.store=0", "neither a store nor a transport");
+  defect ("-DTABLES=.store=0", "neither a store nor a transport nor a source");
   defect ("-DSIZE=0",
           "the store's table has no size; begin it with TALLY_STORE_INIT");
 }

@@ -3,7 +3,8 @@
  *
  * A driver is a shared object that exports one function, tally_driver_1,
  * which returns a static table.  The table offers a store (where documents
- * are kept), a transport (how another machine is reached), or both.  A driver
+ * are kept), a transport (how another machine is reached), a source (what
+ * another program keeps, to be imported), or several of these.  A driver
  * links with nothing of tally: what it needs from the host comes in through
  * struct tally_host and through the emit functions that it is handed.
  *
@@ -472,6 +473,39 @@ struct tally_transport {
   int (*remove) (void *handle, const char *name, struct tally_error *err);
 };
 
+/* ---- source ------------------------------------------------------------- */
+
+/* A document as another program keeps it: its JSON, with an _id, which need
+ * not be canonical, and the key that it is kept under, which must be that
+ * _id; no bytes: it has none. */
+struct tally_record {
+  struct tally_slice id;
+  struct tally_slice json;
+  const void *reserved[2];
+};
+
+typedef int tally_emit_record (void *ctx, const struct tally_record *record);
+
+/* What another program keeps, to be imported: `tally import NAME PATH ...`
+ * opens the driver NAME with PATH for its first option. */
+struct tally_source {
+  size_t size; /* sizeof (struct tally_source) */
+  int threads; /* enum tally_threads */
+
+  /* Makes *handle from the values; flags are 0.  TALLY_NOTFOUND when nothing
+   * is there, TALLY_AGAIN when the program has it open, TALLY_CORRUPT when it
+   * cannot be read.  What is there is not changed, by no slot. */
+  int (*open) (void **handle, const struct tally_host *host,
+               const struct tally_value *values, unsigned flags,
+               struct tally_error *err);
+  void (*close) (void *handle);
+
+  /* Emits every document once.  Called a second time on the same handle it
+   * emits the same: first all are checked, then all are written. */
+  int (*documents) (void *handle, tally_emit_record *emit, void *ctx,
+                    struct tally_error *err);
+};
+
 /* ---- driver ------------------------------------------------------------ */
 
 struct tally_driver {
@@ -483,11 +517,13 @@ struct tally_driver {
   const struct tally_option *options; /* NULL: none */
   const struct tally_store *store;
   const struct tally_transport *transport;
+  const struct tally_source *source;
 };
 
-/* First members of the three tables. */
+/* First members of the four tables. */
 #define TALLY_STORE_INIT .size = sizeof (struct tally_store)
 #define TALLY_TRANSPORT_INIT .size = sizeof (struct tally_transport)
+#define TALLY_SOURCE_INIT .size = sizeof (struct tally_source)
 #define TALLY_DRIVER_INIT \
   .abi = TALLY_DRIVER_ABI, .size = (uint32_t) sizeof (struct tally_driver)
 

@@ -145,7 +145,8 @@ TALLY_API int tally_registry_add (struct tally *tally,
 struct tally_driver_info {
   size_t size;
   const char *name;
-  const char *kind; /* "store", "transport", "store+transport" or NULL */
+  const char *kind; /* "store", "transport", "source", several of these with
+                       "+" between, or NULL */
   const char *version;
   const char *summary;
   unsigned abi;
@@ -278,6 +279,25 @@ TALLY_API int tally_remove_found (struct tally_replica *replica,
 TALLY_API int tally_collections (struct tally_replica *replica,
                                  tally_emit_name *emit, void *ctx,
                                  struct tally_error *err);
+
+/* Imports documents that another program keeps.  format: "ndjson", a document
+ * a line, or {"collection","document"} lines as `tally export STORE` prints;
+ * "nedb", a data file of NeDB; else the name of a driver that has a source,
+ * such as "linvodb3".  path "-" is the standard input, for the first two.
+ * collection NULL: what the lines say, else the name of the file or folder
+ * without its ending; with one, {"collection","document"} lines of others
+ * are passed over.
+ *
+ * All is checked before the first write, as tally_put checks it; bad lines are
+ * told to the log, and the import is TALLY_INVALID.  A document with an
+ * `_mtime`, {"$$date": ms}, ms, or ISO text, is written as of then, by nobody
+ * in particular: stores that import the same agree.  What lost to it, or it to
+ * what is there, is kept for a week as a blind conflict.  Without one, and
+ * when it is further ahead than max_skew, it is put as tally_put does. */
+TALLY_API int tally_import (struct tally_replica *replica, const char *format,
+                            const char *path, const char *collection,
+                            tally_written_fn *emit, void *ctx,
+                            struct tally_error *err);
 
 /* ---- conflicts ---------------------------------------------------------- */
 
