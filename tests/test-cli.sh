@@ -160,12 +160,12 @@ ends ()
 
 expect "help" 0 --help
 is "help names every command" \
-  "init drivers check put get rm find export sync pair serve status verify explain conflicts" \
+  "init drivers check put get rm find export import sync pair serve status verify explain conflicts" \
   "$(sed -n '/^commands:/,/^options/p' out \
     | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
 expect "version" 0 --version
 is "version is a line" 1 "$(grep -c '^tally [0-9]' out)"
-for c in init drivers check put get rm find export sync pair serve status \
+for c in init drivers check put get rm find export import sync pair serve status \
   verify; do
   expect "help of $c" 0 "$c" --help
   is "usage of $c" 1 "$(grep -c "^usage: tally $c" out)"
@@ -190,7 +190,7 @@ refuses "an option without its value" 2 'needs a value' put memory: c --rev
 refuses "a value too many" 2 'takes no value' drivers --json=yes
 refuses "find --explain is not built yet" 2 'unknown option' \
   find memory: c --explain
-for c in update index import token driver-test; do
+for c in update index token driver-test; do
   refuses "$c is not built yet" 2 'unknown command' $c
 done
 refuses "too few arguments" 2 'too few' put memory:
@@ -240,9 +240,9 @@ expect "drivers --json" 0 drivers --json
 members "members of drivers" \
   "name kind version abi path ok error options"
 json "drivers load" '.ok and .error == null and .abi == 1'
-is "the built-in drivers" "file http linvo loopback memory sqlite" \
+is "the built-in drivers" "file http linvo linvodb3 loopback memory sqlite" \
   "$(jq -r .name out | sort | tr '\n' ' ' | sed 's/ $//')"
-is "kinds of drivers" "store transport" \
+is "kinds of drivers" "source store transport" \
   "$(jq -r .kind out | sort -u | tr '\n' ' ' | sed 's/ $//')"
 so=$(jq -r 'select (.name == "sqlite") .path' out)
 mkdir shadow
@@ -255,7 +255,7 @@ is "list the one in use" "$PWD/shadow/store-sqlite.so" \
   "$(jq -r 'select (.name == "sqlite") .path' out)"
 says "and tell of the other" \
   "store-sqlite.so: is not used, $PWD/shadow/store-sqlite.so comes before"
-is "each folder once" 6 "$(wc -l <out | tr -d ' ')"
+is "each folder once" 7 "$(wc -l <out | tr -d ' ')"
 TALLY_DRIVER_PATH=$folders
 [ "$folders" ] || unset TALLY_DRIVER_PATH
 rm -r shadow
