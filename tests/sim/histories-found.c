@@ -231,5 +231,5 @@ const struct history_case found_histories[] = {
     { HUB_AND_FOLDER },
     HISTORY_OPS (two_bodies_one_stamp),
     .conflicts = -1 },
-  { NULL, { 0 }, NULL, 0, 0 },
+  { NULL, { 0 }, NULL, 0, 0, 0 },
 };

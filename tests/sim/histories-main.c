@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #include "oracle.h"
 
 #define CASES_MAX 64
+#define OPS_MAX 32
+#define CALLS_MAX 400 /* of a store in one run */
 
 static void
 count_entry (void *ctx, struct tally_slice id, struct tally_slice body)
@@ -27,14 +30,16 @@ count_entry (void *ctx, struct tally_slice id, struct tally_slice body)
   ++*(int *) ctx;
 }
 
-/* What went wrong, or "". */
-static void
-run (const struct history_case *history, unsigned lacks, FILE *out,
-     char why[400])
+/* Runs it with these operations; what went wrong, or "", and whether what is
+ * to befall the one that is cut did so. */
+static bool
+run (const struct history_case *history, const struct op *ops, unsigned lacks,
+     FILE *out, char why[400])
 {
   struct world *world = malloc (sizeof *world);
   struct setup setup = history->setup;
   int conflicts = 0;
+  bool befell;
 
   assert_non_null (world);
   for (unsigned i = 0; i < SIM_SITES; i++)
@@ -42,7 +47,7 @@ run (const struct history_case *history, unsigned lacks, FILE *out,
   chance_start (1);
   world_start (world, &setup);
   world->trace = out;
-  world_run (world, history->ops, history->n);
+  world_run (world, ops, history->n);
   for (unsigned i = 0; i < SIM_SITES; i++)
     if (world->sites[i].active)
       oracle_journal (&world->sites[i], count_entry, &conflicts);
@@ -51,8 +56,44 @@ run (const struct history_case *history, unsigned lacks, FILE *out,
     violate (world, VIOLATION_CONFLICT, "%d conflicts, and not %d", conflicts,
              history->conflicts);
   memcpy (why, world->why, sizeof world->why);
+  befell = world->happened & FEATURE_CRASHES;
   world_free (world);
   free (world);
+  return befell;
+}
+
+static bool
+must_hold (const struct history_case *history, const struct op *ops,
+           unsigned lacks)
+{
+  char why[400];
+  bool befell = run (history, ops, lacks, NULL, why);
+
+  if (!why[0])
+    return befell;
+  run (history, ops, lacks, stdout, why);
+  fail_msg ("%s", why);
+  return false;
+}
+
+/* At every call of a store, on either side and in every way, until the
+ * operation is over before. */
+static void
+cut_anywhere (const struct history_case *history, unsigned lacks)
+{
+  struct op ops[OPS_MAX], *cut = &ops[history->cut - 1];
+
+  assert_true (history->n <= OPS_MAX && history->cut <= history->n);
+  memcpy (ops, history->ops, history->n * sizeof *ops);
+  for (int server = 0; server <= 1; server++)
+    for (int crash = CRASH_BEFORE; crash < CRASHES; crash++) {
+      cut->crash = (enum crash) crash;
+      cut->crash_server = server;
+      for (cut->crash_at = 1; cut->crash_at < CALLS_MAX; cut->crash_at++)
+        if (!must_hold (history, ops, lacks))
+          break;
+      assert_true (cut->crash_at > 1 && cut->crash_at < CALLS_MAX);
+    }
 }
 
 static void
@@ -60,14 +101,11 @@ test_history (void **state)
 {
   const struct history_case *history = *state;
   unsigned all = LACKS_NOTES | LACKS_COLLECTIONS | LACKS_BATCHES;
-  char why[400];
 
   for (unsigned lacks = 0; lacks <= all; lacks += all) {
-    run (history, lacks, NULL, why);
-    if (!why[0])
-      continue;
-    run (history, lacks, stdout, why);
-    fail_msg ("%s", why);
+    must_hold (history, history->ops, lacks);
+    if (history->cut > 0)
+      cut_anywhere (history, lacks);
   }
 }
 
@@ -90,6 +128,7 @@ main (void)
   size_t n = add_cases (tests, 0, classic_histories);
 
   n = add_cases (tests, n, found_histories);
+  n = add_cases (tests, n, cut_histories);
   n = add_cases (tests, n, looked_histories);
   /* Those that are not used have no function, and would be run. */
   return _cmocka_run_group_tests ("histories", tests, n, NULL, NULL);

@@ -14,11 +14,14 @@ struct history_case {
   size_t n;
   /* Entries in all journals together once all is settled; -1: no matter. */
   int conflicts;
+  /* The operation, counted from 1, that is cut at every call; 0: none. */
+  size_t cut;
 };
 
 /* Ends with a case without a name. */
 extern const struct history_case classic_histories[]; /* histories.c */
 extern const struct history_case found_histories[];   /* histories-found.c */
+extern const struct history_case cut_histories[];     /* histories-cut.c */
 extern const struct history_case looked_histories[];  /* histories-looks.c */
 
 #define HISTORY_OPS(list) .ops = (list), .n = sizeof (list) / sizeof (list)[0]

@@ -222,12 +222,13 @@ draw_mishap (struct op *op, const struct setup *setup, struct rng *rng,
 }
 
 static uint64_t
-draw_wait (struct rng *rng)
+draw_wait (const struct setup *setup, struct rng *rng)
 {
+  uint64_t days = setup->features & FEATURE_AWAY ? 150 : 20;
   unsigned which = rng_below (rng, 200);
 
   if (which == 0)
-    return rng_next (rng) % (uint64_t) (20 * SIM_DAY_MS);
+    return rng_next (rng) % (days * (uint64_t) SIM_DAY_MS);
   if (which < 6)
     return rng_below (rng, 3600 * 1000);
   if (which < 30)
@@ -242,7 +243,7 @@ draw_op (struct op *op, const struct setup *setup, struct rng *rng,
   unsigned which = rng_below (rng, 100);
 
   memset (op, 0, sizeof *op);
-  op->wait_ms = draw_wait (rng);
+  op->wait_ms = draw_wait (setup, rng);
   op->site = (unsigned char) rng_below (
       rng, setup->sites + (setup->features & FEATURE_COPIES ? 1 : 0));
   op->seed = rng_next (rng);

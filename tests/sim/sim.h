@@ -128,12 +128,13 @@ enum feature {
   FEATURE_MESH = 512,   /* more than one way from site to site */
   FEATURE_YEARS = 1024, /* clocks off by up to a year */
   FEATURE_NATIVE = 2048,
-  FEATURE_ALL = 4095
+  FEATURE_AWAY = 4096, /* longer than tombstones are kept */
+  FEATURE_ALL = 8191
 };
 
 /* What is tried unless it is asked for otherwise: with clocks that are years
  * off some histories of repairs are still open. */
-#define SIM_FEATURES (FEATURE_ALL & ~FEATURE_YEARS)
+#define SIM_FEATURES (FEATURE_ALL & ~(FEATURE_YEARS | FEATURE_AWAY))
 
 struct link_setup {
   unsigned char client;

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Histories of which one run is cut at every call of a store, on either side
+ * and in every way. */
+
+#include <config.h>
+
+#include <tally/tally.h>
+
+#include "histories.h"
+
+/* s1 is a client of s0 and of s2. */
+#define TWO_HUBS                       \
+  .sites = 3, .docs = 6, .n_links = 3, \
+  .links = { { 1, 0, false }, { 1, 2, false }, { 2, 0, false } }
+#define TO_S0 0
+#define TO_S2 1
+#define FROM_S2 2
+
+/* The floor must be durable before what it tells of is forgotten: s2 has been
+ * away for so long that nobody waits for it. */
+static const struct op forgotten_by_age[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S0, .wait_ms = UINT64_C (20) * SIM_DAY_MS },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  /* It is not run twice: the next one is what forgets. */
+  { OP_SYNC, .site = TO_S0, .wait_ms = UINT64_C (120) * SIM_DAY_MS,
+    .seed = 2 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+};
+
+/* Who has what we deleted is known here before it has it. */
+static const struct op first_run[] = {
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_DELETE, .site = 1, .doc = 1 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_SYNC, .site = TO_S0 },
+};
+
+/* What s1 wrote before it was rolled back is at s2, and the name that s1
+ * had then must not claim to know it. */
+static const struct op rolled_back_and_mended[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 3 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_BACKUP, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_ROLLBACK, .site = 1, .wait_ms = 3600000 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+};
+
+const struct history_case cut_histories[] = {
+  { "tombstones that are forgotten since they are old, cut anywhere",
+    { .features = FEATURE_AWAY, TWO_HUBS },
+    HISTORY_OPS (forgotten_by_age),
+    .conflicts = -1,
+    .cut = 11 },
+  { "a first run, cut anywhere",
+    { TWO_HUBS },
+    HISTORY_OPS (first_run),
+    .conflicts = -1,
+    .cut = 4 },
+  { "a roll-back, cut anywhere while it is mended",
+    { .features = FEATURE_COPIES, TWO_HUBS },
+    HISTORY_OPS (rolled_back_and_mended),
+    .conflicts = -1,
+    .cut = 10 },
+  { NULL, { 0 }, NULL, 0, 0, 0 },
+};
