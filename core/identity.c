@@ -274,6 +274,78 @@ identity_rename (struct replica *replica, struct tally_error *err)
   return status;
 }
 
+/* ---- the dialect -------------------------------------------------------- */
+
+#define DIALECT_NOTE "dialect"
+
+/* "CLIENT OWN": what was drawn, and the store's own at that time. */
+static bool
+parse_dialect (struct tally_slice note, uint32_t own, uint32_t *client)
+{
+  const char *space =
+      note.size > 0 ? memchr (note.data, ' ', note.size) : NULL;
+  size_t at = space ? (size_t) (space - note.data) : 0;
+  uint64_t drawn, of;
+
+  if (!space || !note_number (slice_make (note.data, at), &drawn)
+      || !note_number (slice_make (space + 1, note.size - at - 1), &of)
+      || drawn > HLC_CLIENT_MAX || of != own)
+    return false;
+  *client = (uint32_t) drawn;
+  return true;
+}
+
+/* Also one of the ids that this store wrote under, but not the last of them,
+ * which is its own.  Under the lock. */
+static int
+draw_dialect (struct replica *replica, uint32_t *client,
+              struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  struct tally_slice value;
+  uint32_t own;
+  int status = identity_follow (replica, err);
+
+  own = replica->clock.client;
+  if (status == TALLY_OK)
+    status = draw_client (replica, err);
+  if (status != TALLY_OK)
+    return status;
+  *client = replica->clock.client;
+  replica->clients[replica->n_clients - 1] = own;
+  replica->clients[replica->n_clients - 2] = *client;
+  replica->clock.client = own;
+  status = save_identity (replica, NULL, err);
+  buf_addf (&note, "%lu %lu", (unsigned long) *client, (unsigned long) own);
+  value = buf_slice (&note);
+  if (status == TALLY_OK)
+    status = note.failed
+                 ? error_nomem (err)
+                 : replica_note_put (replica, DIALECT_NOTE, NULL, &value, err);
+  buf_free (&note);
+  return status;
+}
+
+int
+identity_dialect (struct replica *replica, uint32_t *client,
+                  struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  bool found;
+  int status;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  status = replica_note_get (replica, DIALECT_NOTE, &note, &found, err);
+  if (status == TALLY_OK
+      && (!found
+          || !parse_dialect (buf_slice (&note), replica->clock.client,
+                             client)))
+    status = draw_dialect (replica, client, err);
+  pthread_mutex_unlock (&replica->identity_lock);
+  buf_free (&note);
+  return status;
+}
+
 /* ---- asking ------------------------------------------------------------- */
 
 void

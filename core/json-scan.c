@@ -115,6 +115,15 @@ skip_value (const char *p, const char *end, const char *stop)
   return p > start ? p : NULL;
 }
 
+/* What ends a number or word within an array or object. */
+#define STOPS ",]}:\"[{ \t\r\n"
+
+const char *
+json_value_end (const char *p, const char *end)
+{
+  return skip_value (p, end, STOPS);
+}
+
 /* ---- cursors ----------------------------------------------------------- */
 
 /* Steps over the opening bracket or the comma before the next item; NULL
@@ -136,7 +145,7 @@ static bool
 take_value (struct tally_slice *rest, const char *p, struct tally_slice *value)
 {
   const char *end = slice_end (*rest);
-  const char *behind = skip_value (p, end, ",]}:\"[{ \t\r\n");
+  const char *behind = skip_value (p, end, STOPS);
 
   if (!behind) {
     rest->size = 0;

@@ -60,6 +60,11 @@ int json_split (const char *text, size_t size, size_t *offset,
 void json_locate (const char *text, size_t offset, size_t *line,
                   size_t *column);
 
+/* The place behind the value at p, in text that may be anything; NULL when
+ * there is none, or it is not whole.  Of what begins like a value only the
+ * extent is looked for. */
+const char *json_value_end (const char *p, const char *end);
+
 bool utf8_valid (struct tally_slice text);
 
 /* ---- walking over canonical text --------------------------------------- */

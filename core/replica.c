@@ -9,6 +9,7 @@
 #include "drivercall.h"
 #include "error.h"
 #include "fingerprint.h"
+#include "mtime.h"
 #include "replica.h"
 
 #define COLLECTIONS_NOTE "collections"
@@ -355,9 +356,10 @@ put_batch (struct replica *replica, const struct tally_entry *entries,
 }
 
 int
-replica_put (struct replica *replica, const struct tally_entry *entries,
-             size_t n, unsigned flags, struct tally_outcome *outcomes,
-             struct tally_error *err)
+replica_put_unraised (struct replica *replica,
+                      const struct tally_entry *entries, size_t n,
+                      unsigned flags, struct tally_outcome *outcomes,
+                      struct tally_error *err)
 {
   int status = list_collections_of (replica, entries, n, err);
   size_t done = 0;
@@ -374,6 +376,25 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
   if (done > 0)
     replica_tell_put (replica);
   return status;
+}
+
+int
+replica_put (struct replica *replica, const struct tally_entry *entries,
+             size_t n, unsigned flags, struct tally_outcome *outcomes,
+             struct tally_error *err)
+{
+  bool shown = false;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < n && !shown; i++)
+    shown = mtime_concerns (entries[i].collection);
+  if (shown)
+    status = mtime_is_shown (replica, &shown, err);
+  if (status != TALLY_OK)
+    return status;
+  return shown ? mtime_put (replica, entries, n, flags, outcomes, err)
+               : replica_put_unraised (replica, entries, n, flags, outcomes,
+                                       err);
 }
 
 int

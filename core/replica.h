@@ -68,6 +68,8 @@ struct replica {
   bool warned_behind;
   uint64_t agreed_ms;     /* when another clock last agreed; 0: never */
   struct buf collections; /* the fallback's list, as names with NULs */
+  bool mtimes_shown;      /* see mtime.h */
+  uint64_t mtimes_asked_ms;
 };
 
 /* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY
@@ -86,6 +88,13 @@ int replica_get (struct replica *replica, const char *collection,
 int replica_put (struct replica *replica, const struct tally_entry *entries,
                  size_t n, unsigned flags, struct tally_outcome *outcomes,
                  struct tally_error *err);
+
+/* The same, and nothing is raised for those to whom times are shown
+ * (mtime.h): for who does that. */
+int replica_put_unraised (struct replica *replica,
+                          const struct tally_entry *entries, size_t n,
+                          unsigned flags, struct tally_outcome *outcomes,
+                          struct tally_error *err);
 
 int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,
@@ -203,6 +212,12 @@ int identity_renew (struct replica *replica, struct tally_error *err);
 /* Takes the client id from the note, where another process may have put a
  * fresh one.  The caller holds identity_lock. */
 int identity_follow (struct replica *replica, struct tally_error *err);
+
+/* The client id under which LinvoDB's clients write here: they bring times of
+ * their own, which must not be taken for stamps of this store's clock.  Drawn
+ * afresh whenever the store's own is. */
+int identity_dialect (struct replica *replica, uint32_t *client,
+                      struct tally_error *err);
 
 /* Takes another replica id, for a store whose copy goes by the same. */
 int identity_rename (struct replica *replica, struct tally_error *err);

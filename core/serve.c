@@ -12,6 +12,7 @@
 #include "accounts.h"
 #include "answer.h"
 #include "context.h"
+#include "dialect.h"
 #include "public.h"
 #include "waiters.h"
 #include "wire.h"
@@ -22,6 +23,7 @@ struct server {
   struct tally_replica *handle;
   struct answer answer;
   struct waiters *waiters;
+  struct dialect *dialect;
   struct accounts *accounts;
   bool has_tokens;
   struct channel *channel;
@@ -55,13 +57,16 @@ on_request (void *ctx, const struct tally_request *request, reply_fn *reply,
 {
   struct server *server = ctx;
   char account[ACCOUNT_NAME_MAX + 1];
+  bool dialect = request->path && dialect_has_path (request->path);
 
-  if (!request->path || strcmp (request->path, WIRE_PATH) != 0)
+  if (!request->path || (!dialect && strcmp (request->path, WIRE_PATH) != 0))
     refuse (reply, call, 404, "nothing here\n");
   else if (!request->verb || strcmp (request->verb, "POST") != 0)
     refuse (reply, call, 405, "only POST\n");
   else if (request->origin)
     refuse (reply, call, 403, "not for web pages\n");
+  else if (dialect)
+    dialect_answer (server->dialect, request, reply, call);
   else if (!accounts_find (server->accounts, request->credential, account)) {
     context_log (server->tally, 2, "%s: %s: refused, wrong or no token",
                  server->name, request->peer ? request->peer : "somebody");
@@ -133,6 +138,19 @@ open_accounts (struct server *server, const char *tokens, bool open,
 }
 
 static int
+open_dialect (struct server *server, struct tally_error *err)
+{
+  const struct config *config = server->tally->config;
+  struct dialect_setup setup = { .replica = server->answer.replica,
+                                 .device = server->answer.device,
+                                 .accounts = server->accounts };
+
+  setup.limits.keep_ms = (uint64_t) config->keep_conflicts_ms;
+  setup.limits.most = (uint64_t) config->max_conflicts;
+  return dialect_new (&server->dialect, &setup, err);
+}
+
+static int
 open_server (struct server *server, const struct endpoint *store,
              const struct endpoint *transport, struct tally_error *err)
 {
@@ -146,7 +164,9 @@ open_server (struct server *server, const struct endpoint *store,
     return status;
   server->answer.replica = replica;
   server->answer.device = server->tally->config->device;
-  status = waiters_new (&server->waiters, &server->answer, err);
+  status = open_dialect (server, err);
+  if (status == TALLY_OK)
+    status = waiters_new (&server->waiters, &server->answer, err);
   if (status != TALLY_OK)
     return status;
   return context_open_channel (&server->channel, server->tally, transport, 0,
@@ -207,6 +227,7 @@ close_server (struct server *server)
 {
   context_close_channel (server->tally, server->channel);
   waiters_free (server->waiters);
+  dialect_free (server->dialect);
   tally_replica_close (server->handle);
   accounts_free (server->accounts);
 }
