@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// Two LinvoDB3 applications and a tally client on one collection of a tally
+// server: they insert, edit and delete at the same time, and all agree in the
+// end.  Usage: node sync.js STORE FOLDER, with TALLY in the environment.
+'use strict';
+
+const assert = require ('assert');
+const { execFileSync, spawn } = require ('child_process');
+const fs = require ('fs');
+const path = require ('path');
+const LinvoDB = require ('linvodb3');
+const setupSync = require ('linvodb3/addons/linvo-sync.js');
+
+const [kind, folder] = process.argv.slice (2);
+const tally = process.env.TALLY;
+const store = `${kind}:${path.join (folder, 'hub')}`;
+const tokens = { ann: 'token-of-ann', bob: 'token-of-bob' };
+const traffic = [];
+let url, server;
+
+// ---- the server and tally's own client ------------------------------------
+
+async function start () {
+  const args = ['serve', store, '--listen', '127.0.0.1:0', '--tokens',
+                path.join (folder, 'tokens')];
+
+  server = spawn (tally, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  url = await new Promise ((resolve, reject) => {
+    server.stdout.once ('data', line => resolve (String (line).trim ()
+                                                 .split (' ').pop ()));
+    server.once ('exit', code => reject (new Error (`serve: exit ${code}`)));
+  });
+}
+
+async function stop () {
+  const ended = new Promise (resolve => server.once ('exit', resolve));
+
+  server.kill ('SIGTERM');
+  assert.strictEqual (await ended, 0);
+}
+
+function run (args, input) {
+  return execFileSync (tally, args,
+                       { input: input || '', encoding: 'utf8',
+                         stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+const here = account => `sqlite:${path.join (folder, account + '.db')}`;
+
+function pair (account = 'ann') {
+  fs.writeFileSync (path.join (folder, account + '.token'), tokens[account]);
+  run (['pair', here (account), url, '--token-file',
+        path.join (folder, account + '.token'), '--collections', 'todo']);
+}
+
+const put = doc => run (['put', here ('ann'), 'todo'], JSON.stringify (doc));
+const remove = id => run (['rm', here ('ann'), 'todo', id]);
+const lines = text => text.split ('\n').filter (Boolean).map (JSON.parse);
+const ours = (account = 'ann') => lines (run (['export', here (account),
+                                               'todo']));
+
+// ---- an application --------------------------------------------------------
+
+class App {
+  constructor (name, key) {
+    this.key = key;
+    this.errors = [];
+    this.user = { _id: name };
+    this.model = new LinvoDB ('todo', {}, {
+      filename: path.join (folder, name) });
+    setupSync (this.model, this, { debounce: 5 });
+  }
+
+  // What the addon calls.
+  request (method, body, callback) {
+    const request = JSON.stringify ({ authKey: this.key, ...body });
+
+    fetch (`${url}/api/${method}`, {
+      method: 'POST', body: request,
+      headers: { 'Content-Type': 'application/json' }
+    }).then (async response => {
+      const text = await response.text (), reply = JSON.parse (text);
+
+      // The addon changes what it is given.
+      traffic.push ({ method, request: JSON.parse (request),
+                      status: response.status, reply: JSON.parse (text) });
+      if (reply.error)
+        this.errors.push (reply.error);
+      callback (reply.error ? new Error (reply.error.message) : null,
+                reply.result);
+    }).catch (callback);
+  }
+
+  sync () {
+    return new Promise (resolve => this.model.triggerSync (resolve));
+  }
+
+  call (method, ...args) {
+    return new Promise ((resolve, reject) => this.model[method] (
+      ...args, (err, result) => err ? reject (err) : resolve (result)));
+  }
+
+  // The time is the application's business.
+  insert (doc, now = Date.now ()) {
+    const date = new Date (now);
+
+    return this.call ('insert', { ...doc, _mtime: date, _ctime: date });
+  }
+
+  async edit (id, fields, now = Date.now ()) {
+    const doc = await this.call ('findOne', { _id: id });
+
+    Object.assign (doc, fields, { _mtime: new Date (now) });
+    await new Promise ((resolve, reject) => doc.save (
+      err => err ? reject (err) : resolve ()));
+  }
+
+  async docs () {
+    return JSON.parse (JSON.stringify (await this.call ('find', {})));
+  }
+}
+
+// ---- comparing --------------------------------------------------------------
+
+// What was deleted for good is one that says no more than that.
+function plain (docs) {
+  const result = {};
+
+  for (const { _id, _mtime, _ctime, ...rest } of docs)
+    if (JSON.stringify (rest) !== '{"removed":true}')
+      result[_id] = rest;
+  return result;
+}
+
+async function agree (what, apps, expected) {
+  for (let round = 0; round < 2; round++) {
+    for (const app of apps)
+      await app.sync ();
+    pair ();
+  }
+  for (const app of apps) {
+    await app.sync ();
+    assert.deepStrictEqual (plain (await app.docs ()), expected,
+                            `${what}: an application`);
+  }
+  assert.deepStrictEqual (plain (ours ()), expected, `${what}: tally`);
+  console.log (`ok ${kind}: ${what}`);
+}
+
+// ---- what goes over the wire ------------------------------------------------
+
+const keys = value => Object.keys (value).sort ().join ();
+
+// As recorded: the same members, and of the same kinds.
+function check_traffic (recorded) {
+  const known = {};
+
+  for (const line of lines (fs.readFileSync (recorded, 'utf8')))
+    known[line.url.split ('/').pop ()] = { request: keys (line.request),
+                                           reply: keys (line.response) };
+  assert.strictEqual (Object.keys (known).length, 3);
+  for (const { method, request, status, reply } of traffic) {
+    assert.strictEqual (status, 200);
+    assert.strictEqual (keys (request), known[method].request);
+    if (reply.error) {
+      assert.strictEqual (keys (reply), 'error');
+      assert.strictEqual (keys (reply.error), 'code,message');
+      assert (Number.isInteger (reply.error.code) && reply.error.code > 0);
+      continue;
+    }
+    assert.strictEqual (keys (reply), known[method].reply);
+    if (method === 'datastoreMeta')
+      for (const row of reply.result) {
+        assert.deepStrictEqual (row.map (x => typeof x),
+                                ['string', 'number']);
+        assert (Number.isInteger (row[1]));
+      }
+    else if (method === 'datastoreGet')
+      for (const doc of reply.result) {
+        assert.strictEqual (typeof doc._id, 'string');
+        assert.strictEqual (new Date (doc._mtime).toISOString (), doc._mtime);
+      }
+    else
+      assert.deepStrictEqual (reply.result, { success: true });
+  }
+  console.log (`ok ${kind}: ${traffic.length} requests as recorded`);
+}
+
+// ---- the story --------------------------------------------------------------
+
+async function main () {
+  fs.writeFileSync (path.join (folder, 'tokens'),
+                    `${tokens.ann} ann\n${tokens.bob} bob\n`);
+  await start ();
+
+  const a = new App ('a', tokens.ann), b = new App ('b', tokens.ann);
+  const all = [a, b];
+
+  await a.insert ({ _id: 't1', title: 'milk', done: false });
+  await a.insert ({ _id: 't2', title: 'tea', n: 1 });
+  await b.insert ({ _id: 't3', title: 'bread' });
+  put ({ _id: 't4', title: 'salt' });
+  await agree ('inserts', all, {
+    t1: { title: 'milk', done: false }, t2: { title: 'tea', n: 1 },
+    t3: { title: 'bread' }, t4: { title: 'salt' } });
+
+  await a.edit ('t1', { done: true });
+  await b.edit ('t4', { title: 'sea salt' });
+  put ({ _id: 't2', title: 'green tea', n: 1 });
+  put ({ _id: 't3', title: 'bread', n: 2 });
+  await agree ('edits', all, {
+    t1: { title: 'milk', done: true }, t2: { title: 'green tea', n: 1 },
+    t3: { title: 'bread', n: 2 }, t4: { title: 'sea salt' } });
+
+  // Between pulls: the later of two wins, wherever it was made.
+  put ({ _id: 't3', title: 'bread', n: 3 });
+  await b.edit ('t3', { title: 'rye bread' });
+  await agree ('edits of one document', all, {
+    t1: { title: 'milk', done: true }, t2: { title: 'green tea', n: 1 },
+    t3: { title: 'rye bread', n: 2 }, t4: { title: 'sea salt' } });
+
+  const now = Date.now ();
+  await a.edit ('t4', { title: 'of a' }, now);
+  await a.sync ();
+  await b.edit ('t4', { title: 'of b' }, now);
+  await agree ('edits in one millisecond', all, {
+    t1: { title: 'milk', done: true }, t2: { title: 'green tea', n: 1 },
+    t3: { title: 'rye bread', n: 2 }, t4: { title: 'of a' } });
+
+  await stop ();
+  await start ();
+  await a.edit ('t1', { removed: true });
+  remove ('t2');
+  await agree ('deletes, after a restart', all, {
+    t1: { title: 'milk', done: true, removed: true },
+    t3: { title: 'rye bread', n: 2 }, t4: { title: 'of a' } });
+  assert ((await a.docs ()).some (doc => doc._id === 't2' && doc.removed));
+
+  await b.edit ('t1', { removed: false });
+  await b.edit ('t2', { title: 'tea again', removed: false });
+  await agree ('what was deleted is wanted again', all, {
+    t1: { title: 'milk', done: true, removed: false },
+    t2: { title: 'tea again', removed: false },
+    t3: { title: 'rye bread', n: 2 }, t4: { title: 'of a' } });
+
+  // Once all agree nothing moves.
+  const before = traffic.length;
+  await a.sync ();
+  await b.sync ();
+  assert.deepStrictEqual (traffic.slice (before).map (x => x.method),
+                          ['datastoreMeta', 'datastoreMeta']);
+  console.log (`ok ${kind}: nothing moves twice`);
+
+  const c = new App ('c', tokens.bob);
+  await c.insert ({ _id: 't1', title: 'of bob' });
+  await c.sync ();
+  await c.sync ();
+  pair ('bob');
+  assert.deepStrictEqual (plain (await c.docs ()), { t1: { title: 'of bob' } });
+  assert.deepStrictEqual (plain (ours ('bob')), { t1: { title: 'of bob' } });
+  await a.sync ();
+  assert.strictEqual (plain (await a.docs ()).t1.title, 'milk');
+  console.log (`ok ${kind}: accounts stay apart`);
+
+  assert.deepStrictEqual ([...a.errors, ...b.errors, ...c.errors], []);
+  const d = new App ('d', 'wrong-token');
+  const log = console.error;
+  console.error = () => {};
+  await d.insert ({ _id: 'x' });
+  await d.sync ();
+  await a.insert ({ _id: 'far', title: 'ahead' }, Date.now () + 86400000);
+  await a.insert ({ _id: 'near', title: 'right' });
+  await a.sync ();
+  console.error = log;
+  assert.strictEqual (d.errors[0].code, 401);
+  assert.strictEqual (a.errors[0].code, 409);
+  assert.match (a.errors[0].message, /"far".*clock/);
+  await b.sync ();
+  assert.strictEqual (plain (await b.docs ()).near.title, 'right');
+  assert.strictEqual (plain (await b.docs ()).far, undefined);
+  console.log (`ok ${kind}: errors`);
+
+  await stop ();
+  check_traffic (process.env.RECORDED);
+}
+
+main ().then (() => process.exit (0), err => {
+  console.error (`not ok ${kind}:`, err);
+  if (server)
+    server.kill ('SIGKILL');
+  process.exit (1);
+});
