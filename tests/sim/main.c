@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sim [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES] [-1] [SEED [N]]
+/* sim [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES] [-1] [-q] [SEED [N]]
  *
  * Runs N schedules from SEED on in JOBS processes, or as many as SECONDS of
  * each process's time allow; one alone with its trace.  -f has only these
- * features, -x has all but these, -1 ends at the first violation and shrinks
- * nothing.  The last line is "N schedules, M operations, V violations". */
+ * features, -x has all but these, -1 ends at the first violation, and that
+ * and -q shrink nothing.  The last line is "N schedules, M operations, V
+ * violations". */
 
 #include <config.h>
 
@@ -25,7 +26,7 @@
 struct options {
   uint64_t seed, n;
   unsigned jobs, seconds, features;
-  bool hasty;
+  bool hasty, quiet;
 };
 
 struct counts {
@@ -54,7 +55,7 @@ show (struct schedule *schedule, const struct verdict *verdict,
   struct verdict again;
 
   printf ("seed %" PRIu64 ": %s\n", schedule->seed, verdict->why);
-  if (options->hasty)
+  if (options->hasty || options->quiet)
     return;
   schedule_shrink (schedule, verdict->violation);
   printf ("the shortest history that fails so:\n");
@@ -182,7 +183,7 @@ main (int argc, char **argv)
   int option;
 
   options.seed = fresh_seed ();
-  while ((option = getopt (argc, argv, "j:t:f:x:1")) != -1) {
+  while ((option = getopt (argc, argv, "j:t:f:x:1q")) != -1) {
     uint64_t number = optarg ? strtoull (optarg, NULL, 0) : 0;
 
     switch (option) {
@@ -200,6 +201,9 @@ main (int argc, char **argv)
       break;
     case '1':
       options.hasty = true;
+      break;
+    case 'q':
+      options.quiet = true;
       break;
     default:
       return 2;
