@@ -250,8 +250,7 @@ bump (struct replica *replica, uint64_t wall, const struct stamp *newest,
 
   if (stamp_ms (stamp) > ms)
     return TALLY_OK;
-  if (ms > wall + replica->max_skew_ms && counter < HLC_COUNTER_MAX
-      && !stamp_is_repaired (newest))
+  if (ms > wall + replica->max_skew_ms && counter < HLC_COUNTER_MAX)
     made = stamp_make (stamp, ms, counter + 1, replica->clock.client);
   else
     made = stamp_make (stamp, ms + 1, 0, replica->clock.client);
@@ -286,16 +285,11 @@ void
 replica_seen (struct replica *replica, const struct stamp *stamp)
 {
   uint64_t wall = replica_wall_ms (replica);
-  struct stamp seen = *stamp;
 
   if (stamp_ms (stamp) > wall + replica->max_skew_ms)
     return;
-  /* What is written next was not made by a repair. */
-  if (stamp_is_repaired (stamp))
-    stamp_make (&seen, stamp_ms (stamp), HLC_COUNTER_MAX,
-                stamp_client (stamp));
   pthread_mutex_lock (&replica->identity_lock);
-  hlc_seen (&replica->clock, wall, &seen);
+  hlc_seen (&replica->clock, wall, stamp);
   pthread_mutex_unlock (&replica->identity_lock);
 }
 

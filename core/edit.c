@@ -33,13 +33,18 @@ struct difference {
 
 static void
 add_override (struct state *out, struct tally_slice key,
-              const struct stamp *stamp)
+              const struct stamp *stamp, const struct stamp *first)
 {
+  struct override *override;
+
   if (!out)
     return;
-  out->overrides[out->n_overrides].field = key;
-  out->overrides[out->n_overrides].stamp = *stamp;
-  out->n_overrides++;
+  override = &out->overrides[out->n_overrides++];
+  memset (override, 0, sizeof *override);
+  override->field = key;
+  override->stamp = *stamp;
+  if (first)
+    override->first = *first;
 }
 
 static struct difference
@@ -66,10 +71,10 @@ compare (struct state *out, const struct state *old, const struct state *new,
     result.fields += is.data != NULL;
     if ((was.data != NULL) != (is.data != NULL) || !slice_equal (was, is)) {
       result.changed++;
-      add_override (out, order <= 0 ? o.key : n.key, stamp);
-    } else if (stamp_cmp (&o.stamp, &old->whole) > 0) {
+      add_override (out, order <= 0 ? o.key : n.key, stamp, NULL);
+    } else if (o.is_override) {
       result.kept++;
-      add_override (out, o.key, &o.stamp);
+      add_override (out, o.key, &o.stamp, &o.first);
     }
     if (order <= 0)
       has_o = field_cursor_next (&co, &o);
@@ -102,6 +107,7 @@ edit_put (struct state *out, bool *changed, const struct state *old,
 
   memset (out, 0, sizeof *out);
   out->whole = old->whole;
+  out->whole_first = old->whole_first;
   out->body = body;
   out->overrides = malloc (overrides * sizeof *out->overrides);
   if (!out->overrides)

@@ -95,15 +95,6 @@ run_far_wall_ms (const struct run *run, uint64_t wall_ms)
   return wall_ms + (uint64_t) skew;
 }
 
-uint64_t
-sync_limit_ms (const struct sync *sync)
-{
-  uint64_t far = run_far_wall_ms (sync->run, sync->wall_ms);
-
-  return (far < sync->wall_ms ? far : sync->wall_ms)
-         + sync->run->replica->max_skew_ms;
-}
-
 /* ---- a run -------------------------------------------------------------- */
 
 int

@@ -195,6 +195,10 @@ int sync_retry (struct sync *sync, struct idlist *both,
 int sync_hold_back (struct sync *sync, struct idlist *both,
                     struct tally_error *err);
 
+/* True when its newest stamp is beyond our clock. */
+bool sync_is_too_new (const struct sync *sync,
+                      const unsigned char rev[TALLY_REV_SIZE]);
+
 /* True when theirs brings stamps beyond our clock that ours does not know;
  * ours may be NULL. */
 int sync_refuses (const struct sync *sync, const struct tally_doc *ours,
@@ -232,10 +236,6 @@ void run_clock_reason (const struct run *run, enum held_side side, uint64_t ms,
 
 /* What time it is there, as far as we know. */
 uint64_t run_far_wall_ms (const struct run *run, uint64_t wall_ms);
-
-/* Stamps beyond this were taken back by whoever knows them: the lesser of
- * both sides' limits. */
-uint64_t sync_limit_ms (const struct sync *sync);
 
 /* New stamps for what is beyond our clock, in the collection once all of
  * theirs is known, and in all others at the end of the run. */

@@ -125,7 +125,6 @@ merge_one (struct joiner *joiner, struct joined *joined,
   joined->first_loser = joiner->journal.entries.count;
   rules.strict = sync_strict (sync);
   /* Unchanged since the cursor of an unbroken pair: they have it all. */
-  rules.limit_ms = sync_limit_ms (sync);
   rules.a_known = !peer_is_passive (&sync->run->peer)
                   && !sync_is_changed (sync, joined->ours->seq);
   rules.b_known = is_known_tombstone (sync, joined->theirs);

@@ -142,7 +142,9 @@ tell (struct explainer *explainer, struct tally_explanation *row,
   row->client = by.client;
   row->device = by.device;
   row->deleted = explainer->state.deleted;
-  row->whole = stamp_cmp (stamp, &explainer->state.whole) == 0;
+  row->whole = stamp_cmp (stamp, stamp_name (&explainer->state.whole,
+                                             &explainer->state.whole_first))
+               == 0;
   if (status == TALLY_OK)
     status = add_losers (explainer, row, stamp, &lost, err);
   if (status == TALLY_OK && !explainer->stop)
@@ -175,7 +177,8 @@ tell_document (struct explainer *explainer, const struct tally_doc *doc,
   row.seen = seen;
   row.n_seen = state->n_seen;
   if (status == TALLY_OK)
-    status = tell (explainer, &row, &state->whole, err);
+    status = tell (explainer, &row,
+                   stamp_name (&state->whole, &state->whole_first), err);
   free (by);
   free (seen);
   return status;
@@ -199,7 +202,8 @@ tell_field (struct explainer *explainer, const struct field *field,
   else {
     row.field = name.data;
     row.value = field->value.data ? value.data : NULL;
-    status = tell (explainer, &row, &field->stamp, err);
+    status =
+        tell (explainer, &row, stamp_name (&field->stamp, &field->first), err);
   }
   buf_free (&quoted);
   buf_free (&value);
@@ -219,7 +223,10 @@ tell_others (struct explainer *explainer, struct tally_error *err)
     if (explainer->losing[i].told)
       continue;
     row.field = explainer->losing[i].item.conflict.field;
-    status = tell (explainer, &row, &explainer->state.whole, err);
+    status = tell (
+        explainer, &row,
+        stamp_name (&explainer->state.whole, &explainer->state.whole_first),
+        err);
   }
   return status;
 }

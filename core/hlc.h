@@ -33,15 +33,14 @@ uint32_t stamp_client (const struct stamp *stamp);
 /* Below, equal to or above 0 as memcmp. */
 int stamp_cmp (const struct stamp *a, const struct stamp *b);
 
-/* This bit of the counter says that a repair gave the stamp: the assignment is
- * older, and its first stamp was seen.  Nobody writes 8 million times in a
- * millisecond, and clocks step over it. */
-#define HLC_REPAIRED (UINT32_C (1) << 23)
-
+/* Nobody's: none was given yet. */
 static inline bool
-stamp_is_repaired (const struct stamp *stamp)
+stamp_is_zero (const struct stamp *stamp)
 {
-  return stamp->bytes[5] & 0x20;
+  for (size_t i = 0; i < STAMP_SIZE; i++)
+    if (stamp->bytes[i] != 0)
+      return false;
+  return true;
 }
 
 /* Writes 16 characters and a NUL. */

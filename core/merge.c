@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One walk over the fields of both states in key order. */
+/* One walk over the fields of both states in key order.
+ *
+ * Nothing is lost by it, whoever wins: what a state knows and does not hold
+ * was replaced there by who knew it, or is in a journal; what loses to a state
+ * that does not know it is told of here.  A repair changes places and no
+ * names, so it changes nothing of that. */
 
 #include <config.h>
 
@@ -28,101 +33,55 @@ value_cmp (struct tally_slice x, struct tally_slice y)
   return slice_cmp (x, y);
 }
 
-static int
-field_cmp (const struct field *x, const struct field *y)
-{
-  int order = stamp_cmp (&x->stamp, &y->stamp);
+/* ---- who wins ----------------------------------------------------------- */
 
-  return order != 0 ? order : value_cmp (x->value, y->value);
-}
-
-/* ---- what a repair took back ---------------------------------------------
- */
-
-struct beyond {
-  const struct merge *merge;
-  const struct state *other;
-  bool any, all_known;
+/* One side's assignment of something. */
+struct claim {
+  const struct stamp *place, *first;
 };
 
-static void
-look_beyond (struct beyond *beyond, const struct stamp *stamp)
+static const struct stamp *
+claim_name (const struct claim *claim)
 {
-  const struct merge_rules *rules = beyond->merge->rules;
-
-  if (stamp_ms (stamp) <= rules->limit_ms)
-    return;
-  beyond->any = true;
-  beyond->all_known &= state_knows (beyond->other, stamp, rules->strict);
+  return stamp_name (claim->place, claim->first);
 }
 
-/* True when `other` knows everything beyond the limit that went into `state`:
- * so it knows what a repair gave new stamps to there. */
-static bool
-knows_repaired (const struct merge *merge, const struct state *state,
-                const struct state *other)
+static const struct strict *
+strict_of (const struct merge *merge)
 {
-  struct beyond beyond = { merge, other, false, true };
-
-  look_beyond (&beyond, &state->whole);
-  for (size_t i = 0; i < state->n_overrides; i++)
-    look_beyond (&beyond, &state->overrides[i].stamp);
-  for (size_t i = 0; i < state->n_seen; i++)
-    look_beyond (&beyond, &state->seen[i]);
-  return beyond.any && beyond.all_known;
+  return merge->rules ? merge->rules->strict : NULL;
 }
 
-static bool
-is_known_repair (const struct merge *merge, bool from_b,
-                 const struct stamp *stamp)
-{
-  return merge->rules->limit_ms > 0 && stamp_is_repaired (stamp)
-         && knows_repaired (merge, from_b ? merge->b : merge->a,
-                            from_b ? merge->a : merge->b);
-}
-
-/* An assignment that a repair took back, or wrote over, is older than what
- * the other state has; and one that a repair gave a new stamp to is older
- * than what was written by somebody who knew it. */
-enum rank { RANK_TAKEN_BACK, RANK_KNOWN_REPAIR, RANK_ORDINARY };
-
-static enum rank
-rank_of (const struct merge *merge, bool from_b, const struct stamp *stamp,
-         const struct stamp *against)
-{
-  const struct state *other = from_b ? merge->a : merge->b;
-
-  if (!merge->rules || merge->rules->limit_ms == 0
-      || state_holds (other, stamp))
-    return RANK_ORDINARY;
-  if ((stamp_ms (stamp) > merge->rules->limit_ms
-       || stamp_is_repaired (against))
-      && state_knows (other, stamp, merge->rules->strict))
-    return RANK_TAKEN_BACK;
-  return is_known_repair (merge, from_b, stamp) ? RANK_KNOWN_REPAIR
-                                                : RANK_ORDINARY;
-}
-
-/* Above 0 when a's stands before b's, below when b's does; 0: their stamps
- * decide, as ever. */
+/* Above 0 when a's stands, below when b's does, 0: it is the same.  The later
+ * place, unless a repair took it: then who knew what the other has comes after
+ * it.  Where each knows the other's, one of the two places is from before a
+ * repair: the lower is in order.  What is one write has the place that a
+ * repair gave it, which is lower, too. */
 static int
-judge_ranks (const struct merge *merge, const struct stamp *a,
-             const struct stamp *b)
+judge (const struct merge *merge, const struct claim *a, const struct claim *b)
 {
-  return (int) rank_of (merge, false, a, b)
-         - (int) rank_of (merge, true, b, a);
+  int order = stamp_cmp (a->place, b->place);
+  bool a_back, b_back;
+
+  if (stamp_cmp (claim_name (a), claim_name (b)) == 0)
+    return -order;
+  a_back =
+      state_took_back (merge->b, a->place, claim_name (a), strict_of (merge));
+  b_back =
+      state_took_back (merge->a, b->place, claim_name (b), strict_of (merge));
+  if (a_back != b_back)
+    return a_back ? -1 : 1;
+  return a_back ? -order : order;
 }
 
 static bool
-is_known (const struct merge *merge, bool from_b, const struct stamp *stamp)
+is_known (const struct merge *merge, bool from_b, const struct stamp *name)
 {
   const struct state *other = from_b ? merge->a : merge->b;
 
   if (!(from_b ? merge->b_loses_unseen : merge->a_loses_unseen))
     return true;
-  if (is_known_repair (merge, from_b, stamp))
-    return true;
-  return state_knows (other, stamp, merge->rules->strict);
+  return state_knows (other, name, merge->rules->strict);
 }
 
 /* ---- fields ------------------------------------------------------------ */
@@ -132,11 +91,13 @@ tell_loser (const struct merge *merge, bool from_b, const struct field *lost,
             const struct field *won)
 {
   const struct state *state = from_b ? merge->b : merge->a;
-  struct loser loser = { from_b,      lost->key,  lost->value,
-                         lost->stamp, won->value, won->stamp };
+  const struct stamp *name = stamp_name (&lost->stamp, &lost->first);
+  struct loser loser = { from_b,      lost->key,
+                         lost->value, *name,
+                         won->value,  *stamp_name (&won->stamp, &won->first) };
 
   if (value_cmp (lost->value, won->value) == 0
-      || is_known (merge, from_b, &lost->stamp))
+      || is_known (merge, from_b, name))
     return TALLY_OK;
   /* A whole write did not choose the fields that it does not have, and what
    * ends in a tombstone is told as a whole. */
@@ -147,16 +108,20 @@ tell_loser (const struct merge *merge, bool from_b, const struct field *lost,
   return merge->rules->loser (merge->rules->ctx, &loser);
 }
 
+/* What is not the whole write's own is an override: above it, but for what
+ * was repaired. */
 static int
 keep_field (struct merge *merge, const struct field *field)
 {
   struct state *out = merge->out;
-  int order = stamp_cmp (&field->stamp, &out->whole);
+  const struct stamp *name = stamp_name (&field->stamp, &field->first);
 
-  if (order > 0) {
-    out->overrides[out->n_overrides].field = field->key;
-    out->overrides[out->n_overrides].stamp = field->stamp;
-    out->n_overrides++;
+  if (stamp_cmp (name, stamp_name (&out->whole, &out->whole_first)) != 0) {
+    struct override *override = &out->overrides[out->n_overrides++];
+
+    override->field = field->key;
+    override->stamp = field->stamp;
+    override->first = field->first;
   } else if (out->deleted)
     return TALLY_OK;
   if (field->value.data)
@@ -167,8 +132,10 @@ keep_field (struct merge *merge, const struct field *field)
 static int
 merge_field (struct merge *merge, const struct field *a, const struct field *b)
 {
-  int order = judge_ranks (merge, &a->stamp, &b->stamp);
-  bool b_wins = order != 0 ? order < 0 : field_cmp (b, a) > 0;
+  struct claim mine = { &a->stamp, &a->first };
+  struct claim theirs = { &b->stamp, &b->first };
+  int order = judge (merge, &mine, &theirs);
+  bool b_wins = order != 0 ? order < 0 : value_cmp (b->value, a->value) > 0;
   int status = TALLY_OK;
 
   if (merge->rules && merge->rules->loser)
@@ -193,9 +160,12 @@ merge_fields (struct merge *merge)
   has_b = field_cursor_next (&cb, &b);
   while ((has_a || has_b) && status == TALLY_OK) {
     int order = !has_a ? 1 : !has_b ? -1 : json_key_cmp (a.key, b.key);
+    const struct state *without = order < 0 ? merge->b : merge->a;
     struct field absent = { order < 0 ? a.key : b.key,
                             { NULL, 0 },
-                            order < 0 ? merge->b->whole : merge->a->whole };
+                            without->whole,
+                            without->whole_first,
+                            false };
 
     status = merge_field (merge, order <= 0 ? &a : &absent,
                           order >= 0 ? &b : &absent);
@@ -216,12 +186,27 @@ knows_whole (const struct merge *merge, bool from_b)
 {
   const struct state *lost = from_b ? merge->b : merge->a;
 
-  if (!is_known (merge, from_b, &lost->whole))
+  if (!is_known (merge, from_b, stamp_name (&lost->whole, &lost->whole_first)))
     return false;
   for (size_t i = 0; i < lost->n_overrides && !lost->deleted; i++)
-    if (!is_known (merge, from_b, &lost->overrides[i].stamp))
+    if (!is_known (
+            merge, from_b,
+            stamp_name (&lost->overrides[i].stamp, &lost->overrides[i].first)))
       return false;
   return true;
+}
+
+static struct stamp
+newest_name (const struct state *state)
+{
+  const struct stamp *place = &state->whole, *first = &state->whole_first;
+
+  for (size_t i = 0; i < state->n_overrides; i++)
+    if (stamp_cmp (&state->overrides[i].stamp, place) > 0) {
+      place = &state->overrides[i].stamp;
+      first = &state->overrides[i].first;
+    }
+  return *stamp_name (place, first);
 }
 
 /* A delete that meets writes it does not know loses them, or is lost. */
@@ -241,9 +226,11 @@ tell_whole (const struct merge *merge)
   loser.from_b = a_wins;
   loser.field = slice_make ("", 0);
   loser.lost = lost->deleted ? slice_make (NULL, 0) : lost->body;
-  loser.lost_stamp = lost->deleted ? lost->whole : state_newest (lost);
+  loser.lost_stamp = lost->deleted
+                         ? *stamp_name (&lost->whole, &lost->whole_first)
+                         : newest_name (lost);
   loser.won = won->deleted ? slice_make (NULL, 0) : won->body;
-  loser.won_stamp = won->whole;
+  loser.won_stamp = *stamp_name (&won->whole, &won->whole_first);
   return merge->rules->loser (merge->rules->ctx, &loser);
 }
 
@@ -252,11 +239,12 @@ merge_whole (struct merge *merge)
 {
   struct state *out = merge->out;
   const struct state *a = merge->a, *b = merge->b;
-  int order = judge_ranks (merge, &a->whole, &b->whole);
+  struct claim mine = { &a->whole, &a->whole_first };
+  struct claim theirs = { &b->whole, &b->whole_first };
+  int order = judge (merge, &mine, &theirs);
 
-  if (order == 0)
-    order = stamp_cmp (&a->whole, &b->whole);
   out->whole = order >= 0 ? a->whole : b->whole;
+  out->whole_first = order >= 0 ? a->whole_first : b->whole_first;
   if (order == 0)
     out->deleted = a->deleted || b->deleted;
   else

@@ -2,7 +2,8 @@
 /* Merging two states of one document: for each field the assignment with the
  * greater stamp, for seen the greater of each client.  With equal stamps the
  * greater bytes win, absent below present, alive below deleted: a
- * semilattice, so that replicas end equal whatever came in which order. */
+ * semilattice, so that replicas end equal whatever came in which order.  What
+ * a repair took the place of is no longer greater than what knew it. */
 
 #ifndef TALLY_MERGE_H
 #define TALLY_MERGE_H
@@ -15,8 +16,8 @@ struct loser {
   struct tally_slice field; /* raw key; "" for the document as a whole */
   struct tally_slice lost;  /* the value, or for the whole document its body;
                                data NULL: absent, or deleted */
-  struct stamp lost_stamp;
-  struct tally_slice won; /* data NULL: absent, or deleted */
+  struct stamp lost_stamp;  /* its name */
+  struct tally_slice won;   /* data NULL: absent, or deleted */
   struct stamp won_stamp;
 };
 
@@ -28,10 +29,7 @@ struct merge_rules {
   bool a_known; /* the other side has all of a already: nothing of a is lost */
   bool b_known;
   const struct strict *strict; /* or NULL */
-  /* A stamp beyond this that the other state knows, but does not hold, was
-   * taken back by a repair: whatever stands there is newer.  0: none. */
-  uint64_t limit_ms;
-  merge_loser_fn *loser; /* or NULL */
+  merge_loser_fn *loser;       /* or NULL */
   void *ctx;
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of a state's meta, its checks, and the revision made from them:
  * format byte, whole stamp, overrides, seen; counts and lengths are LEB128 in
- * their shortest form, so that equal states have equal bytes. */
+ * their shortest form, so that equal states have equal bytes.  Where a repair
+ * was at work each stamp that stands has its name behind it, and the stamp
+ * `undone` comes after the whole one. */
 
 #include <config.h>
 
@@ -16,6 +18,7 @@
 #include "state.h"
 
 #define META_FORMAT 1
+#define META_REPAIRED 2
 
 /* ---- writing ----------------------------------------------------------- */
 
@@ -29,16 +32,30 @@ add_count (struct buf *out, size_t count)
   buf_add_byte (out, (unsigned char) count);
 }
 
+static bool
+is_repaired (const struct state *state)
+{
+  return !stamp_is_zero (&state->undone);
+}
+
 static void
 add_standing (struct buf *out, const struct state *state)
 {
-  buf_add_byte (out, META_FORMAT);
+  bool repaired = is_repaired (state);
+
+  buf_add_byte (out, repaired ? META_REPAIRED : META_FORMAT);
   buf_add (out, state->whole.bytes, STAMP_SIZE);
+  if (repaired) {
+    buf_add (out, state->whole_first.bytes, STAMP_SIZE);
+    buf_add (out, state->undone.bytes, STAMP_SIZE);
+  }
   add_count (out, state->n_overrides);
   for (size_t i = 0; i < state->n_overrides; i++) {
     add_count (out, state->overrides[i].field.size);
     buf_add_slice (out, state->overrides[i].field);
     buf_add (out, state->overrides[i].stamp.bytes, STAMP_SIZE);
+    if (repaired)
+      buf_add (out, state->overrides[i].first.bytes, STAMP_SIZE);
   }
 }
 
@@ -84,21 +101,25 @@ take_count (struct tally_slice *in, size_t *count)
 }
 
 static bool
-take_override (struct tally_slice *in, struct override *out)
+take_override (struct tally_slice *in, struct override *out, bool repaired)
 {
   size_t size;
+
+  memset (out, 0, sizeof *out);
 
   if (!take_count (in, &size) || in->size < size)
     return false;
   out->field = slice_make (in->data, size);
   in->data += size;
   in->size -= size;
-  return take (in, out->stamp.bytes, STAMP_SIZE);
+  return take (in, out->stamp.bytes, STAMP_SIZE)
+         && (!repaired || take (in, out->first.bytes, STAMP_SIZE));
 }
 
 static int
 read_overrides (struct state *out, struct tally_slice *in)
 {
+  bool repaired = is_repaired (out);
   size_t n;
 
   /* Each takes at least 13 bytes, so a wild count is no wild allocation. */
@@ -112,7 +133,8 @@ read_overrides (struct state *out, struct tally_slice *in)
   for (size_t i = 0; i < n; i++) {
     struct override *o = &out->overrides[i];
 
-    if (!take_override (in, o) || stamp_cmp (&o->stamp, &out->whole) <= 0)
+    if (!take_override (in, o, repaired)
+        || (!repaired && stamp_cmp (&o->stamp, &out->whole) <= 0))
       return TALLY_CORRUPT;
     if (i > 0 && json_key_cmp (o[-1].field, o->field) >= 0)
       return TALLY_CORRUPT;
@@ -143,21 +165,30 @@ read_seen (struct state *out, struct tally_slice *in)
   return TALLY_OK;
 }
 
+static bool
+take_whole (struct tally_slice *in, struct state *out)
+{
+  unsigned char format;
+
+  if (!take (in, &format, 1) || !take (in, out->whole.bytes, STAMP_SIZE))
+    return false;
+  if (format != META_REPAIRED)
+    return format == META_FORMAT;
+  return take (in, out->whole_first.bytes, STAMP_SIZE)
+         && take (in, out->undone.bytes, STAMP_SIZE) && is_repaired (out);
+}
+
 int
 state_decode (struct state *out, bool deleted, struct tally_slice meta,
               struct tally_slice body, struct tally_error *err)
 {
-  unsigned char format;
   int status;
 
   memset (out, 0, sizeof *out);
   out->deleted = deleted;
   out->body = body;
-  if (!take (&meta, &format, 1) || format != META_FORMAT
-      || !take (&meta, out->whole.bytes, STAMP_SIZE))
-    status = TALLY_CORRUPT;
-  else
-    status = read_overrides (out, &meta);
+  status =
+      take_whole (&meta, out) ? read_overrides (out, &meta) : TALLY_CORRUPT;
   if (status == TALLY_OK)
     status = read_seen (out, &meta);
   if (status == TALLY_OK)
@@ -171,18 +202,24 @@ state_decode (struct state *out, bool deleted, struct tally_slice meta,
 /* ---- checking ---------------------------------------------------------- */
 
 static bool
+is_at_least (const struct stamp *place, const struct stamp *first,
+             const struct stamp *seen)
+{
+  const struct stamp *name = stamp_name (place, first);
+
+  return stamp_client (name) == stamp_client (seen)
+         && stamp_cmp (name, seen) >= 0;
+}
+
+static bool
 seen_is_needed (const struct state *state)
 {
   for (size_t i = 0; i < state->n_seen; i++) {
-    const struct stamp *seen = &state->seen[i];
-    uint32_t client = stamp_client (seen);
-
-    if (stamp_client (&state->whole) == client
-        && stamp_cmp (&state->whole, seen) >= 0)
+    if (is_at_least (&state->whole, &state->whole_first, &state->seen[i]))
       return false;
     for (size_t j = 0; j < state->n_overrides; j++)
-      if (stamp_client (&state->overrides[j].stamp) == client
-          && stamp_cmp (&state->overrides[j].stamp, seen) >= 0)
+      if (is_at_least (&state->overrides[j].stamp, &state->overrides[j].first,
+                       &state->seen[i]))
         return false;
   }
   return true;
@@ -294,6 +331,21 @@ state_check (const struct state *state, struct tally_slice id,
 
 /* ---- revision ---------------------------------------------------------- */
 
+/* Names follow the rest, where they are another stamp than the place: 0 for
+ * the whole write, 1 and so on for overrides. */
+static void
+hash_name (crypto_generichash_state *hash, size_t at, const struct stamp *name)
+{
+  unsigned char number[4] = { (unsigned char) (at >> 24),
+                              (unsigned char) (at >> 16),
+                              (unsigned char) (at >> 8), (unsigned char) at };
+
+  if (stamp_is_zero (name))
+    return;
+  crypto_generichash_update (hash, number, sizeof number);
+  crypto_generichash_update (hash, name->bytes, STAMP_SIZE);
+}
+
 void
 state_rev (const struct state *state, struct tally_slice id,
            unsigned char rev[TALLY_REV_SIZE])
@@ -316,6 +368,9 @@ state_rev (const struct state *state, struct tally_slice id,
   /* Fields end here: no length of a field begins with this byte. */
   crypto_generichash_update (&hash, (const unsigned char *) "\xff", 1);
   hash_part (&hash, state->body.data, state->body.size);
+  hash_name (&hash, 0, &state->whole_first);
+  for (size_t i = 0; i < state->n_overrides; i++)
+    hash_name (&hash, i + 1, &state->overrides[i].first);
   crypto_generichash_final (&hash, rev + STAMP_SIZE,
                             TALLY_REV_SIZE - STAMP_SIZE);
 }

@@ -81,57 +81,72 @@ above (const struct stamp *fresh, const struct stamp *last)
 {
   struct stamp stamp = *fresh;
 
-  stamp_make (&stamp, stamp_ms (fresh), stamp_counter (fresh) | HLC_REPAIRED,
-              stamp_client (fresh));
-  if (stamp_cmp (&stamp, last) > 0)
+  if (stamp_cmp (fresh, last) > 0)
     return stamp;
-  if (!stamp_make (&stamp, stamp_ms (last),
-                   (stamp_counter (last) | HLC_REPAIRED) + 1,
+  if (!stamp_make (&stamp, stamp_ms (last), stamp_counter (last) + 1,
                    stamp_client (fresh)))
-    stamp_make (&stamp, stamp_ms (last) + 1, HLC_REPAIRED,
-                stamp_client (fresh));
+    stamp_make (&stamp, stamp_ms (last) + 1, 0, stamp_client (fresh));
   return stamp;
 }
 
-static struct stamp
-renewed (const struct stamp *stamp, const struct stamp *old,
-         const struct stamp *new, size_t n)
-{
-  const struct stamp *found = bsearch (stamp, old, n, sizeof *old, by_stamp);
+/* The places beyond the limit, and what each becomes. */
+struct places {
+  struct stamp *from, *to;
+  size_t n;
+};
 
-  return found ? new[found - old] : *stamp;
+static void
+move (const struct places *places, const struct stamp *place,
+      const struct stamp *first, struct stamp *new_place,
+      struct stamp *new_first)
+{
+  const struct stamp *found =
+      bsearch (place, places->from, places->n, sizeof *place, by_stamp);
+
+  *new_place = found ? places->to[found - places->from] : *place;
+  *new_first = found ? *stamp_name (place, first) : *first;
+}
+
+static void
+move_all (struct state *out, const struct state *old,
+          const struct places *places)
+{
+  out->deleted = old->deleted;
+  out->body = old->body;
+  move (places, &old->whole, &old->whole_first, &out->whole,
+        &out->whole_first);
+  out->n_overrides = old->n_overrides;
+  for (size_t i = 0; i < old->n_overrides; i++) {
+    out->overrides[i].field = old->overrides[i].field;
+    move (places, &old->overrides[i].stamp, &old->overrides[i].first,
+          &out->overrides[i].stamp, &out->overrides[i].first);
+  }
+  if (places->n > 0)
+    out->undone = places->from[places->n - 1];
 }
 
 bool
 repair_state (struct state *out, const struct state *old, uint64_t limit_ms,
               const struct stamp *fresh)
 {
-  size_t room = old->n_overrides + 1, n;
-  struct stamp *from = malloc (room * sizeof *from);
-  struct stamp *to = malloc (room * sizeof *to);
+  size_t room = old->n_overrides + 1;
+  struct places places = { .from = malloc (room * sizeof *places.from),
+                           .to = malloc (room * sizeof *places.to) };
   struct stamp last = greatest_before (old, limit_ms);
   bool good;
 
   memset (out, 0, sizeof *out);
   out->overrides = malloc (room * sizeof *out->overrides);
-  good = from && to && out->overrides;
+  good = places.from && places.to && out->overrides;
   if (good) {
-    n = collect_ahead (from, old, limit_ms);
-    for (size_t i = 0; i < n; i++)
-      last = to[i] = above (&fresh[i], &last);
-    out->whole = renewed (&old->whole, from, to, n);
-    out->deleted = old->deleted;
-    out->body = old->body;
-    out->n_overrides = old->n_overrides;
-    for (size_t i = 0; i < old->n_overrides; i++) {
-      out->overrides[i].field = old->overrides[i].field;
-      out->overrides[i].stamp =
-          renewed (&old->overrides[i].stamp, from, to, n);
-    }
+    places.n = collect_ahead (places.from, old, limit_ms);
+    for (size_t i = 0; i < places.n; i++)
+      last = places.to[i] = above (&fresh[i], &last);
+    move_all (out, old, &places);
     good = state_build_seen (out, &old, 1);
   }
-  free (to);
-  free (from);
+  free (places.to);
+  free (places.from);
   if (!good)
     state_free (out);
   return good;
@@ -150,22 +165,6 @@ draw_stamps (struct replica *replica, struct stamp *out, size_t n,
   return status;
 }
 
-/* Nothing that the document has seen may be as new as what we write in it:
- * that would count as known wherever this one was. */
-static bool
-is_used_up (const struct state *old, const struct state *new,
-            uint64_t limit_ms)
-{
-  if (stamp_ms (&old->whole) > limit_ms
-      && state_knows (old, &new->whole, NULL))
-    return true;
-  for (size_t i = 0; i < old->n_overrides; i++)
-    if (stamp_ms (&old->overrides[i].stamp) > limit_ms
-        && state_knows (old, &new->overrides[i].stamp, NULL))
-      return true;
-  return false;
-}
-
 static int
 renew_state (struct repair *repair, struct state *out, const struct state *old,
              struct tally_error *err)
@@ -173,19 +172,11 @@ renew_state (struct repair *repair, struct state *out, const struct state *old,
   size_t n = repair_needs (old, repair->limit_ms);
   struct stamp *fresh = malloc ((n + 1) * sizeof *fresh);
   int status = fresh ? TALLY_OK : error_nomem (err);
-  bool used_up = true;
 
-  while (status == TALLY_OK && used_up) {
+  if (status == TALLY_OK)
     status = draw_stamps (repair->replica, fresh, n, err);
-    if (status == TALLY_OK
-        && !repair_state (out, old, repair->limit_ms, fresh))
-      status = error_nomem (err);
-    used_up = status == TALLY_OK && is_used_up (old, out, repair->limit_ms);
-    if (used_up) {
-      state_free (out);
-      status = identity_renew (repair->replica, err);
-    }
-  }
+  if (status == TALLY_OK && !repair_state (out, old, repair->limit_ms, fresh))
+    status = error_nomem (err);
   free (fresh);
   return status;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Repair of a store whose clock was wrong: documents whose stamps lie beyond
- * the clock get new ones, of now and of a fresh client, in the order of the
- * old; what stood there before goes into seen.  So a repaired document is
- * newer than every copy of what it was, whatever the stamps say, and merge.h
- * takes it so.  Only while somebody else's clock confirms ours. */
+/* Repair of a store whose clock was wrong: writes whose stamps lie beyond the
+ * clock get new places, of now and of a fresh client, in the order of the old,
+ * and keep their names.  So a repaired document is the same as every copy of
+ * what it was, and whoever knew that knows this; two that repair it on their
+ * own have no conflict.  merge.h has what follows from it.  Only while
+ * somebody else's clock confirms ours. */
 
 #ifndef TALLY_REPAIR_H
 #define TALLY_REPAIR_H
@@ -41,9 +42,8 @@ size_t repair_needs (const struct state *state, uint64_t limit_ms);
 
 /* Makes *out of the state with these stamps in the place of those beyond the
  * limit, each moved, where it has to be, above all that stands or was seen.
- * fresh: as many as are needed, rising, of one client that wrote nothing in
- * this document.  The body and the fields are the old state's.  False: out of
- * memory.  Pure. */
+ * fresh: as many as are needed, rising.  The body and the fields are the old
+ * state's.  False: out of memory.  Pure. */
 bool repair_state (struct state *out, const struct state *old,
                    uint64_t limit_ms, const struct stamp *fresh);
 

@@ -55,15 +55,34 @@ state_override (const struct state *state, struct tally_slice field)
 
 /* ---- knowing ----------------------------------------------------------- */
 
-bool
-state_holds (const struct state *state, const struct stamp *stamp)
+static const struct stamp *
+whole_name (const struct state *state)
 {
-  if (stamp_cmp (&state->whole, stamp) == 0)
-    return true;
+  return stamp_name (&state->whole, &state->whole_first);
+}
+
+static const struct stamp *
+override_name (const struct override *override)
+{
+  return stamp_name (&override->stamp, &override->first);
+}
+
+/* Where a write stands; NULL: it does not. */
+static const struct stamp *
+place_of (const struct state *state, const struct stamp *name)
+{
+  if (stamp_cmp (whole_name (state), name) == 0)
+    return &state->whole;
   for (size_t i = 0; i < state->n_overrides; i++)
-    if (stamp_cmp (&state->overrides[i].stamp, stamp) == 0)
-      return true;
-  return false;
+    if (stamp_cmp (override_name (&state->overrides[i]), name) == 0)
+      return &state->overrides[i].stamp;
+  return NULL;
+}
+
+bool
+state_holds (const struct state *state, const struct stamp *name)
+{
+  return place_of (state, name) != NULL;
 }
 
 static bool
@@ -83,20 +102,20 @@ is_strict (const struct strict *strict, uint32_t client)
 }
 
 bool
-state_knows (const struct state *state, const struct stamp *stamp,
+state_knows (const struct state *state, const struct stamp *name,
              const struct strict *strict)
 {
-  uint32_t client = stamp_client (stamp);
+  uint32_t client = stamp_client (name);
 
   if (is_strict (strict, client))
-    return state_holds (state, stamp);
-  if (covers (&state->whole, stamp, client))
+    return state_holds (state, name);
+  if (covers (whole_name (state), name, client))
     return true;
   for (size_t i = 0; i < state->n_overrides; i++)
-    if (covers (&state->overrides[i].stamp, stamp, client))
+    if (covers (override_name (&state->overrides[i]), name, client))
       return true;
   for (size_t i = 0; i < state->n_seen; i++)
-    if (covers (&state->seen[i], stamp, client))
+    if (covers (&state->seen[i], name, client))
       return true;
   return false;
 }
@@ -105,21 +124,69 @@ bool
 state_knows_all (const struct state *state, const struct state *other,
                  const struct strict *strict)
 {
-  if (!state_knows (state, &other->whole, strict))
+  if (!state_knows (state, whole_name (other), strict))
     return false;
   for (size_t i = 0; i < other->n_overrides; i++)
-    if (!state_knows (state, &other->overrides[i].stamp, strict))
+    if (!state_knows (state, override_name (&other->overrides[i]), strict))
+      return false;
+  return true;
+}
+
+bool
+state_took_back (const struct state *state, const struct stamp *place,
+                 const struct stamp *name, const struct strict *strict)
+{
+  return stamp_cmp (place, &state->undone) <= 0
+         && state_knows (state, name, strict);
+}
+
+/* A merge would have what is in `other` in the place of this, or give it the
+ * lower place that it has there: else two repairs of one write would follow
+ * each other round a ring of stores. */
+static bool
+lost_there (const struct state *other, const struct stamp *place,
+            const struct stamp *first, const struct strict *strict)
+{
+  const struct stamp *name = stamp_name (place, first);
+  const struct stamp *there = place_of (other, name);
+
+  if (there)
+    return stamp_cmp (there, place) < 0;
+  return state_took_back (other, place, name, strict);
+}
+
+bool
+state_replaces (const struct state *state, const struct state *other,
+                const struct strict *strict)
+{
+  if (!state_knows_all (state, other, strict)
+      || lost_there (other, &state->whole, &state->whole_first, strict))
+    return false;
+  for (size_t i = 0; i < state->n_overrides; i++)
+    if (lost_there (other, &state->overrides[i].stamp,
+                    &state->overrides[i].first, strict))
       return false;
   return true;
 }
 
 static bool
-brings (const struct state *state, const struct stamp *stamp,
-        uint64_t limit_ms, bool *known)
+has_place (const struct state *state, const struct stamp *place)
 {
-  if (stamp_ms (stamp) <= limit_ms || (state && state_holds (state, stamp)))
+  if (stamp_cmp (&state->whole, place) == 0)
+    return true;
+  for (size_t i = 0; i < state->n_overrides; i++)
+    if (stamp_cmp (&state->overrides[i].stamp, place) == 0)
+      return true;
+  return false;
+}
+
+static bool
+brings (const struct state *state, const struct stamp *place,
+        const struct stamp *first, uint64_t limit_ms, bool *known)
+{
+  if (stamp_ms (place) <= limit_ms || (state && has_place (state, place)))
     return false;
-  if (!state || !state_knows (state, stamp, NULL))
+  if (!state || !state_knows (state, stamp_name (place, first), NULL))
     *known = false;
   return true;
 }
@@ -131,9 +198,10 @@ state_brings_ahead (const struct state *state, const struct state *other,
   bool any;
 
   *known = true;
-  any = brings (state, &other->whole, limit_ms, known);
+  any = brings (state, &other->whole, &other->whole_first, limit_ms, known);
   for (size_t i = 0; i < other->n_overrides; i++)
-    any |= brings (state, &other->overrides[i].stamp, limit_ms, known);
+    any |= brings (state, &other->overrides[i].stamp,
+                   &other->overrides[i].first, limit_ms, known);
   return any;
 }
 
@@ -160,9 +228,9 @@ collect (struct stamp *out, const struct state *state, bool with_seen)
 {
   size_t n = 0;
 
-  out[n++] = state->whole;
+  out[n++] = *whole_name (state);
   for (size_t i = 0; i < state->n_overrides; i++)
-    out[n++] = state->overrides[i].stamp;
+    out[n++] = *override_name (&state->overrides[i]);
   for (size_t i = 0; with_seen && i < state->n_seen; i++)
     out[n++] = state->seen[i];
   return n;
@@ -217,8 +285,11 @@ state_build_seen (struct state *out, const struct state *const *from,
     free (standing);
     return false;
   }
-  for (size_t i = 0; i < n_from; i++)
+  for (size_t i = 0; i < n_from; i++) {
     n += collect (known + n, from[i], true);
+    if (stamp_cmp (&from[i]->undone, &out->undone) > 0)
+      out->undone = from[i]->undone;
+  }
   n = newest_of_each (known, n);
   n_standing = newest_of_each (standing, collect (standing, out, false));
   n = drop_standing (known, n, standing, n_standing);
@@ -286,7 +357,9 @@ field_cursor_next (struct field_cursor *cursor, struct field *field)
 
   field->key = order <= 0 ? cursor->key : override->field;
   field->value = order <= 0 ? cursor->value : slice_make (NULL, 0);
+  field->is_override = order >= 0;
   field->stamp = order < 0 ? state->whole : override->stamp;
+  field->first = order < 0 ? state->whole_first : override->first;
   if (order >= 0)
     cursor->next_override++;
   if (order <= 0)

@@ -22,20 +22,31 @@
 #define STATE_SEEN_MAX 64
 
 /* A field written after the last whole write.  field is the raw canonical
- * key, without quotes; a field that is not in the body was removed. */
+ * key, without quotes; a field that is not in the body was removed.
+ *
+ * A stamp is two things: the name of a write, and its place among others.  A
+ * repair gives another place to what was written by a clock that was wrong,
+ * and leaves the name: who knew the write knows it still.  So what is known,
+ * seen, held or lost goes by names, and who wins by places. */
 struct override {
   struct tally_slice field;
-  struct stamp stamp;
+  struct stamp stamp; /* its place */
+  struct stamp first; /* its name, when a repair gave it a place; else zero */
 };
 
 /* The slices belong to somebody else, the arrays to the state. */
 struct state {
-  struct stamp whole;         /* the last whole write */
+  struct stamp whole; /* the last whole write */
+  struct stamp whole_first;
   bool deleted;               /* it was a delete */
-  struct override *overrides; /* in json_key_cmp order, above whole */
+  struct override *overrides; /* in json_key_cmp order; above whole, but for
+                                 what was repaired */
   size_t n_overrides;
   struct stamp *seen; /* by rising client, one each */
   size_t n_seen;
+  /* The greatest place that a repair took from anything that went into the
+   * state; zero: none.  Below it places are no measure of what came later. */
+  struct stamp undone;
   /* Canonical JSON.  A tombstone's is empty, but for field writes that
    * survive the delete: these stay hidden in it, without an _id. */
   struct tally_slice body;
@@ -80,26 +91,43 @@ struct strict {
   size_t n;
 };
 
-/* True when this very stamp stands in the state. */
-bool state_holds (const struct state *state, const struct stamp *stamp);
+/* The name of what has this place. */
+static inline const struct stamp *
+stamp_name (const struct stamp *place, const struct stamp *first)
+{
+  return stamp_is_zero (first) ? place : first;
+}
 
-/* True when the state has incorporated this stamp: one as great of the same
- * client stands in it or was seen.  strict may be NULL. */
-bool state_knows (const struct state *state, const struct stamp *stamp,
+/* True when the write of this name stands in the state. */
+bool state_holds (const struct state *state, const struct stamp *name);
+
+/* True when the state has incorporated the write of this name: one as great
+ * of the same client stands in it or was seen.  strict may be NULL. */
+bool state_knows (const struct state *state, const struct stamp *name,
                   const struct strict *strict);
 
 /* True when `state` knows every stamp that stands in `other`. */
 bool state_knows_all (const struct state *state, const struct state *other,
                       const struct strict *strict);
 
-/* True when `other` holds a stamp beyond limit_ms that does not stand in
+/* True when something was written over this write in `state`, or it was beaten
+ * there, although its place says otherwise: a repair took that place. */
+bool state_took_back (const struct state *state, const struct stamp *place,
+                      const struct stamp *name, const struct strict *strict);
+
+/* True when `state` is all that a merge with `other` would make: it knows all
+ * of it, and has nothing that was taken back there. */
+bool state_replaces (const struct state *state, const struct state *other,
+                     const struct strict *strict);
+
+/* True when `other` has something beyond limit_ms that has not this place in
  * `state` (NULL: there is none); *known says whether it knows each of these:
  * then they were taken back. */
 bool state_brings_ahead (const struct state *state, const struct state *other,
                          uint64_t limit_ms, bool *known);
 
 /* Fills out->seen from all that `from` (n of them) hold or have seen, less
- * what stands in *out.  False: out of memory. */
+ * what stands in *out, and out->undone.  False: out of memory. */
 bool state_build_seen (struct state *out, const struct state *const *from,
                        size_t n);
 
@@ -107,7 +135,8 @@ bool state_build_seen (struct state *out, const struct state *const *from,
 struct field {
   struct tally_slice key;
   struct tally_slice value; /* data NULL: absent */
-  struct stamp stamp;
+  struct stamp stamp, first;
+  bool is_override;
 };
 
 struct field_cursor {

@@ -182,7 +182,7 @@ test_delete_and_write_again (void **test)
 static void
 test_a_put_over_hidden_fields (void **test)
 {
-  struct override hidden = { { "k", 1 }, at (20, 2) };
+  struct override hidden = { .field = { "k", 1 }, .stamp = at (20, 2) };
   struct state state = { .whole = at (10, 1),
                          .deleted = true,
                          .overrides = &hidden,

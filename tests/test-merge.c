@@ -453,7 +453,7 @@ assert_losers (const struct state *a, const struct state *b,
 static void
 test_hidden_field_beats_a_value (void **state)
 {
-  struct override hidden = { { "k", 1 }, at (7, 3) };
+  struct override hidden = { .field = { "k", 1 }, .stamp = at (7, 3) };
   struct state a = { .whole = at (5, 1),
                      .deleted = true,
                      .overrides = &hidden,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* New stamps for old ones, over random histories: what a repair makes, and
- * what merges make of it, in whichever order they come. */
+/* New places for writes of a clock that was wrong, over random histories: what
+ * a repair makes, and what merges make of it, in whichever order they come. */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,9 +57,9 @@ count_loser (void *ctx, const struct loser *loser)
 
 static void
 merge (struct made *out, const struct state *a, const struct state *b,
-       uint64_t limit, unsigned *losers)
+       unsigned *losers)
 {
-  struct merge_rules rules = { .limit_ms = limit };
+  struct merge_rules rules = { 0 };
   struct tally_error err;
 
   memset (out, 0, sizeof *out);
@@ -128,31 +129,40 @@ run_history (struct history *history, struct rng *rng)
 /* ---- what a repair makes ------------------------------------------------ */
 
 static void
-check_stamp (const struct stamp *old, const struct stamp *new, uint64_t limit)
+check_place (const struct stamp *old, const struct stamp *new,
+             const struct stamp *first, uint64_t limit)
 {
-  if (stamp_ms (old) <= limit)
+  if (stamp_ms (old) <= limit) {
     assert_int_equal (stamp_cmp (old, new), 0);
-  else {
+    assert_true (stamp_is_zero (first));
+  } else {
     assert_int_equal (stamp_client (new), CLIENT_A);
     assert_true (stamp_ms (new) <= limit);
-    assert_true (stamp_is_repaired (new));
+    assert_int_equal (stamp_cmp (old, first), 0);
   }
 }
 
 static void
 check_repair (const struct state *old, const struct state *new, uint64_t limit)
 {
+  struct stamp newest = state_newest (old);
+
   assert_well_formed (new);
   assert_true (state_knows_all (new, old, NULL));
+  assert_true (state_knows_all (old, new, NULL));
   for (size_t i = 0; i < old->n_seen; i++)
     assert_true (state_knows (new, &old->seen[i], NULL));
+  if (stamp_ms (&newest) > limit)
+    assert_int_equal (stamp_cmp (&new->undone, &newest), 0);
+  else
+    assert_true (stamp_is_zero (&new->undone));
   assert_int_equal (new->n_overrides, old->n_overrides);
-  check_stamp (&old->whole, &new->whole, limit);
+  check_place (&old->whole, &new->whole, &new->whole_first, limit);
   for (size_t i = 0; i < old->n_overrides; i++) {
     const struct stamp *was = &old->overrides[i].stamp;
     const struct stamp *is = &new->overrides[i].stamp;
 
-    check_stamp (was, is, limit);
+    check_place (was, is, &new->overrides[i].first, limit);
     /* In their order. */
     for (size_t j = 0; j < i; j++)
       assert_int_equal ((stamp_cmp (&old->overrides[j].stamp, was) > 0),
@@ -190,21 +200,21 @@ test_stamps (void **state)
 /* ---- laws --------------------------------------------------------------- */
 
 static void
-check_laws (const struct state *a, const struct state *b, uint64_t limit)
+check_laws (const struct state *a, const struct state *b)
 {
   struct made ab, ba, again;
 
-  merge (&ab, a, b, limit, NULL);
-  merge (&ba, b, a, limit, NULL);
+  merge (&ab, a, b, NULL);
+  merge (&ba, b, a, NULL);
   assert_well_formed (&ab.state);
   assert_same (&ab.state, &ba.state);
-  merge (&again, &ab.state, a, limit, NULL);
+  merge (&again, &ab.state, a, NULL);
   assert_same (&again.state, &ab.state);
   made_free (&again);
-  merge (&again, b, &ab.state, limit, NULL);
+  merge (&again, b, &ab.state, NULL);
   assert_same (&again.state, &ab.state);
   made_free (&again);
-  merge (&again, &ab.state, &ab.state, limit, NULL);
+  merge (&again, &ab.state, &ab.state, NULL);
   assert_same (&again.state, &ab.state);
   made_free (&again);
   made_free (&ba);
@@ -228,13 +238,13 @@ test_laws (void **state)
 
       repair (&ra, a, limit, limit, CLIENT_A);
       repair (&rb, b, limit, limit, CLIENT_B);
-      merge (&mixed, &ra.state, b, limit, NULL);
-      check_laws (a, b, limit);
-      check_laws (a, &ra.state, limit);
-      check_laws (a, &rb.state, limit);
-      check_laws (&ra.state, &rb.state, limit);
-      check_laws (&mixed.state, a, limit);
-      check_laws (&mixed.state, &rb.state, limit);
+      merge (&mixed, &ra.state, b, NULL);
+      check_laws (a, b);
+      check_laws (a, &ra.state);
+      check_laws (a, &rb.state);
+      check_laws (&ra.state, &rb.state);
+      check_laws (&mixed.state, a);
+      check_laws (&mixed.state, &rb.state);
       made_free (&mixed);
       made_free (&rb);
       made_free (&ra);
@@ -243,12 +253,14 @@ test_laws (void **state)
   history_free (&history);
 }
 
-/* Where nothing was repaired the limit changes nothing. */
+/* A repaired state and what it was replace each other, or one of them only the
+ * other: a push of what a merge would not make is refused. */
 static void
-test_without_a_repair (void **state)
+test_replacing (void **state)
 {
-  struct rng rng = rng_start ("without a repair");
+  struct rng rng = rng_start ("replacing");
   static struct history history;
+  unsigned replaced = 0;
 
   (void) state;
   for (unsigned run = 0; run < RUNS; run++) {
@@ -256,13 +268,131 @@ test_without_a_repair (void **state)
     for (unsigned i = 0; i < 20; i++) {
       const struct state *a = &pick (&history)->state;
       const struct state *b = &pick (&history)->state;
-      struct made with, without;
+      uint64_t limit = 8 + rng_below (&rng, 40);
+      struct made ra, rb, merged;
 
-      merge (&without, a, b, 0, NULL);
-      merge (&with, a, b, 1 + rng_below (&rng, 40), NULL);
-      assert_same (&with.state, &without.state);
-      made_free (&with);
-      made_free (&without);
+      repair (&ra, a, limit, limit, CLIENT_A);
+      repair (&rb, b, limit, limit / 2, CLIENT_B);
+      if (state_replaces (&ra.state, &rb.state, NULL)) {
+        merge (&merged, &ra.state, &rb.state, NULL);
+        assert_same_rev (&merged.state, &ra.state);
+        made_free (&merged);
+        replaced++;
+      }
+      made_free (&rb);
+      made_free (&ra);
+    }
+  }
+  assert_true (replaced > RUNS / 4);
+  history_free (&history);
+}
+
+/* ---- nothing is lost ---------------------------------------------------- */
+
+/* Which of one side's fields were told of. */
+struct told {
+  bool from_b;
+  const struct state *state;
+  char fields[1024];
+  bool all;
+};
+
+static int
+note_loser (void *ctx, const struct loser *loser)
+{
+  struct told *told = ctx;
+
+  if (loser->from_b != told->from_b)
+    return TALLY_OK;
+  if (loser->field.size == 0)
+    told->all = true;
+  else {
+    size_t used = strlen (told->fields);
+
+    assert_true (used + loser->field.size + 3 < sizeof told->fields);
+    snprintf (told->fields + used, sizeof told->fields - used, "/%.*s/",
+              (int) loser->field.size, loser->field.data);
+  }
+  return TALLY_OK;
+}
+
+static bool
+was_told (const struct told *told, struct tally_slice key)
+{
+  char text[64];
+
+  snprintf (text, sizeof text, "/%.*s/", (int) key.size, key.data);
+  return told->all || strstr (told->fields, text);
+}
+
+static bool
+stands (const struct state *state, const struct field *field)
+{
+  struct field_cursor cursor;
+  struct field other;
+
+  field_cursor_start (&cursor, state);
+  while (field_cursor_next (&cursor, &other))
+    if (slice_equal (other.key, field->key)
+        && (slice_equal (other.value, field->value)
+            || stamp_cmp (stamp_name (&other.stamp, &other.first),
+                          stamp_name (&field->stamp, &field->first))
+                   == 0))
+      return true;
+  return false;
+}
+
+/* Each value of `lost` stands in the merge, is known to the other side, or is
+ * told of.  What a tombstone hides was told of when it was deleted. */
+static void
+check_kept (const struct state *a, const struct state *b, bool from_b)
+{
+  const struct state *lost = from_b ? b : a, *other = from_b ? a : b;
+  struct told told = { .from_b = from_b };
+  struct merge_rules rules = { .loser = note_loser, .ctx = &told };
+  struct made merged = { 0 };
+  struct field_cursor cursor;
+  struct tally_error err;
+  struct field field;
+
+  assert_int_equal (
+      merge_states (&merged.state, &merged.body, a, b, &rules, &err),
+      TALLY_OK);
+  field_cursor_start (&cursor, lost);
+  while (field_cursor_next (&cursor, &field))
+    if (!lost->deleted && field.value.data && !stands (&merged.state, &field)
+        && !state_knows (other, stamp_name (&field.stamp, &field.first), NULL))
+      assert_true (was_told (&told, field.key));
+  made_free (&merged);
+}
+
+static void
+test_nothing_is_lost (void **state)
+{
+  struct rng rng = rng_start ("nothing is lost");
+  static struct history history;
+
+  (void) state;
+  for (unsigned run = 0; run < RUNS; run++) {
+    run_history (&history, &rng);
+    for (unsigned i = 0; i < 10; i++) {
+      const struct state *a = &pick (&history)->state;
+      const struct state *b = &pick (&history)->state;
+      uint64_t limit = 8 + rng_below (&rng, 40);
+      struct made ra, rb, mixed;
+
+      repair (&ra, a, limit, limit, CLIENT_A);
+      repair (&rb, b, limit, limit / 2, CLIENT_B);
+      merge (&mixed, &ra.state, b, NULL);
+      check_kept (a, &rb.state, false);
+      check_kept (a, &rb.state, true);
+      check_kept (&ra.state, &rb.state, false);
+      check_kept (&ra.state, &rb.state, true);
+      check_kept (&mixed.state, &rb.state, false);
+      check_kept (&mixed.state, a, true);
+      made_free (&mixed);
+      made_free (&rb);
+      made_free (&ra);
     }
   }
   history_free (&history);
@@ -292,7 +422,7 @@ test_a_repair_wins (void **state)
       bool changed;
 
       repair (&new, old, limit, limit - 1, CLIENT_A);
-      merge (&merged, old, &new.state, limit, &losers);
+      merge (&merged, old, &new.state, &losers);
       assert_same_rev (&merged.state, &new.state);
       made_free (&merged);
       assert_true (stamp_make (&stamp, limit, 0, CLIENT_A));
@@ -306,7 +436,7 @@ test_a_repair_wins (void **state)
                                   rng_one_in (&rng, 3), &stamp, &err),
                         TALLY_OK);
       if (changed) {
-        merge (&merged, &edited, old, limit, &losers);
+        merge (&merged, &edited, old, &losers);
         assert_same_rev (&merged.state, &edited);
         made_free (&merged);
         state_free (&edited);
@@ -341,7 +471,7 @@ test_two_repairs (void **state)
         continue;
       repair (&a, &less->state, limit, limit, CLIENT_A);
       repair (&b, &more->state, limit, limit / 2, CLIENT_B);
-      merge (&merged, &a.state, &b.state, limit, &losers);
+      merge (&merged, &a.state, &b.state, &losers);
       assert_int_equal (merged.state.deleted, more->state.deleted);
       if (!more->state.deleted)
         assert_true (slice_equal (merged.state.body, more->state.body));
@@ -362,7 +492,8 @@ main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_stamps),
     cmocka_unit_test (test_laws),
-    cmocka_unit_test (test_without_a_repair),
+    cmocka_unit_test (test_replacing),
+    cmocka_unit_test (test_nothing_is_lost),
     cmocka_unit_test (test_a_repair_wins),
     cmocka_unit_test (test_two_repairs),
   };

@@ -364,8 +364,10 @@ struct check {
 static void
 run_check (const struct check *check)
 {
-  struct override override = { check->field ? slice_text (check->field) : none,
-                               at (11, 1) };
+  struct override override = { .field = check->field
+                                            ? slice_text (check->field)
+                                            : none,
+                               .stamp = at (11, 1) };
   struct state state = { .whole = at (10, 1),
                          .deleted = check->deleted,
                          .overrides = &override,
@@ -453,7 +455,7 @@ test_check_field_names (void **test)
 static void
 test_check_seen (void **test)
 {
-  struct override override = { { "a", 1 }, at (20, 2) };
+  struct override override = { .field = { "a", 1 }, .stamp = at (20, 2) };
   struct stamp seen = at (30, 3);
   struct state state = { .whole = at (10, 1),
                          .overrides = &override,
@@ -539,8 +541,8 @@ test_rev_is_the_state (void **test)
 static void
 test_rev_separates_parts (void **test)
 {
-  struct override one[] = { { { "ab", 2 }, at (11, 1) } };
-  struct override two[] = { { { "a", 1 }, at (11, 1) } };
+  struct override one[] = { { .field = { "ab", 2 }, .stamp = at (11, 1) } };
+  struct override two[] = { { .field = { "a", 1 }, .stamp = at (11, 1) } };
   struct state a = { .whole = at (10, 1),
                      .overrides = one,
                      .n_overrides = 1,
@@ -571,8 +573,9 @@ knows (const struct state *state, uint64_t ms, uint32_t client,
 static void
 test_knows (void **test)
 {
-  struct override overrides[] = { { { "a", 1 }, at (20, 2) },
-                                  { { "b", 1 }, at (25, 1) } };
+  struct override overrides[] = { { .field = { "a", 1 }, .stamp = at (20, 2) },
+                                  { .field = { "b", 1 },
+                                    .stamp = at (25, 1) } };
   struct stamp seen[] = { at (30, 2), at (15, 3) };
   struct state state = { .whole = at (10, 1),
                          .overrides = overrides,
@@ -602,7 +605,7 @@ test_knows (void **test)
 static void
 test_knows_all (void **test)
 {
-  struct override override = { { "a", 1 }, at (20, 2) };
+  struct override override = { .field = { "a", 1 }, .stamp = at (20, 2) };
   struct state old = { .whole = at (10, 1) };
   struct state new = { .whole = at (10, 1),
                        .overrides = &override,
@@ -645,7 +648,8 @@ test_seen_keeps_the_newest (void **test)
 static void
 test_seen_leaves_out_what_stands (void **test)
 {
-  struct override overrides[] = { { { "a", 1 }, at (50, 1) } };
+  struct override overrides[] = { { .field = { "a", 1 },
+                                    .stamp = at (50, 1) } };
   struct stamp seen[] = { at (40, 1), at (60, 2), at (70, 3) };
   struct state from = { .whole = at (5, 4), .seen = seen, .n_seen = 3 };
   const struct state *const list[] = { &from };
@@ -674,9 +678,10 @@ test_cursor (void **test)
                { "a", "2", 12 },
                { "c", "3", 10 },
                { "d", NULL, 13 } };
-  struct override overrides[] = { { { "B", 1 }, at (11, 1) },
-                                  { { "a", 1 }, at (12, 1) },
-                                  { { "d", 1 }, at (13, 1) } };
+  struct override overrides[] = { { .field = { "B", 1 }, .stamp = at (11, 1) },
+                                  { .field = { "a", 1 }, .stamp = at (12, 1) },
+                                  { .field = { "d", 1 },
+                                    .stamp = at (13, 1) } };
   struct state state = { .whole = at (10, 1),
                          .overrides = overrides,
                          .n_overrides = 3,

@@ -411,8 +411,9 @@ history_draw_states (struct history *history, struct rng *rng, size_t n)
                && stamp_cmp (&field->stamp, &oracle->whole) == 0))
         field->value = history_values[rng_below (rng, 2)];
       if (stamp_cmp (&field->stamp, &oracle->whole) > 0) {
-        overrides[state.n_overrides].field = slice_text (history_keys[i]);
-        overrides[state.n_overrides++].stamp = field->stamp;
+        overrides[state.n_overrides++] =
+            (struct override){ .field = slice_text (history_keys[i]),
+                               .stamp = field->stamp };
       }
     }
     state.n_seen = draw_seen (rng, seen);

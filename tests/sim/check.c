@@ -175,6 +175,37 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
     }
 }
 
+/* A repair gave it another place, or what somebody wrote over it. */
+static bool
+was_moved (const struct doc_history *history, unsigned at, unsigned field)
+{
+  if (history->events[at].n_also > 0)
+    return true;
+  for (unsigned i = 0; i < history->n; i++)
+    if (history->events[i].n_also > 0 && assigns (&history->events[i], field)
+        && (history->events[i].past >> at & 1))
+      return true;
+  return false;
+}
+
+/* Of two writes that did not know each other the one with the greater stamp
+ * stands.  A repair gives a write the place of when it was repaired, which is
+ * not what its stamp says, and it is that place which competes with others:
+ * of what was repaired, and of what it had replaced, nothing is promised here
+ * but what is promised of every write: that it does not come back, and is not
+ * lost. */
+static bool
+comes_after (const struct doc_history *history, unsigned at, unsigned standing,
+             unsigned field)
+{
+  const struct event *event = &history->events[at];
+  const struct event *other = &history->events[standing];
+
+  return !(other->past >> at & 1) && !event->forgotten
+         && stamp_cmp (&event->stamp, &other->stamp) > 0
+         && !was_moved (history, at, field) && other->n_also == 0;
+}
+
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
  * was replaced comes back. */
@@ -202,9 +233,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view)
       /* After a copy was put back that is told of. */
       if (world->returned && other->forgotten)
         continue;
-      if ((other->past >> at & 1)
-          || (!other->forgotten && other->n_also + standing->n_also == 0
-              && stamp_cmp (&other->stamp, &standing->stamp) > 0))
+      if ((other->past >> at & 1) || comes_after (history, i, at, f))
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,
                  doc_id (doc), at, i);

@@ -45,8 +45,8 @@ view_field (struct viewing *viewing, const struct field *field)
     return;
   f = (unsigned) (field->key.data[0] - 'a');
   view->value[f] = number_of (field->value);
-  view->standing[f] =
-      (unsigned char) oracle_event (viewing->history, &field->stamp);
+  view->standing[f] = (unsigned char) oracle_event (
+      viewing->history, stamp_name (&field->stamp, &field->first));
 }
 
 static int
@@ -70,7 +70,8 @@ view_doc (void *ctx, const struct tally_doc *doc)
              err.text);
     return 1;
   }
-  whole = (unsigned char) oracle_event (viewing->history, &state.whole);
+  whole = (unsigned char) oracle_event (
+      viewing->history, stamp_name (&state.whole, &state.whole_first));
   memset (view->standing, whole, sizeof view->standing);
   field_cursor_start (&cursor, &state);
   while (field_cursor_next (&cursor, &field))
@@ -113,15 +114,9 @@ oracle_equal (const struct view *a, const struct view *b)
 unsigned
 oracle_event (const struct doc_history *history, const struct stamp *stamp)
 {
-  for (unsigned i = history->n; i > 0; i--) {
-    const struct event *event = &history->events[i - 1];
-
-    if (memcmp (event->stamp.bytes, stamp->bytes, STAMP_SIZE) == 0)
+  for (unsigned i = history->n; i > 0; i--)
+    if (stamp_cmp (&history->events[i - 1].stamp, stamp) == 0)
       return i;
-    for (unsigned k = 0; k < event->n_also; k++)
-      if (stamp_cmp (&event->also[k], stamp) == 0)
-        return i;
-  }
   return 0;
 }
 
@@ -259,6 +254,20 @@ forgot (struct doc_history *history, uint64_t events)
     history->events[i].forgotten |= events >> i & 1;
 }
 
+static bool
+name_of_delete (const struct tally_entry *entry, struct stamp *name)
+{
+  struct tally_error err;
+  struct state state;
+
+  if (state_decode (&state, true, entry->doc.meta, entry->doc.body, &err)
+      != TALLY_OK)
+    return false;
+  *name = *stamp_name (&state.whole, &state.whole_first);
+  state_free (&state);
+  return true;
+}
+
 /* Where a tombstone was forgotten a run may make another one, over what the
  * first was over. */
 void
@@ -283,7 +292,8 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
     forgot (history, world->knows[site->index][doc]);
     return;
   }
-  memcpy (stamp.bytes, entry->doc.rev, STAMP_SIZE);
+  if (!name_of_delete (entry, &stamp))
+    return;
   at = oracle_event (history, &stamp);
   if (at == 0 && history->n < SIM_EVENTS) {
     trace (world, "      %s deletes %s anew, event %u", site->name,
@@ -312,42 +322,46 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
 
 /* ---- repairs ------------------------------------------------------------ */
 
-static void
-add_alias (struct doc_history *history, unsigned standing,
-           const struct stamp *stamp)
+/* One more place for a write; it is the same write. */
+static bool
+add_place (struct doc_history *history, const struct stamp *place,
+           const struct stamp *first)
 {
+  unsigned at = oracle_event (history, first);
   struct event *event;
 
-  if (standing == 0 || oracle_event (history, stamp) > 0)
-    return;
-  event = &history->events[standing - 1];
-  if (event->n_also < SIM_ALIASES)
-    event->also[event->n_also++] = *stamp;
+  if (stamp_is_zero (first) || at == 0)
+    return false;
+  event = &history->events[at - 1];
+  for (unsigned i = 0; i < event->n_also; i++)
+    if (stamp_cmp (&event->also[i], place) == 0)
+      return false;
+  if (event->n_also < SIM_PLACES)
+    event->also[event->n_also++] = *place;
+  return true;
 }
 
 void
-oracle_repaired (struct site *site, const struct tally_entry *entry,
-                 const struct view *before)
+oracle_places (struct site *site, const struct tally_entry *entry)
 {
   struct world *world = site->world;
   int doc = doc_of (entry->doc.id);
   struct tally_error err;
   struct state state;
+  bool any;
 
   if (doc < 0
       || state_decode (&state, entry->doc.flags & TALLY_DOC_DELETED,
                        entry->doc.meta, entry->doc.body, &err)
              != TALLY_OK)
     return;
-  world->repairs++;
-  trace (world, "      %s repairs %s", site->name, doc_id ((unsigned) doc));
-  add_alias (&world->docs[doc], before->standing[SIM_WHOLE], &state.whole);
-  for (size_t i = 0; i < state.n_overrides; i++) {
-    unsigned f = (unsigned) (state.overrides[i].field.data[0] - 'a');
-
-    if (f < SIM_FIELDS)
-      add_alias (&world->docs[doc], before->standing[f],
-                 &state.overrides[i].stamp);
+  any = add_place (&world->docs[doc], &state.whole, &state.whole_first);
+  for (size_t i = 0; i < state.n_overrides; i++)
+    any |= add_place (&world->docs[doc], &state.overrides[i].stamp,
+                      &state.overrides[i].first);
+  if (any) {
+    world->repairs++;
+    trace (world, "      %s repairs %s", site->name, doc_id ((unsigned) doc));
   }
   state_free (&state);
 }
@@ -511,8 +525,19 @@ is_held (const struct held_list *held, const char *collection, unsigned doc)
          || held_find (held, HELD_THEIRS, collection, id);
 }
 
+/* The note may be about another store than the one that the run is with. */
+static bool
+is_about (const struct run_context *run, struct tally_slice far)
+{
+  unsigned char id[REPLICA_ID_SIZE];
+
+  return run->server && run->server->replica && replica_id_from_text (id, far)
+         && memcmp (id, run->server->replica->id, sizeof id) == 0;
+}
+
 void
-oracle_checkpoint (struct site *site, struct tally_slice note)
+oracle_checkpoint (struct site *site, struct tally_slice far_id,
+                   struct tally_slice note)
 {
   struct world *world = site->world;
   const struct run_context *run = world->run;
@@ -520,7 +545,7 @@ oracle_checkpoint (struct site *site, struct tally_slice note)
   struct tally_slice cursors, list;
   struct json_member member;
 
-  if (!run || run->client != site || !run->server || world->writing
+  if (!run || run->client != site || !is_about (run, far_id) || world->writing
       || !json_find_member (note, slice_text ("cursors"), &cursors))
     return;
   if (json_find_member (note, slice_text ("held"), &list)

@@ -43,11 +43,11 @@ void oracle_buries (struct site *site, const struct tally_entry *entry,
                     struct view *before);
 void oracle_buried (struct site *site, const struct tally_entry *entry,
                     const struct view *before);
-/* A document gets other stamps for the same writes. */
-void oracle_repaired (struct site *site, const struct tally_entry *entry,
-                      const struct view *before);
+/* A document may have got other places for the same writes. */
+void oracle_places (struct site *site, const struct tally_entry *entry);
 void oracle_journaled (struct site *site, struct tally_slice body);
-void oracle_checkpoint (struct site *site, struct tally_slice note);
+void oracle_checkpoint (struct site *site, struct tally_slice far,
+                        struct tally_slice note);
 void oracle_clock (struct site *site, struct tally_slice note);
 
 /* Calls fn for each entry of a site's journal. */

@@ -32,7 +32,7 @@
 #define SIM_DOCS 12
 #define SIM_FIELDS 4
 #define SIM_EVENTS 64 /* of one document: a bit set of them is a word */
-#define SIM_ALIASES 8
+#define SIM_PLACES 8
 #define SIM_LINKS 24
 #define SIM_FOLDERS 2
 #define SIM_LATE 4
@@ -287,7 +287,7 @@ void network_free (struct world *world);
 /* A write.  Values are numbers, each given to one write only; 0: absent. */
 struct event {
   struct stamp stamp;
-  struct stamp also[SIM_ALIASES]; /* what a repair made of it */
+  struct stamp also[SIM_PLACES]; /* the places that repairs gave it */
   unsigned n_also;
   unsigned char site;
   bool whole, deleted;

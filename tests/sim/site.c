@@ -165,7 +165,7 @@ static void
 tell_note (struct site *site, struct tally_slice key, struct tally_slice value)
 {
   if (key.size > 5 && memcmp (key.data, "pair/", 5) == 0)
-    oracle_checkpoint (site, value);
+    oracle_checkpoint (site, slice_make (key.data + 5, key.size - 5), value);
   else if (slice_equal (key, slice_text ("clock")))
     oracle_clock (site, value);
 }
@@ -193,17 +193,6 @@ buries (const struct site *site, const struct tally_entry *entry)
              || (entry->doc.flags & TALLY_DOC_DELETED));
 }
 
-/* Says whether the newest stamp is from a repair. */
-static bool
-repairs (const struct tally_entry *entry)
-{
-  struct stamp newest;
-
-  memcpy (newest.bytes, entry->doc.rev, STAMP_SIZE);
-  return !is_local (entry->collection) && !(entry->flags & TALLY_ENTRY_FORGET)
-         && (stamp_counter (&newest) & HLC_REPAIRED);
-}
-
 static int
 gate_put (void *handle, const struct tally_entry *entries, size_t n,
           unsigned flags, struct tally_outcome *outcomes,
@@ -225,7 +214,7 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   if (!takes_effect (site, crash))
     return is_dead (site, err);
   for (size_t i = 0; i < n && i < SIM_DOCS; i++)
-    if (buries (site, &entries[i]) || repairs (&entries[i]))
+    if (buries (site, &entries[i]))
       oracle_buries (site, &entries[i], &before[i]);
   status =
       site->inner_ops->put (site->inner, entries, n, flags, outcomes, err);
@@ -234,8 +223,9 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
         && (outcomes[i].seq > 0 || (entries[i].flags & TALLY_ENTRY_FORGET))) {
       site->writes++;
       site->world->forgotten += entries[i].flags & TALLY_ENTRY_FORGET;
-      if (i < SIM_DOCS && repairs (&entries[i]))
-        oracle_repaired (site, &entries[i], &before[i]);
+      if (!is_local (entries[i].collection)
+          && !(entries[i].flags & TALLY_ENTRY_FORGET))
+        oracle_places (site, &entries[i]);
       tell_entry (site, &entries[i]);
       if (i < SIM_DOCS && buries (site, &entries[i]))
         oracle_buried (site, &entries[i], &before[i]);
