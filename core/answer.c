@@ -110,11 +110,11 @@ keep_contact (struct asked *asked, struct pair *pair,
 
   if (verdict == WIRE_PAIR_BROKEN)
     return TALLY_OK;
-  if (pair->exists && (pair->counts || !takes) && pair->contact_ms <= now
-      && now - pair->contact_ms < CONTACT_MS)
+  if (pair->exists && (pair->counts || !takes) && !pair->unsure
+      && pair->contact_ms <= now && now - pair->contact_ms < CONTACT_MS)
     return TALLY_OK;
   pair->counts |= takes;
-  pair->contact_ms = now;
+  pair_meet (pair, asked->replica);
   return pair_save (pair, asked->replica, err);
 }
 
@@ -316,7 +316,7 @@ keep_acknowledgement (struct asked *asked, const char *collection,
     return status;
   had = pair_cursor (&pair, collection);
   if (pair.exists && (!had || (pair.current.set && had->local < cursor))) {
-    pair.contact_ms = replica_wall_ms (asked->replica);
+    pair_meet (&pair, asked->replica);
     status = pair_set_cursor (&pair, collection, cursor, "")
                  ? pair_save (&pair, asked->replica, err)
                  : error_nomem (err);
@@ -466,7 +466,7 @@ answer_rotate (struct asked *asked, const struct wire_rotate *rotate,
     else {
       memcpy (pair.current.bytes, rotate->next.data, WIRE_TOKEN_SIZE);
       pair.current.set = true;
-      pair.contact_ms = replica_wall_ms (asked->replica);
+      pair_meet (&pair, asked->replica);
       status = pair_save (&pair, asked->replica, err);
     }
   }

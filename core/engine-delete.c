@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Documents that are gone on one side, which has forgotten their tombstones,
  * while the pair was away: they are deleted on the other side by a tombstone
- * of our own, of now.  One that was edited meanwhile is left for the next
- * run, which finds it changed and keeps it. */
+ * of our own, of now.  One that was edited meanwhile, on either side, is left
+ * for the next run, which finds it changed and keeps it. */
 
 #include <config.h>
 
@@ -135,11 +135,12 @@ struct burial {
 };
 
 static int
-burial_start (struct burial *burial, struct sync *sync,
-              struct tally_error *err)
+burial_start (struct burial *burial, const struct gone *gone, size_t from,
+              size_t to, struct tally_error *err)
 {
   const struct doclist *theirs = &burial->theirs;
-  size_t n = 0;
+  struct sync *sync = gone->sync;
+  size_t n = 0, at = 0;
   int status = TALLY_OK;
 
   burial->bases = calloc (theirs->count + 1, sizeof *burial->bases);
@@ -149,11 +150,11 @@ burial_start (struct burial *burial, struct sync *sync,
   if (!burial->bases || !burial->entries || !burial->stored || !burial->pushed)
     return error_nomem (err);
   doclist_clear (&burial->tombstones);
-  for (size_t i = 0; i < theirs->count && status == TALLY_OK; i++) {
-    const struct tally_doc *doc = &theirs->docs[i];
+  for (size_t i = from; i < to && status == TALLY_OK; i++) {
+    const struct tally_doc *doc = doclist_next_if (theirs, &at, gone->ids[i]);
 
     /* Somebody else was faster. */
-    if (doc->flags & TALLY_DOC_DELETED)
+    if (!doc || memcmp (doc->rev, gone->items[i]->remote_rev, sizeof doc->rev))
       continue;
     burial->bases[n++] = slice_make (doc->rev, TALLY_REV_SIZE);
     status = bury (sync, doc, &burial->tombstones, err);
@@ -193,10 +194,12 @@ keep_stored (struct burial *burial, size_t n)
 
 /* First here: what is here as a tombstone is pushed by whichever run. */
 static int
-bury_batch (struct burial *burial, struct sync *sync, struct tally_error *err)
+bury_batch (struct burial *burial, const struct gone *gone, size_t from,
+            size_t to, struct tally_error *err)
 {
+  struct sync *sync = gone->sync;
   struct run *run = sync->run;
-  int status = burial_start (burial, sync, err);
+  int status = burial_start (burial, gone, from, to, err);
   size_t n = burial->tombstones.count;
 
   if (status == TALLY_OK)
@@ -239,7 +242,7 @@ delete_there (struct sync *sync, struct tally_error *err)
                          gone.n - at, &answered, &burial.theirs, sync_hold_bad,
                          sync, err);
     if (status == TALLY_OK)
-      status = bury_batch (&burial, sync, err);
+      status = bury_batch (&burial, &gone, at, at + answered, err);
     at += answered;
   }
   doclist_free (&burial.tombstones);

@@ -23,8 +23,9 @@ newest_ms (const unsigned char rev[TALLY_REV_SIZE])
   return stamp_ms (&newest);
 }
 
-static bool
-is_too_new (const struct sync *sync, const unsigned char rev[TALLY_REV_SIZE])
+bool
+sync_is_too_new (const struct sync *sync,
+                 const unsigned char rev[TALLY_REV_SIZE])
 {
   return newest_ms (rev) > sync->wall_ms + sync->run->replica->max_skew_ms;
 }
@@ -37,7 +38,7 @@ sync_keeps (const struct sync *sync, const unsigned char rev[TALLY_REV_SIZE])
   if (peer_is_passive (&run->peer))
     return KEEP_NOT;
   /* A look takes what will be repaired as if it were. */
-  if (run->repairs && !sync->repaired && is_too_new (sync, rev))
+  if (run->repairs && !sync->repaired && sync_is_too_new (sync, rev))
     return sync->looks ? KEEP_NOT : KEEP_FOR_REPAIR;
   if (newest_ms (rev) > run_far_wall_ms (run, sync->wall_ms)
                             + run->replica->max_skew_ms + TOLERANCE_MS)
@@ -151,7 +152,7 @@ sync_refuses (const struct sync *sync, const struct tally_doc *ours,
   int status;
 
   *refuses = false;
-  if (!is_too_new (sync, theirs->rev))
+  if (!sync_is_too_new (sync, theirs->rev))
     return TALLY_OK;
   status = decode (sync, &b, theirs, err);
   if (status == TALLY_OK && ours)
@@ -260,7 +261,7 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
   /* Both wait for the one. */
   if (ours && sync->pushes && sync_keeps (sync, ours->rev) == KEEP_HELD)
     return TALLY_OK;
-  if (held->status != TALLY_AGAIN || !is_too_new (sync, held->rev)) {
+  if (held->status != TALLY_AGAIN || !sync_is_too_new (sync, held->rev)) {
     *due = true;
     return TALLY_OK;
   }
@@ -366,7 +367,7 @@ judge_header (struct sync *sync, const struct tally_doc *theirs,
     held->tried = true;
   if (ours && memcmp (ours->rev, theirs->rev, TALLY_REV_SIZE) == 0)
     return TALLY_OK;
-  if (!is_too_new (sync, theirs->rev)) {
+  if (!sync_is_too_new (sync, theirs->rev)) {
     /* What was held of ours is not to be written over. */
     if (!ours
         || !held_has_seq (&sync->run->pair.held, sync->collection, ours->seq))
@@ -391,7 +392,7 @@ is_odd (const struct sync *sync, const struct tally_doc *theirs)
 {
   const struct held_list *list = &sync->run->pair.held;
 
-  return is_too_new (sync, theirs->rev)
+  return sync_is_too_new (sync, theirs->rev)
          || (list->n > 0
              && (held_find (list, HELD_OURS, sync->collection, theirs->id)
                  || held_find (list, HELD_THEIRS, sync->collection,

@@ -85,7 +85,7 @@ joined_here (struct joiner *joiner, struct joined *joined,
     sync_count (sync, joined->id, &sync->report.merged, false);
   doc.seq = joined->seq;
   if (!sync->pushes || sync_keeps (sync, doc.rev) != KEEP_HELD
-      || !(joined->made || sync_is_changed (sync, doc.seq)))
+      || !(joined->made || joined->theirs || sync_is_changed (sync, doc.seq)))
     return TALLY_OK;
   return sync_hold (sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
 }

@@ -24,8 +24,10 @@ struct pull {
   struct tally_outcome *outcomes;
 };
 
-static size_t
-make_entries (struct pull *pull, size_t from, size_t to)
+/* One that was written to since its header came may be too new for us. */
+static int
+make_entries (struct pull *pull, size_t from, size_t to, size_t *made,
+              struct tally_error *err)
 {
   size_t at = 0, n = 0;
 
@@ -36,13 +38,19 @@ make_entries (struct pull *pull, size_t from, size_t to)
 
     if (!doc)
       continue;
+    if (sync_is_too_new (pull->sync, doc->rev)) {
+      if (!idlist_add (pull->both, doc->id))
+        return error_nomem (err);
+      continue;
+    }
     memset (entry, 0, sizeof *entry);
     entry->collection = pull->sync->collection;
     entry->expected = pull->items[i]->local_rev;
     entry->doc = *doc;
     n++;
   }
-  return n;
+  *made = n;
+  return TALLY_OK;
 }
 
 static int
@@ -70,8 +78,8 @@ static int
 store_batch (struct pull *pull, size_t from, size_t to,
              struct tally_error *err)
 {
-  size_t n = make_entries (pull, from, to);
-  int status = TALLY_OK;
+  size_t n = 0;
+  int status = make_entries (pull, from, to, &n, err);
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     const struct tally_entry *entry = &pull->entries[i];

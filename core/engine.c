@@ -138,7 +138,7 @@ sync_begin (struct sync *sync, struct tally_error *err)
   if (first && !pair_set_cursor (&run->pair, sync->collection, 0, ""))
     return error_nomem (err);
   run->pair.counts |= gives;
-  run->pair.contact_ms = replica_wall_ms (run->replica);
+  pair_meet (&run->pair, run->replica);
   /* One that may still be on its way to the far side is not given up: it
    * would have a token then that we know no more. */
   if (rotates && !run->pair.pending.set)
@@ -346,6 +346,25 @@ see_tombstone (struct sync *sync, size_t header)
   replica_seen (sync->run->replica, &newest);
 }
 
+/* What was held back has never been on the other side: it is not gone there,
+ * whatever the cursors went past. */
+static void
+spare_held (struct sync *sync)
+{
+  const struct held_list *held = &sync->run->pair.held;
+
+  for (size_t i = 0; i < sync->plan.count; i++) {
+    struct plan_item *item = &sync->plan.items[i];
+
+    if (item->action == PLAN_DELETE_HERE
+        && held_has_seq (held, sync->collection, item->local_seq))
+      item->action = PLAN_PUSH;
+    else if (item->action == PLAN_DELETE_THERE
+             && held_find (held, HELD_THEIRS, sync->collection, item->id))
+      item->action = PLAN_PULL;
+  }
+}
+
 int
 compile_changes (struct sync *sync, struct tally_error *err)
 {
@@ -366,6 +385,7 @@ compile_changes (struct sync *sync, struct tally_error *err)
       && !plan_compile (&sync->plan, &sync->remote, &sync->local,
                         &sync->changed, &rules))
     status = error_nomem (err);
+  spare_held (sync);
   for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++) {
     const struct plan_item *item = &sync->plan.items[i];
 
@@ -440,7 +460,7 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
     run->pair.current = run->pair.pending;
     run->pair.pending.set = false;
   }
-  run->pair.contact_ms = replica_wall_ms (run->replica);
+  pair_meet (&run->pair, run->replica);
   if (!pair_set_cursor (&run->pair, sync->collection, local, far))
     return error_nomem (err);
   status = pair_save (&run->pair, run->replica, err);

@@ -165,8 +165,24 @@ is_expired (const struct holders *holders, const struct pair *pair)
 {
   uint64_t now = replica_wall_ms (holders->replica);
 
-  return holders->clock_confirmed && holders->replica->keep_deleted_ms > 0
+  return holders->clock_confirmed && !pair->unsure
+         && holders->replica->keep_deleted_ms > 0
          && pair->contact_ms + holders->replica->keep_deleted_ms < now;
+}
+
+/* The time counts from here on, where nobody knows what it was. */
+static int
+settle_contact (struct holders *holders, struct pair *pair,
+                struct tally_error *err)
+{
+  int status;
+
+  if (!pair->unsure || !holders->clock_confirmed)
+    return TALLY_OK;
+  pair_meet (pair, holders->replica);
+  status = pair->unsure ? TALLY_OK : pair_save (pair, holders->replica, err);
+  /* A run of this pair does the same. */
+  return status == TALLY_AGAIN ? TALLY_OK : status;
 }
 
 /* A pair whose deletes never travel, and a collection that it does not sync,
@@ -213,6 +229,7 @@ count_holders (struct holders *holders, enum pair_role role,
     status = pair_load (&pair, holders->replica, role, id, err);
     if (status != TALLY_OK)
       break;
+    status = settle_contact (holders, &pair, err);
     count_holder (holders, &pair);
     pair_free (&pair);
   }

@@ -2,7 +2,7 @@
 /* Pair notes as canonical JSON:
  * {"alias":"hex","contact":ms,"counts":true,"current":"hex",
  * "cursors":{"NAME":[local,"far"]},"held":[see held.c],"own":[client],
- * "pending":"hex"}. */
+ * "pending":"hex","unsure":true}. */
 
 #include <config.h>
 
@@ -186,7 +186,7 @@ read_own (struct pair *pair, struct tally_slice note)
 static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
-  struct tally_slice alias, contact, counts, cursors, held;
+  struct tally_slice alias, contact, counts, cursors, held, unsure;
   struct json_member member;
 
   if (!json_is_canonical (note.data, note.size)
@@ -203,6 +203,7 @@ read_note (struct pair *pair, struct tally_slice note)
               pair->alias, slice_make (alias.data + 1, alias.size - 2))))
     return false;
   pair->counts = json_find_member (note, slice_text ("counts"), &counts);
+  pair->unsure = json_find_member (note, slice_text ("unsure"), &unsure);
   while (json_next_member (&cursors, &member))
     if (!read_cursor (pair, &member))
       return false;
@@ -229,6 +230,13 @@ pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
   if (status != TALLY_OK)
     pair_free (pair);
   return status;
+}
+
+void
+pair_meet (struct pair *pair, struct replica *replica)
+{
+  pair->contact_ms = replica_wall_ms (replica);
+  pair->unsure = !replica_clock_agrees (replica);
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -275,6 +283,8 @@ write_note (const struct pair *pair, struct buf *out)
     buf_addf (out, "%s%lu%s", i ? "," : ",\"own\":[",
               (unsigned long) pair->own[i], i + 1 < pair->n_own ? "" : "]");
   write_token (out, "pending", &pair->pending);
+  if (pair->unsure)
+    buf_add_text (out, ",\"unsure\":true");
   buf_add_byte (out, '}');
 }
 

@@ -36,6 +36,7 @@ struct pair {
   unsigned char alias[REPLICA_ID_SIZE];
   struct pair_token current, pending;
   uint64_t contact_ms; /* of the last run, or hello */
+  bool unsure; /* by a clock that nobody agreed with: no measure of age */
   /* Deletes travel from here to there: tombstones wait for it. */
   bool counts;
   struct pair_cursor *cursors;
@@ -60,6 +61,9 @@ int pair_load (struct pair *pair, struct replica *replica, enum pair_role role,
 /* Writes it, durably.  TALLY_AGAIN: another run of this pair came between. */
 int pair_save (struct pair *pair, struct replica *replica,
                struct tally_error *err);
+
+/* Notes in memory that there is contact now. */
+void pair_meet (struct pair *pair, struct replica *replica);
 
 /* Forgets tokens, and what either side has in each collection, draws an
  * alias, takes these ids for its own and writes that, durably.  TALLY_AGAIN:

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Histories with clocks that are off by days, shrunk from schedules that
+ * failed: each was a defect once. */
+
+#include <config.h>
+
+#include <tally/tally.h>
+
+#include "histories.h"
+
+#define TEN_DAYS INT64_C (880680858)
+#define TWO_MONTHS INT64_C (6544874152)
+
+/* Both stores repaired the same writes on their own: one's whole write took
+ * away what the other had written on it, and was told of as a conflict.  A
+ * repair gave writes new names then. */
+static const struct op repaired_twice[] = {
+  { OP_CLOCK, .site = 0, .ms = TEN_DAYS },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 2 },
+  { OP_CLOCK, .site = 1, .ms = TWO_MONTHS },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 4 },
+};
+
+/* The same writes in the places that two repairs gave them went round a ring:
+ * each store took for newer what the other had. */
+static const struct op two_places_in_a_ring[] = {
+  { OP_REPLACE, .site = 3, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_CLOCK, .site = 3, .ms = 17334000 },
+  { OP_CLOCK, .site = 1, .ms = 75740000 },
+  { OP_CLONE, .site = 1 },
+  { OP_SYNC, .site = 3 },
+  { OP_REPLACE, .site = 4, .doc = 2, .fields = 2 },
+  { OP_SYNC, .site = 4 },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 2 },
+};
+
+/* A tombstone that they had no document for was ahead of their clock when
+ * they made one: it beat theirs here, was not given to them, and the cursors
+ * went past both. */
+static const struct op ahead_over_theirs[] = {
+  { OP_CLOCK, .site = 1, .ms = TEN_DAYS },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 2 },
+  { OP_DELETE, .site = 1, .doc = 2 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+};
+
+/* What was held back was never here; but in a comparison after tombstones
+ * were forgotten it passed for deleted here, and was deleted there. */
+static const struct op held_is_not_gone[] = {
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_CLOCK, .site = 1, .ms = -27912178000 },
+  { OP_PUT, .site = 2, .doc = 1, .fields = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 0, .doc = 0 },
+  { OP_SYNC, .site = 0 },
+};
+
+/* The last contact was noted by a clock that was months behind.  Once that
+ * was right the peer seemed long gone, and the tombstone that it was to get
+ * was forgotten. */
+static const struct op contact_by_a_wrong_clock[] = {
+  { OP_PUT, .site = 2, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_CLOCK, .site = 0, .ms = -28596150000 },
+  { OP_PUT, .site = 2, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 0, .doc = 0 },
+  { OP_SYNC, .site = 0 },
+};
+
+/* Written by a clock a year ahead between the header and the document: it was
+ * taken, where the clock was right, and nothing there was ever repaired. */
+static const struct op ahead_behind_its_header[] = {
+  { OP_PUT, .site = 2, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 2, .doc = 1, .fields = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 0, .ms = 28760166000 },
+  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 3, .meddle_site = 0,
+    .meddle_doc = 1, .meddle_fields = 2 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+};
+
+#define RING_OF_A_CLONE                \
+  .sites = 4, .docs = 6, .n_links = 5, \
+  .links = { { 1, 0, false },          \
+             { 2, 0, false },          \
+             { 3, 0, false },          \
+             { 4, 0, false },          \
+             { 4, 1, false } }
+#define TWO_HUBS                       \
+  .sites = 3, .docs = 6, .n_links = 2, \
+  .links = { { 1, 0, false }, { 1, 2, false } }
+
+const struct history_case clock_histories[] = {
+  { "two stores that repair the same writes, each on its own",
+    { HISTORY_HUB },
+    HISTORY_OPS (repaired_twice),
+    .conflicts = 0 },
+  { "two places of one write in a ring",
+    { RING_OF_A_CLONE },
+    HISTORY_OPS (two_places_in_a_ring),
+    .conflicts = -1 },
+  { "a tombstone that is too far ahead for those it beats",
+    { HISTORY_HUB },
+    HISTORY_OPS (ahead_over_theirs),
+    .conflicts = -1 },
+  { "a document held back, and a comparison without tombstones",
+    { TWO_HUBS },
+    HISTORY_OPS (held_is_not_gone),
+    .conflicts = 0 },
+  { "a contact noted by a clock that was behind",
+    { HISTORY_HUB },
+    HISTORY_OPS (contact_by_a_wrong_clock),
+    .conflicts = -1 },
+  { "a write that is too far ahead, and came after its header",
+    { HISTORY_HUB },
+    HISTORY_OPS (ahead_behind_its_header),
+    .conflicts = -1 },
+  { NULL, { 0 }, NULL, 0, 0 },
+};
