@@ -43,6 +43,12 @@ namelist_emit (void *list, const char *name)
 }
 
 int
+namelist_emit_shared (void *list, const char *name)
+{
+  return collection_is_local (name) ? 0 : namelist_emit (list, name);
+}
+
+int
 namelist_emit_syncing (void *list, const char *name)
 {
   if (collection_is_local (name) || strchr (name, ':'))

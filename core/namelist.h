@@ -24,6 +24,9 @@ bool namelist_add (struct namelist *list, const char *name);
 /* The same as a tally_emit_name, with the list as ctx. */
 int namelist_emit (void *list, const char *name);
 
+/* Likewise, but not the names of local collections. */
+int namelist_emit_shared (void *list, const char *name);
+
 /* Likewise, but only the names of collections that sync from here: not local
  * ones, and none of ACCOUNT:NAME, which are for those who come in. */
 int namelist_emit_syncing (void *list, const char *name);

@@ -430,13 +430,6 @@ each_collection (struct repair *repair, const struct namelist *names,
   return status;
 }
 
-/* Also those of accounts. */
-static int
-add_collection (void *list, const char *name)
-{
-  return collection_is_local (name) ? 0 : namelist_emit (list, name);
-}
-
 int
 repair_end (struct repair *repair, uint64_t most, bool *done,
             struct tally_error *err)
@@ -449,8 +442,8 @@ repair_end (struct repair *repair, uint64_t most, bool *done,
 
   *done = true;
   if (status == TALLY_OK && found)
-    status =
-        replica_collections (repair->replica, add_collection, &names, err);
+    status = replica_collections (repair->replica, namelist_emit_shared,
+                                  &names, err);
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
   if (status == TALLY_OK && found)

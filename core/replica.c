@@ -400,14 +400,17 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
 int
 replica_check (struct replica *replica, struct tally_error *err)
 {
-  int status;
+  int status = TALLY_OK;
 
-  if (!replica->ops->check)
-    return TALLY_OK;
-  enter (replica);
-  status = replica->ops->check (replica->handle, err);
-  leave (replica);
-  return checked (replica, status, err);
+  if (replica->ops->check) {
+    enter (replica);
+    status =
+        checked (replica, replica->ops->check (replica->handle, err), err);
+    leave (replica);
+  }
+  if (status == TALLY_OK && replica->ops->digest)
+    status = replica_check_digests (replica, err);
+  return status;
 }
 
 /* ---- waiting ------------------------------------------------------------ */

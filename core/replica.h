@@ -123,6 +123,8 @@ int replica_scan_changes (struct replica *replica, const char *collection,
 int replica_digest_changes (struct replica *replica, const char *collection,
                             struct tally_digest *out, struct tally_error *err);
 
+int replica_check_digests (struct replica *replica, struct tally_error *err);
+
 /* A copy of the entries of one put with the fingerprints that a driver needs
  * to keep its digests (replica-digest.c).  To be freed also after a failure.
  */
@@ -164,8 +166,8 @@ void replica_init_wait (struct replica *replica);
 void replica_free_wait (struct replica *replica);
 void replica_tell_put (struct replica *replica);
 
-/* Reads through the store where its driver can.  TALLY_CORRUPT: something in
- * it is damaged. */
+/* Reads through the store where its driver can, and holds the digests that it
+ * keeps against its documents.  TALLY_CORRUPT: something in it is damaged. */
 int replica_check (struct replica *replica, struct tally_error *err);
 
 /* ---- notes -------------------------------------------------------------- */

@@ -38,12 +38,6 @@ tell (struct looker *looker, struct tally_status_row *row)
 /* ---- stores ------------------------------------------------------------- */
 
 static int
-add_collection (void *list, const char *name)
-{
-  return collection_is_local (name) ? 0 : namelist_emit (list, name);
-}
-
-static int
 count_document (void *ctx, const struct tally_doc *doc)
 {
   struct tally_status_row *row = ctx;
@@ -61,7 +55,7 @@ tell_collections (struct looker *looker, const char *store,
 {
   struct namelist names = NAMELIST_INIT;
   int status =
-      replica_collections (looker->replica, add_collection, &names, err);
+      replica_collections (looker->replica, namelist_emit_shared, &names, err);
 
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
@@ -247,8 +241,8 @@ tell_link (struct looker *looker, const struct config_link *link,
   int status = read_result (looker, &base, &note, err);
 
   if (status == TALLY_OK)
-    status =
-        replica_collections (looker->replica, add_collection, &names, err);
+    status = replica_collections (looker->replica, namelist_emit_shared,
+                                  &names, err);
   if (status == TALLY_OK && names.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < names.count && status == TALLY_OK && !looker->stop;

@@ -349,6 +349,44 @@ test_stops (void **state)
   replica_close (replica);
 }
 
+/* ---- checking ----------------------------------------------------------- */
+
+static const struct tally_store *store;
+
+static int
+wrong_digest (void *handle, const char *collection, unsigned flags,
+              tally_fingerprint *fingerprint, struct tally_digest *out,
+              struct tally_error *err)
+{
+  int status =
+      store->digest (handle, collection, flags, fingerprint, out, err);
+
+  if (!(flags & TALLY_DIGEST_ANEW))
+    out->counters[77]++;
+  return status;
+}
+
+static void
+test_check_finds_a_wrong_digest (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct tally_error err = { 0 };
+  struct model model;
+
+  (void) state;
+  store = tally_driver_1 ()->store;
+  fill_model (&model, 100, 0);
+  put_some (&model, replica, 1);
+  assert_int_equal (replica_check (replica, &err), TALLY_OK);
+  shared.ops.digest = wrong_digest;
+  assert_int_equal (replica_check (replica, &err), TALLY_CORRUPT);
+  assert_string_equal (
+      err.text,
+      "shared: the digest of \"things\" is not that of its documents");
+  doclist_free (&model.docs);
+  replica_close (replica);
+}
+
 #define BOTH(test)                                        \
   { #test " by slots", test, with_slots, end, NULL },     \
   {                                                       \
@@ -359,8 +397,13 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    BOTH (test_empty),    BOTH (test_random_batches), BOTH (test_many),
-    BOTH (test_long_ids), BOTH (test_stops),
+    BOTH (test_empty),
+    BOTH (test_random_batches),
+    BOTH (test_many),
+    BOTH (test_long_ids),
+    BOTH (test_stops),
+    cmocka_unit_test_setup_teardown (test_check_finds_a_wrong_digest,
+                                     with_slots, end),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
