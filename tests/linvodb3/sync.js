@@ -72,9 +72,11 @@ class App {
   }
 
   // What the addon calls.
-  request (method, body, callback) {
+  async request (method, body, callback) {
     const request = JSON.stringify ({ authKey: this.key, ...body });
 
+    if (method === 'datastorePut' && this.hold_put)
+      await this.hold_put ();
     fetch (`${url}/api/${method}`, {
       method: 'POST', body: request,
       headers: { 'Content-Type': 'application/json' }
@@ -117,6 +119,32 @@ class App {
 
   async docs () {
     return JSON.parse (JSON.stringify (await this.call ('find', {})));
+  }
+}
+
+// Both look before either has put: the addon does not put what has the time
+// that it saw there.
+async function put_at_once (a, b, edit) {
+  const puts = new Map ();
+  const both = new Promise (resolve => {
+    for (const app of [a, b])
+      app.hold_put = () => new Promise (release => {
+        puts.set (app, release);
+        if (puts.size === 2)
+          resolve ();
+      });
+  });
+  const ended = [];
+
+  for (const app of [a, b])
+    await edit (app);
+  for (const app of [a, b])
+    ended.push (app.sync ());
+  await both;
+  for (const [i, app] of [a, b].entries ()) {
+    app.hold_put = null;
+    puts.get (app) ();
+    await ended[i];
   }
 }
 
@@ -220,9 +248,8 @@ async function main () {
     t3: { title: 'rye bread', n: 2 }, t4: { title: 'sea salt' } });
 
   const now = Date.now ();
-  await a.edit ('t4', { title: 'of a' }, now);
-  await a.sync ();
-  await b.edit ('t4', { title: 'of b' }, now);
+  await put_at_once (a, b, app => app.edit (
+    't4', { title: `of ${app.user._id}` }, now));
   await agree ('edits in one millisecond', all, {
     t1: { title: 'milk', done: true }, t2: { title: 'green tea', n: 1 },
     t3: { title: 'rye bread', n: 2 }, t4: { title: 'of a' } });
