@@ -6,6 +6,7 @@
 #include "document.h"
 #include "error.h"
 #include "json.h"
+#include "moment.h"
 #include "dated.h"
 
 #define MTIME "_mtime"
@@ -26,7 +27,7 @@ look_at_member (struct shape *shape, const struct json_member *member)
   if (slice_equal (member->key, slice_text ("removed")))
     shape->removed = slice_equal (member->value, slice_text ("true"));
   else if (slice_equal (member->key, slice_text (CTIME)))
-    shape->from_zero = dated_time_read (member->value, &ms) && ms == 0;
+    shape->from_zero = moment_read (member->value, &ms) && ms == 0;
   if (!slice_equal (member->key, slice_text ("removed"))
       && !slice_equal (member->key, slice_text ("_id"))
       && !(shape->from_zero && slice_equal (member->key, slice_text (CTIME))))
@@ -85,7 +86,7 @@ dated_take (struct dated *out, struct tally_slice text,
     else if (!mtime.data)
       status = error_set (err, TALLY_INVALID, "document \"%.*s\": has no %s",
                           (int) out->id.size, out->id.data, MTIME);
-    else if (!dated_time_read (mtime, &out->mtime))
+    else if (!moment_read (mtime, &out->mtime))
       status = error_set (err, TALLY_INVALID,
                           "document \"%.*s\": its %s is no time between 1970 "
                           "and 2109",
@@ -123,7 +124,7 @@ give_member (struct buf *out, bool *first, const struct json_member *member)
 
   if (slice_equal (member->key, slice_text (CTIME))
       && json_type (member->value) == JSON_OBJECT
-      && dated_time_read (member->value, &ms))
+      && moment_read (member->value, &ms))
     add_time (out, first, CTIME, ms);
   else
     add_member (out, first, member);

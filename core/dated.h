@@ -17,11 +17,6 @@
 #define DATED_TIME_TEXT 25
 void dated_time_text (char out[DATED_TIME_TEXT], uint64_t ms);
 
-/* Reads a canonical value as a time: a date with its time and zone as ISO 8601
- * has it, or milliseconds, plain or in {"$$date":…}.  False: it is none, or
- * none that a stamp can hold. */
-bool dated_time_read (struct tally_slice value, uint64_t *ms);
-
 /* What a document says. */
 enum dated_kind {
   DATED_DOCUMENT,
