@@ -16,6 +16,9 @@ struct asked {
   unsigned char sender[REPLICA_ID_SIZE]; /* as we know it */
   struct buf *reply;
   uint64_t wait_ms; /* the answer may be kept back for this long */
+  /* A hello came in this frame; and to this one nothing may be answered
+   * that builds on a checkpoint. */
+  bool greeted, stranger;
 };
 
 /* The collection as the store knows it; TALLY_INVALID or TALLY_DENIED when it
@@ -45,6 +48,8 @@ int asked_collections (struct asked *asked, tally_emit_name *emit, void *ctx,
 int answer_wait (struct asked *asked, const struct wire_wait *wait,
                  struct tally_error *err);
 
+int answer_meta (struct asked *asked, const struct wire_meta *meta,
+                 struct tally_error *err);
 int answer_put (struct asked *asked, const struct wire_put *put,
                 struct tally_error *err);
 

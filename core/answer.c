@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers hello, meta, get and rotate; put is in answer-put.c. */
+/* Answers hello, get and rotate; meta is in answer-meta.c, put in
+ * answer-put.c. */
 
 #include <config.h>
 
@@ -15,6 +16,9 @@
 #include "document.h"
 #include "error.h"
 #include "forget.h"
+
+/* Of a reply to a hello, with what is answered behind it. */
+#define HELLO_REPLY_MAX ((size_t) 1 << 20)
 
 /* A hello is worth a durable write this often. */
 #define CONTACT_MS (10 * 60 * 1000)
@@ -235,6 +239,9 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   replica_compare_clock (asked->replica, hello->wall_ms);
   answer_skew (asked, hello);
   verdict = judge (&pair, hello, asked->self);
+  asked->greeted = true;
+  asked->stranger =
+      verdict != WIRE_PAIR_CURRENT && verdict != WIRE_PAIR_PENDING;
   if (!(hello->flags & WIRE_HELLO_LOOK) && !is_ourselves (asked))
     status = keep_hello (asked, hello, &pair, verdict, err);
   if (status == TALLY_OK)
@@ -258,120 +265,6 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   free (names.items);
   arena_free (&names.arena);
   pair_free (&pair);
-  return status;
-}
-
-/* ---- meta --------------------------------------------------------------- */
-
-struct window {
-  struct doclist headers;
-  size_t limit;
-  uint64_t until; /* 0: no end */
-  bool counts;
-  uint64_t gone; /* tombstones behind the window */
-  bool ended;
-  bool more;
-};
-
-static int
-collect_header (void *ctx, const struct tally_doc *doc)
-{
-  struct window *window = ctx;
-  struct tally_doc header = *doc;
-
-  if (window->until > 0 && doc->seq > window->until) {
-    window->ended = true;
-    return 1;
-  }
-  if (window->headers.count == window->limit) {
-    window->more = true;
-    window->gone += doc->flags & TALLY_DOC_DELETED;
-    return !window->counts;
-  }
-  header.meta = header.body = slice_make (NULL, 0);
-  return !doclist_add (&window->headers, &header);
-}
-
-static int
-count_live (void *ctx, const struct tally_doc *doc)
-{
-  uint64_t *live = ctx;
-
-  *live += !(doc->flags & TALLY_DOC_DELETED);
-  return 0;
-}
-
-/* The client's cursor is what it has of ours, durably; one that asks for the
- * first time has nothing, and tombstones wait for it from now on. */
-static int
-keep_acknowledgement (struct asked *asked, const char *collection,
-                      uint64_t cursor, struct tally_error *err)
-{
-  struct pair pair;
-  struct pair_cursor *had;
-  int status =
-      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
-
-  if (status != TALLY_OK)
-    return status;
-  had = pair_cursor (&pair, collection);
-  if (pair.exists && (!had || (pair.current.set && had->local < cursor))) {
-    pair_meet (&pair, asked->replica);
-    status = pair_set_cursor (&pair, collection, cursor, "")
-                 ? pair_save (&pair, asked->replica, err)
-                 : error_nomem (err);
-    /* Another hello of this client was faster: the next one tells. */
-    if (status == TALLY_AGAIN)
-      status = had ? TALLY_OK : status;
-    else if (status == TALLY_OK && cursor > 0)
-      status = forget_tombstones (asked->replica, collection,
-                                  replica_clock_agrees (asked->replica), err);
-  }
-  pair_free (&pair);
-  return status;
-}
-
-static int
-answer_meta (struct asked *asked, const struct wire_meta *meta,
-             struct tally_error *err)
-{
-  struct wire_message reply = { .type = WIRE_HEADERS };
-  struct window window = { .limit = WIRE_HEADERS_MAX,
-                           .until = meta->until,
-                           .counts = meta->flags & WIRE_META_COUNT };
-  char collection[COLLECTION_TEXT_MAX];
-  uint64_t head = 0, ignored;
-  int status = asked_collection (asked, meta->collection, collection, err);
-
-  if (meta->limit > 0 && meta->limit < window.limit)
-    window.limit = (size_t) meta->limit;
-  if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
-    status = keep_acknowledgement (asked, collection, meta->since, err);
-  if (status == TALLY_OK)
-    status = replica_changes (asked->replica, collection, meta->since,
-                              collect_header, &window, &head, err);
-  if (status == TALLY_OK && window.headers.failed)
-    status = error_nomem (err);
-  if (status == TALLY_OK && (meta->flags & WIRE_META_LIVE))
-    status = replica_changes (asked->replica, collection, 0, count_live,
-                              &reply.as.headers.live, &ignored, err);
-  /* After the headers: what is forgotten between is told of. */
-  if (status == TALLY_OK)
-    status = forget_floor (asked->replica, collection, &reply.as.headers.floor,
-                           err);
-  if (status == TALLY_OK) {
-    struct wire_headers *headers = &reply.as.headers;
-
-    headers->docs = window.headers.docs;
-    headers->n = window.headers.count;
-    headers->more = window.more;
-    headers->gone = window.gone;
-    headers->next = window.more    ? headers->docs[headers->n - 1].seq
-                    : window.ended ? meta->until
-                                   : head;
-    wire_encode (asked->reply, &reply);
-  }
-  doclist_free (&window.headers);
   return status;
 }
 
@@ -514,6 +407,14 @@ add_failure (struct buf *reply, const struct tally_error *why)
   wire_encode (reply, &message);
 }
 
+/* What rides behind a hello is a guess: it is answered as far as it fits. */
+static bool
+is_enough (const struct asked *asked)
+{
+  return asked->greeted
+         && (asked->stranger || asked->reply->size > HELLO_REPLY_MAX);
+}
+
 /* The first message that fails ends the frame: what follows was built on
  * it. */
 static void
@@ -529,6 +430,10 @@ answer_messages (struct asked *asked, struct tally_slice rest)
     status = wire_decode (&message, &rest, &why);
     if (status == TALLY_NOTFOUND)
       return;
+    if (status == TALLY_OK && is_enough (asked)) {
+      wire_message_free (&message);
+      return;
+    }
     if (status == TALLY_OK) {
       status = answer_message (asked, &message, &why);
       wire_message_free (&message);

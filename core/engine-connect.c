@@ -94,6 +94,18 @@ save_route (struct run *run, struct tally_error *err)
 
 /* ---- hello -------------------------------------------------------------- */
 
+/* What the run will ask first comes along, if the pair is not broken. */
+static void
+foresee (struct run *run)
+{
+  const char *const *names = run->link->collections;
+
+  for (size_t i = 0; names && names[i]; i++)
+    foresee_remote_meta (run, names[i]);
+  for (size_t i = 0; !names && i < run->pair.n_cursors; i++)
+    foresee_remote_meta (run, run->pair.cursors[i].collection);
+}
+
 /* One hello; with `named` it tells whom it expects and with which token. */
 static int
 hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
@@ -113,6 +125,9 @@ hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
     message.current = pair_token_slice (&run->pair.current);
     message.pending = pair_token_slice (&run->pair.pending);
   }
+  run->peer.threads = run->link->threads;
+  if (named && !(flags & WIRE_HELLO_MENDS))
+    foresee (run);
   peer_welcome_free (&run->welcome);
   status = peer_hello (&run->peer, &message, &run->welcome, err);
   if (status == TALLY_OK && !peer_is_passive (&run->peer))

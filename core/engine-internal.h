@@ -14,7 +14,11 @@
 #include "state.h"
 
 /* Local changes looked at in one go. */
-#define ENGINE_WINDOW 4096
+#define ENGINE_WINDOW 16384
+
+/* Of documents that come with what changed since a checkpoint, before it is
+ * known how many of them are wanted. */
+#define ENGINE_FIRST_BYTES ((uint64_t) 128 << 10)
 
 /* Clients whose names are looked up in one run. */
 #define RUN_NAMES_MAX 256
@@ -73,6 +77,7 @@ struct sync {
   uint64_t local_position;
   bool local_done;
   bool looked; /* there were headers past a cursor */
+  bool takes;  /* most of what the last window listed was to be pulled */
 
   /* The window. */
   struct doclist remote, local, changed;
@@ -248,6 +253,9 @@ int run_repair (struct run *run, struct tally_error *err);
 int ensure_indexes (struct sync *sync, struct tally_error *err);
 int retrieve_remote_meta (struct sync *sync, struct tally_error *err);
 int compile_changes (struct sync *sync, struct tally_error *err);
+
+/* What a run asks first of a collection, for its next hello to bring along. */
+void foresee_remote_meta (struct run *run, const char *collection);
 
 /* The remote side once more from where this run began. */
 int restart_remote (struct sync *sync, struct tally_error *err);

@@ -16,13 +16,23 @@ static const unsigned char absent_rev[TALLY_REV_SIZE];
 struct pull {
   struct sync *sync;
   struct idlist *both;
-  struct tally_slice *ids;
+  struct tally_slice *ids;        /* of what is to be fetched */
   const struct plan_item **items; /* of the ids */
   size_t n;
   struct doclist docs;
   struct tally_entry *entries;
   struct tally_outcome *outcomes;
 };
+
+static void
+make_entry (const struct pull *pull, struct tally_entry *entry,
+            const struct plan_item *item, const struct tally_doc *doc)
+{
+  memset (entry, 0, sizeof *entry);
+  entry->collection = pull->sync->collection;
+  entry->expected = item->local_rev;
+  entry->doc = *doc;
+}
 
 /* One that was written to since its header came may be too new for us. */
 static int
@@ -34,23 +44,49 @@ make_entries (struct pull *pull, size_t from, size_t to, size_t *made,
   for (size_t i = from; i < to; i++) {
     const struct tally_doc *doc =
         doclist_next_if (&pull->docs, &at, pull->ids[i]);
-    struct tally_entry *entry = &pull->entries[n];
 
     if (!doc)
       continue;
-    if (sync_is_too_new (pull->sync, doc->rev)) {
-      if (!idlist_add (pull->both, doc->id))
-        return error_nomem (err);
-      continue;
-    }
-    memset (entry, 0, sizeof *entry);
-    entry->collection = pull->sync->collection;
-    entry->expected = pull->items[i]->local_rev;
-    entry->doc = *doc;
-    n++;
+    if (!sync_is_too_new (pull->sync, doc->rev))
+      make_entry (pull, &pull->entries[n++], pull->items[i], doc);
+    else if (!idlist_add (pull->both, doc->id))
+      return error_nomem (err);
   }
   *made = n;
   return TALLY_OK;
+}
+
+/* What came whole with its window, in the order of that. */
+static size_t
+make_entries_at_hand (struct pull *pull)
+{
+  const struct doclist *remote = &pull->sync->remote;
+  size_t n = 0;
+
+  for (size_t i = 0; i < remote->count; i++) {
+    const struct plan_item *item = &pull->sync->plan.items[i];
+
+    if (item->action == PLAN_PULL && remote->docs[i].meta.size > 0)
+      make_entry (pull, &pull->entries[n++], item, &remote->docs[i]);
+  }
+  return n;
+}
+
+/* The rest is fetched. */
+static void
+list_ids (struct pull *pull)
+{
+  const struct sync *sync = pull->sync;
+
+  for (size_t i = 0; i < sync->plan.count; i++) {
+    const struct plan_item *item = &sync->plan.items[i];
+
+    if (item->action != PLAN_PULL
+        || (i < sync->remote.count && sync->remote.docs[i].meta.size > 0))
+      continue;
+    pull->ids[pull->n] = item->id;
+    pull->items[pull->n++] = item;
+  }
 }
 
 static int
@@ -75,11 +111,9 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
 }
 
 static int
-store_batch (struct pull *pull, size_t from, size_t to,
-             struct tally_error *err)
+store_batch (struct pull *pull, size_t n, struct tally_error *err)
 {
-  size_t n = 0;
-  int status = make_entries (pull, from, to, &n, err);
+  int status = TALLY_OK;
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     const struct tally_entry *entry = &pull->entries[i];
@@ -100,23 +134,22 @@ static int
 pull_all (struct pull *pull, struct tally_error *err)
 {
   struct sync *sync = pull->sync;
-  size_t at = 0, answered;
+  size_t at = 0, answered = 0, n = make_entries_at_hand (pull);
+  int status = n > 0 ? store_batch (pull, n, err) : TALLY_OK;
 
-  while (at < pull->n) {
-    int status = TALLY_OK;
-
+  while (at < pull->n && status == TALLY_OK) {
     if (sync_cancelled (sync))
       return error_set (err, TALLY_CANCELLED, "cancelled");
     status = peer_get (&sync->run->peer, sync->collection, pull->ids + at,
                        pull->n - at, &answered, &pull->docs, sync_hold_bad,
                        sync, err);
     if (status == TALLY_OK)
-      status = store_batch (pull, at, at + answered, err);
-    if (status != TALLY_OK)
-      return status;
+      status = make_entries (pull, at, at + answered, &n, err);
+    if (status == TALLY_OK)
+      status = store_batch (pull, n, err);
     at += answered;
   }
-  return TALLY_OK;
+  return status;
 }
 
 int
@@ -139,11 +172,7 @@ pull_local (struct sync *sync, struct idlist *both, struct tally_error *err)
   if (!pull.ids || !pull.items || !pull.entries || !pull.outcomes)
     status = error_nomem (err);
   else {
-    for (size_t i = 0; i < sync->plan.count; i++)
-      if (sync->plan.items[i].action == PLAN_PULL) {
-        pull.ids[pull.n] = sync->plan.items[i].id;
-        pull.items[pull.n++] = &sync->plan.items[i];
-      }
+    list_ids (&pull);
     status = sync_begin (sync, err);
   }
   if (status == TALLY_OK)

@@ -209,6 +209,68 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   return check_own_floor (sync, err);
 }
 
+/* Only the first cursor of a run is durable here, and of what it went past a
+ * tombstone must not be forgotten there. */
+static unsigned
+first_flags (const struct run *run, const char *collection)
+{
+  unsigned flags = WIRE_META_COUNT;
+
+  if (!held_has_tombstone (&run->pair.held, collection))
+    flags |= WIRE_META_SAVED;
+  return flags;
+}
+
+void
+foresee_remote_meta (struct run *run, const char *collection)
+{
+  struct pair_cursor *cursor = pair_cursor (&run->pair, collection);
+  struct peer_ask ask = { .until = "" };
+
+  if (!pair_cursor_is_set (cursor) || run->link->look
+      || run->link->direction == TALLY_PUSH)
+    return;
+  ask.since = cursor->far;
+  ask.flags = first_flags (run, collection);
+  ask.bytes = ENGINE_FIRST_BYTES;
+  peer_foresee (&run->peer, collection, &ask);
+}
+
+static int
+found_one (void *ctx, const struct tally_doc *doc)
+{
+  (void) doc;
+  *(bool *) ctx = true;
+  return 1;
+}
+
+/* Whole documents are asked for where most of them will be wanted: after a
+ * checkpoint, where there is nothing here, and after a window of which most
+ * was.  Else of each its header comes first. */
+static int
+wants_whole (const struct sync *sync, uint64_t *bytes, struct tally_error *err)
+{
+  bool any = false;
+  uint64_t head;
+  int status;
+
+  *bytes = 0;
+  if (sync->looks || sync->rejoins || peer_is_passive (&sync->run->peer))
+    return TALLY_OK;
+  if (sync->asked) {
+    *bytes = sync->takes ? WIRE_BYTES_MAX : 0;
+    return TALLY_OK;
+  }
+  if (!sync->full) {
+    *bytes = ENGINE_FIRST_BYTES;
+    return TALLY_OK;
+  }
+  status = replica_changes (sync->run->replica, sync->collection, 0, found_one,
+                            &any, &head, err);
+  *bytes = any ? 0 : WIRE_BYTES_MAX;
+  return status;
+}
+
 int
 retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 {
@@ -221,15 +283,12 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   doclist_clear (&sync->remote);
   if (sync->remote_done)
     return TALLY_OK;
-  /* Only the first cursor of a run is durable here, and of what it went past
-   * a tombstone must not be forgotten there. */
-  if (!sync->asked && !sync->looks) {
-    ask.flags |= WIRE_META_COUNT;
-    if (!held_has_tombstone (&sync->run->pair.held, sync->collection))
-      ask.flags |= WIRE_META_SAVED;
-  }
-  status = peer_meta (&sync->run->peer, sync->collection, &ask, &sync->remote,
-                      &page, err);
+  if (!sync->asked && !sync->looks)
+    ask.flags = first_flags (sync->run, sync->collection);
+  status = wants_whole (sync, &ask.bytes, err);
+  if (status == TALLY_OK)
+    status = peer_meta (&sync->run->peer, sync->collection, &ask,
+                        &sync->remote, &page, err);
   if (status != TALLY_OK)
     return status;
   if (!sync->full && peer_is_behind (sync->far_cursor.data, page.floor)) {
@@ -249,6 +308,25 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   sync->remote_done = !page.more && !known;
   sync->looked |= sync->remote.count > 0;
   return TALLY_OK;
+}
+
+/* The next window comes while this one is stored. */
+static int
+fetch_remote_ahead (struct sync *sync, struct tally_error *err)
+{
+  struct peer_ask ask = { .since = sync->far_cursor.data, .until = "" };
+  size_t wanted = 0;
+  int status;
+
+  for (size_t i = 0; i < sync->remote.count; i++)
+    wanted += sync->plan.items[i].action == PLAN_PULL;
+  sync->takes = wanted >= sync->remote.count - sync->remote.count / 8;
+  if (sync->remote_done || sync->rejoins || sync->looks)
+    return TALLY_OK;
+  status = wants_whole (sync, &ask.bytes, err);
+  if (status == TALLY_OK)
+    peer_fetch_ahead (&sync->run->peer, sync->collection, &ask);
+  return status;
 }
 
 int
@@ -454,6 +532,8 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
 
   if (status == TALLY_OK)
     status = peer_flush (&run->peer, err);
+  if (status == TALLY_OK)
+    status = names_take (run, err);
   if (status != TALLY_OK)
     return status;
   if (run->pair.pending.set) {
@@ -550,6 +630,8 @@ sync_pending (struct sync *sync, struct tally_error *err)
       status = sync_hold_back (sync, &both, err);
     if (status == TALLY_OK)
       status = compile_changes (sync, err);
+    if (status == TALLY_OK)
+      status = fetch_remote_ahead (sync, err);
     if (status == TALLY_OK)
       status = bound_window (sync, err);
     if (status == TALLY_OK)

@@ -33,7 +33,8 @@ struct engine_link {
   const char *device;
   const struct journal_limits *limits; /* of the journal; NULL: none */
   bool same_clock;                     /* the far side is in this process */
-  tally_event_fn *event;               /* or NULL */
+  bool threads;          /* what can be done beside has a thread of its own */
+  tally_event_fn *event; /* or NULL */
   void *event_ctx;
   /* At most so many deletes a side and collection; otherwise half of it, once
    * over 100. */

@@ -325,6 +325,7 @@ joint_link (const struct joint *joint, const struct run_as *as)
   link.event = joint->tally->event;
   link.event_ctx = joint->tally->ctx;
   link.same_clock = joint->theirs != NULL;
+  link.threads = true;
   link.limits_deletes = as->options->limits_deletes;
   link.most_deletes = as->options->most_deletes;
   return link;

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "document.h"
 #include "notejson.h"
-#include "peer.h"
+#include "peer-internal.h"
 #include "state.h"
 
 int
@@ -27,6 +27,7 @@ peer_open (struct peer *peer, struct channel *channel, struct replica *replica,
 void
 peer_close (struct peer *peer)
 {
+  ahead_free_all (peer);
   folder_close (peer->folder);
   peer_forget_named (peer);
   buf_free (&peer->request);
@@ -36,8 +37,8 @@ peer_close (struct peer *peer)
 
 /* ---- exchange ----------------------------------------------------------- */
 
-static int
-strange (const struct peer *peer, struct tally_error *err)
+int
+peer_strange (const struct peer *peer, struct tally_error *err)
 {
   return error_set (err, TALLY_INVALID,
                     "%s: answered something else than "
@@ -76,38 +77,39 @@ make_request (struct peer *peer, const struct wire_message *message)
   }
   if (message)
     wire_encode (&peer->request, message);
+  if (message && message->type == WIRE_HELLO)
+    ahead_add (peer, &peer->request);
   wire_seal (&peer->request);
 }
 
-static int
-open_reply (struct peer *peer, struct tally_slice *rest,
-            struct tally_error *err)
+int
+peer_open_reply (const struct peer *peer, struct tally_slice reply,
+                 unsigned char far[REPLICA_ID_SIZE], struct tally_slice *rest,
+                 struct tally_error *err)
 {
-  unsigned char far[REPLICA_ID_SIZE];
-  int status = wire_open (rest, far, buf_slice (&peer->reply), err);
+  int status = wire_open (rest, far, reply, err);
 
   if (status == TALLY_OK)
-    status = wire_unseal (rest, buf_slice (&peer->reply), err);
+    status = wire_unseal (rest, reply, err);
   if (status != TALLY_OK)
     return error_set (err, status, "%s: %s", peer->channel->name, err->text);
-  if (peer->has_far && memcmp (far, peer->far, sizeof far) != 0)
+  if (peer->has_far && memcmp (far, peer->far, REPLICA_ID_SIZE) != 0)
     return error_set (err, TALLY_AGAIN,
                       "%s: became another replica while it "
                       "was synced",
                       peer->channel->name);
-  memcpy (peer->far, far, sizeof far);
-  peer->has_far = true;
   return TALLY_OK;
 }
 
-static int
-next_reply (struct peer *peer, struct tally_slice *rest, enum wire_type type,
-            struct wire_message *reply, struct tally_error *err)
+int
+peer_next_reply (const struct peer *peer, struct tally_slice *rest,
+                 enum wire_type type, struct wire_message *reply,
+                 struct tally_error *err)
 {
   int status = wire_decode (reply, rest, err);
 
   if (status == TALLY_NOTFOUND)
-    return strange (peer, err);
+    return peer_strange (peer, err);
   if (status != TALLY_OK)
     return error_set (err, status, "%s: %s", peer->channel->name, err->text);
   if (reply->type == type)
@@ -115,7 +117,7 @@ next_reply (struct peer *peer, struct tally_slice *rest, enum wire_type type,
   if (reply->type == WIRE_FAILURE)
     return far_failure (peer, &reply->as.failure, err);
   wire_message_free (reply);
-  return strange (peer, err);
+  return peer_strange (peer, err);
 }
 
 /* What goes ahead of a message is answered first. */
@@ -128,17 +130,17 @@ take_ahead (struct peer *peer, struct tally_slice *rest,
   int status = TALLY_OK;
 
   if (peer->rotates) {
-    status = next_reply (peer, rest, WIRE_ROTATED, &reply, err);
+    status = peer_next_reply (peer, rest, WIRE_ROTATED, &reply, err);
     if (status == TALLY_OK)
       peer->rotates = false;
   }
   if (status != TALLY_OK || peer->n_asks == 0)
     return status;
-  status = next_reply (peer, rest, WIRE_NAMED, &reply, err);
+  status = peer_next_reply (peer, rest, WIRE_NAMED, &reply, err);
   if (status != TALLY_OK)
     return status;
   if (named->n != peer->n_asks)
-    status = strange (peer, err);
+    status = peer_strange (peer, err);
   peer_forget_named (peer);
   for (size_t i = 0; i < named->n && status == TALLY_OK; i++) {
     peer->named.clients[i] = peer->asks[i];
@@ -150,12 +152,14 @@ take_ahead (struct peer *peer, struct tally_slice *rest,
   return status;
 }
 
-/* The reply has its slices in peer->reply: good until the next call. */
+/* The reply has its slices in peer->reply: good until the next call, and so is
+ * what follows it, *rest. */
 static int
-call (struct peer *peer, const struct wire_message *message,
-      struct wire_message *reply, struct tally_error *err)
+call_rest (struct peer *peer, const struct wire_message *message,
+           struct wire_message *reply, struct tally_slice *rest,
+           struct tally_error *err)
 {
-  struct tally_slice rest;
+  unsigned char far[REPLICA_ID_SIZE];
   int status;
 
   make_request (peer, message);
@@ -165,13 +169,25 @@ call (struct peer *peer, const struct wire_message *message,
                              &peer->reply, &peer->traffic, err);
   peer->round_trips += status == TALLY_OK;
   if (status == TALLY_OK)
-    status = open_reply (peer, &rest, err);
-  if (status == TALLY_OK)
-    status = take_ahead (peer, &rest, err);
+    status = peer_open_reply (peer, buf_slice (&peer->reply), far, rest, err);
+  if (status != TALLY_OK)
+    return status;
+  memcpy (peer->far, far, sizeof far);
+  peer->has_far = true;
+  status = take_ahead (peer, rest, err);
   if (status == TALLY_OK && message)
-    status = next_reply (peer, &rest, (enum wire_type) (message->type + 16),
-                         reply, err);
+    status = peer_next_reply (
+        peer, rest, (enum wire_type) (message->type + 16), reply, err);
   return status;
+}
+
+static int
+call (struct peer *peer, const struct wire_message *message,
+      struct wire_message *reply, struct tally_error *err)
+{
+  struct tally_slice rest;
+
+  return call_rest (peer, message, reply, &rest, err);
 }
 
 void
@@ -299,6 +315,7 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
 {
   struct wire_message message = { .type = WIRE_HELLO }, reply = { 0 };
   uint64_t before = replica_wall_ms (peer->replica), after;
+  struct tally_slice rest;
   int status;
 
   memset (out, 0, sizeof *out);
@@ -308,12 +325,17 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
     message.as.hello = *hello;
     message.as.hello.wall_ms = before;
     message.as.hello.client = replica_client (peer->replica);
-    status = call (peer, &message, &reply, err);
+    status = call_rest (peer, &message, &reply, &rest, err);
     after = replica_wall_ms (peer->replica);
     if (status == TALLY_OK) {
       out->skew_ms = (int64_t) reply.as.welcome.wall_ms
                      - (int64_t) (before + (after - before) / 2);
       status = take_welcome (out, &reply.as.welcome, err);
+      if (out->verdict == WIRE_PAIR_CURRENT
+          || out->verdict == WIRE_PAIR_PENDING)
+        ahead_take_all (peer, rest);
+      else
+        ahead_free_all (peer);
     }
     wire_message_free (&reply);
   }
@@ -364,15 +386,49 @@ peer_is_behind (const char *cursor, uint64_t floor)
   return (note_number (slice_text (cursor), &at) ? at : 0) < floor;
 }
 
-static int
-take_headers (const struct peer *peer, const struct wire_meta *asked,
-              const struct wire_headers *in, struct doclist *headers,
-              struct peer_page *page, struct tally_error *err)
+int
+peer_make_meta (const struct peer *peer, const char *collection,
+                const struct peer_ask *ask, struct wire_meta *meta,
+                struct tally_error *err)
+{
+  int status;
+
+  memset (meta, 0, sizeof *meta);
+  meta->collection = slice_text (collection);
+  meta->flags = ask->flags;
+  meta->limit = WIRE_HEADERS_MAX;
+  meta->bytes = ask->bytes;
+  status = read_cursor (peer, ask->since, &meta->since, err);
+  return status == TALLY_OK ? read_cursor (peer, ask->until, &meta->until, err)
+                            : status;
+}
+
+/* Whole documents are checked, and so have their rev. */
+static bool
+add_headers (struct doclist *headers, const struct wire_headers *in)
+{
+  struct tally_error ignored;
+
+  for (size_t i = 0; i < in->n; i++) {
+    struct tally_doc *doc = &in->docs[i];
+
+    if (doc->meta.size > 0 && peer_check_doc (doc, &ignored) != TALLY_OK)
+      return false;
+    doclist_add (headers, doc);
+  }
+  return true;
+}
+
+int
+peer_take_page (const struct peer *peer, const struct wire_meta *asked,
+                const struct wire_headers *in, struct doclist *headers,
+                struct peer_page *page, bool *bad, struct tally_error *err)
 {
   if (in->more && in->next <= asked->since)
-    return strange (peer, err);
-  for (size_t i = 0; i < in->n; i++)
-    doclist_add (headers, &in->docs[i]);
+    return peer_strange (peer, err);
+  *bad = !add_headers (headers, in);
+  if (*bad)
+    doclist_clear (headers);
   set_cursor (&page->next, in->next);
   page->more = in->more;
   page->floor = in->floor;
@@ -384,13 +440,37 @@ take_headers (const struct peer *peer, const struct wire_meta *asked,
   return error_nomem (err);
 }
 
+static int
+ask_page (struct peer *peer, const struct wire_meta *meta,
+          struct doclist *headers, struct peer_page *page, bool *bad,
+          struct tally_error *err)
+{
+  struct wire_message message = { .type = WIRE_META }, reply = { 0 };
+  struct ahead *ahead = ahead_find (peer, meta);
+  int status;
+
+  if (ahead) {
+    status = ahead_collect (peer, ahead, headers, page, bad, err);
+    ahead_free (ahead);
+    return status;
+  }
+  message.as.meta = *meta;
+  status = call (peer, &message, &reply, err);
+  if (status != TALLY_OK)
+    return status;
+  status =
+      peer_take_page (peer, meta, &reply.as.headers, headers, page, bad, err);
+  wire_message_free (&reply);
+  return status;
+}
+
 int
 peer_meta (struct peer *peer, const char *collection,
            const struct peer_ask *ask, struct doclist *headers,
            struct peer_page *page, struct tally_error *err)
 {
-  struct wire_message message = { .type = WIRE_META }, reply = { 0 };
-  struct wire_meta *meta = &message.as.meta;
+  struct wire_meta meta;
+  bool bad = false;
   int status;
 
   memset (page, 0, sizeof *page);
@@ -402,19 +482,16 @@ peer_meta (struct peer *peer, const char *collection,
       buf_free (&page->next);
     return status;
   }
-  meta->collection = slice_text (collection);
-  meta->flags = ask->flags;
-  meta->limit = WIRE_HEADERS_MAX;
-  status = read_cursor (peer, ask->since, &meta->since, err);
+  status = peer_make_meta (peer, collection, ask, &meta, err);
   if (status == TALLY_OK)
-    status = read_cursor (peer, ask->until, &meta->until, err);
-  if (status == TALLY_OK)
-    status = call (peer, &message, &reply, err);
-  if (status != TALLY_OK)
+    status = ask_page (peer, &meta, headers, page, &bad, err);
+  if (status != TALLY_OK || !bad)
     return status;
-  status = take_headers (peer, meta, &reply.as.headers, headers, page, err);
-  wire_message_free (&reply);
-  return status;
+  /* One that breaks a rule is set aside when it is asked for by its id. */
+  buf_free (&page->next);
+  memset (page, 0, sizeof *page);
+  meta.bytes = 0;
+  return ask_page (peer, &meta, headers, page, &bad, err);
 }
 
 int
@@ -450,7 +527,7 @@ take_docs (struct peer *peer, struct wire_docs *in,
     while (at < in->answered && !slice_equal (ids[at], in->docs[i].id))
       at++;
     if (at++ >= in->answered)
-      return strange (peer, err);
+      return peer_strange (peer, err);
     if (!bad || peer_check_doc (&in->docs[i], &why) == TALLY_OK)
       doclist_add (docs, &in->docs[i]);
     else if (!bad (ctx, &in->docs[i], why.text))
@@ -477,7 +554,7 @@ get_docs (struct peer *peer, const char *collection,
     return status;
   *answered = (size_t) reply.as.docs.answered;
   if (*answered == 0 || *answered > message.as.get.n)
-    status = strange (peer, err);
+    status = peer_strange (peer, err);
   else
     status = take_docs (peer, &reply.as.docs, ids, docs, bad, ctx, err);
   wire_message_free (&reply);
@@ -555,7 +632,7 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
   if (status != TALLY_OK)
     return status;
   if (stored->n != n)
-    status = strange (peer, err);
+    status = peer_strange (peer, err);
   else
     take_outcomes (stored, outcomes);
   if (status == TALLY_OK && cursor && stored->cursor > message.as.put.cursor)

@@ -12,6 +12,11 @@
 #include "replica.h"
 #include "wire.h"
 
+/* Pages that may be asked for before they are needed. */
+#define PEER_AHEAD_MAX 32
+
+struct ahead;
+
 struct peer {
   struct channel *channel;
   struct folder *folder; /* NULL: somebody answers */
@@ -36,6 +41,11 @@ struct peer {
     struct buf names[WIRE_NAMES_MAX]; /* empty: unknown */
     size_t n;
   } named;
+
+  /* See peer_foresee.  threads: what is fetched beside has a thread. */
+  bool threads;
+  struct ahead *ahead[PEER_AHEAD_MAX];
+  size_t n_ahead;
 
   struct buf request, reply;
 };
@@ -79,6 +89,9 @@ struct peer_ask {
   const char *since; /* a cursor; "": from the start */
   const char *until; /* a cursor; "": to the end */
   unsigned flags;    /* WIRE_META_* */
+  /* See wire_meta: of documents that come whole the rev was computed here, and
+   * those that were gone by then, or did not fit, are headers. */
+  uint64_t bytes;
 };
 
 struct peer_page {
@@ -92,6 +105,15 @@ struct peer_page {
 int peer_meta (struct peer *peer, const char *collection,
                const struct peer_ask *ask, struct doclist *headers,
                struct peer_page *page, struct tally_error *err);
+
+/* A page that the next hello may bring with it: peer_meta has it then at no
+ * cost.  Best effort, as the next. */
+void peer_foresee (struct peer *peer, const char *collection,
+                   const struct peer_ask *ask);
+
+/* Fetches a page beside what the peer is asked meanwhile. */
+void peer_fetch_ahead (struct peer *peer, const char *collection,
+                       const struct peer_ask *ask);
 
 /* True when tombstones behind the cursor may have been forgotten. */
 bool peer_is_behind (const char *cursor, uint64_t floor);

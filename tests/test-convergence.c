@@ -327,7 +327,7 @@ expect_settled (struct rig *rig)
   }
   run (rig, &moved);
   assert_true (moved.a.n >= 3);
-  kit_expect_nothing (&moved.a, rig->passive ? 0 : 2);
+  kit_expect_nothing (&moved.a, rig->passive ? 0 : 1);
   if (!rig->passive)
     return;
   kit_expect_nothing (&moved.b, 0);

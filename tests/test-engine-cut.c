@@ -117,7 +117,7 @@ expect_end (struct world *w, const char *end)
   assert_string_equal (dump, end);
   free (dump);
   kit_sync (&run, w->tally, "l1");
-  kit_expect_nothing (&run, 2);
+  kit_expect_nothing (&run, 1);
   kit_verify (w->tally, "d1", "wire", DOCUMENTS);
   kit_sync (&run, w->tally, "l2");
   world_same (w);

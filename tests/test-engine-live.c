@@ -65,8 +65,8 @@ test_refused_push (void **state)
   world_sync (w);
   kit_put (w->d1, "notes", "{\"_id\":\"x\",\"a\":1,\"b\":0}");
   shim_fault_at (SHIM_NONE, 0, 0);
-  /* Hello, meta, put. */
-  shim_before_exchange (3, make_edit, &edit);
+  /* Hello with meta, put. */
+  shim_before_exchange (2, make_edit, &edit);
   kit_sync (&run, w->tally, "l1");
   kit_expect_figures (&run, "notes", KIT_FIGURES (0, 0, 1, 0, 0));
   kit_expect (w->d1, "notes", "x", "\"a\":1,\"b\":2");

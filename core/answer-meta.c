@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers meta: a window of what changed, as headers, or as whole documents
+ * to somebody who will want most of them. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer-internal.h"
+#include "doclist.h"
+#include "error.h"
+#include "forget.h"
+#include "slice.h"
+
+struct window {
+  struct doclist headers;
+  size_t limit;
+  uint64_t until; /* 0: no end */
+  bool counts;
+  uint64_t gone; /* tombstones behind the window */
+  uint64_t last; /* the last header's seq */
+  bool ended;
+  bool more;
+};
+
+static int
+collect_header (void *ctx, const struct tally_doc *doc)
+{
+  struct window *window = ctx;
+  struct tally_doc header = *doc;
+
+  if (window->until > 0 && doc->seq > window->until) {
+    window->ended = true;
+    return 1;
+  }
+  if (window->headers.count == window->limit) {
+    window->more = true;
+    window->gone += doc->flags & TALLY_DOC_DELETED;
+    return !window->counts;
+  }
+  header.meta = header.body = slice_make (NULL, 0);
+  window->last = doc->seq;
+  return !doclist_add (&window->headers, &header);
+}
+
+/* ---- bodies ------------------------------------------------------------- */
+
+/* So many documents are read to see how large they are. */
+#define SAMPLE 64
+
+/* Fills headers from..to with meta and body. */
+struct filling {
+  struct tally_doc *docs;
+  size_t at, n;
+  struct arena *arena;
+  size_t bytes, most;
+  bool failed;
+};
+
+static int
+by_id (const void *left, const void *right)
+{
+  const struct tally_doc *a = left, *b = right;
+
+  return slice_cmp (a->id, b->id);
+}
+
+/* What was asked for and is not there any more stays a header, and so does
+ * what is behind the documents that fit. */
+static int
+fill_body (void *ctx, const struct tally_doc *doc)
+{
+  struct filling *filling = ctx;
+  struct tally_doc *out;
+  const char *meta, *body;
+
+  while (filling->at < filling->n
+         && !slice_equal (filling->docs[filling->at].id, doc->id))
+    filling->at++;
+  if (filling->at == filling->n
+      || filling->bytes + doc->meta.size + doc->body.size > filling->most)
+    return 1;
+  meta = arena_add (filling->arena, doc->meta.data, doc->meta.size);
+  body = arena_add (filling->arena, doc->body.data, doc->body.size);
+  filling->failed = !meta || !body;
+  if (filling->failed)
+    return 1;
+  out = &filling->docs[filling->at++];
+  out->flags = doc->flags;
+  out->meta = slice_make (meta, doc->meta.size);
+  out->body = slice_make (body, doc->body.size);
+  filling->bytes += doc->meta.size + doc->body.size;
+  return 0;
+}
+
+/* In the order of their ids: a store reads neighbours together, and whoever
+ * takes them writes neighbours together. */
+static int
+fill_bodies (struct asked *asked, const char *collection,
+             struct window *window, size_t from, size_t to, size_t *bytes,
+             size_t most, struct tally_error *err)
+{
+  struct filling filling = { .docs = window->headers.docs + from,
+                             .n = to - from,
+                             .arena = &window->headers.arena,
+                             .bytes = *bytes,
+                             .most = most };
+  struct tally_slice *ids = calloc (filling.n + 1, sizeof *ids);
+  int status;
+
+  if (!ids)
+    return error_nomem (err);
+  qsort (filling.docs, filling.n, sizeof *filling.docs, by_id);
+  for (size_t i = 0; i < filling.n; i++)
+    ids[i] = filling.docs[i].id;
+  status = replica_get (asked->replica, collection, ids, filling.n,
+                        TALLY_GET_BODY, fill_body, &filling, err);
+  free (ids);
+  *bytes = filling.bytes;
+  return filling.failed ? error_nomem (err) : status;
+}
+
+/* Ends the window where about so many bytes of documents do. */
+static int
+add_bodies (struct asked *asked, const char *collection, struct window *window,
+            size_t most, struct tally_error *err)
+{
+  struct doclist *headers = &window->headers;
+  size_t n = headers->count < SAMPLE ? headers->count : SAMPLE, bytes = 0, to;
+  size_t room = most + most / 4;
+  int status;
+
+  if (n == 0)
+    return TALLY_OK;
+  to = n;
+  window->last = headers->docs[n - 1].seq;
+  status = fill_bodies (asked, collection, window, 0, n, &bytes, room, err);
+  if (bytes < most)
+    to += (most - bytes) / (bytes / n + 1);
+  if (to < headers->count) {
+    for (size_t i = to; i < headers->count; i++)
+      window->gone +=
+          window->counts && (headers->docs[i].flags & TALLY_DOC_DELETED);
+    headers->count = to;
+    window->more = true;
+  }
+  if (status != TALLY_OK || headers->count == n)
+    return status;
+  window->last = headers->docs[headers->count - 1].seq;
+  return fill_bodies (asked, collection, window, n, headers->count, &bytes,
+                      room, err);
+}
+
+/* ---- meta --------------------------------------------------------------- */
+
+static int
+count_live (void *ctx, const struct tally_doc *doc)
+{
+  uint64_t *live = ctx;
+
+  *live += !(doc->flags & TALLY_DOC_DELETED);
+  return 0;
+}
+
+/* The client's cursor is what it has of ours, durably; one that asks for the
+ * first time has nothing, and tombstones wait for it from now on. */
+static int
+keep_acknowledgement (struct asked *asked, const char *collection,
+                      uint64_t cursor, struct tally_error *err)
+{
+  struct pair pair;
+  struct pair_cursor *had;
+  int status =
+      pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+
+  if (status != TALLY_OK)
+    return status;
+  had = pair_cursor (&pair, collection);
+  if (pair.exists && (!had || (pair.current.set && had->local < cursor))) {
+    pair_meet (&pair, asked->replica);
+    status = pair_set_cursor (&pair, collection, cursor, "")
+                 ? pair_save (&pair, asked->replica, err)
+                 : error_nomem (err);
+    /* Another hello of this client was faster: the next one tells. */
+    if (status == TALLY_AGAIN)
+      status = had ? TALLY_OK : status;
+    else if (status == TALLY_OK && cursor > 0)
+      status = forget_tombstones (asked->replica, collection,
+                                  replica_clock_agrees (asked->replica), err);
+  }
+  pair_free (&pair);
+  return status;
+}
+
+int
+answer_meta (struct asked *asked, const struct wire_meta *meta,
+             struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_HEADERS };
+  struct window window = { .limit = WIRE_HEADERS_MAX,
+                           .until = meta->until,
+                           .counts = meta->flags & WIRE_META_COUNT };
+  char collection[COLLECTION_TEXT_MAX];
+  uint64_t head = 0, ignored;
+  int status = asked_collection (asked, meta->collection, collection, err);
+
+  if (meta->limit > 0 && meta->limit < window.limit)
+    window.limit = (size_t) meta->limit;
+  if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
+    status = keep_acknowledgement (asked, collection, meta->since, err);
+  if (status == TALLY_OK)
+    status = replica_changes (asked->replica, collection, meta->since,
+                              collect_header, &window, &head, err);
+  if (status == TALLY_OK && window.headers.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK && meta->bytes > 0)
+    status = add_bodies (asked, collection, &window,
+                         meta->bytes < WIRE_BYTES_MAX ? (size_t) meta->bytes
+                                                      : WIRE_BYTES_MAX,
+                         err);
+  if (status == TALLY_OK && (meta->flags & WIRE_META_LIVE))
+    status = replica_changes (asked->replica, collection, 0, count_live,
+                              &reply.as.headers.live, &ignored, err);
+  /* After the headers: what is forgotten between is told of. */
+  if (status == TALLY_OK)
+    status = forget_floor (asked->replica, collection, &reply.as.headers.floor,
+                           err);
+  if (status == TALLY_OK) {
+    struct wire_headers *headers = &reply.as.headers;
+
+    headers->docs = window.headers.docs;
+    headers->n = window.headers.count;
+    headers->more = window.more;
+    headers->gone = window.gone;
+    headers->next = window.more    ? window.last
+                    : window.ended ? meta->until
+                                   : head;
+    wire_encode (asked->reply, &reply);
+  }
+  doclist_free (&window.headers);
+  return status;
+}
