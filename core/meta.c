@@ -68,6 +68,25 @@ state_encode (const struct state *state, struct buf *meta)
     buf_add (meta, state->seen[i].bytes, STAMP_SIZE);
 }
 
+void
+state_plain_meta (unsigned char meta[STATE_PLAIN_META],
+                  const unsigned char rev[TALLY_REV_SIZE])
+{
+  memset (meta, 0, STATE_PLAIN_META); /* counts of 0 end it */
+  meta[0] = META_FORMAT;
+  memcpy (meta + 1, rev, STAMP_SIZE);
+}
+
+bool
+state_is_plain (struct tally_slice meta,
+                const unsigned char rev[TALLY_REV_SIZE])
+{
+  unsigned char plain[STATE_PLAIN_META];
+
+  state_plain_meta (plain, rev);
+  return slice_equal (meta, slice_make (plain, sizeof plain));
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 static bool

@@ -1,62 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What a driver needs to keep the digests of collections, the digest of a
- * store whose driver keeps none, and whether those that are kept are right. */
+/* The digest of a store whose driver keeps none, and whether those that are
+ * kept are right. */
 
 #include <config.h>
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
 #include "error.h"
 #include "fingerprint.h"
 #include "namelist.h"
 #include "replica.h"
-
-/* What is added is of a live document.  Of what is taken off only the driver
- * will know whether it was one. */
-static void
-print_entry (struct tally_entry *entry,
-             unsigned char bytes[2][TALLY_FINGERPRINT_SIZE])
-{
-  static const unsigned char absent[TALLY_REV_SIZE];
-  const struct tally_doc *doc = &entry->doc;
-
-  if (collection_is_local (entry->collection))
-    return;
-  if (!(entry->flags & TALLY_ENTRY_FORGET)
-      && !(doc->flags & TALLY_DOC_DELETED)) {
-    fingerprint_make (&doc->id, doc->rev, bytes[0]);
-    entry->add = bytes[0];
-  }
-  if (entry->expected
-      && memcmp (entry->expected, absent, sizeof absent) != 0) {
-    fingerprint_make (&doc->id, entry->expected, bytes[1]);
-    entry->subtract = bytes[1];
-  }
-}
-
-int
-replica_make_prints (struct replica_prints *prints,
-                     const struct tally_entry *entries, size_t n,
-                     struct tally_error *err)
-{
-  prints->entries = calloc (n, sizeof *prints->entries);
-  prints->bytes = calloc (n, sizeof *prints->bytes);
-  if (!prints->entries || !prints->bytes)
-    return error_nomem (err);
-  memcpy (prints->entries, entries, n * sizeof *entries);
-  for (size_t i = 0; i < n; i++)
-    print_entry (&prints->entries[i], prints->bytes[i]);
-  return TALLY_OK;
-}
-
-void
-replica_free_prints (struct replica_prints *prints)
-{
-  free (prints->bytes);
-  free (prints->entries);
-}
 
 static int
 add (void *ctx, const struct tally_doc *doc)

@@ -113,10 +113,15 @@ replica_get (struct replica *replica, const char *collection,
              const struct tally_slice *ids, size_t n, unsigned flags,
              tally_emit_doc *emit, void *ctx, struct tally_error *err)
 {
+  struct replica_emit whole = { emit, ctx };
   int status;
 
   if (n == 0)
     return TALLY_OK;
+  if (flags & (TALLY_GET_META | TALLY_GET_BODY)) {
+    emit = replica_emit_whole;
+    ctx = &whole;
+  }
   enter (replica);
   status = replica->ops->get (replica->handle, collection, ids, n, flags, emit,
                               ctx, err);
@@ -330,28 +335,25 @@ list_collections_of (struct replica *replica,
   return TALLY_OK;
 }
 
-/* One call: of a driver that keeps digests, with what it needs for them. */
+/* One call. */
 static int
 put_batch (struct replica *replica, const struct tally_entry *entries,
            size_t n, unsigned flags, struct tally_outcome *outcomes,
            struct tally_error *err)
 {
-  struct replica_prints prints = { NULL, NULL };
-  int status = TALLY_OK;
+  struct replica_batch batch = { NULL, NULL };
+  int status = replica_make_batch (&batch, entries, n,
+                                   replica->ops->digest != NULL, err);
 
-  if (replica->ops->digest && n > 0) {
-    status = replica_make_prints (&prints, entries, n, err);
-    entries = prints.entries;
-  }
   if (status == TALLY_OK) {
     enter (replica);
-    status = checked (
-        replica,
-        replica->ops->put (replica->handle, entries, n, flags, outcomes, err),
-        err);
+    status = checked (replica,
+                      replica->ops->put (replica->handle, batch.entries, n,
+                                         flags, outcomes, err),
+                      err);
     leave (replica);
   }
-  replica_free_prints (&prints);
+  replica_free_batch (&batch);
   return status;
 }
 

@@ -125,18 +125,26 @@ int replica_digest_changes (struct replica *replica, const char *collection,
 
 int replica_check_digests (struct replica *replica, struct tally_error *err);
 
-/* A copy of the entries of one put with the fingerprints that a driver needs
- * to keep its digests (replica-digest.c).  To be freed also after a failure.
- */
-struct replica_prints {
+/* The entries of one put as a driver gets them (replica-batch.c): without meta
+ * where it is plain, and with fingerprints for one that keeps digests.  To be
+ * freed also after a failure. */
+struct replica_batch {
   struct tally_entry *entries;
-  unsigned char (*bytes)[2][TALLY_FINGERPRINT_SIZE]; /* add, subtract */
+  unsigned char (*prints)[2][TALLY_FINGERPRINT_SIZE]; /* add, subtract */
 };
 
-int replica_make_prints (struct replica_prints *prints,
-                         const struct tally_entry *entries, size_t n,
-                         struct tally_error *err);
-void replica_free_prints (struct replica_prints *prints);
+int replica_make_batch (struct replica_batch *batch,
+                        const struct tally_entry *entries, size_t n,
+                        bool prints, struct tally_error *err);
+void replica_free_batch (struct replica_batch *batch);
+
+/* A tally_emit_doc that passes on what a driver emitted, with its meta. */
+struct replica_emit {
+  tally_emit_doc *emit;
+  void *ctx;
+};
+
+int replica_emit_whole (void *ctx, const struct tally_doc *doc);
 
 /* False when each put is of one entry: there is no TALLY_PUT_ALL. */
 bool replica_has_batches (const struct replica *replica);

@@ -61,6 +61,15 @@ void state_free (struct state *state);
 /* Appends meta. */
 void state_encode (const struct state *state, struct buf *meta);
 
+/* The meta of a state in which one whole write stands and nothing was seen: of
+ * nearly all documents.  It says nothing that the revision does not. */
+#define STATE_PLAIN_META (1 + STAMP_SIZE + 2)
+
+bool state_is_plain (struct tally_slice meta,
+                     const unsigned char rev[TALLY_REV_SIZE]);
+void state_plain_meta (unsigned char meta[STATE_PLAIN_META],
+                       const unsigned char rev[TALLY_REV_SIZE]);
+
 /* Says whether a state from elsewhere holds all rules: the body canonical,
  * with this _id; nothing in a tombstone that is not hidden; sizes.
  * TALLY_INVALID otherwise. */

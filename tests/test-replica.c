@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "../core/doclist.h"
 #include "../core/replica.h"
+#include "../core/state.h"
 #include "rng.h"
 #include "shared-store.h"
 
@@ -380,6 +382,75 @@ test_a_document_at_the_end_of_time (void **state)
   replica_close (replica);
 }
 
+/* ---- documents ---------------------------------------------------------- */
+
+/* Puts a state, and expects it back; returns the size of the meta stored. */
+static size_t
+stored_meta (struct replica *replica, const struct state *made)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  struct tally_entry entry = { .collection = "things", .expected = absent };
+  struct doclist stored = DOCLIST_INIT, given = DOCLIST_INIT;
+  struct tally_slice id = slice_text ("plain");
+  struct tally_outcome outcome;
+  struct buf meta = BUF_INIT;
+  struct tally_error err;
+  size_t size;
+
+  state_encode (made, &meta);
+  entry.doc.id = id;
+  entry.doc.meta = buf_slice (&meta);
+  entry.doc.body = made->body;
+  state_rev (made, id, entry.doc.rev);
+  assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
+                    TALLY_OK);
+  assert_int_equal (replica_get (replica, "things", &id, 1, TALLY_GET_META,
+                                 doclist_emit, &given, &err),
+                    TALLY_OK);
+  assert_int_equal (given.count, 1);
+  assert_true (slice_equal (given.docs[0].meta, buf_slice (&meta)));
+  assert_int_equal (shared.ops.get (replica->handle, "things", &id, 1,
+                                    TALLY_GET_BODY, doclist_emit, &stored,
+                                    &err),
+                    TALLY_OK);
+  assert_int_equal (stored.count, 1);
+  size = stored.docs[0].meta.size;
+  entry.flags = TALLY_ENTRY_FORGET;
+  entry.expected = entry.doc.rev;
+  assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
+                    TALLY_OK);
+  doclist_free (&given);
+  doclist_free (&stored);
+  buf_free (&meta);
+  return size;
+}
+
+/* It says nothing that the revision does not; any other meta is stored. */
+static void
+test_plain_meta_is_not_stored (void **state)
+{
+  struct replica *replica = shared_replica (&shared);
+  struct override override = { .field = slice_text ("a") };
+  struct stamp seen = at (5, 0, 8);
+  struct state made = { .whole = at (5, 1, 7),
+                        .body = slice_text ("{\"_id\":\"plain\"}") };
+
+  (void) state;
+  assert_int_equal (stored_meta (replica, &made), 0);
+  made.seen = &seen;
+  made.n_seen = 1;
+  assert_true (stored_meta (replica, &made) > STATE_PLAIN_META);
+  made.n_seen = 0;
+  override.stamp = at (6, 0, 7);
+  made.overrides = &override;
+  made.n_overrides = 1;
+  assert_true (stored_meta (replica, &made) > STATE_PLAIN_META);
+  made.n_overrides = 0;
+  made.whole_first = made.undone = at (4, 0, 7); /* repaired */
+  assert_true (stored_meta (replica, &made) > STATE_PLAIN_META);
+  replica_close (replica);
+}
+
 /* ---- identity ----------------------------------------------------------- */
 
 static struct replica *
@@ -711,6 +782,7 @@ main (void)
     ON_BOTH (test_far_ahead_a_put_waits),
     ON_BOTH (test_beyond_max_skew_only_the_counter_rises),
     ON_BOTH (test_a_document_at_the_end_of_time),
+    ON_BOTH (test_plain_meta_is_not_stored),
     ON_BOTH (test_a_fresh_client_in_another_place),
     ON_BOTH (test_looking_writes_nothing),
     ON_BOTH (test_renewing),

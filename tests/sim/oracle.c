@@ -49,6 +49,21 @@ view_field (struct viewing *viewing, const struct field *field)
       viewing->history, stamp_name (&field->stamp, &field->first));
 }
 
+/* Of a document as a store has it. */
+static int
+decode_stored (struct state *state, const struct tally_doc *doc,
+               struct tally_error *err)
+{
+  unsigned char plain[STATE_PLAIN_META];
+  struct tally_slice meta = doc->meta;
+
+  state_plain_meta (plain, doc->rev);
+  if (meta.size == 0)
+    meta = slice_make (plain, sizeof plain);
+  return state_decode (state, doc->flags & TALLY_DOC_DELETED, meta, doc->body,
+                       err);
+}
+
 static int
 view_doc (void *ctx, const struct tally_doc *doc)
 {
@@ -64,8 +79,7 @@ view_doc (void *ctx, const struct tally_doc *doc)
   view->deleted = doc->flags & TALLY_DOC_DELETED;
   view->seq = doc->seq;
   memcpy (view->rev, doc->rev, TALLY_REV_SIZE);
-  if (state_decode (&state, view->deleted, doc->meta, doc->body, &err)
-      != TALLY_OK) {
+  if (decode_stored (&state, doc, &err) != TALLY_OK) {
     violate (viewing->world, VIOLATION_WRONG, "a stored document: %s",
              err.text);
     return 1;
@@ -260,8 +274,7 @@ name_of_delete (const struct tally_entry *entry, struct stamp *name)
   struct tally_error err;
   struct state state;
 
-  if (state_decode (&state, true, entry->doc.meta, entry->doc.body, &err)
-      != TALLY_OK)
+  if (decode_stored (&state, &entry->doc, &err) != TALLY_OK)
     return false;
   *name = *stamp_name (&state.whole, &state.whole_first);
   state_free (&state);
@@ -350,10 +363,7 @@ oracle_places (struct site *site, const struct tally_entry *entry)
   struct state state;
   bool any;
 
-  if (doc < 0
-      || state_decode (&state, entry->doc.flags & TALLY_DOC_DELETED,
-                       entry->doc.meta, entry->doc.body, &err)
-             != TALLY_OK)
+  if (doc < 0 || decode_stored (&state, &entry->doc, &err) != TALLY_OK)
     return;
   any = add_place (&world->docs[doc], &state.whole, &state.whole_first);
   for (size_t i = 0; i < state.n_overrides; i++)
