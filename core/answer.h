@@ -13,6 +13,8 @@
 struct answer {
   struct replica *replica;
   const char *device;
+  const char *account; /* of a store that is answered for in this process
+                          (local.c); NULL: the default one */
 };
 
 /* Fills `reply` with a whole frame, also when the request is bad.  What an

@@ -173,40 +173,61 @@ refused (const struct channel *channel, const struct reply *reply,
                     (int) size, size > 0 ? body->data : "");
 }
 
-int
-channel_exchange (struct channel *channel, struct tally_slice frame,
-                  struct buf *body, struct tally_traffic *traffic,
-                  struct tally_error *err)
+static int
+exchange (struct channel *channel, struct tally_request *request,
+          struct reply *reply, struct tally_traffic *traffic,
+          struct tally_error *err)
 {
-  struct tally_request request = { .size = sizeof request };
-  struct reply reply = { .body = body };
   int status;
 
   if (!channel->ops->exchange)
     return error_set (err, TALLY_UNSUPPORTED,
                       "%s: its driver cannot reach a server", channel->name);
-  request.verb = "POST";
-  request.path = WIRE_PATH;
-  request.content_type = WIRE_CONTENT_TYPE;
-  request.body = frame;
+  request->size = sizeof *request;
+  request->verb = "POST";
   enter (channel);
-  status = channel->ops->exchange (channel->handle, &request, keep_reply,
-                                   &reply, traffic, err);
+  status = channel->ops->exchange (channel->handle, request, keep_reply, reply,
+                                   traffic, err);
   leave (channel);
   status = checked (channel, status, err);
   if (status != TALLY_OK)
     return status;
-  if (body->failed)
+  if (reply->body->failed)
     return error_nomem (err);
-  if (!reply.given)
+  if (!reply->given)
     return error_set (err, TALLY_FAILED, "%s: its driver gave no reply",
                       channel->name);
-  if (reply.code != 200)
-    return refused (channel, &reply, err);
-  if (!reply.frame)
-    return error_set (err, TALLY_UNSUPPORTED,
-                      "%s: no tally server answers there", channel->name);
-  return TALLY_OK;
+  return reply->code == 200 ? TALLY_OK : refused (channel, reply, err);
+}
+
+int
+channel_exchange (struct channel *channel, struct tally_slice frame,
+                  struct buf *body, struct tally_traffic *traffic,
+                  struct tally_error *err)
+{
+  struct tally_request request = { .path = WIRE_PATH,
+                                   .content_type = WIRE_CONTENT_TYPE,
+                                   .body = frame };
+  struct reply reply = { .body = body };
+  int status = exchange (channel, &request, &reply, traffic, err);
+
+  if (status == TALLY_OK && !reply.frame)
+    status = error_set (err, TALLY_UNSUPPORTED,
+                        "%s: no tally server answers there", channel->name);
+  return status;
+}
+
+int
+channel_post (struct channel *channel, const char *path, const char *type,
+              struct tally_slice body, struct buf *reply_body,
+              struct tally_traffic *traffic, struct tally_error *err)
+{
+  struct tally_request request = { .path = path,
+                                   .content_type = type,
+                                   .body = body };
+  struct reply reply = { .body = reply_body };
+
+  return exchange (channel, &request, &reply, traffic, err);
 }
 
 int

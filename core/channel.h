@@ -43,6 +43,12 @@ int channel_exchange (struct channel *channel, struct tally_slice frame,
                       struct buf *reply, struct tally_traffic *traffic,
                       struct tally_error *err);
 
+/* The same for who speaks something else: posts a body to a path.  What the
+ * reply is, is not looked at. */
+int channel_post (struct channel *channel, const char *path, const char *type,
+                  struct tally_slice body, struct buf *reply,
+                  struct tally_traffic *traffic, struct tally_error *err);
+
 /* See the slots of the same name in driver.h. */
 int channel_serve (struct channel *channel,
                    const struct tally_service *service,

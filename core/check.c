@@ -11,6 +11,7 @@
 
 #include "accounts.h"
 #include "context.h"
+#include "mirror.h"
 #include "peer.h"
 #include "public.h"
 
@@ -171,7 +172,9 @@ check_transport (struct check *check, const struct config_endpoint *section,
   if (status != TALLY_OK)
     return status;
   if (!is_server_only (check->tally, section, endpoint))
-    status = ask_transport (check, channel, why);
+    status = endpoint->dialect
+                 ? mirror_ping (channel, endpoint_secret (endpoint), why)
+                 : ask_transport (check, channel, why);
   context_close_channel (check->tally, channel);
   return status;
 }

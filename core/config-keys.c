@@ -2,6 +2,7 @@
 /* Every key of the ini that is not a driver's, with its type, default and
  * meaning: what is checked, printed and documented comes from here. */
 
+#include "config-dialect.h"
 #include "config.h"
 
 static const struct tally_option tally_keys[] = {
@@ -23,6 +24,16 @@ static const struct tally_option tally_keys[] = {
 static const struct tally_option endpoint_keys[] = {
   { "driver", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL,
     "the name of a driver, or the absolute path of its file", NULL },
+  { NULL, 0, 0, NULL, NULL, NULL },
+};
+
+static const struct tally_option transport_keys[] = {
+  { "driver", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL,
+    "the name of a driver, or the absolute path of its file", NULL },
+  { "dialect", TALLY_OPTION_STRING, 0, CONFIG_DIALECT_NATIVE,
+    "what the server there speaks: " CONFIG_DIALECT_NATIVE
+    ", or " CONFIG_DIALECT_LINVO " for LinvoDB's",
+    NULL },
   { NULL, 0, 0, NULL, NULL, NULL },
 };
 
@@ -60,7 +71,7 @@ static const struct {
 } kinds[CONFIG_KINDS] = {
   [CONFIG_KIND_TALLY] = { "tally", tally_keys },
   [CONFIG_KIND_STORE] = { "store", endpoint_keys },
-  [CONFIG_KIND_TRANSPORT] = { "transport", endpoint_keys },
+  [CONFIG_KIND_TRANSPORT] = { "transport", transport_keys },
   [CONFIG_KIND_SYNC] = { "sync", sync_keys },
   [CONFIG_KIND_SERVE] = { "serve", serve_keys },
 };

@@ -12,6 +12,7 @@
 #include <tally/tally.h>
 
 #include "buf.h"
+#include "config-dialect.h"
 #include "config-internal.h"
 #include "ini.h"
 #include "nearest.h"
@@ -136,6 +137,30 @@ check_driver_key (const struct config_section *section,
   return TALLY_OK;
 }
 
+static bool
+is_own_key (const struct config_section *section, const char *key)
+{
+  return strcmp (key, "driver") == 0
+         || (section->kind == CONFIG_KIND_TRANSPORT
+             && strcmp (key, "dialect") == 0);
+}
+
+static int
+take_dialect (struct config_endpoint *endpoint,
+              const struct config_section *section, const char *text,
+              struct tally_error *err)
+{
+  const struct option_pair *pair = config_pair (section, "dialect");
+
+  endpoint->dialect = strcmp (text, CONFIG_DIALECT_LINVO) == 0;
+  if (endpoint->dialect || strcmp (text, CONFIG_DIALECT_NATIVE) == 0)
+    return TALLY_OK;
+  return error_set (err, TALLY_CONFIG,
+                    "%s: dialect: \"%s\" is not " CONFIG_DIALECT_NATIVE
+                    " or " CONFIG_DIALECT_LINVO,
+                    pair ? pair->where : section->where, text);
+}
+
 /* The keys that are not ours are the driver's, so that only the rest can be
  * checked here. */
 static int
@@ -143,19 +168,28 @@ take_driver (struct config_builder *b, struct config_endpoint *endpoint,
              const struct config_section *section, struct tally_error *err)
 {
   struct config_section own = *section;
-  struct option_pair only;
+  struct option_pair only[2];
   const struct option_pair *pair = config_pair (section, "driver");
+  const struct option_pair *dialect = is_own_key (section, "dialect")
+                                          ? config_pair (section, "dialect")
+                                          : NULL;
   struct option_set set;
   int status;
 
+  own.pairs = only;
+  own.n_pairs = 0;
   if (pair)
-    only = *pair;
-  own.pairs = &only;
-  own.n_pairs = pair ? 1 : 0;
+    only[own.n_pairs++] = *pair;
+  if (dialect)
+    only[own.n_pairs++] = *dialect;
   status = config_section_options (b, &own, &set, err);
   if (status != TALLY_OK)
     return status;
+  if (is_own_key (section, "dialect"))
+    status = take_dialect (endpoint, section, set.values[1].text, err);
   option_set_free (&set);
+  if (status != TALLY_OK)
+    return status;
 
   if (strchr (pair->value, '/') && pair->value[0] != '/')
     return error_set (err, TALLY_CONFIG,
@@ -189,7 +223,7 @@ build_endpoint (struct config_builder *b, const struct config_section *section,
   if (!endpoint->pairs)
     return error_nomem (err);
   for (i = 0; i < section->n_pairs; i++)
-    if (strcmp (section->pairs[i].key, "driver") != 0)
+    if (!is_own_key (section, section->pairs[i].key))
       endpoint->pairs[endpoint->n_pairs++] = section->pairs[i];
   config->n_endpoints++;
   return TALLY_OK;

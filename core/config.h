@@ -37,6 +37,7 @@ struct config_endpoint {
   const char *where;        /* of its header: "tally.ini:4" */
   const char *driver;       /* name or absolute path */
   const char *driver_where; /* of its `driver =`; for registry_find */
+  bool dialect;             /* the server there speaks LinvoDB's */
   /* Its other keys, for config_options. */
   struct option_pair *pairs;
   size_t n_pairs;

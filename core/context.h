@@ -23,6 +23,7 @@ struct endpoint {
   struct driver *driver;
   struct option_set options;
   char *key;
+  bool dialect; /* the server there speaks LinvoDB's */
 };
 
 /* A store that is open, shared by whoever asks for the same one. */
@@ -84,6 +85,9 @@ endpoint_is_store (const struct endpoint *endpoint)
 {
   return endpoint->driver->store != NULL;
 }
+
+/* What a server knows us by: the secret among the options, or NULL. */
+const char *endpoint_secret (const struct endpoint *endpoint);
 
 /* Where the store is kept, by its options: the first path among them; NULL:
  * nowhere. */

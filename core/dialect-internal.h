@@ -6,8 +6,9 @@
 
 #include <pthread.h>
 
-#include "dialect.h"
 #include "dated.h"
+#include "dialect.h"
+#include "envelope.h"
 
 /* A page of ids, or of documents. */
 #define DIALECT_PAGE 4096
@@ -17,8 +18,7 @@
 /* ---- dialect-request.c: what is asked ------------------------------------
  */
 
-/* A request in its parts.  Arrays are as they came: whether their elements are
- * JSON shows when each is read. */
+/* A request in its parts.  Arrays are as they came: see envelope.h. */
 struct dialect_request {
   bool has_key;
   struct buf key, collection; /* with their NULs */
@@ -30,17 +30,6 @@ struct dialect_request {
 int dialect_request_read (struct dialect_request *out, struct tally_slice text,
                           struct tally_error *err);
 void dialect_request_free (struct dialect_request *request);
-
-/* The elements of an array that dialect_request_read gave, which `rest` begins
- * as. */
-struct dialect_items {
-  struct tally_slice rest;
-  bool begun;
-};
-
-/* TALLY_NOTFOUND: that was all. */
-int dialect_next (struct dialect_items *items, struct tally_slice *element,
-                  struct tally_error *err);
 
 /* ---- dialect.c -----------------------------------------------------------
  */

@@ -50,14 +50,14 @@ static int
 take_changes (struct dialect_call *call, struct intake *intake,
               struct tally_error *err)
 {
-  struct dialect_items items = { call->asked.changes, false };
+  struct envelope_items items = { call->asked.changes, false };
   struct tally_slice element;
-  int status = dialect_next (&items, &element, err);
+  int status = envelope_next (&items, &element, err);
 
   while (status == TALLY_OK) {
     status = intake_add (intake, element, err);
     if (status == TALLY_OK)
-      status = dialect_next (&items, &element, err);
+      status = envelope_next (&items, &element, err);
   }
   /* What came before the end of what could be read is stored. */
   if (status == TALLY_NOTFOUND || status == TALLY_INVALID) {
@@ -78,7 +78,7 @@ dialect_put (struct dialect_call *call, struct tally_error *err)
 
   if (!call->asked.changes.data)
     return error_set (err, TALLY_INVALID, "changes: are missing");
-  status = identity_dialect (intake.replica, &intake.client, err);
+  status = identity_dialect (intake.replica, NULL, &intake.client, err);
   if (status == TALLY_OK)
     status = name_client (dialect, intake.client, err);
   if (status == TALLY_OK)

@@ -152,10 +152,10 @@ read_id (struct page *page, struct tally_slice element,
 static int
 give_ids (struct page *page, struct tally_error *err)
 {
-  struct dialect_items items = { page->call->asked.ids, false };
+  struct envelope_items items = { page->call->asked.ids, false };
   struct tally_slice element;
   size_t n = 0;
-  int status = dialect_next (&items, &element, err);
+  int status = envelope_next (&items, &element, err);
 
   while (status == TALLY_OK) {
     if (n++ == DIALECT_IDS_MAX)
@@ -165,7 +165,7 @@ give_ids (struct page *page, struct tally_error *err)
     if (status == TALLY_OK && page->n == DIALECT_PAGE)
       status = give_page (page, err);
     if (status == TALLY_OK)
-      status = dialect_next (&items, &element, err);
+      status = envelope_next (&items, &element, err);
   }
   return status == TALLY_NOTFOUND ? give_page (page, err) : status;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The envelope.  Only the extents of what is in it are looked for, so that a
- * document may be as deep here as elsewhere, and one that is no JSON spoils no
- * other. */
+/* The members that a request has. */
 
 #include <config.h>
 
@@ -13,68 +11,6 @@
 
 /* What is not documents is short. */
 #define VALUE_MAX 8192
-
-struct scan {
-  const char *p, *end;
-};
-
-static int
-not_json (struct tally_error *err)
-{
-  return error_set (err, TALLY_INVALID,
-                    "the request is not one JSON object with its members");
-}
-
-static bool
-at_end (struct scan *scan)
-{
-  while (scan->p < scan->end
-         && (*scan->p == ' ' || *scan->p == '\t' || *scan->p == '\n'
-             || *scan->p == '\r'))
-    scan->p++;
-  return scan->p == scan->end;
-}
-
-static bool
-take_char (struct scan *scan, char c)
-{
-  if (at_end (scan) || *scan->p != c)
-    return false;
-  scan->p++;
-  return true;
-}
-
-static bool
-take_value (struct scan *scan, struct tally_slice *value)
-{
-  const char *behind =
-      at_end (scan) ? NULL : json_value_end (scan->p, scan->end);
-
-  if (!behind)
-    return false;
-  *value = slice_make (scan->p, (size_t) (behind - scan->p));
-  scan->p = behind;
-  return true;
-}
-
-int
-dialect_next (struct dialect_items *items, struct tally_slice *element,
-              struct tally_error *err)
-{
-  struct scan scan = { items->rest.data, slice_end (items->rest) };
-  bool more = take_char (&scan, items->begun ? ',' : '[');
-  int status = TALLY_OK;
-
-  if (!items->begun && more && take_char (&scan, ']'))
-    return TALLY_NOTFOUND;
-  if (items->begun && !more && take_char (&scan, ']'))
-    return TALLY_NOTFOUND;
-  items->begun = true;
-  if (!more || !take_value (&scan, element))
-    status = not_json (err);
-  items->rest = slice_make (scan.p, (size_t) (scan.end - scan.p));
-  return status;
-}
 
 /* Checks a short value and makes it canonical. */
 static int
@@ -146,9 +82,11 @@ is_null (struct tally_slice value)
 
 /* What is null is not there, and what nobody knows is passed over. */
 static int
-read_member (struct dialect_request *out, struct tally_slice key,
-             struct tally_slice value, struct tally_error *err)
+read_member (void *ctx, struct tally_slice key, struct tally_slice value,
+             struct tally_error *err)
 {
+  struct dialect_request *out = ctx;
+
   if (is_null (value))
     return TALLY_OK;
   if (slice_equal (key, slice_text ("\"authKey\""))) {
@@ -168,39 +106,14 @@ read_member (struct dialect_request *out, struct tally_slice key,
   return TALLY_OK;
 }
 
-static int
-read_members (struct dialect_request *out, struct scan *scan,
-              struct tally_error *err)
-{
-  struct tally_slice key, value;
-  int status = TALLY_OK;
-
-  if (!take_char (scan, '{'))
-    return not_json (err);
-  if (take_char (scan, '}'))
-    return TALLY_OK;
-  do {
-    if (at_end (scan) || *scan->p != '"' || !take_value (scan, &key)
-        || !take_char (scan, ':') || !take_value (scan, &value))
-      return not_json (err);
-    status = read_member (out, key, value, err);
-  } while (status == TALLY_OK && take_char (scan, ','));
-  if (status == TALLY_OK && !take_char (scan, '}'))
-    status = not_json (err);
-  return status;
-}
-
 int
 dialect_request_read (struct dialect_request *out, struct tally_slice text,
                       struct tally_error *err)
 {
-  struct scan scan = { text.data, slice_end (text) };
   int status;
 
   memset (out, 0, sizeof *out);
-  status = read_members (out, &scan, err);
-  if (status == TALLY_OK && !at_end (&scan))
-    status = not_json (err);
+  status = envelope_members (text, read_member, out, err);
   if (status == TALLY_OK && out->collection.size == 0)
     status = error_set (err, TALLY_INVALID, "collection: is missing");
   return status;

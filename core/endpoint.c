@@ -154,6 +154,7 @@ endpoint_resolve (struct endpoint *out, struct tally *tally, const char *text,
 
   memset (out, 0, sizeof *out);
   out->name = text;
+  out->dialect = section && section->dialect;
   if (section) {
     status = registry_find (
         tally->registry,
@@ -191,6 +192,17 @@ endpoint_free (struct endpoint *endpoint)
   free (endpoint->title);
   free (endpoint->key);
   memset (endpoint, 0, sizeof *endpoint);
+}
+
+const char *
+endpoint_secret (const struct endpoint *endpoint)
+{
+  const struct tally_option *rows = endpoint->driver->options;
+
+  for (size_t i = 0; rows && rows[i].name; i++)
+    if (rows[i].flags & TALLY_OPTION_SECRET)
+      return endpoint->options.values[i].text;
+  return NULL;
 }
 
 /* ---- listening ---------------------------------------------------------- */

@@ -298,7 +298,7 @@ parse_dialect (struct tally_slice note, uint32_t own, uint32_t *client)
 /* Also one of the ids that this store wrote under, but not the last of them,
  * which is its own.  Under the lock. */
 static int
-draw_dialect (struct replica *replica, uint32_t *client,
+draw_dialect (struct replica *replica, const char *key, uint32_t *client,
               struct tally_error *err)
 {
   struct buf note = BUF_INIT;
@@ -321,26 +321,29 @@ draw_dialect (struct replica *replica, uint32_t *client,
   if (status == TALLY_OK)
     status = note.failed
                  ? error_nomem (err)
-                 : replica_note_put (replica, DIALECT_NOTE, NULL, &value, err);
+                 : replica_note_put (replica, key, NULL, &value, err);
   buf_free (&note);
   return status;
 }
 
 int
-identity_dialect (struct replica *replica, uint32_t *client,
+identity_dialect (struct replica *replica, const char *of, uint32_t *client,
                   struct tally_error *err)
 {
   struct buf note = BUF_INIT;
+  char key[96];
   bool found;
   int status;
 
   pthread_mutex_lock (&replica->identity_lock);
-  status = replica_note_get (replica, DIALECT_NOTE, &note, &found, err);
+  snprintf (key, sizeof key, "%s%s%s", DIALECT_NOTE, of ? "/" : "",
+            of ? of : "");
+  status = replica_note_get (replica, key, &note, &found, err);
   if (status == TALLY_OK
       && (!found
           || !parse_dialect (buf_slice (&note), replica->clock.client,
                              client)))
-    status = draw_dialect (replica, client, err);
+    status = draw_dialect (replica, key, client, err);
   pthread_mutex_unlock (&replica->identity_lock);
   buf_free (&note);
   return status;

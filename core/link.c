@@ -224,12 +224,16 @@ join_transport (struct joint *joint, const struct endpoint *a,
   bool make = joint->how == JOINT_MAKE;
   int status;
 
+  if (b->dialect && !make)
+    return no_mirror_look (b, err);
   if (joint->how == JOINT_LOOK)
     return look_at_transport (joint, a, b, err);
   status = context_open_channel (&joint->channel, joint->tally, b,
                                  make ? TALLY_OPEN_CREATE : 0, err);
   if (status == TALLY_OK)
     status = open_ours (joint, a, make, err);
+  if (status == TALLY_OK && b->dialect)
+    status = joint_mirror (joint, b, err);
   return status;
 }
 
@@ -264,6 +268,8 @@ joint_open (struct joint *joint, struct tally *tally, const char *a_text,
 void
 joint_close (struct joint *joint)
 {
+  mirror_close (&joint->mirror);
+  free (joint->mirror_key);
   if (joint->answer.replica || joint->vacant_channel)
     channel_close (joint->channel);
   else
@@ -349,7 +355,8 @@ run_joint (struct tally *tally, const char *a, const char *b,
   link.limits = &limits;
   link.plan = as->plan;
   error_clear (err);
-  status = engine_sync (&link, emit, ctx, err);
+  status = joint.mirror.far ? run_mirror (&joint, &link, emit, ctx, err)
+                            : engine_sync (&link, emit, ctx, err);
   if (as->keeps)
     keep_result (&joint, as->name, err);
   joint_close (&joint);

@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "context.h"
 #include "engine.h"
+#include "mirror.h"
 
 /* What becomes of a side that is missing (both of them: TALLY_NOTFOUND). */
 enum joint_how {
@@ -27,6 +28,9 @@ struct joint {
   /* With JOINT_LOOK, in place of what is missing. */
   struct replica *vacant_ours, *vacant_theirs;
   struct channel *vacant_channel;
+  /* Of a far side that speaks LinvoDB's dialect; else its `far` is NULL. */
+  struct mirror mirror;
+  char *mirror_key;
 };
 
 /* TALLY_USAGE: two transports, or one store twice. */
@@ -61,6 +65,15 @@ int run_joint (struct tally *tally, const char *a, const char *b,
 int apply_joint (struct tally *tally, const char *a, const char *b,
                  const struct run_as *as, tally_report_fn *emit, void *ctx,
                  struct tally_error *err);
+
+/* link-mirror.c: a far side that speaks the dialect.  Once the joint has its
+ * channel and replica; what takes the place of engine_sync; and why there is
+ * nothing in place of a look. */
+int joint_mirror (struct joint *joint, const struct endpoint *far,
+                  struct tally_error *err);
+int run_mirror (struct joint *joint, const struct engine_link *link,
+                tally_report_fn *emit, void *ctx, struct tally_error *err);
+int no_mirror_look (const struct endpoint *far, struct tally_error *err);
 
 /* The head of the plan that a look makes. */
 int plan_save_head (struct planfile_writer *writer, const struct run_as *as,

@@ -15,8 +15,9 @@ local_exchange (void *handle, const struct tally_request *request,
   const struct answer *answer = handle;
   struct tally_response response = { .size = sizeof response, .code = 200 };
   struct buf reply = BUF_INIT;
-  int status =
-      answer_frame (answer, ACCOUNT_DEFAULT, request->body, &reply, err);
+  int status = answer_frame (
+      answer, answer->account ? answer->account : ACCOUNT_DEFAULT,
+      request->body, &reply, err);
 
   if (status == TALLY_OK) {
     traffic->sent += request->body.size;

@@ -223,11 +223,12 @@ int identity_renew (struct replica *replica, struct tally_error *err);
  * fresh one.  The caller holds identity_lock. */
 int identity_follow (struct replica *replica, struct tally_error *err);
 
-/* The client id under which LinvoDB's clients write here: they bring times of
- * their own, which must not be taken for stamps of this store's clock.  Drawn
- * afresh whenever the store's own is. */
-int identity_dialect (struct replica *replica, uint32_t *client,
-                      struct tally_error *err);
+/* The client id under which LinvoDB's clients write here, or with `of` that
+ * for what comes from one of its servers: they bring times of their own, which
+ * must not be taken for stamps of this store's clock.  Drawn afresh whenever
+ * the store's own is. */
+int identity_dialect (struct replica *replica, const char *of,
+                      uint32_t *client, struct tally_error *err);
 
 /* Takes another replica id, for a store whose copy goes by the same. */
 int identity_rename (struct replica *replica, struct tally_error *err);

@@ -146,6 +146,7 @@ open_far (struct listener *listener, struct tally_error *err)
   struct watched *link = listener->link;
   struct tally *tally = link->watcher->tally;
   struct endpoint endpoint = { 0 };
+  bool dialect = false;
   int status;
 
   if (link->far_replica) {
@@ -155,6 +156,7 @@ open_far (struct listener *listener, struct tally_error *err)
   } else {
     status = endpoint_resolve (&endpoint, tally, link->b, err);
     if (status == TALLY_OK) {
+      dialect = endpoint.dialect;
       listener->timeout_ms = longest_wait (&endpoint);
       status = channel_open (&listener->channel, endpoint.driver,
                              endpoint.options.values, 0, link->route,
@@ -162,7 +164,8 @@ open_far (struct listener *listener, struct tally_error *err)
     }
     endpoint_free (&endpoint);
   }
-  if (status == TALLY_OK && !channel_can_linger (listener->channel))
+  if (status == TALLY_OK
+      && (dialect || !channel_can_linger (listener->channel)))
     status = error_set (err, TALLY_UNSUPPORTED, "%s: cannot be waited for",
                         link->route);
   if (status == TALLY_OK)
