@@ -319,9 +319,8 @@ draw_dialect (struct replica *replica, const char *key, uint32_t *client,
   buf_addf (&note, "%lu %lu", (unsigned long) *client, (unsigned long) own);
   value = buf_slice (&note);
   if (status == TALLY_OK)
-    status = note.failed
-                 ? error_nomem (err)
-                 : replica_note_put (replica, key, NULL, &value, err);
+    status = note.failed ? error_nomem (err)
+                         : replica_note_put (replica, key, NULL, &value, err);
   buf_free (&note);
   return status;
 }

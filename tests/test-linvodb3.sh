@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Real LinvoDB3 applications and a tally client sync through tally serve, over
-# each kind of store.  What comes from npm lies in the folder of the build, and
+# each kind of store, and through a server of LinvoDB's kind.  What comes from npm lies in the folder of the build, and
 # stays there for the next time.
 
 TALLY=${TALLY:-tally}
@@ -56,4 +56,7 @@ for store in linvo sqlite; do
   node "$srcdir/tests/linvodb3/sync.js" $store "$tmp/$store" </dev/null \
     || failures=$((failures + 1))
 done
+mkdir client
+node "$srcdir/tests/linvodb3/client.js" "$tmp/client" </dev/null \
+  || failures=$((failures + 1))
 [ $failures = 0 ]

@@ -8,8 +8,7 @@ const assert = require ('assert');
 const { execFileSync, spawn } = require ('child_process');
 const fs = require ('fs');
 const path = require ('path');
-const LinvoDB = require ('linvodb3');
-const setupSync = require ('linvodb3/addons/linvo-sync.js');
+const { App, lines, plain } = require ('./app.js');
 
 const [kind, folder] = process.argv.slice (2);
 const tally = process.env.TALLY;
@@ -17,6 +16,8 @@ const store = `${kind}:${path.join (folder, 'hub')}`;
 const tokens = { ann: 'token-of-ann', bob: 'token-of-bob' };
 const traffic = [];
 let url, server;
+const app = (name, key) => new App (name, { folder, key, traffic,
+                                            url: () => url });
 
 // ---- the server and tally's own client ------------------------------------
 
@@ -55,72 +56,10 @@ function pair (account = 'ann') {
 
 const put = doc => run (['put', here ('ann'), 'todo'], JSON.stringify (doc));
 const remove = id => run (['rm', here ('ann'), 'todo', id]);
-const lines = text => text.split ('\n').filter (Boolean).map (JSON.parse);
 const ours = (account = 'ann') => lines (run (['export', here (account),
                                                'todo']));
 
-// ---- an application --------------------------------------------------------
-
-class App {
-  constructor (name, key) {
-    this.key = key;
-    this.errors = [];
-    this.user = { _id: name };
-    this.model = new LinvoDB ('todo', {}, {
-      filename: path.join (folder, name) });
-    setupSync (this.model, this, { debounce: 5 });
-  }
-
-  // What the addon calls.
-  async request (method, body, callback) {
-    const request = JSON.stringify ({ authKey: this.key, ...body });
-
-    if (method === 'datastorePut' && this.hold_put)
-      await this.hold_put ();
-    fetch (`${url}/api/${method}`, {
-      method: 'POST', body: request,
-      headers: { 'Content-Type': 'application/json' }
-    }).then (async response => {
-      const text = await response.text (), reply = JSON.parse (text);
-
-      // The addon changes what it is given.
-      traffic.push ({ method, request: JSON.parse (request),
-                      status: response.status, reply: JSON.parse (text) });
-      if (reply.error)
-        this.errors.push (reply.error);
-      callback (reply.error ? new Error (reply.error.message) : null,
-                reply.result);
-    }).catch (callback);
-  }
-
-  sync () {
-    return new Promise (resolve => this.model.triggerSync (resolve));
-  }
-
-  call (method, ...args) {
-    return new Promise ((resolve, reject) => this.model[method] (
-      ...args, (err, result) => err ? reject (err) : resolve (result)));
-  }
-
-  // The time is the application's business.
-  insert (doc, now = Date.now ()) {
-    const date = new Date (now);
-
-    return this.call ('insert', { ...doc, _mtime: date, _ctime: date });
-  }
-
-  async edit (id, fields, now = Date.now ()) {
-    const doc = await this.call ('findOne', { _id: id });
-
-    Object.assign (doc, fields, { _mtime: new Date (now) });
-    await new Promise ((resolve, reject) => doc.save (
-      err => err ? reject (err) : resolve ()));
-  }
-
-  async docs () {
-    return JSON.parse (JSON.stringify (await this.call ('find', {})));
-  }
-}
+// ---- two at once --------------------------------------------------------
 
 // Both look before either has put: the addon does not put what has the time
 // that it saw there.
@@ -149,16 +88,6 @@ async function put_at_once (a, b, edit) {
 }
 
 // ---- comparing --------------------------------------------------------------
-
-// What was deleted for good is one that says no more than that.
-function plain (docs) {
-  const result = {};
-
-  for (const { _id, _mtime, _ctime, ...rest } of docs)
-    if (JSON.stringify (rest) !== '{"removed":true}')
-      result[_id] = rest;
-  return result;
-}
 
 async function agree (what, apps, expected) {
   for (let round = 0; round < 2; round++) {
@@ -221,7 +150,7 @@ async function main () {
                     `${tokens.ann} ann\n${tokens.bob} bob\n`);
   await start ();
 
-  const a = new App ('a', tokens.ann), b = new App ('b', tokens.ann);
+  const a = app ('a', tokens.ann), b = app ('b', tokens.ann);
   const all = [a, b];
 
   await a.insert ({ _id: 't1', title: 'milk', done: false });
@@ -248,8 +177,8 @@ async function main () {
     t3: { title: 'rye bread', n: 2 }, t4: { title: 'sea salt' } });
 
   const now = Date.now ();
-  await put_at_once (a, b, app => app.edit (
-    't4', { title: `of ${app.user._id}` }, now));
+  await put_at_once (a, b, one => one.edit (
+    't4', { title: `of ${one.user._id}` }, now));
   await agree ('edits in one millisecond', all, {
     t1: { title: 'milk', done: true }, t2: { title: 'green tea', n: 1 },
     t3: { title: 'rye bread', n: 2 }, t4: { title: 'of a' } });
@@ -278,7 +207,7 @@ async function main () {
                           ['datastoreMeta', 'datastoreMeta']);
   console.log (`ok ${kind}: nothing moves twice`);
 
-  const c = new App ('c', tokens.bob);
+  const c = app ('c', tokens.bob);
   await c.insert ({ _id: 't1', title: 'of bob' });
   await c.sync ();
   await c.sync ();
@@ -290,7 +219,7 @@ async function main () {
   console.log (`ok ${kind}: accounts stay apart`);
 
   assert.deepStrictEqual ([...a.errors, ...b.errors, ...c.errors], []);
-  const d = new App ('d', 'wrong-token');
+  const d = app ('d', 'wrong-token');
   const log = console.error;
   console.error = () => {};
   await d.insert ({ _id: 'x' });
