@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/journal.h"
 #include "oracle.h"
 
 /* More calls than any schedule needs. */
@@ -179,7 +180,7 @@ tell_entry (struct site *site, const struct tally_entry *entry)
     return;
   else if (strcmp (entry->collection, NOTES_COLLECTION) == 0)
     tell_note (site, entry->doc.id, entry->doc.body);
-  else
+  else if (strcmp (entry->collection, JOURNAL_COLLECTION) == 0)
     oracle_journaled (site, entry->doc.body);
 }
 
@@ -392,7 +393,8 @@ site_open (struct site *site)
       && !site->crashed)
     violate (site->world, VIOLATION_FAILED, "%s does not open: %s", site->name,
              err.text);
-  site->answer = (struct answer){ site->replica, site->name };
+  site->answer =
+      (struct answer){ .replica = site->replica, .device = site->name };
 }
 
 void

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "../../core/context.h"
+#include "../../core/intake.h"
 #include "../../core/journal.h"
+#include "../../core/mtime.h"
 #include "../../core/state.h"
 #include "../../core/write.h"
 #include "oracle.h"
@@ -247,17 +249,36 @@ do_restore (struct world *world, struct site *site, const struct op *op)
 /* ---- past core ---------------------------------------------------------- */
 
 /* A document that an unmodified client of the dialect put: a whole state at
- * its own time, by a client of its own, that has seen nothing. */
+ * its own time, by a client of its own, that has seen nothing.  From then on
+ * the store sees to it that the times it shows rise. */
+static int
+take_in (struct site *site, const char *collection, struct tally_slice text,
+         struct tally_error *err)
+{
+  struct intake intake = { .replica = site->replica,
+                           .collection = collection };
+  int status = mtime_show (site->replica, err);
+
+  if (status == TALLY_OK)
+    status = identity_dialect (site->replica, NULL, &intake.client, err);
+  if (status == TALLY_OK)
+    status = intake_add (&intake, text, err);
+  if (status == TALLY_OK)
+    status = intake_end (&intake, err);
+  if (status == TALLY_OK && intake.complaint.status != TALLY_OK) {
+    *err = intake.complaint;
+    status = err->status;
+  }
+  intake_free (&intake);
+  return status;
+}
+
 static void
 do_native (struct world *world, struct site *site, const struct op *op)
 {
-  static const unsigned char absent[TALLY_REV_SIZE];
-  struct tally_entry entry = { 0 };
-  struct tally_outcome outcome = { 0 };
   struct tally_error err = { 0 };
   struct event event = { .whole = true };
-  struct state state = { 0 };
-  struct buf body = BUF_INIT, meta = BUF_INIT;
+  struct buf body = BUF_INIT;
   struct view before;
   int status;
 
@@ -266,19 +287,12 @@ do_native (struct world *world, struct site *site, const struct op *op)
     return;
   choose_values (world, op, &before, &event);
   write_body (&body, op->doc, event.value);
-  stamp_make (&state.whole, site_wall_ms (site) + (uint64_t) op->ms, 0,
-              1000 + site->index);
-  state.body = buf_slice (&body);
-  state_encode (&state, &meta);
-  entry.collection = doc_collection (world, op->doc);
-  entry.expected = absent;
-  entry.doc.id = slice_text (doc_id (op->doc));
-  entry.doc.meta = buf_slice (&meta);
-  entry.doc.body = state.body;
-  state_rev (&state, entry.doc.id, entry.doc.rev);
-  status = replica_put (site->replica, &entry, 1, 0, &outcome, &err);
+  body.size--;
+  buf_addf (&body, ",\"_mtime\":%llu}",
+            (unsigned long long) (site_wall_ms (site) + (uint64_t) op->ms));
+  status =
+      take_in (site, doc_collection (world, op->doc), buf_slice (&body), &err);
   finish (world, site, op->doc, &event, &before, status, &err);
-  buf_free (&meta);
   buf_free (&body);
 }
 
