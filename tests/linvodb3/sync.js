@@ -236,6 +236,16 @@ async function main () {
   assert.strictEqual (plain (await b.docs ()).far, undefined);
   console.log (`ok ${kind}: errors`);
 
+  const code = async (method, init) => (await fetch (
+    `${url}/api/${method}`, init)).status;
+  const post = { method: 'POST', body: '{}' };
+  assert.strictEqual (await code ('datastoreMeta', post), 200);
+  assert.strictEqual (await code ('datastoreMeta'), 405);
+  assert.strictEqual (await code ('datastoreOther', post), 404);
+  assert.strictEqual (await code ('datastoreMeta', {
+    ...post, headers: { Origin: 'http://page.example' } }), 403);
+  console.log (`ok ${kind}: other requests`);
+
   await stop ();
   check_traffic (process.env.RECORDED);
 }
