@@ -30,7 +30,7 @@ static const struct tally_option endpoint_keys[] = {
 static const struct tally_option transport_keys[] = {
   { "driver", TALLY_OPTION_STRING, TALLY_OPTION_REQUIRED, NULL,
     "the name of a driver, or the absolute path of its file", NULL },
-  { "dialect", TALLY_OPTION_STRING, 0, CONFIG_DIALECT_NATIVE,
+  { "dialect", TALLY_OPTION_STRING, 0, "native",
     "what the server there speaks: " CONFIG_DIALECT_NATIVE
     ", or " CONFIG_DIALECT_LINVO " for LinvoDB's",
     NULL },

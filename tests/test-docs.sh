@@ -116,10 +116,10 @@ section ()
 same "keys of [tally]" "$(table tally)" "$(section 'tally]')"
 same "keys of [sync]" "$(table sync)" "$(section 'sync NAME]')"
 same "keys of [serve]" "$(table serve)" "$(section 'serve NAME]')"
-for kind in store transport; do
-  same "keys of [$kind]" "$(table endpoint)" \
-    "$(section "$kind NAME]" | grep -x driver)"
-done
+same "keys of [store]" "$(table endpoint)" \
+  "$(section 'store NAME]' | grep -x driver)"
+same "keys of [transport]" "$(table transport)" \
+  "$(section 'transport NAME]' | grep -x -e driver -e 'dialect = .*')"
 
 # What the built-in drivers add stands indented under the driver's name.
 driver_keys ()
@@ -135,7 +135,7 @@ if command -v jq >/dev/null; then
   same "the built-in drivers" \
     "$(jq -r 'select (.kind != "source") | .name' "$tmp/drivers")" \
     "$(printf '%s\n' "$(section 'store NAME]')" \
-      "$(section 'transport NAME]')" | grep -v '^driver$')"
+      "$(section 'transport NAME]')" | grep -v -e '^driver$' -e '^dialect ')"
   for d in $(jq -r 'select (.kind != "source") | .name' "$tmp/drivers"); do
     same "options of $d" \
       "none $(jq -r "select (.name == \"$d\") | .options[]
