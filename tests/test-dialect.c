@@ -377,7 +377,7 @@ merge_in (const char *body, const char *field, uint64_t ms)
   struct tally_entry entry = { .collection = "todo" };
   struct tally_outcome outcome = { 0 };
   struct state state;
-  struct override overrides[2];
+  struct override overrides[2] = { 0 };
   struct buf meta = BUF_INIT;
   struct tally_error err = { 0, "" };
 
