@@ -86,6 +86,21 @@ next_word (char **rest)
   return word;
 }
 
+/* What the peers are given. */
+static int
+print_documents (const struct bench *bench)
+{
+  struct text lines = { 0 };
+
+  for (uint64_t i = 0; i < bench->n; i++) {
+    lines.size = 0;
+    data_lines (&lines, i, 1, 0);
+    fwrite (lines.data, 1, lines.size, stdout);
+  }
+  text_free (&lines);
+  return fflush (stdout) != 0;
+}
+
 static void
 check_wanted (char *wanted)
 {
@@ -136,6 +151,8 @@ main (void)
   bench.runs = (unsigned) strtoul (setting ("RUNS", "3"), NULL, 10);
   if (!wanted || bench.n < 1000 || bench.runs < 1 || bench.runs > RUNS_MAX)
     die ("N is 1000 at least, RUNS 1 to %d", RUNS_MAX);
+  if (strcmp (wanted, "documents") == 0)
+    return print_documents (&bench);
   check_wanted (wanted);
   if (!listed ("local http file", bench.transport))
     die ("TRANSPORT is local, http or file");

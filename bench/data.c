@@ -10,7 +10,7 @@
 #include "bench.h"
 
 static const char letters[] =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz77";
 
 static const char *const words[] = {
   "agenda", "amber",  "ballast", "basket",  "border",  "bridge",  "candle",

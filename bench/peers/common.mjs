@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Documents, clocks and rows for all peers.
+
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { createRequire } from 'node:module'
+
+export const require = createRequire(import.meta.url)
+export const n = Number(process.env.N || 100000)
+export const runs = Number(process.env.RUNS || 1)
+export const bulk = 1000
+export const singles = 200
+export const reads = Math.min(n, 10000)
+
+// The documents of `bench`, one a line.
+export const documents = fs.readFileSync(process.env.DOCUMENTS, 'utf8')
+  .split('\n').filter(Boolean).slice(0, n).map((line) => JSON.parse(line))
+
+const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'tally-peers-'))
+process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
+
+export function folder (name) {
+  const made = path.join(scratch, name)
+  fs.rmSync(made, { recursive: true, force: true })
+  return made
+}
+
+export function batches () {
+  const made = []
+  for (let i = 0; i < documents.length; i += bulk) {
+    made.push(documents.slice(i, i + bulk).map((doc) => ({ ...doc })))
+  }
+  return made
+}
+
+// The same ids in the same random order each time.
+export function anyIds (count) {
+  let state = 7n
+  const ids = []
+  for (let i = 0; i < count; i++) {
+    state = (state * 6364136223846793005n + 1442695040888963407n) &
+      0xffffffffffffffffn
+    ids.push(documents[Number((state >> 33n) % BigInt(documents.length))]._id)
+  }
+  return ids
+}
+
+export async function seconds (work) {
+  const began = process.hrtime.bigint()
+  await work()
+  return Number(process.hrtime.bigint() - began) / 1e9
+}
+
+export async function median (work) {
+  const all = []
+  for (let i = 0; i < runs; i++) all.push(await work(i))
+  all.sort((a, b) => a - b)
+  return all[Math.floor(all.length / 2)]
+}
+
+export function version (name) {
+  // Not every package lets its package.json be asked for.
+  const file = path.join(import.meta.dirname, 'node_modules', name,
+    'package.json')
+  return JSON.parse(fs.readFileSync(file, 'utf8')).version
+}
+
+export function row (who, workload, figures) {
+  console.log(JSON.stringify({ who, workload, documents: n, runs, ...figures }))
+}
