@@ -84,6 +84,12 @@ static const struct option_row serve_options[] = {
   END
 };
 
+static const struct option_row token_options[] = {
+  { OPTION_SERVE, 0, "serve", "NAME", "the tokens of this [serve] section" },
+  { OPTION_TOKENS, 0, "tokens", "F", "the tokens in this file" },
+  END
+};
+
 static const struct option_row verify_options[] = { TOKEN_FILE_ROW, END };
 
 static const struct option_row conflicts_options[] = {
@@ -127,6 +133,8 @@ const struct command commands[] = {
     "STORE [list [--all] | show ID... | restore ID... | drop ID...]",
     conflicts_options, "what lost a merge unseen, and how to get it back", 1,
     ANY, 0, command_conflicts },
+  { "token", "add [ACCOUNT] | list | revoke FINGERPRINT...", token_options,
+    "who may come in to a server", 1, ANY, 0, command_token },
   { .name = NULL }
 };
 

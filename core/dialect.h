@@ -35,8 +35,8 @@ struct dialect;
 
 struct dialect_setup {
   struct replica *replica;
-  const char *device;              /* what this one is called */
-  const struct accounts *accounts; /* authKeys are tokens */
+  const char *device;        /* what this one is called */
+  struct accounts *accounts; /* authKeys are tokens */
   struct journal_limits limits;
 };
 

@@ -49,6 +49,18 @@ refuse (reply_fn *reply, void *call, unsigned code, const char *why)
   reply (call, &response);
 }
 
+/* Who was let in yesterday may not be today: the file is looked at each
+ * time. */
+static void
+refresh_accounts (struct server *server)
+{
+  struct tally_error err;
+
+  if (accounts_refresh (server->accounts, &err) != TALLY_OK)
+    context_log (server->tally, 0, "%s; who was let in before still is",
+                 err.text);
+}
+
 /* A page in a browser must not reach a hub on its user's machine: no request
  * of ours comes from a page. */
 static void
@@ -59,6 +71,7 @@ on_request (void *ctx, const struct tally_request *request, reply_fn *reply,
   char account[ACCOUNT_NAME_MAX + 1];
   bool dialect = request->path && dialect_has_path (request->path);
 
+  refresh_accounts (server);
   if (!request->path || (!dialect && strcmp (request->path, WIRE_PATH) != 0))
     refuse (reply, call, 404, "nothing here\n");
   else if (!request->verb || strcmp (request->verb, "POST") != 0)

@@ -60,7 +60,7 @@ load (const char *text, bool open)
 
 /* NULL: denied. */
 static void
-assert_account (const struct accounts *accounts, const char *token,
+assert_account (struct accounts *accounts, const char *token,
                 const char *expected)
 {
   char account[ACCOUNT_NAME_MAX + 1];

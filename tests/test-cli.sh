@@ -160,7 +160,7 @@ ends ()
 
 expect "help" 0 --help
 is "help names every command" \
-  "init drivers check put get rm find export import sync pair serve status verify explain conflicts" \
+  "init drivers check put get rm find export import sync pair serve status verify explain conflicts token" \
   "$(sed -n '/^commands:/,/^options/p' out \
     | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
 expect "version" 0 --version
@@ -190,7 +190,7 @@ refuses "an option without its value" 2 'needs a value' put memory: c --rev
 refuses "a value too many" 2 'takes no value' drivers --json=yes
 refuses "find --explain is not built yet" 2 'unknown option' \
   find memory: c --explain
-for c in update index token driver-test; do
+for c in update index driver-test; do
   refuses "$c is not built yet" 2 'unknown command' $c
 done
 refuses "too few arguments" 2 'too few' put memory:

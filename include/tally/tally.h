@@ -597,6 +597,39 @@ TALLY_API int tally_serve (struct tally *tally, const char *const *names,
                            size_t n, const struct tally_serve_options *options,
                            struct tally_error *err);
 
+/* A line of a tokens file. */
+struct tally_token {
+  size_t size;
+  const char *account;
+  const char *fingerprint; /* what it is called where it must not be shown */
+  const char *comment;     /* that stands behind it, or NULL */
+  unsigned line;
+  const char *secret; /* the token itself, only when it is made */
+};
+
+typedef int tally_token_fn (void *ctx, const struct tally_token *token);
+
+/* Tells of each token of a file: `file`, or NULL, that of the [serve] section
+ * `server`, or NULL, of the only one.  TALLY_CONFIG: a line is wrong. */
+TALLY_API int tally_tokens (struct tally *tally, const char *server,
+                            const char *file, tally_token_fn *emit, void *ctx,
+                            struct tally_error *err);
+
+/* Adds a fresh token for an account (NULL: `default`) and tells of it.  The
+ * file is made when it is not there, and replaced as a whole; it is for its
+ * owner alone.  A server that runs takes notice with its next request. */
+TALLY_API int tally_token_add (struct tally *tally, const char *server,
+                               const char *file, const char *account,
+                               tally_token_fn *emit, void *ctx,
+                               struct tally_error *err);
+
+/* Removes tokens by their fingerprints, all or, with TALLY_NOTFOUND, none. */
+TALLY_API int tally_token_revoke (struct tally *tally, const char *server,
+                                  const char *file,
+                                  const char *const *fingerprints, size_t n,
+                                  tally_token_fn *emit, void *ctx,
+                                  struct tally_error *err);
+
 /* ---- looking ------------------------------------------------------------ */
 
 /* One row of what `tally status` shows; what does not apply is NULL or 0. */
