@@ -181,6 +181,8 @@ take (struct args *args, const struct command *command, char mode, int argc,
         return unknown_long (&t, command, word);
     }
     args->value[row->key] = row->value ? optarg : "";
+    if (row->key == OPTION_OPTION)
+      args->options[args->n_options++] = optarg;
   }
 }
 
@@ -206,7 +208,8 @@ args_parse (struct args *args, int argc, char **argv)
 
   memset (args, 0, sizeof *args);
   args->operands = calloc ((size_t) argc + 1, sizeof *args->operands);
-  if (!args->operands) {
+  args->options = calloc ((size_t) argc + 1, sizeof *args->options);
+  if (!args->operands || !args->options) {
     fprintf (stderr, "tally: arguments: out of memory\n");
     return 1;
   }
@@ -230,6 +233,9 @@ void
 args_free (struct args *args)
 {
   free (args->operands);
+  free (args->options);
   args->operands = NULL;
+  args->options = NULL;
+  args->n_options = 0;
   args->n = 0;
 }

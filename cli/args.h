@@ -39,6 +39,7 @@ enum option_key {
   OPTION_LISTEN,
   OPTION_TOKENS,
   OPTION_SERVE,
+  OPTION_OPTION,
   OPTION_ALL,
   OPTION_KEYS
 };
@@ -58,6 +59,8 @@ struct args {
   const char *value[OPTION_KEYS]; /* NULL: not given; "" when it has none */
   const char **operands;          /* malloced */
   size_t n;
+  const char **options; /* each --option, in order; malloced */
+  size_t n_options;
 };
 
 /* Reads argv.  On an error says why on stderr and returns nonzero. */

@@ -79,6 +79,10 @@ void print_written (const struct tally_written *written);
 struct tally_replica *cli_open (struct cli *cli, const char *endpoint,
                                 unsigned flags);
 
+/* The absolute path of a driver that is named by its file, malloced; NULL when
+ * it is a name.  Returns 0, or has said what is wrong. */
+int cli_driver_path (struct cli *cli, const char *name, char **path);
+
 /* Makes the context.  Returns 0 when it stands. */
 int cli_begin (struct cli *cli);
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tally drivers: what there is, from where, and what did not load. */
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -163,34 +160,6 @@ on_driver (void *ctx, const struct tally_driver_info *info)
   return !out_works ();
 }
 
-/* tally_drivers wants an absolute path; NULL: errno says why there is none. */
-static char *
-absolute (const char *path)
-{
-  char *whole, here[PATH_MAX];
-  size_t size;
-
-  if (*path == '/')
-    return strdup (path);
-  while (path[0] == '.' && path[1] == '/')
-    path += 2;
-  if (!getcwd (here, sizeof here))
-    return NULL;
-  size = strlen (here) + strlen (path) + 2;
-  whole = malloc (size);
-  if (whole)
-    snprintf (whole, size, "%s/%s", here, path);
-  return whole;
-}
-
-static bool
-is_path (const char *name)
-{
-  size_t n = strlen (name);
-
-  return strchr (name, '/') || (n > 3 && strcmp (name + n - 3, ".so") == 0);
-}
-
 void
 command_drivers (struct cli *cli)
 {
@@ -202,14 +171,10 @@ command_drivers (struct cli *cli)
   int status;
 
   listing.one = name != NULL;
-  if (name && is_path (name)) {
-    path = absolute (name);
-    if (!path) {
-      cli_fail_errno (cli, name, errno);
-      return;
-    }
+  if (name && cli_driver_path (cli, name, &path))
+    return;
+  if (path)
     name = path;
-  }
   status = tally_drivers (cli->tally, name, on_driver, &listing, &err);
   if (status && !(cli->exits && listing.one))
     cli_fail_err (cli, listing.one ? TALLY_CONFIG : status, &err);

@@ -90,6 +90,11 @@ static const struct option_row token_options[] = {
   END
 };
 
+static const struct option_row driver_test_options[] = {
+  { OPTION_OPTION, 0, "option", "K=V", "an option of the driver, repeatable" },
+  END
+};
+
 static const struct option_row verify_options[] = { TOKEN_FILE_ROW, END };
 
 static const struct option_row conflicts_options[] = {
@@ -135,6 +140,9 @@ const struct command commands[] = {
     ANY, 0, command_conflicts },
   { "token", "add [ACCOUNT] | list | revoke FINGERPRINT...", token_options,
     "who may come in to a server", 1, ANY, 0, command_token },
+  { "driver-test", "NAME|PATH.so", driver_test_options,
+    "hold a driver against the rules of its interface", 1, 1, 0,
+    command_driver_test },
   { .name = NULL }
 };
 

@@ -157,6 +157,7 @@ fill_driver (struct registry_entry *entry)
   entry->driver.summary = d->summary;
   entry->driver.path = entry->path;
   entry->driver.abi = d->abi;
+  entry->driver.table = d;
   entry->driver.options = d->options;
   entry->driver.store = d->store;
   entry->driver.transport = d->transport;

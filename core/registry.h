@@ -22,8 +22,9 @@ struct driver {
   const char *summary; /* never NULL, may be "" */
   const char *path;    /* NULL: registered, not loaded */
   uint32_t abi;
-  const struct tally_option *options;      /* NULL: none */
-  const struct tally_store *store;         /* NULL: not a store */
+  const struct tally_driver *table;   /* of full size, as its tables are */
+  const struct tally_option *options; /* NULL: none */
+  const struct tally_store *store;    /* NULL: not a store */
   const struct tally_transport *transport; /* NULL: not a transport */
   const struct tally_source *source;       /* NULL: not a source */
   /* For TALLY_THREADS_ONE: one for the driver in the whole process, however

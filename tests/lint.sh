@@ -15,9 +15,10 @@ trap 'exit 99' HUP INT TERM PIPE
 core=$(find core -name '*.[ch]' | sort)
 drivers=$(find drivers -name '*.[ch]' | sort)
 program=$(find cli -name '*.[ch]' | sort)
+kit=$(find kit -name '*.[ch]' | sort)
 headers=$(find include -name '*.h' | sort)
 tests=$(find tests bench -name '*.[ch]' | sort)
-code="$core $drivers $program $headers $tests"
+code="$core $drivers $program $kit $headers $tests"
 others=$(find tests bench -name '*.sh' -o -name '*.am' -o -name '*.mjs' \
   | sort)
 others="$others configure.ac Makefile.am bootstrap quickstart"
@@ -136,7 +137,7 @@ bans ()
   stripped 0 $program | grep -E ':[0-9]*: *# *include *<tally/' \
     | grep -v '<tally/tally\.h>' | sed 's/:[^:]*$/: includes more than tally.h/'
   # shellcheck disable=SC2086
-  stripped 0 $drivers | grep -E ':[0-9]*: *# *include *<tally/' \
+  stripped 0 $drivers $kit | grep -E ':[0-9]*: *# *include *<tally/' \
     | grep -v -e '<tally/driver\.h>' -e '<tally/digest\.h>' \
     | sed 's/:[^:]*$/: includes more than driver.h and digest.h/'
 
@@ -149,6 +150,8 @@ bans ()
       | sed -n 's/^\([^:]*:[0-9]*\): *# *include *"\([^"]*\)".*/\1 \2/p' \
       | while read -r where header; do
         case $header in
+        ../kit/kit.h) [ "$folder" = cli ] \
+          || echo "$where: includes $header of another folder" ;;
         */*) echo "$where: includes $header of another folder" ;;
         sample-ini.h) ;; # is built
         *) [ -f "$folder/$header" ] \
@@ -158,6 +161,8 @@ bans ()
   }
   # shellcheck disable=SC2086
   own cli $program
+  # shellcheck disable=SC2086
+  own kit $kit
   # shellcheck disable=SC2086
   own drivers $(printf '%s\n' $drivers | grep -v /template/)
   # shellcheck disable=SC2086

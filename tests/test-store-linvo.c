@@ -374,7 +374,9 @@ main (void)
     TEST (held_by_a_stranger),
     TEST (reads_run_beside_writes),
   };
-  const struct store_kit kit = { tally_driver_1 (), true, fresh };
+  const struct store_kit kit = { .driver = tally_driver_1 (),
+                                 .persistent = true,
+                                 .fresh = fresh };
   int failed;
 
   if (!mkdtemp (kit_root))

@@ -166,6 +166,25 @@ TALLY_API int tally_drivers (struct tally *tally, const char *name,
                                           const struct tally_driver_info *),
                              void *ctx, struct tally_error *err);
 
+/* A driver with values for its options, for who wants to call its slots, such
+ * as a test of the driver.  options are "key=value"; where the first one is a
+ * string or a path and not among them it is given as "-".  TALLY_CONFIG: there
+ * is no such driver, or an option is wrong. */
+struct tally_driver_use;
+
+TALLY_API int tally_driver_use (struct tally_driver_use **out,
+                                struct tally *tally, const char *name,
+                                const char *const *options, size_t n,
+                                struct tally_error *err);
+TALLY_API void tally_driver_use_free (struct tally_driver_use *use);
+
+/* The table as the host uses it, of the size that this header knows, and one
+ * value for each row of its options. */
+TALLY_API const struct tally_driver *
+tally_driver_use_table (const struct tally_driver_use *use);
+TALLY_API const struct tally_value *
+tally_driver_use_values (const struct tally_driver_use *use);
+
 enum tally_endpoint_kind {
   TALLY_ENDPOINT_STORE = 1,
   TALLY_ENDPOINT_TRANSPORT = 2

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Notes, and collections that are kept apart. */
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "store-kit-impl.h"
 
@@ -295,8 +292,20 @@ names_in_names (void **state)
   rows_free (rows);
 }
 
-const struct CMUnitTest kit_notes_tests[] = {
-  TEST (note_compare_and_set), TEST (note_overwrite), TEST (note_big),
-  TEST (note_names),           TEST (note_apart),     TEST (collection_names),
-  TEST (collections_apart),    TEST (names_in_names), { 0 },
+const struct kit_check kit_notes_tests[] = {
+  KIT_CHECK (note_compare_and_set, "note_put",
+             "a note is set if, and only if, it is as expected"),
+  KIT_CHECK (note_overwrite, "note_put",
+             "without an expectation a note is set or removed whatever it is"),
+  KIT_CHECK (note_big, "note_put", "a note may have 1 MiB"),
+  KIT_CHECK (note_names, "note_list",
+             "the keys with the prefix come in bytewise order"),
+  KIT_CHECK (note_apart, "note_put", "notes and documents never meet"),
+  KIT_CHECK (collection_names, "collections",
+             "the collections that hold anything come in bytewise order"),
+  KIT_CHECK (collections_apart, "put", "collections are apart"),
+  KIT_CHECK (names_in_names, "put",
+             "a collection and an id are never taken for another pair of the "
+             "same letters"),
+  { 0 },
 };

@@ -2,14 +2,11 @@
 /* Opening and reopening, and any history against a model in memory. */
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "store-kit-impl.h"
 
@@ -227,7 +224,17 @@ check_finds_nothing (void **state)
   assert_int_equal (k->ops->check (k->handle, &k->err), TALLY_OK);
 }
 
-const struct CMUnitTest kit_open_tests[] = {
-  TEST (open_persists),  TEST (open_missing),        TEST (open_two),
-  TEST (random_history), TEST (check_finds_nothing), { 0 },
+const struct kit_check kit_open_tests[] = {
+  KIT_CHECK (open_persists, "open",
+             "what was put is there after close and open"),
+  KIT_CHECK (open_missing, "open",
+             "a store that is not there is TALLY_NOTFOUND without CREATE, and "
+             "nothing is made"),
+  KIT_CHECK (open_two, "open", "two handles on different stores never meet"),
+  KIT_CHECK (random_history, "put",
+             "a random history of puts leaves what a model of it has, also "
+             "after reopening"),
+  KIT_CHECK (check_finds_nothing, "check",
+             "a store that is whole is TALLY_OK"),
+  { 0 },
 };

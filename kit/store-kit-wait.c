@@ -3,14 +3,11 @@
  * timeouts here are only there for those who never do. */
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "store-kit-impl.h"
 
@@ -129,10 +126,14 @@ wait_is_cancelled (void **state)
   assert_int_equal (k->err.status, TALLY_CANCELLED);
 }
 
-const struct CMUnitTest kit_wait_tests[] = {
-  TEST (wait_only_looks),
-  TEST (wait_sees_a_put),
-  TEST (wait_sees_no_refusal),
-  TEST (wait_is_cancelled),
+const struct kit_check kit_wait_tests[] = {
+  KIT_CHECK (wait_only_looks, "wait",
+             "the head is above `since` if, and only if, there is such a seq"),
+  KIT_CHECK (wait_sees_a_put, "wait",
+             "a put on the same handle ends it, for all who wait"),
+  KIT_CHECK (wait_sees_no_refusal, "wait",
+             "an entry that was refused is no change"),
+  KIT_CHECK (wait_is_cancelled, "wait",
+             "it is TALLY_CANCELLED when the host says so"),
   { 0 },
 };

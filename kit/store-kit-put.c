@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What put must do: expectations, whole batches, any bytes, forgetting. */
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "store-kit-impl.h"
 
@@ -17,7 +14,6 @@ skip_unless_batches (const struct kit *k)
 {
   if (k->ops->max_entries != 1)
     return;
-  print_message ("%s takes one entry at a time\n", k->kit->driver->name);
   skip ();
 }
 
@@ -326,18 +322,27 @@ forget (void **state)
   rows_free (rows);
 }
 
-const struct CMUnitTest kit_put_tests[] = {
-  TEST (put_expected),
-  TEST (put_expected_last_byte),
-  TEST (put_some),
-  TEST (put_all_or_none),
-  TEST (put_all),
-  TEST (put_twice),
-  TEST (put_nothing),
-  TEST (put_shorter),
-  TEST (put_binary),
-  TEST (put_big),
-  TEST (put_many),
-  TEST (forget),
+const struct kit_check kit_put_tests[] = {
+  KIT_CHECK (put_expected, "put",
+             "an entry is written if, and only if, what it expects is stored"),
+  KIT_CHECK (put_expected_last_byte, "put", "all of a rev is compared"),
+  KIT_CHECK (put_some, "put",
+             "an entry that fails its check leaves the others alone"),
+  KIT_CHECK (put_all_or_none, "put",
+             "with TALLY_PUT_ALL one entry that fails its check keeps all "
+             "from being written"),
+  KIT_CHECK (put_all, "put",
+             "with TALLY_PUT_ALL all are written, over collections"),
+  KIT_CHECK (put_twice, "put",
+             "an id twice in one batch is TALLY_INVALID and writes nothing"),
+  KIT_CHECK (put_nothing, "put", "no entries are TALLY_OK"),
+  KIT_CHECK (put_shorter, "put", "nothing of an older, longer version stays"),
+  KIT_CHECK (put_binary, "put", "ids, meta and bodies are any bytes"),
+  KIT_CHECK (put_big, "put", "a document may have 16 MiB"),
+  KIT_CHECK (put_many, "put",
+             "a batch may have as many entries as max_entries allows"),
+  KIT_CHECK (forget, "put",
+             "TALLY_ENTRY_FORGET removes a document of the rev expected, and "
+             "no other"),
   { 0 },
 };

@@ -1,71 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The store contract of tally/driver.h, one behaviour a test, for any
- * driver.  Each test gets a new, empty store; what the header leaves open
+/* The store contract of tally/driver.h, one rule a check, for any driver.
+ * Each check gets a new, empty store; what the header leaves open
  * (how big a head is, what a stopped feed's head is) is not looked at. */
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "store-kit-impl.h"
-
-#define VALUES_MAX 16
-#define TESTS_MAX 64
-
-static void
-kit_log (void *ctx, int level, const char *text)
-{
-  (void) ctx;
-  (void) level;
-  (void) text;
-}
-
-static int
-kit_cancelled (void *ctx)
-{
-  (void) ctx;
-  return 0;
-}
-
-static int64_t
-default_number (const struct tally_option *option)
-{
-  static const struct {
-    const char *suffix;
-    int64_t factor;
-  } units[] = { { "ms", 1 },   { "s", 1000 },    { "m", 60000 },
-                { "k", 1024 }, { "M", 1048576 }, { "yes", 1 } };
-  const char *text = option->default_value;
-  char *end;
-  int64_t number;
-
-  if (!text || option->type == TALLY_OPTION_STRING
-      || option->type == TALLY_OPTION_PATH)
-    return 0;
-  if (option->type == TALLY_OPTION_BOOLEAN)
-    return strcmp (text, "yes") == 0 || strcmp (text, "1") == 0;
-  number = strtoll (text, &end, 10);
-  for (size_t i = 0; i < COUNT (units); i++)
-    if (strcmp (end, units[i].suffix) == 0)
-      return number * units[i].factor;
-  return number;
-}
+#include "values.h"
 
 int
 kit_open (struct kit *k, unsigned flags)
 {
-  struct tally_value values[VALUES_MAX] = { { k->value, 0 } };
-  const struct tally_option *options = k->kit->driver->options;
+  struct tally_value values[KIT_VALUES];
 
-  for (size_t i = 1; options && options[0].name && options[i].name; i++) {
-    assert_true (i < VALUES_MAX);
-    values[i].text = options[i].default_value;
-    values[i].number = default_number (&options[i]);
-  }
+  kit_values (values, k->kit, k->value);
   k->handle = NULL;
   return k->ops->open (&k->handle, &k->host, values, flags, &k->err);
 }
@@ -91,20 +42,19 @@ kit_reopen (struct kit *k)
 int
 kit_setup (void **state)
 {
-  const struct store_kit *kit = *state;
+  const struct kit_subject *kit = *state;
   struct kit *k = calloc (1, sizeof *k);
 
   if (!k)
     return -1;
   k->kit = kit;
   k->ops = kit->driver->store;
-  k->host.size = sizeof k->host;
-  k->host.log = kit_log;
-  k->host.cancelled = kit_cancelled;
+  kit_host (&k->host);
   *state = k;
   if (kit->fresh (k->value, sizeof k->value)
       || kit_open (k, TALLY_OPEN_CREATE) != TALLY_OK) {
-    print_error ("setup: %s\n", k->err.text);
+    kit_note ("open: %s", k->err.text);
+    free (k);
     return -1;
   }
   return 0;
@@ -156,7 +106,7 @@ put_entries (struct kit *k, const struct tally_entry *entries, size_t n,
   int status = k->ops->put (k->handle, entries, n, flags, outcomes, &k->err);
 
   if (status)
-    print_error ("put: %s\n", k->err.text);
+    kit_note ("put: %s", k->err.text);
   assert_int_equal (status, TALLY_OK);
 }
 
@@ -312,30 +262,9 @@ assert_conflict (const struct tally_outcome *outcome, uint64_t seq, unsigned n)
   assert_memory_equal (outcome->rev, rev, TALLY_REV_SIZE);
 }
 
-/* Adds a table to those to run; every test starts from the kit. */
-static size_t
-add_tests (struct CMUnitTest *tests, size_t n, const struct CMUnitTest *more,
-           const struct store_kit *kit)
-{
-  for (; more->name; more++) {
-    assert_true (n < TESTS_MAX);
-    tests[n] = *more;
-    tests[n++].initial_state = (void *) (uintptr_t) kit;
-  }
-  return n;
-}
+static const struct kit_check *const store_checks[] = {
+  kit_open_tests, kit_read_tests, kit_put_tests, kit_notes_tests,
+  kit_wait_tests, kit_scan_tests, NULL
+};
 
-int
-store_kit_run (const struct store_kit *kit)
-{
-  struct CMUnitTest tests[TESTS_MAX];
-  size_t n = 0;
-
-  n = add_tests (tests, n, kit_open_tests, kit);
-  n = add_tests (tests, n, kit_read_tests, kit);
-  n = add_tests (tests, n, kit_put_tests, kit);
-  n = add_tests (tests, n, kit_notes_tests, kit);
-  n = add_tests (tests, n, kit_wait_tests, kit);
-  n = add_tests (tests, n, kit_scan_tests, kit);
-  return _cmocka_run_group_tests (kit->driver->name, tests, n, NULL, NULL);
-}
+const struct kit_suite kit_store = { store_checks, kit_setup, kit_teardown };

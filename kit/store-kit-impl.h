@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the store kit share; include after cmocka.h. */
+/* What the files of the store kit share. */
 
 #ifndef TALLY_TESTS_STORE_KIT_IMPL_H
 #define TALLY_TESTS_STORE_KIT_IMPL_H
 
-#include "store-kit.h"
+#include "asserting.h"
+#include "kit.h"
 
 #define COUNT(a) (sizeof (a) / sizeof (a)[0])
 #define ROWS_MAX 512
 
 /* The state of each test, made by kit_setup: a new store, opened. */
 struct kit {
-  const struct store_kit *kit;
+  const struct kit_subject *kit;
   const struct tally_store *ops;
   struct tally_host host;
   char value[4096];
@@ -80,15 +81,12 @@ void assert_stored (struct kit *k, const char *collection, const char *id,
 void assert_conflict (const struct tally_outcome *outcome, uint64_t seq,
                       unsigned n);
 
-#define TEST(name) \
-  cmocka_unit_test_setup_teardown (name, kit_setup, kit_teardown)
-
 /* A row without a name ends each. */
-extern const struct CMUnitTest kit_open_tests[];
-extern const struct CMUnitTest kit_read_tests[];
-extern const struct CMUnitTest kit_put_tests[];
-extern const struct CMUnitTest kit_notes_tests[];
-extern const struct CMUnitTest kit_wait_tests[];
-extern const struct CMUnitTest kit_scan_tests[];
+extern const struct kit_check kit_open_tests[];
+extern const struct kit_check kit_read_tests[];
+extern const struct kit_check kit_put_tests[];
+extern const struct kit_check kit_notes_tests[];
+extern const struct kit_check kit_wait_tests[];
+extern const struct kit_check kit_scan_tests[];
 
 #endif /* TALLY_TESTS_STORE_KIT_IMPL_H */

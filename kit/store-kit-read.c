@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What get and changes must do, and what a seq is. */
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "store-kit-impl.h"
 
@@ -210,10 +207,26 @@ changes_stop (void **state)
   put_one (k, "things", "a", 4);
 }
 
-const struct CMUnitTest kit_read_tests[] = {
-  TEST (get_order),        TEST (get_unknown),
-  TEST (get_stops),        TEST (get_whole),
-  TEST (seq_never_reused), TEST (seq_after_update),
-  TEST (changes_order),    TEST (changes_head),
-  TEST (changes_stop),     { 0 },
+const struct kit_check kit_read_tests[] = {
+  KIT_CHECK (
+      get_order, "get",
+      "documents come in the order asked, one asked for twice comes twice"),
+  KIT_CHECK (get_unknown, "get",
+             "an id or a collection that is not there emits nothing"),
+  KIT_CHECK (get_stops, "get",
+             "an emit that says stop ends it, with TALLY_OK"),
+  KIT_CHECK (get_whole, "get", "meta, body and flags come as they were put"),
+  KIT_CHECK (seq_never_reused, "put",
+             "a seq is never given twice, not after forgetting or reopening"),
+  KIT_CHECK (seq_after_update, "put",
+             "a seq is above every seq given before, also after its document "
+             "is forgotten"),
+  KIT_CHECK (
+      changes_order, "changes",
+      "headers come in rising seq, each document once, tombstones included"),
+  KIT_CHECK (changes_head, "changes",
+             "later writes are above every head that was returned"),
+  KIT_CHECK (changes_stop, "changes",
+             "an emit that says stop ends it, with TALLY_OK"),
+  { 0 },
 };

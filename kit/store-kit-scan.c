@@ -3,13 +3,10 @@
  * batches both must be what the test's own list says, whatever conflicted, was
  * refused as a whole, was forgotten, or was closed in between. */
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <tally/digest.h>
 
@@ -127,7 +124,7 @@ assert_scan (struct kit *k, const char *collection, const struct item *items,
                              &seq, &k->err);
 
   if (status)
-    print_error ("scan: %s\n", k->err.text);
+    kit_note ("scan: %s", k->err.text);
   assert_int_equal (status, TALLY_OK);
   assert_int_equal (rows->n, n);
   for (size_t i = 0; i < n; i++) {
@@ -195,7 +192,7 @@ assert_digest (struct kit *k, const struct model *model, size_t c,
   status =
       k->ops->digest (k->handle, names[c], flags, fake_print, &found, &k->err);
   if (status)
-    print_error ("digest: %s\n", k->err.text);
+    kit_note ("digest: %s", k->err.text);
   assert_int_equal (status, TALLY_OK);
   assert_true (found.count == wanted.count);
   assert_memory_equal (found.sum, wanted.sum, sizeof wanted.sum);
@@ -418,7 +415,18 @@ digest_readonly (void **state)
   }
 }
 
-const struct CMUnitTest kit_scan_tests[] = {
-  TEST (both_follow_random_batches), TEST (both_of_nothing), TEST (scan_stops),
-  TEST (digest_lost_is_made),        TEST (digest_readonly), { 0 },
+const struct kit_check kit_scan_tests[] = {
+  KIT_CHECK (both_follow_random_batches, "scan",
+             "scan and digest say what is stored, after random batches and "
+             "reopening"),
+  KIT_CHECK (both_of_nothing, "scan",
+             "of an empty collection there is nothing to scan, and a digest "
+             "of nothing"),
+  KIT_CHECK (scan_stops, "scan",
+             "an emit that says stop ends it, with TALLY_OK"),
+  KIT_CHECK (digest_lost_is_made, "digest",
+             "fingerprints that were not handed in are made up for"),
+  KIT_CHECK (digest_readonly, "digest",
+             "a reader is told a right digest, and nothing is written"),
+  { 0 },
 };
