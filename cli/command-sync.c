@@ -208,6 +208,42 @@ command_sync (struct cli *cli)
   names_free (&names);
 }
 
+/* ---- pair --------------------------------------------------------------- */
+
+static int
+add_totals (void *ctx, const struct tally_report *report)
+{
+  struct tally_report *sum = ctx;
+
+  sum->pulled += report->pulled;
+  sum->pushed += report->pushed;
+  sum->merged += report->merged;
+  sum->deleted += report->deleted;
+  return 0;
+}
+
+/* What is about to move, for who sits in front of it; a look that fails leaves
+ * it to the run to say why. */
+static void
+show_plan (struct cli *cli, const char *const *operands,
+           const struct tally_sync_options *given)
+{
+  struct tally_sync_options options = *given;
+  struct tally_report sum = { .size = sizeof sum };
+  struct tally_error ignored;
+
+  options.dry_run = 1;
+  if (tally_pair (cli->tally, operands[0], operands[1], &options, add_totals,
+                  &sum, &ignored)
+      != TALLY_OK)
+    return;
+  cli_talk (cli,
+            "%s and %s: %" PRIu64 " to pull, %" PRIu64 " to push, %" PRIu64
+            " to merge, %" PRIu64 " of them deletes",
+            operands[0], operands[1], sum.pulled, sum.pushed, sum.merged,
+            sum.deleted);
+}
+
 void
 command_pair (struct cli *cli)
 {
@@ -225,6 +261,9 @@ command_pair (struct cli *cli)
     return;
   }
   syncing.dry = options.dry_run;
+  if (progress_shows (&cli->progress) && !options.dry_run
+      && !options.apply_plan)
+    show_plan (cli, operands, &options);
   snprintf (link, sizeof link, "%s %s", operands[0], operands[1]);
   status = tally_pair (cli->tally, operands[0], operands[1], &options,
                        on_report, &syncing, &err);

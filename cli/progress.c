@@ -42,6 +42,12 @@ progress_begin (struct progress *progress)
     progress->columns = size.ws_col < COLUMNS_MAX ? size.ws_col : COLUMNS_MAX;
 }
 
+bool
+progress_shows (const struct progress *progress)
+{
+  return progress->columns > 0;
+}
+
 void
 progress_clear (struct progress *progress)
 {

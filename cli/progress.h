@@ -22,6 +22,9 @@ struct progress {
 /* Of zeros.  Shows nothing unless stderr is a terminal. */
 void progress_begin (struct progress *progress);
 
+/* False: whatever it is told of, nothing is shown. */
+bool progress_shows (const struct progress *progress);
+
 /* Takes every event; draws at most ten times a second. */
 void progress_event (struct progress *progress,
                      const struct tally_event *event);
