@@ -12,6 +12,7 @@
 #include "answer-internal.h"
 #include "doclist.h"
 #include "error.h"
+#include "hooks.h"
 #include "idmap.h"
 #include "peer.h"
 #include "state.h"
@@ -192,11 +193,13 @@ find_stored (struct taker *taker, struct tally_error *err)
 static int
 write_round (struct taker *taker, size_t n, struct tally_error *err)
 {
+  static const struct origin origin = { TALLY_ORIGIN_SYNC, NULL };
   struct replica *replica = taker->asked->replica;
   int status = n > 0 ? replica_mark (replica, taker->wall_ms, err) : TALLY_OK;
 
   if (status == TALLY_OK)
-    status = replica_put (replica, taker->entries, n, 0, taker->outcomes, err);
+    status = replica_put_by (replica, &origin, taker->entries, n, 0,
+                             taker->outcomes, err);
   taker->n_todo = 0;
   for (size_t k = 0; k < n && status == TALLY_OK; k++) {
     size_t i = taker->todo[k];

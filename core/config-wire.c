@@ -98,9 +98,19 @@ config_options (const struct config *config,
   static const char *const also[] = { "driver", NULL };
   struct option_owner owner = { endpoint->where, endpoint->title,
                                 config->base_dir, also };
+  struct option_pair *pairs = calloc (endpoint->n_pairs + 1, sizeof *pairs);
+  size_t n = 0;
+  int status;
 
-  return option_set_build (out, rows, endpoint->pairs, endpoint->n_pairs,
-                           &owner, err);
+  if (!pairs)
+    return error_nomem (err);
+  for (size_t i = 0; i < endpoint->n_pairs; i++)
+    if (endpoint->kind != CONFIG_KIND_STORE
+        || !config_is_schema (&endpoint->pairs[i]))
+      pairs[n++] = endpoint->pairs[i];
+  status = option_set_build (out, rows, pairs, n, &owner, err);
+  free (pairs);
+  return status;
 }
 
 /* ---- values ------------------------------------------------------------ */

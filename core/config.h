@@ -135,6 +135,18 @@ int config_options (const struct config *config,
                     const struct tally_option *rows, struct option_set *out,
                     struct tally_error *err);
 
+/* The keys schema.COLLECTION of a [store]; endpoint NULL: there are none.
+ * TALLY_CONFIG: a file cannot be read, or fn says TALLY_INVALID of it. */
+typedef int config_schema_fn (void *ctx, const char *collection,
+                              struct tally_slice text,
+                              struct tally_error *err);
+int config_each_schema (const struct config *config,
+                        const struct config_endpoint *endpoint,
+                        config_schema_fn *fn, void *ctx,
+                        struct tally_error *err);
+bool config_has_schemas (const struct config_endpoint *endpoint);
+bool config_is_schema (const struct option_pair *pair);
+
 /* The one table of the ini's own keys, as rows for each kind of section, and
  * the kind's word ("store").  Lists are strings here. */
 const struct tally_option *config_rows (enum config_kind kind);

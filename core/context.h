@@ -18,8 +18,9 @@
 
 /* An endpoint with its driver and values. */
 struct endpoint {
-  const char *name; /* as given */
-  char *title;      /* for messages: the name, or the path of a store */
+  const char *name;                      /* as given */
+  const struct config_endpoint *section; /* NULL: DRIVER:VALUE */
+  char *title; /* for messages: the name, or the path of a store */
   struct driver *driver;
   struct option_set options;
   char *key;
@@ -100,6 +101,11 @@ int context_open_replica (struct tally_replica **out, struct tally *tally,
 /* The replica, made now if it was yet to be. */
 int context_replica (struct replica **out, struct tally_replica *replica,
                      struct tally_error *err);
+
+/* The replica if it has schemas, or may have: made now if it was yet to be and
+ * the ini has some; NULL: there are none. */
+int context_rules (struct replica **out, struct tally_replica *replica,
+                   struct tally_error *err);
 
 /* NULL when it is yet to be. */
 struct replica *context_replica_if_made (struct tally_replica *replica);

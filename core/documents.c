@@ -11,6 +11,7 @@
 #include "context.h"
 #include "doclist.h"
 #include "document.h"
+#include "hooks.h"
 #include "idmap.h"
 #include "json.h"
 #include "public.h"
@@ -246,6 +247,23 @@ put_documents (struct putting *putting, const struct doclist *docs,
   return status;
 }
 
+/* Of all of them, before the first write. */
+static int
+check_schema (const struct putting *putting, const struct doclist *docs,
+              struct tally_error *err)
+{
+  for (size_t i = 0; i < docs->count; i++) {
+    int status = hooks_check (putting->replica->hooks, putting->collection,
+                              docs->docs[i].body, err);
+
+    if (status == TALLY_INVALID)
+      return error_set (err, status, "document %zu: %s", i + 1, err->text);
+    if (status != TALLY_OK)
+      return status;
+  }
+  return TALLY_OK;
+}
+
 int
 tally_put (struct tally_replica *replica, const char *collection,
            const char *json, size_t json_size,
@@ -282,6 +300,8 @@ tally_put (struct tally_replica *replica, const char *collection,
                         input.docs.count);
   if (status == TALLY_OK)
     status = context_replica (&putting->replica, replica, err);
+  if (status == TALLY_OK)
+    status = check_schema (putting, &input.docs, err);
   if (status == TALLY_OK)
     status = put_documents (putting, &input.docs, err);
   doclist_free (&input.docs);

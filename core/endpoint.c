@@ -10,6 +10,7 @@
 
 #include "context.h"
 #include "devices.h"
+#include "hooks.h"
 #include "public.h"
 
 /* ---- resolving ---------------------------------------------------------- */
@@ -155,6 +156,7 @@ endpoint_resolve (struct endpoint *out, struct tally *tally, const char *text,
   memset (out, 0, sizeof *out);
   out->name = text;
   out->dialect = section && section->dialect;
+  out->section = section;
   if (section) {
     status = registry_find (
         tally->registry,
@@ -303,6 +305,16 @@ replica_free (struct tally_replica *replica)
 }
 
 static int
+take_schema (void *ctx, const char *collection, struct tally_slice text,
+             struct tally_error *err)
+{
+  struct replica *replica = ctx;
+
+  return hooks_set_schema (replica->hooks, collection, text.data, text.size,
+                           err);
+}
+
+static int
 open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
               unsigned flags, struct tally_error *err)
 {
@@ -322,6 +334,9 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   if (status != TALLY_OK)
     return status;
   status = device_learn_own (replica->replica, tally->config->device, err);
+  if (status == TALLY_OK)
+    status = config_each_schema (tally->config, endpoint->section, take_schema,
+                                 replica->replica, err);
   if (status == TALLY_OK)
     return status;
   replica_close (replica->replica);
@@ -369,6 +384,16 @@ context_replica (struct replica **out, struct tally_replica *replica,
   *out = replica->replica;
   pthread_mutex_unlock (&replica->tally->lock);
   return status;
+}
+
+int
+context_rules (struct replica **out, struct tally_replica *replica,
+               struct tally_error *err)
+{
+  *out = context_replica_if_made (replica);
+  if (*out || !config_has_schemas (replica->endpoint.section))
+    return TALLY_OK;
+  return context_replica (out, replica, err);
 }
 
 struct replica *

@@ -12,6 +12,7 @@
 #include "edit.h"
 #include "engine-internal.h"
 #include "error.h"
+#include "hooks.h"
 #include "write.h"
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
@@ -199,12 +200,13 @@ bury_batch (struct burial *burial, const struct gone *gone, size_t from,
 {
   struct sync *sync = gone->sync;
   struct run *run = sync->run;
+  struct origin origin = { TALLY_ORIGIN_SYNC, run->link->name };
   int status = burial_start (burial, gone, from, to, err);
   size_t n = burial->tombstones.count;
 
   if (status == TALLY_OK)
-    status =
-        replica_put (run->replica, burial->entries, n, 0, burial->stored, err);
+    status = replica_put_by (run->replica, &origin, burial->entries, n, 0,
+                             burial->stored, err);
   if (status == TALLY_OK)
     n = keep_stored (burial, n);
   if (status == TALLY_OK && n > 0)

@@ -8,6 +8,7 @@
 
 #include "engine-join.h"
 #include "error.h"
+#include "hooks.h"
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
@@ -72,15 +73,16 @@ store_with_losers (struct joiner *joiner, struct joined *joined,
   bool with_doc = must_store (joiner, joined);
   struct tally_entry *entries = calloc (n + 1, sizeof *entries);
   struct tally_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
+  struct origin origin = { TALLY_ORIGIN_SYNC, joiner->sync->run->link->name };
   int status = entries && outcomes ? TALLY_OK : error_nomem (err);
 
   if (status == TALLY_OK) {
     journal_entries (&joiner->journal, joined->first_loser, n, entries);
     if (with_doc)
       make_entry (joiner, joined, &entries[n]);
-    status = replica_put (replica, entries, n + with_doc,
-                          replica_has_batches (replica) ? TALLY_PUT_ALL : 0,
-                          outcomes, err);
+    status = replica_put_by (replica, &origin, entries, n + with_doc,
+                             replica_has_batches (replica) ? TALLY_PUT_ALL : 0,
+                             outcomes, err);
   }
   if (status == TALLY_OK)
     status = with_doc ? stored (joiner, joined, &outcomes[n], err)
@@ -97,6 +99,7 @@ store_others (struct joiner *joiner, struct tally_error *err)
   struct tally_entry *entries = calloc (joiner->n + 1, sizeof *entries);
   struct tally_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
   struct joined **of = calloc (joiner->n + 1, sizeof *of);
+  struct origin origin = { TALLY_ORIGIN_SYNC, joiner->sync->run->link->name };
   size_t n = 0;
   int status = TALLY_OK;
 
@@ -109,8 +112,8 @@ store_others (struct joiner *joiner, struct tally_error *err)
       of[n++] = &joiner->joined[i];
     }
   if (status == TALLY_OK)
-    status =
-        replica_put (joiner->sync->run->replica, entries, n, 0, outcomes, err);
+    status = replica_put_by (joiner->sync->run->replica, &origin, entries, n,
+                             0, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = stored (joiner, of[i], &outcomes[i], err);
   free (of);

@@ -10,6 +10,7 @@
 
 #include "engine-internal.h"
 #include "error.h"
+#include "hooks.h"
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
@@ -113,6 +114,7 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
 static int
 store_batch (struct pull *pull, size_t n, struct tally_error *err)
 {
+  struct origin origin = { TALLY_ORIGIN_SYNC, pull->sync->run->link->name };
   int status = TALLY_OK;
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
@@ -122,8 +124,8 @@ store_batch (struct pull *pull, size_t n, struct tally_error *err)
                           entry->doc.rev, err);
   }
   if (status == TALLY_OK)
-    status = replica_put (pull->sync->run->replica, pull->entries, n, 0,
-                          pull->outcomes, err);
+    status = replica_put_by (pull->sync->run->replica, &origin, pull->entries,
+                             n, 0, pull->outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = take_outcome (pull, &pull->entries[i], &pull->outcomes[i], err);
   sync_progress (pull->sync);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hooks.h"
 #include "import.h"
 #include "json.h"
 #include "moment.h"
@@ -171,6 +172,9 @@ import_document (struct importing *importing, const char *collection,
     status = document_read (&body, &id, &made, text, NULL, err);
   if (status == TALLY_OK && made && (flags & IMPORT_NEEDS_ID))
     status = error_set (err, TALLY_INVALID, "has no _id");
+  if (status == TALLY_OK && importing->rules)
+    status = hooks_check (importing->rules->hooks, collection,
+                          buf_slice (&body), err);
   if (status == TALLY_OK && importing->key.size > 0
       && !slice_equal (importing->key, buf_slice (&id)))
     status = error_set (err, TALLY_INVALID, "has another _id than its key");

@@ -356,6 +356,8 @@ tally_import (struct tally_replica *replica, const char *format,
   if (collection)
     status = collection_check (collection, err);
   if (status == TALLY_OK)
+    status = context_rules (&importing->rules, replica, err);
+  if (status == TALLY_OK)
     status = strcmp (format, "ndjson") == 0 || strcmp (format, "nedb") == 0
                  ? import_lines (importing, err)
                  : import_source (importing, err);

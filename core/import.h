@@ -23,6 +23,7 @@ struct importing {
   struct tally *tally;
   struct tally_replica *handle;
   struct replica *replica; /* NULL in the first pass */
+  struct replica *rules;   /* whose schemas count; NULL: there are none */
   const char *format;
   const char *path;
   const char *shown;                        /* the path, for messages */

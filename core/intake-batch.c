@@ -10,6 +10,7 @@
 #include "doclist.h"
 #include "edit.h"
 #include "error.h"
+#include "hooks.h"
 #include "journal.h"
 #include "intake-internal.h"
 #include "mtime.h"
@@ -262,6 +263,7 @@ make_entries (const struct round *round, struct tally_entry *out)
 static int
 put_all (struct round *round, bool *again, struct tally_error *err)
 {
+  static const struct origin origin = { TALLY_ORIGIN_SYNC, NULL };
   struct replica *replica = round->intake->replica;
   size_t most = round->journal.entries.count + 2 * round->n;
   struct tally_entry *entries = calloc (most, sizeof *entries);
@@ -275,9 +277,9 @@ put_all (struct round *round, bool *again, struct tally_error *err)
   if (n > 0)
     status = replica_mark (replica, replica_wall_ms (replica), err);
   if (status == TALLY_OK && n > 0)
-    status = replica_put (replica, entries, n,
-                          replica_has_batches (replica) ? TALLY_PUT_ALL : 0,
-                          outcomes, err);
+    status = replica_put_by (replica, &origin, entries, n,
+                             replica_has_batches (replica) ? TALLY_PUT_ALL : 0,
+                             outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     *again |= outcomes[i].status != TALLY_OK;
   for (size_t i = 0; i < round->n && status == TALLY_OK && !*again; i++)

@@ -277,7 +277,8 @@ write_docs (struct window *window, struct tally_error *err)
     n++;
   }
   if (status == TALLY_OK)
-    status = replica_put (repair->replica, entries, n, 0, outcomes, err);
+    status =
+        replica_put_by (repair->replica, NULL, entries, n, 0, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     repair->count += outcomes[i].status == TALLY_OK;
   for (size_t i = 0; metas && i < most; i++)

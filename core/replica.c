@@ -9,6 +9,7 @@
 #include "drivercall.h"
 #include "error.h"
 #include "fingerprint.h"
+#include "hooks.h"
 #include "mtime.h"
 #include "replica.h"
 
@@ -63,6 +64,7 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   pthread_mutex_init (&replica->own_lock, NULL);
   pthread_mutex_init (&replica->identity_lock, NULL);
   replica_init_wait (replica);
+  replica->hooks = hooks_new (err);
   replica->ops = setup->driver->store;
   replica->lock = drivercall_lock (setup->driver, replica->ops->threads,
                                    &replica->own_lock);
@@ -72,7 +74,7 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   replica->max_skew_ms = setup->max_skew_ms;
   replica->keep_deleted_ms = setup->keep_deleted_ms;
   replica->name = strdup (setup->name);
-  if (!replica->name)
+  if (!replica->name || !replica->hooks)
     status = error_nomem (err);
   else
     status = open_handle (replica, setup, err);
@@ -100,6 +102,7 @@ replica_close (struct replica *replica)
   free (replica->clients);
   free (replica->place);
   free (replica->name);
+  hooks_free (replica->hooks);
   replica_free_wait (replica);
   pthread_mutex_destroy (&replica->identity_lock);
   pthread_mutex_destroy (&replica->own_lock);
@@ -380,10 +383,10 @@ replica_put_unraised (struct replica *replica,
   return status;
 }
 
-int
-replica_put (struct replica *replica, const struct tally_entry *entries,
-             size_t n, unsigned flags, struct tally_outcome *outcomes,
-             struct tally_error *err)
+static int
+put_raised (struct replica *replica, const struct tally_entry *entries,
+            size_t n, unsigned flags, struct tally_outcome *outcomes,
+            struct tally_error *err)
 {
   bool shown = false;
   int status = TALLY_OK;
@@ -397,6 +400,34 @@ replica_put (struct replica *replica, const struct tally_entry *entries,
   return shown ? mtime_put (replica, entries, n, flags, outcomes, err)
                : replica_put_unraised (replica, entries, n, flags, outcomes,
                                        err);
+}
+
+int
+replica_put_by (struct replica *replica, const struct origin *origin,
+                const struct tally_entry *entries, size_t n, unsigned flags,
+                struct tally_outcome *outcomes, struct tally_error *err)
+{
+  struct hooks_put put = { origin ? replica->hooks : NULL, NULL };
+  int status = hooks_look (&put, replica, entries, n, err);
+
+  if (status != TALLY_OK)
+    return status;
+  /* After a failure it says which batches before it were written. */
+  if (put.hooks)
+    memset (outcomes, 0, n * sizeof *outcomes);
+  status = put_raised (replica, entries, n, flags, outcomes, err);
+  hooks_tell (&put, origin, entries, outcomes, n);
+  return status;
+}
+
+int
+replica_put (struct replica *replica, const struct tally_entry *entries,
+             size_t n, unsigned flags, struct tally_outcome *outcomes,
+             struct tally_error *err)
+{
+  static const struct origin here = { TALLY_ORIGIN_LOCAL, NULL };
+
+  return replica_put_by (replica, &here, entries, n, flags, outcomes, err);
 }
 
 int

@@ -49,6 +49,7 @@ struct replica {
   struct time_source time;
   uint64_t max_skew_ms;
   uint64_t keep_deleted_ms;
+  struct hooks *hooks;
 
   /* Rises with each put through this replica, for those who wait. */
   pthread_mutex_t puts_lock;
@@ -95,6 +96,14 @@ int replica_put_unraised (struct replica *replica,
                           const struct tally_entry *entries, size_t n,
                           unsigned flags, struct tally_outcome *outcomes,
                           struct tally_error *err);
+
+/* The same for another origin than this machine's application, as hooks are
+ * told; origin NULL: they are not, since nothing changes for them. */
+struct origin;
+int replica_put_by (struct replica *replica, const struct origin *origin,
+                    const struct tally_entry *entries, size_t n,
+                    unsigned flags, struct tally_outcome *outcomes,
+                    struct tally_error *err);
 
 int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,

@@ -14,6 +14,7 @@
 #include "doclist.h"
 #include "error.h"
 #include "hashpart.h"
+#include "hooks.h"
 #include "journal.h"
 #include "merge.h"
 #include "stamped.h"
@@ -119,13 +120,21 @@ decide (struct stamper *stamper, size_t item, const struct tally_doc *stored,
         struct tally_error *err)
 {
   struct state ours = { 0 }, merged = { 0 };
-  struct state theirs = { .body = stamper->items[item].body };
+  struct stamped_item mine = stamper->items[item];
+  struct state theirs = { 0 };
   struct buf body = BUF_INIT;
   struct losing losing = { stamper, stamper->items[item].id, err };
   struct merge_rules rules = { .loser = keep_loser, .ctx = &losing };
   int status;
 
-  stamped_stamp (&theirs.whole, &stamper->items[item]);
+  status = hooks_before (
+      stamper->replica->hooks, stamper->collection, mine.id,
+      stored && !(stored->flags & TALLY_DOC_DELETED) ? stored : NULL,
+      &mine.body, &stamper->stored.arena, err);
+  if (status != TALLY_OK)
+    return status;
+  theirs.body = mine.body;
+  stamped_stamp (&theirs.whole, &mine);
   if (!stored)
     return make (stamper, item, &theirs, NULL, err);
   status = state_decode (&ours, stored->flags & TALLY_DOC_DELETED,

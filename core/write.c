@@ -11,6 +11,7 @@
 #include "doclist.h"
 #include "edit.h"
 #include "error.h"
+#include "hooks.h"
 #include "write.h"
 
 /* Each lost round is somebody else's success; who loses so many is starved. */
@@ -106,6 +107,7 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
   const struct write_item *item = &writer->items[at];
   struct state old = { 0 }, new = { 0 };
   struct stamp stamp;
+  struct tally_slice body = item->body;
   bool alive = stored && !(stored->flags & TALLY_DOC_DELETED);
   bool changed = true;
   int status = TALLY_OK;
@@ -120,6 +122,11 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
     set_result (writer, at, TALLY_MISSING, absent_rev);
     return TALLY_OK;
   }
+  status =
+      hooks_before (writer->replica->hooks, writer->collection, item->id,
+                    alive ? stored : NULL, &body, &writer->stored.arena, err);
+  if (status != TALLY_OK)
+    return status;
   if (stored) {
     status = state_decode (&old, !alive, stored->meta, stored->body, err);
     if (status != TALLY_OK)
@@ -128,8 +135,8 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
                         item->id.data, err->text);
   }
   status = draw_stamp (writer, stored ? &old : NULL, &stamp, err);
-  if (status == TALLY_OK && item->body.data)
-    status = edit_put (&new, &changed, stored ? &old : NULL, item->body,
+  if (status == TALLY_OK && body.data)
+    status = edit_put (&new, &changed, stored ? &old : NULL, body,
                        item->replace, &stamp, err);
   else if (status == TALLY_OK)
     status = edit_delete (&new, &old, &stamp, err);

@@ -606,6 +606,15 @@ is "status of a collection" \
   "{\"store\":\"$s\",\"collection\":\"docs\",\"documents\":2,\"deleted\":0}" \
   "$(grep '"docs"' out)"
 
+if script --version >/dev/null 2>&1; then
+  echo '{"_id":"seen"}' | "$TALLY" put sqlite:tty.db things 2>/dev/null
+  script -qec "$TALLY pair sqlite:tty.db linvo:tty" /dev/null >out 2>err
+  is "on a terminal it is said what will move" 1 \
+    "$(grep -c '0 to pull, 1 to push, 0 to merge, 0 of them deletes' out)"
+  run pair sqlite:tty.db linvo:tty
+  is "and not elsewhere" 0 "$(grep -c 'to push' err)"
+fi
+
 # ---- conflicts ------------------------------------------------------------
 
 # Two devices of a hub, offline: the same field, and an edit against a delete.
@@ -672,6 +681,32 @@ expect "losers again" 0 conflicts linvo:c2 --json
 expect "drop" 0 conflicts linvo:c2 drop $(jq -r .id out)
 expect "the list" 0 conflicts linvo:c2 --json
 is "is empty" ""
+
+# ---- schemas ----------------------------------------------------------------
+
+mkdir schemas
+printf '{"title":{"type":"string","required":true},"n":{"default":1}}' \
+  >schemas/things.json
+printf '[store s]\ndriver = sqlite\npath = s.db\nschema.things = things.json\n' \
+  >schemas/s.ini
+chmod 600 schemas/s.ini
+printf '{"_id":"a","title":"t"}' | "$TALLY" put s things -c schemas/s.ini \
+  >out 2>err
+is "a default of the schema" '{"_id":"a","n":1,"title":"t"}' \
+  "$("$TALLY" get s things a -c schemas/s.ini)"
+printf '{"_id":"b","title":"t"}\n{"_id":"c","title":5}\n' >schemas/things.ndjson
+refuses "a document that violates it" 6 'document 2: title: is number' \
+  put s things schemas/things.ndjson -c schemas/s.ini
+refuses "an import that violates it" 6 'things.ndjson:2: title: is number' \
+  import ndjson schemas/things.ndjson s -c schemas/s.ini
+is "nothing of it is there" 1 \
+  "$("$TALLY" find s things --count -c schemas/s.ini)"
+printf '{"title":"text"}' >schemas/things.json
+refuses "a schema that is none" 3 'things.json: title: no such type' \
+  find s things -c schemas/s.ini
+rm schemas/things.json
+refuses "a schema that is not there" 3 's.ini:4: .*things.json' \
+  find s things -c schemas/s.ini
 
 # ---- a shared folder ------------------------------------------------------
 

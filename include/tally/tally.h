@@ -318,6 +318,157 @@ TALLY_API int tally_import (struct tally_replica *replica, const char *format,
                             tally_written_fn *emit, void *ctx,
                             struct tally_error *err);
 
+/* ---- hooks -------------------------------------------------------------- */
+
+/* A document that is about to be written here, by tally_put, tally_update,
+ * tally_import, tally_remove and the like; what comes by a sync is not asked
+ * about. */
+enum {
+  TALLY_BEFORE_INSERT = 1, /* it is not there yet; then also SAVE */
+  TALLY_BEFORE_SAVE = 2,
+  TALLY_BEFORE_REMOVE = 4
+};
+
+struct tally_write {
+  size_t size;
+  int type; /* the one that it is called for */
+  const char *collection;
+  const char *id;
+  const char *json; /* canonical; NULL: a delete */
+  size_t json_size;
+  const char *stored; /* what is there now; NULL: nothing */
+  size_t stored_size;
+  void *reserved;
+};
+
+/* Anything but TALLY_OK keeps the document from being written, and the call
+ * that wanted to returns it, with *err if that was filled; documents that it
+ * has written before stay.  May be called again for the same write when
+ * another one came between.  Runs in the thread that writes. */
+typedef int tally_before_fn (void *ctx, struct tally_write *write,
+                             struct tally_error *err);
+
+/* Puts another document in the place of the one that is to be written; only
+ * within the hook.  Its _id is the same. */
+TALLY_API int tally_write_replace (struct tally_write *write, const char *json,
+                                   size_t size, struct tally_error *err);
+
+enum tally_change_type {
+  TALLY_CHANGE_INSERTED = 1,
+  TALLY_CHANGE_UPDATED = 2,
+  TALLY_CHANGE_REMOVED = 3
+};
+
+enum tally_origin {
+  TALLY_ORIGIN_LOCAL = 1, /* this application */
+  TALLY_ORIGIN_SYNC = 2   /* another store: pulled, merged, or pushed to us */
+};
+
+/* A document that has been written, durably. */
+struct tally_change {
+  size_t size;
+  int type;
+  const char *collection; /* of an account of a server: ACCOUNT:NAME */
+  const char *id;
+  const char *rev;
+  const char *json; /* canonical; NULL: removed */
+  size_t json_size;
+  int origin;
+  const char *link; /* that brought it; NULL: local, or it was pushed to us */
+};
+
+/* Runs in the thread that wrote; the store may be used. */
+typedef void tally_change_fn (void *ctx, const struct tally_change *change);
+
+struct tally_hook;
+
+/* Asks fn before writes, those of types that are set (TALLY_BEFORE_SAVE |
+ * ...), or tells it of changes; collection NULL: all.  In the order in which
+ * they were added.  Writes of other processes are no concern of hooks; see
+ * tally_live_start. */
+TALLY_API int tally_hook_before (struct tally_hook **out,
+                                 struct tally_replica *replica,
+                                 const char *collection, unsigned types,
+                                 tally_before_fn *fn, void *ctx,
+                                 struct tally_error *err);
+TALLY_API int tally_hook_after (struct tally_hook **out,
+                                struct tally_replica *replica,
+                                const char *collection, tally_change_fn *fn,
+                                void *ctx, struct tally_error *err);
+
+/* Ends it, and waits until no call of it is under way: not from within one.
+ * Before the replica is closed. */
+TALLY_API void tally_hook_remove (struct tally_hook *hook);
+
+/* Sets what documents of a collection must look like, in this process, over
+ * what the ini says; NULL: anything.  A schema is an object of fields:
+ *
+ * {"title": "string", "age": {"type": ["number", "null"], "default": 0},
+ *  "tags": {"type": "array", "items": "string"}, "due": "date",
+ *  "address": {"required": true, "fields": {"zip": "string"}}}
+ *
+ * Types are any, null, boolean, number, integer, string, array, object and
+ * date ({"$$date": ms}).  It binds local writes: what violates it is
+ * TALLY_INVALID, and the message names the path.  What is pulled is stored as
+ * it came, or replicas would differ. */
+TALLY_API int tally_schema (struct tally_replica *replica,
+                            const char *collection, const char *json,
+                            struct tally_error *err);
+
+/* ---- live queries ------------------------------------------------------- */
+
+enum tally_live_type {
+  TALLY_LIVE_ADDED = 1,
+  TALLY_LIVE_CHANGED = 2, /* where it is now */
+  TALLY_LIVE_MOVED = 3,   /* from old_index, and may have changed, too */
+  TALLY_LIVE_REMOVED = 4, /* from old_index */
+  TALLY_LIVE_READY = 5,   /* all of the changes so far have been told */
+  TALLY_LIVE_FAILED = 6   /* the query failed; it is tried again */
+};
+
+struct tally_live_event {
+  size_t size;
+  int type;
+  const char *id;
+  const char *rev;
+  const char *json; /* NULL: removed */
+  size_t json_size;
+  uint64_t index;     /* among the results as they are now */
+  uint64_t old_index; /* as they were */
+  int status;         /* failed: why */
+  const char *error;
+};
+
+/* Returns 1 for "stop". */
+typedef int tally_live_fn (void *ctx, const struct tally_live_event *event);
+
+struct tally_live_options {
+  size_t size;
+  const char *sort; /* as in struct tally_find_options */
+  uint64_t skip;
+  uint64_t limit;
+  unsigned debounce_ms; /* 0: 100; writes are gathered so long, 10 times that
+                           at most */
+};
+
+struct tally_live;
+
+/* Keeps a query's results up to date: first all of them are added, then what
+ * changes is told of: what was removed first, then the others in order. Writes
+ * of this process and those of others count, wherever the store can tell.
+ * Ids and revisions of all results are kept in memory.  fn runs in a thread of
+ * its own and may use the store. */
+TALLY_API int tally_live_start (struct tally_live **out,
+                                struct tally_replica *replica,
+                                const char *collection, const char *query,
+                                const struct tally_live_options *options,
+                                tally_live_fn *fn, void *ctx,
+                                struct tally_error *err);
+
+/* Ends it and waits for its thread: not from within fn.  Before the replica is
+ * closed. */
+TALLY_API void tally_live_stop (struct tally_live *live);
+
 /* ---- conflicts ---------------------------------------------------------- */
 
 /* One side of a conflict. */
