@@ -104,6 +104,18 @@ import_add_index (struct importing *importing, struct tally_slice field,
   return TALLY_OK;
 }
 
+/* Nobody makes them yet; that they are lost must not pass unseen. */
+static void
+tell_indexes (const struct importing *importing)
+{
+  for (size_t i = 0; i < importing->n_indexes; i++)
+    context_log (importing->tally, 1, "%s: its index on %s was left out%s",
+                 importing->shown, importing->indexes[i].field,
+                 importing->indexes[i].unique
+                     ? "; that it is unique is not seen to"
+                     : "");
+}
+
 static void
 free_indexes (struct importing *importing)
 {
@@ -368,6 +380,8 @@ tally_import (struct tally_replica *replica, const char *format,
                  "%s: %zu documents say that they will be changed in the "
                  "future; they were stamped now",
                  importing->shown, importing->ahead);
+  if (status == TALLY_OK)
+    tell_indexes (importing);
   free_indexes (importing);
   idmap_free (&importing->ids);
   doclist_free (&importing->docs);

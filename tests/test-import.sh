@@ -172,6 +172,8 @@ fi
 
 run import nedb "$data/nedb/notes.db" $store:n
 check "nedb: exit" 0 $code
+check "nedb: an index is told of, one that was removed is not" "2 1" \
+  "$(grep -c 'its index on' err) $(grep -c 'its index on title .*unique' err)"
 check "nedb: the last line counts, what is gone is gone" \
   '{"_id":"n1","_mtime":{"$$date":1700000002000},"title":"milk"}
 {"_id":"n2","due":{"$$date":1700000005000},"title":"tea"}
