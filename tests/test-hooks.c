@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -471,6 +472,17 @@ live_follows (void **state)
   assert_string_equal (heard.told, "");
 }
 
+static bool
+has_heard (struct heard *heard)
+{
+  bool has;
+
+  pthread_mutex_lock (&heard->lock);
+  has = heard->told[0] != '\0';
+  pthread_mutex_unlock (&heard->lock);
+  return has;
+}
+
 static void
 live_fails (void **state)
 {
@@ -487,7 +499,7 @@ live_fails (void **state)
   assert_int_equal (tally_live_start (&live, f->a, "things", "{", NULL,
                                       on_live, &heard, &f->err),
                     TALLY_OK);
-  for (unsigned i = 0; i < 1000 && !heard.told[0]; i++)
+  for (unsigned i = 0; i < 1000 && !has_heard (&heard); i++)
     nanosleep (&tick, NULL);
   tally_live_stop (live);
   assert_int_equal (heard.told[0], '6');
