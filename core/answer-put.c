@@ -71,7 +71,7 @@ knows_stored (const struct tally_doc *pushed, const struct tally_doc *stored,
   status = state_decode (&theirs, pushed->flags & TALLY_DOC_DELETED,
                          pushed->meta, pushed->body, err);
   if (status == TALLY_OK)
-    *knows = state_replaces (&theirs, &mine, NULL);
+    *knows = state_replaces (&theirs, &mine);
   state_free (&theirs);
   state_free (&mine);
   return status;

@@ -193,6 +193,25 @@ keep_stored (struct burial *burial, size_t n)
   return kept;
 }
 
+/* What they refuse must still be given to them: nobody lists theirs again.
+ * What was edited there meanwhile the next run does. */
+static int
+take_burial (const struct burial *burial, struct sync *sync, size_t i,
+             struct tally_error *err)
+{
+  struct tally_doc doc = burial->tombstones.docs[i];
+  int outcome = burial->pushed[i].status;
+
+  doc.seq = burial->stored[i].seq;
+  if (outcome == TALLY_CONFLICT)
+    return TALLY_OK;
+  if (outcome != TALLY_OK)
+    return sync_hold (sync, HELD_OURS, &doc, outcome,
+                      outcome == TALLY_AGAIN ? NULL : "was refused", err);
+  sync_count (sync, doc.id, &sync->report.pushed, true);
+  return seqset_add (&sync->settled, doc.seq) ? TALLY_OK : error_nomem (err);
+}
+
 /* First here: what is here as a tombstone is pushed by whichever run. */
 static int
 bury_batch (struct burial *burial, const struct gone *gone, size_t from,
@@ -214,14 +233,8 @@ bury_batch (struct burial *burial, const struct gone *gone, size_t from,
         &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,
         burial->tombstones.docs, burial->bases, n,
         sync->remote_done ? &sync->far_cursor : NULL, burial->pushed, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    if (burial->pushed[i].status != TALLY_OK)
-      continue;
-    sync_count (sync, burial->tombstones.docs[i].id, &sync->report.pushed,
-                true);
-    if (!seqset_add (&sync->settled, burial->stored[i].seq))
-      status = error_nomem (err);
-  }
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status = take_burial (burial, sync, i, err);
   burial_end (burial);
   return status;
 }

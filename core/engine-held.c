@@ -253,8 +253,8 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
   }
   if (!sync->pulls)
     return TALLY_OK;
-  /* It is listed again. */
-  if (sync->full) {
+  /* It is listed again, but once all was listed and repaired. */
+  if (sync->full && !sync->repaired) {
     held->tried = true;
     return TALLY_OK;
   }

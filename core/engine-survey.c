@@ -189,7 +189,7 @@ survey_offer (struct survey *survey, const struct tally_doc *ours,
     if (status == TALLY_OK)
       status = state_decode (&far, theirs->flags & TALLY_DOC_DELETED,
                              theirs->meta, theirs->body, err);
-    knows = !sync_strict (survey->sync) && state_replaces (&mine, &far, NULL);
+    knows = !sync_strict (survey->sync) && state_replaces (&mine, &far);
     known = knows && same_stamps (&mine, &far);
     state_free (&far);
     state_free (&mine);

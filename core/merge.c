@@ -46,17 +46,13 @@ claim_name (const struct claim *claim)
   return stamp_name (claim->place, claim->first);
 }
 
-static const struct strict *
-strict_of (const struct merge *merge)
-{
-  return merge->rules ? merge->rules->strict : NULL;
-}
-
 /* Above 0 when a's stands, below when b's does, 0: it is the same.  The later
  * place, unless a repair took it: then who knew what the other has comes after
  * it.  Where each knows the other's, one of the two places is from before a
  * repair: the lower is in order.  What is one write has the place that a
- * repair gave it, which is lower, too. */
+ * repair gave it, which is lower, too; and of one client the writes came as
+ * they are named.  All that is no matter of what is lost: after a copy, when
+ * not everything counts as known, it goes to the journal, whoever wins. */
 static int
 judge (const struct merge *merge, const struct claim *a, const struct claim *b)
 {
@@ -65,10 +61,10 @@ judge (const struct merge *merge, const struct claim *a, const struct claim *b)
 
   if (stamp_cmp (claim_name (a), claim_name (b)) == 0)
     return -order;
-  a_back =
-      state_took_back (merge->b, a->place, claim_name (a), strict_of (merge));
-  b_back =
-      state_took_back (merge->a, b->place, claim_name (b), strict_of (merge));
+  if (stamp_client (claim_name (a)) == stamp_client (claim_name (b)))
+    return stamp_cmp (claim_name (a), claim_name (b));
+  a_back = state_took_back (merge->b, a->place, claim_name (a));
+  b_back = state_took_back (merge->a, b->place, claim_name (b));
   if (a_back != b_back)
     return a_back ? -1 : 1;
   return a_back ? -order : order;

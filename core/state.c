@@ -134,10 +134,10 @@ state_knows_all (const struct state *state, const struct state *other,
 
 bool
 state_took_back (const struct state *state, const struct stamp *place,
-                 const struct stamp *name, const struct strict *strict)
+                 const struct stamp *name)
 {
   return stamp_cmp (place, &state->undone) <= 0
-         && state_knows (state, name, strict);
+         && state_knows (state, name, NULL);
 }
 
 /* A merge would have what is in `other` in the place of this, or give it the
@@ -145,26 +145,25 @@ state_took_back (const struct state *state, const struct stamp *place,
  * each other round a ring of stores. */
 static bool
 lost_there (const struct state *other, const struct stamp *place,
-            const struct stamp *first, const struct strict *strict)
+            const struct stamp *first)
 {
   const struct stamp *name = stamp_name (place, first);
   const struct stamp *there = place_of (other, name);
 
   if (there)
     return stamp_cmp (there, place) < 0;
-  return state_took_back (other, place, name, strict);
+  return state_took_back (other, place, name);
 }
 
 bool
-state_replaces (const struct state *state, const struct state *other,
-                const struct strict *strict)
+state_replaces (const struct state *state, const struct state *other)
 {
-  if (!state_knows_all (state, other, strict)
-      || lost_there (other, &state->whole, &state->whole_first, strict))
+  if (!state_knows_all (state, other, NULL)
+      || lost_there (other, &state->whole, &state->whole_first))
     return false;
   for (size_t i = 0; i < state->n_overrides; i++)
     if (lost_there (other, &state->overrides[i].stamp,
-                    &state->overrides[i].first, strict))
+                    &state->overrides[i].first))
       return false;
   return true;
 }

@@ -122,12 +122,11 @@ bool state_knows_all (const struct state *state, const struct state *other,
 /* True when something was written over this write in `state`, or it was beaten
  * there, although its place says otherwise: a repair took that place. */
 bool state_took_back (const struct state *state, const struct stamp *place,
-                      const struct stamp *name, const struct strict *strict);
+                      const struct stamp *name);
 
 /* True when `state` is all that a merge with `other` would make: it knows all
  * of it, and has nothing that was taken back there. */
-bool state_replaces (const struct state *state, const struct state *other,
-                     const struct strict *strict);
+bool state_replaces (const struct state *state, const struct state *other);
 
 /* True when `other` has something beyond limit_ms that has not this place in
  * `state` (NULL: there is none); *known says whether it knows each of these:

@@ -273,7 +273,7 @@ test_replacing (void **state)
 
       repair (&ra, a, limit, limit, CLIENT_A);
       repair (&rb, b, limit, limit / 2, CLIENT_B);
-      if (state_replaces (&ra.state, &rb.state, NULL)) {
+      if (state_replaces (&ra.state, &rb.state)) {
         merge (&merged, &ra.state, &rb.state, NULL);
         assert_same_rev (&merged.state, &ra.state);
         made_free (&merged);

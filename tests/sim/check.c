@@ -117,6 +117,19 @@ told_of (const struct journals *journals, unsigned doc, unsigned field)
   return told;
 }
 
+/* Where a repair moved one of two writes their stamps do not say which of
+ * them lost; but none loses to what its author had before him. */
+static bool
+may_beat (const struct doc_history *history, unsigned at, unsigned other)
+{
+  const struct event *event = &history->events[at];
+  const struct event *loser = &history->events[other];
+
+  return !(loser->past >> at & 1)
+         && (event->n_also + loser->n_also > 0
+             || stamp_cmp (&event->stamp, &loser->stamp) > 0);
+}
+
 /* Somebody who had it replaced it; or it met, and lost against, a write that
  * says the same. */
 static bool
@@ -136,7 +149,7 @@ was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
         && (!is_gone (other, field) || told >> i & 1
             || was_replaced (history, told, i, field)))
       return true;
-    if (!is_gone (other, field) && stamp_cmp (&other->stamp, &event->stamp) > 0
+    if (!is_gone (other, field) && may_beat (history, i, at)
         && value_of (other, field) == value_of (event, field))
       return true;
   }
@@ -175,15 +188,18 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
     }
 }
 
-/* A repair gave it another place, or what somebody wrote over it. */
+/* A repair gave it another place, or what somebody wrote over it, or what it
+ * met: then it may have lost before that was moved, or after. */
 static bool
 was_moved (const struct doc_history *history, unsigned at, unsigned field)
 {
-  if (history->events[at].n_also > 0)
+  const struct event *event = &history->events[at];
+
+  if (event->n_also > 0)
     return true;
   for (unsigned i = 0; i < history->n; i++)
     if (history->events[i].n_also > 0 && assigns (&history->events[i], field)
-        && (history->events[i].past >> at & 1))
+        && !(event->past >> i & 1))
       return true;
   return false;
 }
@@ -191,9 +207,9 @@ was_moved (const struct doc_history *history, unsigned at, unsigned field)
 /* Of two writes that did not know each other the one with the greater stamp
  * stands.  A repair gives a write the place of when it was repaired, which is
  * not what its stamp says, and it is that place which competes with others:
- * of what was repaired, and of what it had replaced, nothing is promised here
- * but what is promised of every write: that it does not come back, and is not
- * lost. */
+ * of what was repaired, and of what it met or had replaced, nothing is
+ * promised here but what is promised of every write: that it does not come
+ * back, and is not lost. */
 static bool
 comes_after (const struct doc_history *history, unsigned at, unsigned standing,
              unsigned field)
@@ -206,11 +222,30 @@ comes_after (const struct doc_history *history, unsigned at, unsigned standing,
          && !was_moved (history, at, field) && other->n_also == 0;
 }
 
+/* Who replaced what stands lost to a third, that neither knew, and is told of;
+ * where that was not heard of, what stands was then repaired.  What only two
+ * are about keeps its order, however often it is repaired. */
+static bool
+stood_aside (const struct doc_history *history,
+             const struct journals *journals, unsigned doc, unsigned at,
+             unsigned standing, unsigned field)
+{
+  if (history->events[standing].n_also == 0 || !journals->fields[doc][at])
+    return false;
+  for (unsigned i = 0; i < history->n; i++)
+    if (i != at && assigns (&history->events[i], field)
+        && !(history->events[at].past >> i & 1)
+        && !(history->events[i].past >> at & 1))
+      return true;
+  return false;
+}
+
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
  * was replaced comes back. */
 static void
-check_standing (struct world *world, unsigned doc, const struct view *view)
+check_standing (struct world *world, unsigned doc, const struct view *view,
+                const struct journals *journals)
 {
   const struct doc_history *history = &world->docs[doc];
 
@@ -233,7 +268,9 @@ check_standing (struct world *world, unsigned doc, const struct view *view)
       /* After a copy was put back that is told of. */
       if (world->returned && other->forgotten)
         continue;
-      if ((other->past >> at & 1) || comes_after (history, i, at, f))
+      if (((other->past >> at & 1)
+           && !stood_aside (history, journals, doc, i, at, f))
+          || comes_after (history, i, at, f))
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,
                  doc_id (doc), at, i);
@@ -326,7 +363,7 @@ check_settled (struct world *world)
     oracle_view (world, &world->sites[0], doc, &view);
     take_back (&world->docs[doc], &view);
     check_kept (world, doc, &view, &journals);
-    check_standing (world, doc, &view);
+    check_standing (world, doc, &view, &journals);
     check_values (world, doc, &view);
   }
   check_journals (world, &journals);
@@ -363,10 +400,27 @@ stands_anywhere (struct world *world, struct view views[SIM_SITES],
   return false;
 }
 
+/* On any disk, in a folder or on its way. */
+static uint64_t
+known_anywhere (const struct world *world, unsigned doc)
+{
+  uint64_t known = 0;
+
+  for (unsigned i = 0; i < SIM_SITES; i++)
+    if (world->sites[i].active)
+      known |= world->knows[i][doc];
+  for (unsigned i = 0; i < SIM_FOLDERS; i++)
+    known |= world->folders[i].knows[doc];
+  for (size_t i = 0; i < world->n_late; i++)
+    known |= world->late[i].knows[doc];
+  return known;
+}
+
 static void
 forgive_doc (struct world *world, unsigned doc,
              const struct journals *journals)
 {
+  uint64_t known = known_anywhere (world, doc);
   struct doc_history *history = &world->docs[doc];
   struct view views[SIM_SITES];
 
@@ -382,7 +436,7 @@ forgive_doc (struct world *world, unsigned doc,
 
       if (!assigns (event, f) || journaled || (event->forgotten && !was))
         continue;
-      if (was
+      if (was || !(known >> (i - 1) & 1)
           || (!stands_anywhere (world, views, event, i - 1, f)
               && !was_replaced (history, told_of (journals, doc, f), i - 1,
                                 f)))

@@ -50,18 +50,24 @@ static const struct op ahead_over_theirs[] = {
   { OP_SYNC, .site = 0 },
 };
 
-/* What was held back was never here; but in a comparison after tombstones
- * were forgotten it passed for deleted here, and was deleted there. */
+/* What was held back was never here; but when a pair had been away for longer
+ * than tombstones are kept it passed for deleted here, and was deleted
+ * there. */
 static const struct op held_is_not_gone[] = {
-  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
-  { OP_CLOCK, .site = 1, .ms = -27912178000 },
-  { OP_PUT, .site = 2, .doc = 1, .fields = 4 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
   { OP_SYNC, .site = 0 },
   { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1, .ms = -SIM_DAY_MS },
+  { OP_PUT, .site = 2, .doc = 1, .fields = 4 },
+  { OP_SYNC, .site = 1 },
   { OP_CLOCK, .site = 1 },
+  { OP_DELETE, .site = 1, .doc = 0 },
   { OP_SYNC, .site = 0 },
-  { OP_DELETE, .site = 0, .doc = 0 },
-  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_SYNC, .site = 1 },
 };
 
 /* The last contact was noted by a clock that was months behind.  Once that
@@ -83,12 +89,47 @@ static const struct op contact_by_a_wrong_clock[] = {
 static const struct op ahead_behind_its_header[] = {
   { OP_PUT, .site = 2, .doc = 0, .fields = 1 },
   { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_CLOCK, .site = 0, .ms = 28760166000 },
   { OP_PUT, .site = 2, .doc = 1, .fields = 2 },
   { OP_SYNC, .site = 1 },
-  { OP_CLOCK, .site = 0, .ms = 28760166000 },
-  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 3, .meddle_site = 0,
+  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 6, .meddle_site = 0,
     .meddle_doc = 1, .meddle_fields = 2 },
   { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+};
+
+/* A store came back from a backup, and what it had from its wrong clock was
+ * repaired once more: in the comparison, where nothing of its client counts as
+ * known, the later place won over what the same client had written later. */
+static const struct op repaired_again_from_a_backup[] = {
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_CLOCK, .site = 0, .ms = 24564162000 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 2 },
+  { OP_BACKUP, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 7 },
+  { OP_CLOCK, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_REVIVE, .site = 0 },
+  { OP_SYNC, .site = 0 },
+};
+
+/* A document that a run held back was let go when the same run had repaired
+ * its own: as if it were still to be listed. */
+static const struct op let_go_by_a_repair[] = {
+  { OP_PUT, .site = 2, .doc = 1, .fields = 1 }, { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1, .ms = -13584011000 },  { OP_CLONE, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 }, { OP_SYNC, .site = 3 },
+};
+
+/* What was deleted here and forgotten was to be deleted there, by a tombstone
+ * that was beyond their clock: nobody gave it to them again. */
+static const struct op refused_burial[] = {
+  { OP_PUT, .site = 1, .doc = 4, .fields = 2 },
+  { OP_REPLACE, .site = 0, .doc = 4, .fields = 1 },
+  { OP_CLOCK, .site = 0, .stops = 1 },
+  { OP_DELETE, .site = 1, .doc = 4 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PULL, .wait_ms = 3600000 },
+  { OP_SYNC, .site = 0 },
 };
 
 #define RING_OF_A_CLONE                \
@@ -118,7 +159,7 @@ const struct history_case clock_histories[] = {
   { "a document held back, and a comparison without tombstones",
     { TWO_HUBS },
     HISTORY_OPS (held_is_not_gone),
-    .conflicts = 0 },
+    .conflicts = -1 },
   { "a contact noted by a clock that was behind",
     { HISTORY_HUB },
     HISTORY_OPS (contact_by_a_wrong_clock),
@@ -127,5 +168,29 @@ const struct history_case clock_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (ahead_behind_its_header),
     .conflicts = -1 },
-  { NULL, { 0 }, NULL, 0, 0 },
+  { "a backup of what a wrong clock wrote, repaired twice",
+    { .sites = 4,
+      .docs = 6,
+      .n_links = 4,
+      .links = { { 1, 0, false },
+                 { 2, 0, false },
+                 { 3, 0, false },
+                 { 0, 1, false } } },
+    HISTORY_OPS (repaired_again_from_a_backup),
+    .conflicts = -1 },
+  { "a document held back in a run that repairs",
+    { .sites = 3,
+      .docs = 6,
+      .n_links = 4,
+      .links = { { 1, 0, false },
+                 { 1, 2, false },
+                 { 3, 0, false },
+                 { 3, 1, false } } },
+    HISTORY_OPS (let_go_by_a_repair),
+    .conflicts = -1 },
+  { "a tombstone for them that is too far ahead of their clock",
+    { HISTORY_HUB },
+    HISTORY_OPS (refused_burial),
+    .conflicts = -1 },
+  { NULL, { 0 }, NULL, 0, 0, 0 },
 };
