@@ -132,9 +132,8 @@ enum feature {
   FEATURE_ALL = 8191
 };
 
-/* What is tried unless it is asked for otherwise: with clocks that are years
- * off some histories of repairs are still open. */
-#define SIM_FEATURES (FEATURE_ALL & ~(FEATURE_YEARS | FEATURE_AWAY))
+/* What is tried unless it is asked for otherwise. */
+#define SIM_FEATURES (FEATURE_ALL & ~FEATURE_AWAY)
 
 struct link_setup {
   unsigned char client;
