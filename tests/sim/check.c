@@ -209,29 +209,36 @@ was_moved (const struct doc_history *history, unsigned at, unsigned field)
  * not what its stamp says, and it is that place which competes with others:
  * of what was repaired, and of what it met or had replaced, nothing is
  * promised here but what is promised of every write: that it does not come
- * back, and is not lost. */
+ * back, and is not lost.  The same of a stamp that is beyond every clock even
+ * now: it lost before it could be repaired. */
 static bool
-comes_after (const struct doc_history *history, unsigned at, unsigned standing,
-             unsigned field)
+comes_after (const struct world *world, unsigned doc, unsigned at,
+             unsigned standing, unsigned field)
 {
+  const struct doc_history *history = &world->docs[doc];
   const struct event *event = &history->events[at];
   const struct event *other = &history->events[standing];
 
   return !(other->past >> at & 1) && !event->forgotten
          && stamp_cmp (&event->stamp, &other->stamp) > 0
+         && stamp_ms (&event->stamp) <= world->now_ms + SIM_SKEW_MS
          && !was_moved (history, at, field) && other->n_also == 0;
 }
 
 /* Who replaced what stands lost to a third, that neither knew, and is told of;
  * where that was not heard of, what stands was then repaired.  What only two
- * are about keeps its order, however often it is repaired. */
+ * are about keeps its order, however often it is repaired; but where a store
+ * was rolled back it may give a name anew, which then passes for known. */
 static bool
 stood_aside (const struct doc_history *history,
              const struct journals *journals, unsigned doc, unsigned at,
              unsigned standing, unsigned field)
 {
-  if (history->events[standing].n_also == 0 || !journals->fields[doc][at])
+  if (history->events[standing].n_also == 0
+      || !(journals->fields[doc][at] | history->events[at].read))
     return false;
+  if (journals->world->broke)
+    return true;
   for (unsigned i = 0; i < history->n; i++)
     if (i != at && assigns (&history->events[i], field)
         && !(history->events[at].past >> i & 1)
@@ -270,7 +277,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
         continue;
       if (((other->past >> at & 1)
            && !stood_aside (history, journals, doc, i, at, f))
-          || comes_after (history, i, at, f))
+          || comes_after (world, doc, i, at, f))
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,
                  doc_id (doc), at, i);

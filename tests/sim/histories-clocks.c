@@ -113,6 +113,37 @@ static const struct op repaired_again_from_a_backup[] = {
   { OP_SYNC, .site = 0 },
 };
 
+/* A clone came back with what its original had written before they parted.
+ * Where nothing of their clients counts as known that stood, beyond the clock,
+ * over what the original had written on it. */
+static const struct op old_write_of_a_clone[] = {
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_CLOCK, .site = 3, .ms = 5706908955 },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 4 },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 2 },
+  { OP_MOVE, .site = 3 },
+  { OP_CLONE, .site = 3 },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 4 },
+};
+
+/* Written after a roll-back under a name below one of the time that was lost,
+ * it passes for known: but it goes to the journal. */
+static const struct op below_a_lost_name[] = {
+  { OP_PUT, .site = 1, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 2 },
+  { OP_CLOCK, .site = 1, .ms = 8733014708 },
+  { OP_SYNC, .site = 0, .meddle = OP_PUT, .meddle_at = 13, .meddle_site = 1,
+    .meddle_doc = 2, .meddle_fields = 13 },
+  { OP_MOVE, .site = 1 },
+  { OP_BACKUP, .site = 1, .wait_ms = 2 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 2, .wait_ms = 3 },
+  { OP_CLOCK, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_ROLLBACK, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+};
+
 /* A document that a run held back was let go when the same run had repaired
  * its own: as if it were still to be listed. */
 static const struct op let_go_by_a_repair[] = {
@@ -177,6 +208,24 @@ const struct history_case clock_histories[] = {
                  { 3, 0, false },
                  { 0, 1, false } } },
     HISTORY_OPS (repaired_again_from_a_backup),
+    .conflicts = -1 },
+  { "a clone's write from before it was made, beyond the clock",
+    { .sites = 4,
+      .docs = 6,
+      .n_links = 5,
+      .links = { { 1, 0, false },
+                 { 2, 0, false },
+                 { 3, 0, false },
+                 { 4, 0, false },
+                 { 4, 1, false } } },
+    HISTORY_OPS (old_write_of_a_clone),
+    .conflicts = -1 },
+  { "a write after a roll-back, named below one that was lost",
+    { .sites = 2,
+      .docs = 6,
+      .n_links = 3,
+      .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } } },
+    HISTORY_OPS (below_a_lost_name),
     .conflicts = -1 },
   { "a document held back in a run that repairs",
     { .sites = 3,

@@ -18,7 +18,7 @@
 #include "histories.h"
 #include "oracle.h"
 
-#define CASES_MAX 64
+#define CASES_MAX 128
 #define OPS_MAX 32
 #define CALLS_MAX 400 /* of a store in one run */
 
