@@ -50,6 +50,16 @@ int answer_wait (struct asked *asked, const struct wire_wait *wait,
 
 int answer_meta (struct asked *asked, const struct wire_meta *meta,
                  struct tally_error *err);
+/* Notes that the client has durably all of ours up to a cursor; 0: that it is
+ * there, and that tombstones wait for it. */
+int asked_acknowledge (struct asked *asked, const char *collection,
+                       uint64_t cursor, struct tally_error *err);
+
+int answer_compare (struct asked *asked, const struct wire_compare *compare,
+                    struct tally_error *err);
+int answer_fetch (struct asked *asked, const struct wire_fetch *fetch,
+                  struct tally_error *err);
+
 int answer_put (struct asked *asked, const struct wire_put *put,
                 struct tally_error *err);
 

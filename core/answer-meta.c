@@ -17,7 +17,7 @@ struct window {
   struct doclist headers;
   size_t limit;
   uint64_t until; /* 0: no end */
-  bool counts;
+  bool counts, graves;
   uint64_t gone; /* tombstones behind the window */
   uint64_t last; /* the last header's seq */
   bool ended;
@@ -34,6 +34,8 @@ collect_header (void *ctx, const struct tally_doc *doc)
     window->ended = true;
     return 1;
   }
+  if (window->graves && !(doc->flags & TALLY_DOC_DELETED))
+    return 0;
   if (window->headers.count == window->limit) {
     window->more = true;
     window->gone += doc->flags & TALLY_DOC_DELETED;
@@ -165,9 +167,9 @@ count_live (void *ctx, const struct tally_doc *doc)
 
 /* The client's cursor is what it has of ours, durably; one that asks for the
  * first time has nothing, and tombstones wait for it from now on. */
-static int
-keep_acknowledgement (struct asked *asked, const char *collection,
-                      uint64_t cursor, struct tally_error *err)
+int
+asked_acknowledge (struct asked *asked, const char *collection,
+                   uint64_t cursor, struct tally_error *err)
 {
   struct pair pair;
   struct pair_cursor *had;
@@ -200,7 +202,8 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   struct wire_message reply = { .type = WIRE_HEADERS };
   struct window window = { .limit = WIRE_HEADERS_MAX,
                            .until = meta->until,
-                           .counts = meta->flags & WIRE_META_COUNT };
+                           .counts = meta->flags & WIRE_META_COUNT,
+                           .graves = meta->flags & WIRE_META_GRAVES };
   char collection[COLLECTION_TEXT_MAX];
   uint64_t head = 0, ignored;
   int status = asked_collection (asked, meta->collection, collection, err);
@@ -208,7 +211,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   if (meta->limit > 0 && meta->limit < window.limit)
     window.limit = (size_t) meta->limit;
   if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
-    status = keep_acknowledgement (asked, collection, meta->since, err);
+    status = asked_acknowledge (asked, collection, meta->since, err);
   if (status == TALLY_OK)
     status = replica_changes (asked->replica, collection, meta->since,
                               collect_header, &window, &head, err);

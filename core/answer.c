@@ -253,7 +253,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
                               &welcome->n_clients, err);
   if (status == TALLY_OK) {
     welcome->verdict = verdict;
-    welcome->flags = ahead ? WIRE_WELCOME_AHEAD : 0;
+    welcome->flags = WIRE_WELCOME_COMPARES | (ahead ? WIRE_WELCOME_AHEAD : 0);
     welcome->wall_ms = replica_wall_ms (asked->replica);
     welcome->client = replica_client (asked->replica);
     welcome->device = slice_text (asked->device);
@@ -390,6 +390,10 @@ answer_message (struct asked *asked, const struct wire_message *message,
     return answer_names (asked, &message->as.names, err);
   case WIRE_WAIT:
     return answer_wait (asked, &message->as.wait, err);
+  case WIRE_COMPARE:
+    return answer_compare (asked, &message->as.compare, err);
+  case WIRE_FETCH:
+    return answer_fetch (asked, &message->as.fetch, err);
   default:
     return error_set (err, TALLY_INVALID,
                       "a reply where a request should "

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "engine-internal.h"
+#include "engine-compare.h"
 #include "error.h"
 
 /* So many may always go. */
@@ -195,12 +195,23 @@ survey_apart (struct sync *look, struct tally_error *err)
   return status;
 }
 
-int
-guard_deletes (struct sync *sync, struct tally_error *err)
+static int
+survey_first (struct sync *sync, struct tally_error *err)
 {
   struct sync look = { .run = sync->run,
                        .collection = sync->collection,
                        .looks = true };
+  int status = survey_apart (&look, err);
+
+  if (status == TALLY_OK)
+    status = guard_judge (&look, err);
+  sync_free (&look);
+  return status;
+}
+
+int
+guard_deletes (struct sync *sync, struct tally_error *err)
+{
   bool many = sync->rejoins;
   int status = sight_here (sync, &many, err);
 
@@ -208,12 +219,30 @@ guard_deletes (struct sync *sync, struct tally_error *err)
     status = sight_there (sync, &many, err);
   if (status != TALLY_OK || !many)
     return status;
-  status = survey_apart (&look, err);
-  if (status == TALLY_OK)
-    status = guard_judge (&look, err);
-  sync_free (&look);
+  status = survey_first (sync, err);
   /* A folder has only the last segment at hand. */
   if (status == TALLY_OK && peer_is_passive (&sync->run->peer))
     status = restart_remote (sync, err);
   return status;
+}
+
+/* Of what only we have they may have deleted as much as they have tombstones,
+ * and the same the other way round. */
+int
+guard_compared (struct sync *sync, uint64_t ours, uint64_t theirs,
+                struct tally_error *err)
+{
+  uint64_t most = free_deletes (sync), gone = 0;
+  struct count alive = { true, 0, most }, dead = { false, 0, most };
+  int status = TALLY_OK;
+
+  if (ours > most)
+    status = peer_count_gone (&sync->run->peer, sync->collection, &gone, err);
+  if (status == TALLY_OK && gone > most)
+    status = count_ours (sync, 0, &alive, err);
+  if (status == TALLY_OK && theirs > most)
+    status = count_ours (sync, 0, &dead, err);
+  if (status != TALLY_OK || (alive.n <= most && dead.n <= most))
+    return status;
+  return survey_first (sync, err);
 }

@@ -74,10 +74,12 @@ struct sync {
   bool gone_here, gone_there; /* see plan_rules */
   uint64_t own_floor; /* tombstones were forgotten here up to this seq */
   uint64_t returned;  /* documents that may have been deleted */
-  uint64_t local_position;
+  uint64_t local_position, compared_position;
   bool local_done;
-  bool looked; /* there were headers past a cursor */
-  bool takes;  /* most of what the last window listed was to be pulled */
+  bool looked;   /* there were headers past a cursor */
+  bool compares; /* the window is what a comparison found */
+  bool graves;   /* only tombstones are listed, after a comparison */
+  bool takes;    /* most of what the last window listed was to be pulled */
 
   /* The window. */
   struct doclist remote, local, changed;

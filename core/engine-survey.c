@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "engine-compare.h"
 #include "engine-join.h"
 #include "error.h"
 #include "slice.h"
@@ -350,6 +351,19 @@ survey_hold_back (struct survey *survey, struct tally_error *err)
   return status;
 }
 
+/* Steps 3 to 5. */
+static int
+survey_step (void *ctx, bool last, struct tally_error *err)
+{
+  struct survey *survey = ctx;
+  int status = survey_hold_back (survey, err);
+
+  (void) last;
+  if (status == TALLY_OK)
+    status = compile_changes (survey->sync, err);
+  return status == TALLY_OK ? survey_window (survey, err) : status;
+}
+
 int
 survey_windows (struct sync *sync, struct tally_error *err)
 {
@@ -358,17 +372,15 @@ survey_windows (struct sync *sync, struct tally_error *err)
 
   if (status == TALLY_OK)
     status = survey_held (&survey, err);
+  if (status == TALLY_OK && compare_may (sync))
+    status = compare_windows (sync, NULL, survey_step, &survey, err);
   while (status == TALLY_OK && !(sync->remote_done && sync->local_done)) {
     if (sync_cancelled (sync))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
     if (status == TALLY_OK)
       status = retrieve_remote_meta (sync, err);
     if (status == TALLY_OK)
-      status = survey_hold_back (&survey, err);
-    if (status == TALLY_OK)
-      status = compile_changes (sync, err);
-    if (status == TALLY_OK)
-      status = survey_window (&survey, err);
+      status = survey_step (&survey, true, err);
   }
   idset_free (&survey.retried);
   idlist_free (&survey.push);

@@ -11,6 +11,7 @@
 
 #include "document.h"
 #include "engine-internal.h"
+#include "engine-compare.h"
 #include "engine-connect.h"
 #include "engine-names.h"
 #include "error.h"
@@ -255,7 +256,8 @@ wants_whole (const struct sync *sync, uint64_t *bytes, struct tally_error *err)
   int status;
 
   *bytes = 0;
-  if (sync->looks || sync->rejoins || peer_is_passive (&sync->run->peer))
+  if (sync->looks || sync->rejoins || sync->graves
+      || peer_is_passive (&sync->run->peer))
     return TALLY_OK;
   if (sync->asked) {
     *bytes = sync->takes ? WIRE_BYTES_MAX : 0;
@@ -285,6 +287,8 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
     return TALLY_OK;
   if (!sync->asked && !sync->looks)
     ask.flags = first_flags (sync->run, sync->collection);
+  if (sync->graves)
+    ask.flags |= WIRE_META_GRAVES;
   status = wants_whole (sync, &ask.bytes, err);
   if (status == TALLY_OK)
     status = peer_meta (&sync->run->peer, sync->collection, &ask,
@@ -321,7 +325,7 @@ fetch_remote_ahead (struct sync *sync, struct tally_error *err)
   for (size_t i = 0; i < sync->remote.count; i++)
     wanted += sync->plan.items[i].action == PLAN_PULL;
   sync->takes = wanted >= sync->remote.count - sync->remote.count / 8;
-  if (sync->remote_done || sync->rejoins || sync->looks)
+  if (sync->remote_done || sync->rejoins || sync->looks || sync->graves)
     return TALLY_OK;
   status = wants_whole (sync, &ask.bytes, err);
   if (status == TALLY_OK)
@@ -357,6 +361,8 @@ collect_changed (void *ctx, const struct tally_doc *doc)
   struct sync *sync = changed->sync;
   struct tally_doc header = *doc;
 
+  if (sync->graves && !(doc->flags & TALLY_DOC_DELETED))
+    return 0;
   if (sync->changed.count == ENGINE_WINDOW) {
     changed->full = true;
     return 1;
@@ -378,6 +384,8 @@ read_changed (struct sync *sync, struct tally_error *err)
   uint64_t head = 0;
   int status;
 
+  if (sync->compares)
+    return TALLY_OK;
   doclist_clear (&sync->changed);
   if (sync->local_done || !sync->remote_done)
     return TALLY_OK;
@@ -614,6 +622,34 @@ sync_held (struct sync *sync, struct tally_error *err)
   return status;
 }
 
+/* Steps 3 to 5 for a window; merges false: a next one does that. */
+static int
+sync_window (struct sync *sync, struct idlist *both, bool merges,
+             struct tally_error *err)
+{
+  int status = sync_hold_back (sync, both, err);
+
+  if (status == TALLY_OK)
+    status = compile_changes (sync, err);
+  if (status == TALLY_OK)
+    status = fetch_remote_ahead (sync, err);
+  if (status == TALLY_OK)
+    status = bound_window (sync, err);
+  if (status == TALLY_OK)
+    status = names_ask (sync, err);
+  if (status == TALLY_OK)
+    status = push_remote (sync, both, err);
+  if (status == TALLY_OK)
+    status = pull_local (sync, both, err);
+  if (status == TALLY_OK && merges)
+    status = merge_both (sync, both, err);
+  if (status == TALLY_OK && merges)
+    status = delete_gone (sync, err);
+  if (status == TALLY_OK && merges)
+    status = names_take (sync->run, err);
+  return status;
+}
+
 static int
 sync_pending (struct sync *sync, struct tally_error *err)
 {
@@ -627,28 +663,65 @@ sync_pending (struct sync *sync, struct tally_error *err)
       status = retrieve_remote_meta (sync, err);
     sync->at_hand = false;
     if (status == TALLY_OK)
-      status = sync_hold_back (sync, &both, err);
-    if (status == TALLY_OK)
-      status = compile_changes (sync, err);
-    if (status == TALLY_OK)
-      status = fetch_remote_ahead (sync, err);
-    if (status == TALLY_OK)
-      status = bound_window (sync, err);
-    if (status == TALLY_OK)
-      status = names_ask (sync, err);
-    if (status == TALLY_OK)
-      status = push_remote (sync, &both, err);
-    if (status == TALLY_OK)
-      status = pull_local (sync, &both, err);
-    if (status == TALLY_OK)
-      status = merge_both (sync, &both, err);
-    if (status == TALLY_OK)
-      status = delete_gone (sync, err);
-    if (status == TALLY_OK)
-      status = names_take (sync->run, err);
+      status = sync_window (sync, &both, true, err);
     idlist_free (&both);
   } while (status == TALLY_OK && !(sync->remote_done && sync->local_done));
   return status;
+}
+
+struct compared {
+  struct sync *sync;
+  struct idlist both;
+};
+
+static int
+compared_first (void *ctx, bool last, struct tally_error *err)
+{
+  struct compared *compared = ctx;
+
+  (void) last;
+  return sync_held (compared->sync, err);
+}
+
+static int
+compared_window (void *ctx, bool last, struct tally_error *err)
+{
+  struct compared *compared = ctx;
+
+  return sync_window (compared->sync, &compared->both, last, err);
+}
+
+static int
+sync_listed (struct sync *sync, struct tally_error *err)
+{
+  int status = retrieve_remote_meta (sync, err);
+
+  if (status == TALLY_OK)
+    status = guard_deletes (sync, err);
+  sync->at_hand = true;
+  if (status == TALLY_OK)
+    status = sync_held (sync, err);
+  return status == TALLY_OK ? sync_pending (sync, err) : status;
+}
+
+/* What can be compared is; else, or where that does not tell, it is listed. */
+static int
+sync_differing (struct sync *sync, struct tally_error *err)
+{
+  struct compared compared = { .sync = sync };
+  int status = TALLY_OK;
+
+  if (compare_may (sync))
+    status = compare_windows (sync, compared_first, compared_window, &compared,
+                              err);
+  idlist_free (&compared.both);
+  if (status == TALLY_OK && sync->graves) {
+    status = sync_pending (sync, err);
+    return status == TALLY_OK ? compare_end_graves (sync, err) : status;
+  }
+  if (status != TALLY_OK || (sync->remote_done && sync->local_done))
+    return status;
+  return sync_listed (sync, err);
 }
 
 static int
@@ -657,14 +730,7 @@ sync_windows (struct sync *sync, struct tally_error *err)
   int status = ensure_indexes (sync, err);
 
   if (status == TALLY_OK)
-    status = retrieve_remote_meta (sync, err);
-  if (status == TALLY_OK)
-    status = guard_deletes (sync, err);
-  sync->at_hand = true;
-  if (status == TALLY_OK)
-    status = sync_held (sync, err);
-  if (status == TALLY_OK)
-    status = sync_pending (sync, err);
+    status = sync_differing (sync, err);
   if (status == TALLY_OK && sync->run->repairs) {
     status = sync_repair (sync, err);
     if (status == TALLY_OK)

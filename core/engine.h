@@ -44,6 +44,8 @@ struct engine_link {
    * moved since it was made. */
   const struct planfile *plan;
   struct engine_look *look; /* NULL: the run does what it finds */
+  /* For tests: 16 bytes that key the first comparison; NULL: drawn. */
+  const unsigned char *nonce;
 };
 
 /* One run, or a look.  Reports each collection in name order; what failed

@@ -30,6 +30,7 @@ peer_close (struct peer *peer)
   ahead_free_all (peer);
   folder_close (peer->folder);
   peer_forget_named (peer);
+  peer_drop_hand (peer);
   buf_free (&peer->request);
   buf_free (&peer->reply);
   memset (peer, 0, sizeof *peer);
@@ -74,6 +75,12 @@ make_request (struct peer *peer, const struct wire_message *message)
     names.as.names.clients = peer->asks;
     names.as.names.n = peer->n_asks;
     wire_encode (&peer->request, &names);
+  }
+  if (peer->fetch) {
+    struct wire_message fetch = { .type = WIRE_FETCH };
+
+    fetch.as.fetch = *peer->fetch;
+    wire_encode (&peer->request, &fetch);
   }
   if (message)
     wire_encode (&peer->request, message);
@@ -120,23 +127,14 @@ peer_next_reply (const struct peer *peer, struct tally_slice *rest,
   return peer_strange (peer, err);
 }
 
-/* What goes ahead of a message is answered first. */
 static int
-take_ahead (struct peer *peer, struct tally_slice *rest,
+take_named (struct peer *peer, struct tally_slice *rest,
             struct tally_error *err)
 {
   struct wire_message reply = { 0 };
   struct wire_named *named = &reply.as.named;
-  int status = TALLY_OK;
+  int status = peer_next_reply (peer, rest, WIRE_NAMED, &reply, err);
 
-  if (peer->rotates) {
-    status = peer_next_reply (peer, rest, WIRE_ROTATED, &reply, err);
-    if (status == TALLY_OK)
-      peer->rotates = false;
-  }
-  if (status != TALLY_OK || peer->n_asks == 0)
-    return status;
-  status = peer_next_reply (peer, rest, WIRE_NAMED, &reply, err);
   if (status != TALLY_OK)
     return status;
   if (named->n != peer->n_asks)
@@ -148,6 +146,31 @@ take_ahead (struct peer *peer, struct tally_slice *rest,
     peer->named.n++;
   }
   peer->n_asks = 0;
+  wire_message_free (&reply);
+  return status;
+}
+
+/* What goes ahead of a message is answered first. */
+static int
+take_ahead (struct peer *peer, struct tally_slice *rest,
+            struct tally_error *err)
+{
+  struct wire_message reply = { 0 };
+  int status = TALLY_OK;
+
+  if (peer->rotates) {
+    status = peer_next_reply (peer, rest, WIRE_ROTATED, &reply, err);
+    if (status == TALLY_OK)
+      peer->rotates = false;
+  }
+  if (status == TALLY_OK && peer->n_asks > 0)
+    status = take_named (peer, rest, err);
+  if (status != TALLY_OK || !peer->fetch)
+    return status;
+  peer->fetch = NULL;
+  status = peer_next_reply (peer, rest, WIRE_FETCHED, &reply, err);
+  if (status == TALLY_OK)
+    status = peer_keep_fetched (peer, &reply.as.fetched, err);
   wire_message_free (&reply);
   return status;
 }
@@ -170,20 +193,22 @@ call_rest (struct peer *peer, const struct wire_message *message,
   peer->round_trips += status == TALLY_OK;
   if (status == TALLY_OK)
     status = peer_open_reply (peer, buf_slice (&peer->reply), far, rest, err);
-  if (status != TALLY_OK)
-    return status;
-  memcpy (peer->far, far, sizeof far);
-  peer->has_far = true;
-  status = take_ahead (peer, rest, err);
+  if (status == TALLY_OK) {
+    memcpy (peer->far, far, sizeof far);
+    peer->has_far = true;
+    status = take_ahead (peer, rest, err);
+  }
+  /* It is not asked for again by whoever calls next. */
+  peer->fetch = NULL;
   if (status == TALLY_OK && message)
     status = peer_next_reply (
         peer, rest, (enum wire_type) (message->type + 16), reply, err);
   return status;
 }
 
-static int
-call (struct peer *peer, const struct wire_message *message,
-      struct wire_message *reply, struct tally_error *err)
+int
+peer_call (struct peer *peer, const struct wire_message *message,
+           struct wire_message *reply, struct tally_error *err)
 {
   struct tally_slice rest;
 
@@ -223,9 +248,9 @@ peer_flush (struct peer *peer, struct tally_error *err)
 {
   struct wire_message reply = { 0 };
 
-  if (!peer->rotates || peer->folder)
+  if ((!peer->rotates && !peer->fetch) || peer->folder)
     return TALLY_OK;
-  return call (peer, NULL, &reply, err);
+  return peer_call (peer, NULL, &reply, err);
 }
 
 /* ---- hello -------------------------------------------------------------- */
@@ -266,6 +291,7 @@ take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
 {
   out->verdict = (enum wire_verdict) welcome->verdict;
   out->ahead = welcome->flags & WIRE_WELCOME_AHEAD;
+  out->compares = welcome->flags & WIRE_WELCOME_COMPARES;
   out->client = welcome->client;
   out->device = copy_text (welcome->device);
   out->collections =
@@ -455,7 +481,7 @@ ask_page (struct peer *peer, const struct wire_meta *meta,
     return status;
   }
   message.as.meta = *meta;
-  status = call (peer, &message, &reply, err);
+  status = peer_call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
   status =
@@ -549,7 +575,7 @@ get_docs (struct peer *peer, const char *collection,
   message.as.get.ids = (struct tally_slice *) ids;
   message.as.get.n = n < WIRE_HEADERS_MAX ? n : WIRE_HEADERS_MAX;
   message.as.get.flags = bad ? 0 : WIRE_GET_META;
-  status = call (peer, &message, &reply, err);
+  status = peer_call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
   *answered = (size_t) reply.as.docs.answered;
@@ -573,6 +599,9 @@ peer_get (struct peer *peer, const char *collection,
     return TALLY_OK;
   if (peer->folder)
     return folder_get (peer->folder, ids, n, docs, err);
+  *answered = peer_take_hand (peer, ids, &n, docs);
+  if (*answered > 0)
+    return docs->failed ? error_nomem (err) : TALLY_OK;
   return get_docs (peer, collection, ids, n, answered, docs, bad, ctx, err);
 }
 
@@ -628,7 +657,7 @@ peer_put (struct peer *peer, const char *collection, unsigned flags,
     status = read_cursor (peer, cursor->data, &message.as.put.cursor, err);
   }
   if (status == TALLY_OK)
-    status = call (peer, &message, &reply, err);
+    status = peer_call (peer, &message, &reply, err);
   if (status != TALLY_OK)
     return status;
   if (stored->n != n)
@@ -649,7 +678,7 @@ peer_wait (struct peer *peer, const struct wire_wait *wait,
   int status;
 
   message.as.wait = *wait;
-  status = call (peer, &message, &reply, err);
+  status = peer_call (peer, &message, &reply, err);
   if (status == TALLY_OK)
     *waited = reply.as.waited;
   return status;

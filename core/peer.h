@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "doclist.h"
 #include "folder.h"
+#include "idmap.h"
 #include "replica.h"
 #include "wire.h"
 
@@ -47,6 +48,15 @@ struct peer {
   struct ahead *ahead[PEER_AHEAD_MAX];
   size_t n_ahead;
 
+  /* Likewise: documents that are fetched, and those that came. */
+  const struct wire_fetch *fetch; /* NULL: none waits */
+  struct peer_hand {
+    struct doclist docs; /* an empty id: it was taken */
+    struct idmap ids;
+    uint64_t answered; /* as in wire_fetched */
+    struct buf next;
+  } hand;
+
   struct buf request, reply;
 };
 
@@ -54,6 +64,7 @@ struct peer_welcome {
   enum wire_verdict verdict;
   int64_t skew_ms;    /* the far clock less ours, half the way back off */
   bool ahead;         /* it may hold stamps that are beyond its clock */
+  bool compares;      /* it answers compare */
   uint32_t client;    /* that it writes under */
   char *device;       /* its name, or NULL: nobody answered */
   char **collections; /* n names that sync */
@@ -149,6 +160,36 @@ int peer_put (struct peer *peer, const char *collection, unsigned flags,
               const struct tally_doc *docs, const struct tally_slice *bases,
               size_t n, struct buf *cursor, struct peer_outcome *outcomes,
               struct tally_error *err);
+
+/* Compares rows (peer-compare.c); reply->as.compared is good until the next
+ * call, and to be freed. */
+int peer_compare (struct peer *peer, const struct wire_compare *compare,
+                  struct wire_message *reply, struct tally_error *err);
+
+/* Queues a fetch, which goes with the next message and stays the caller's
+ * until then.  What comes is at hand: peer_get takes it from there, each
+ * document once.  With WIRE_FETCH_HEADERS it is only told of. */
+void peer_queue_fetch (struct peer *peer, const struct wire_fetch *fetch);
+
+/* Checks what is at hand, once it came, and lists it as headers. */
+int peer_list_hand (struct peer *peer, struct doclist *headers,
+                    peer_bad_fn *bad, void *ctx, struct tally_error *err);
+
+/* Takes those of the first ids that are at hand; 0: the first is not, and *n
+ * is how many are not. */
+size_t peer_take_hand (struct peer *peer, const struct tally_slice *ids,
+                       size_t *n, struct doclist *docs);
+void peer_drop_hand (struct peer *peer);
+int peer_keep_fetched (struct peer *peer, const struct wire_fetched *fetched,
+                       struct tally_error *err);
+
+/* One request out, one reply in. */
+int peer_call (struct peer *peer, const struct wire_message *message,
+               struct wire_message *reply, struct tally_error *err);
+
+/* Counts the tombstones there. */
+int peer_count_gone (struct peer *peer, const char *collection, uint64_t *gone,
+                     struct tally_error *err);
 
 /* Asks whether anything changed there, which may take as long as it says.
  * Only over a channel. */

@@ -164,6 +164,12 @@ replica_scan (struct replica *replica, const char *collection,
   return checked (replica, status, err);
 }
 
+bool
+replica_can_scan (const struct replica *replica)
+{
+  return replica->ops->scan != NULL;
+}
+
 int
 replica_digest (struct replica *replica, const char *collection,
                 unsigned flags, struct tally_digest *out,

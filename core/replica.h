@@ -117,6 +117,9 @@ int replica_scan (struct replica *replica, const char *collection,
                   const struct tally_position *to, tally_emit_doc *emit,
                   void *ctx, uint64_t *seq, struct tally_error *err);
 
+/* False: each scan walks over all headers. */
+bool replica_can_scan (const struct replica *replica);
+
 /* The digest of a collection that is not local.  flags: TALLY_DIGEST_ANEW.
  * Where the driver keeps none it costs a walk over all headers. */
 int replica_digest (struct replica *replica, const char *collection,

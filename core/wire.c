@@ -10,6 +10,7 @@
 
 #include "cbor.h"
 #include "error.h"
+#include "wire-compare.h"
 #include "wire-doc.h"
 #include "wire.h"
 
@@ -172,11 +173,13 @@ wire_encode (struct buf *out, const struct wire_message *message)
 {
   /* The length of each message's array, its type included. */
   static const unsigned char lengths[] = {
-    [WIRE_FAILURE] = 3, [WIRE_HELLO] = 8,   [WIRE_META] = 7,
-    [WIRE_GET] = 4,     [WIRE_PUT] = 5,     [WIRE_ROTATE] = 3,
-    [WIRE_WELCOME] = 8, [WIRE_HEADERS] = 7, [WIRE_DOCS] = 3,
-    [WIRE_STORED] = 4,  [WIRE_ROTATED] = 1, [WIRE_NAMES] = 2,
-    [WIRE_NAMED] = 2,   [WIRE_WAIT] = 5,    [WIRE_WAITED] = 3,
+    [WIRE_FAILURE] = 3,  [WIRE_HELLO] = 8,    [WIRE_META] = 7,
+    [WIRE_GET] = 4,      [WIRE_PUT] = 5,      [WIRE_ROTATE] = 3,
+    [WIRE_WELCOME] = 8,  [WIRE_HEADERS] = 7,  [WIRE_DOCS] = 3,
+    [WIRE_STORED] = 4,   [WIRE_ROTATED] = 1,  [WIRE_NAMES] = 2,
+    [WIRE_NAMED] = 2,    [WIRE_WAIT] = 5,     [WIRE_WAITED] = 3,
+    [WIRE_COMPARE] = 12, [WIRE_COMPARED] = 7, [WIRE_FETCH] = 7,
+    [WIRE_FETCHED] = 4,
   };
 
   cbor_add_array (out, lengths[message->type]);
@@ -228,6 +231,18 @@ wire_encode (struct buf *out, const struct wire_message *message)
   case WIRE_WAITED:
     cbor_add_uint (out, message->as.waited.changed);
     cbor_add_uint (out, message->as.waited.head);
+    break;
+  case WIRE_COMPARE:
+    wire_add_compare (out, &message->as.compare);
+    break;
+  case WIRE_COMPARED:
+    wire_add_compared (out, &message->as.compared);
+    break;
+  case WIRE_FETCH:
+    wire_add_fetch (out, &message->as.fetch);
+    break;
+  case WIRE_FETCHED:
+    wire_add_fetched (out, &message->as.fetched);
     break;
   }
 }
@@ -554,6 +569,14 @@ take_message (struct tally_slice *in, struct wire_message *message,
     return length == 5 && take_wait (in, &message->as.wait);
   case WIRE_WAITED:
     return length == 3 && take_waited (in, &message->as.waited);
+  case WIRE_COMPARE:
+    return length == 12 && wire_take_compare (in, &message->as.compare);
+  case WIRE_COMPARED:
+    return length == 7 && wire_take_compared (in, &message->as.compared);
+  case WIRE_FETCH:
+    return length == 7 && wire_take_fetch (in, &message->as.fetch);
+  case WIRE_FETCHED:
+    return length == 4 && wire_take_fetched (in, &message->as.fetched);
   default:
     return false;
   }
@@ -634,7 +657,7 @@ wire_decode (struct wire_message *message, struct tally_slice *rest,
   if (rest->size == 0)
     return TALLY_NOTFOUND;
   if (cbor_take_array (rest, &length) && cbor_take_uint (rest, &type)
-      && type <= WIRE_WAITED) {
+      && type <= WIRE_FETCHED) {
     message->type = (enum wire_type) type;
     if (take_message (rest, message, type, length))
       return TALLY_OK;
@@ -677,6 +700,12 @@ wire_message_free (struct wire_message *message)
   case WIRE_WAIT:
     free (message->as.wait.collections);
     free (message->as.wait.since);
+    break;
+  case WIRE_COMPARED:
+    free (message->as.compared.splits);
+    break;
+  case WIRE_FETCHED:
+    free (message->as.fetched.docs);
     break;
   default:
     break;

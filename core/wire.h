@@ -40,13 +40,17 @@ enum wire_type {
   WIRE_ROTATE = 5,
   WIRE_NAMES = 6,
   WIRE_WAIT = 7,
+  WIRE_COMPARE = 8,
+  WIRE_FETCH = 9,
   WIRE_WELCOME = 17, /* answers hello, and so on: 16 above */
   WIRE_HEADERS = 18,
   WIRE_DOCS = 19,
   WIRE_STORED = 20,
   WIRE_ROTATED = 21,
   WIRE_NAMED = 22,
-  WIRE_WAITED = 23
+  WIRE_WAITED = 23,
+  WIRE_COMPARED = 24,
+  WIRE_FETCHED = 25
 };
 
 enum {
@@ -57,17 +61,41 @@ enum {
 };
 
 enum {
-  WIRE_WELCOME_AHEAD = 1 /* as WIRE_HELLO_AHEAD */
+  WIRE_WELCOME_AHEAD = 1,   /* as WIRE_HELLO_AHEAD */
+  WIRE_WELCOME_COMPARES = 2 /* answers compare and fetch */
 };
 
 enum {
   WIRE_META_SAVED = 1, /* since is durable: what is up to there is had */
   WIRE_META_COUNT = 2, /* fill gone */
-  WIRE_META_LIVE = 4   /* fill live: every header is looked at */
+  WIRE_META_LIVE = 4,  /* fill live: every header is looked at */
+  WIRE_META_GRAVES = 8 /* tombstones only */
 };
 
 enum {
   WIRE_GET_META = 1 /* leave bodies out */
+};
+
+enum {
+  WIRE_COMPARE_SAVED = 1, /* nothing is had: as WIRE_META_SAVED of 0 */
+  WIRE_COMPARE_ANEW = 2,  /* read all rows, also for a sum that is kept */
+  WIRE_COMPARE_LIST = 4   /* no sketch: they did not do */
+};
+
+enum {
+  WIRE_FETCH_HEADERS = 1, /* no documents */
+  WIRE_FETCH_RANGE = 2,   /* items are id hashes in a range */
+  WIRE_FETCH_ALL = 4      /* the whole range, without items */
+};
+
+/* How rows there are told. */
+enum wire_comparison {
+  WIRE_SAME = 0,  /* there is no difference */
+  WIRE_CELLS = 1, /* data: cells of a sketch (core/sketch.h) */
+  WIRE_LIST = 2,  /* data: of each row the hashes of id and rev */
+  WIRE_SPLIT = 3, /* compare the parts that the range is split in */
+  WIRE_WHOLE = 4, /* fetch all of it: next to nothing is common */
+  WIRE_OTHER = 5  /* it changed meanwhile: begin anew */
 };
 
 enum {
@@ -210,6 +238,49 @@ struct wire_waited {
   uint64_t head; /* nothing that was looked at is behind it */
 };
 
+/* The rows of a range (core/rows.h) here, as a sum that is keyed with the
+ * nonce.  An end is a stamp with an id behind it; empty: no end. */
+struct wire_compare {
+  struct tally_slice collection;
+  uint64_t flags;
+  struct tally_slice nonce;
+  struct tally_slice from, to;
+  uint64_t count;
+  struct tally_slice root;
+  struct tally_slice counters;
+  /* To go on with a sketch: cells that are there, so many more, and the seq
+   * that it is of.  0: begin one. */
+  uint64_t first, cells, seq;
+};
+
+struct wire_compared {
+  uint64_t kind;  /* enum wire_comparison */
+  uint64_t seq;   /* the snapshot that this is of */
+  uint64_t floor; /* as in wire_headers */
+  uint64_t count; /* of rows there */
+  struct tally_slice data;
+  struct tally_slice *splits; /* ends, rising */
+  size_t n_splits;
+};
+
+/* What stands at n places (stamp and id hash), or in a range with one of these
+ * id hashes, rising; hashes are keyed with the nonce. */
+struct wire_fetch {
+  struct tally_slice collection;
+  uint64_t flags;
+  struct tally_slice nonce;
+  struct tally_slice from, to;
+  struct tally_slice items;
+};
+
+/* Documents as in wire_docs, with a rev if only headers were asked for. */
+struct wire_fetched {
+  uint64_t answered;       /* so many items are done, without a range */
+  struct tally_slice next; /* with a range: go on here; empty: all is done */
+  struct tally_doc *docs;
+  size_t n;
+};
+
 struct wire_failure {
   int status;
   struct tally_slice text;
@@ -231,6 +302,10 @@ struct wire_message {
     struct wire_named named;
     struct wire_wait wait;
     struct wire_waited waited;
+    struct wire_compare compare;
+    struct wire_compared compared;
+    struct wire_fetch fetch;
+    struct wire_fetched fetched;
     struct wire_failure failure;
   } as;
 };

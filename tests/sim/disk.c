@@ -487,6 +487,51 @@ disk_changes (void *handle, const char *collection, uint64_t since,
 }
 
 static int
+by_position (const void *a, const void *b)
+{
+  const struct tally_doc *left = a, *right = b;
+  int order = memcmp (left->rev, right->rev, TALLY_STAMP_SIZE);
+
+  return order ? order : slice_cmp (left->id, right->id);
+}
+
+static bool
+is_before (const struct tally_doc *doc, const struct tally_position *end)
+{
+  struct tally_doc at = { .id = end->id };
+
+  memcpy (at.rev, end->stamp, TALLY_STAMP_SIZE);
+  return by_position (doc, &at) < 0;
+}
+
+static int
+disk_scan (void *handle, const char *collection,
+           const struct tally_position *from, const struct tally_position *to,
+           tally_emit_doc *emit, void *ctx, uint64_t *seq,
+           struct tally_error *err)
+{
+  const struct disk_handle *h = handle;
+  struct tally_doc *docs = calloc (h->n_rows + 1, sizeof *docs);
+  size_t n = 0;
+
+  if (!docs)
+    return disk_error (err, TALLY_FAILED, "out of memory");
+  *seq = h->head;
+  for (size_t i = 0; i < h->n_rows; i++) {
+    fill_doc (h, &h->rows[i], false, &docs[n]);
+    n += is_span (h, h->rows[i].collection, collection)
+         && !(docs[n].flags & TALLY_DOC_DELETED)
+         && !(from && is_before (&docs[n], from))
+         && !(to && !is_before (&docs[n], to));
+  }
+  qsort (docs, n, sizeof *docs, by_position);
+  for (size_t i = 0; i < n && !emit (ctx, &docs[i]); i++)
+    ;
+  free (docs);
+  return TALLY_OK;
+}
+
+static int
 disk_note_get (void *handle, const char *key, tally_emit_bytes *emit,
                void *ctx, struct tally_error *err)
 {
@@ -606,6 +651,7 @@ const struct tally_store disk_store = {
   .get = disk_get,
   .put = disk_put,
   .changes = disk_changes,
+  .scan = disk_scan,
   .note_get = disk_note_get,
   .note_put = disk_note_put,
   .note_list = disk_note_list,

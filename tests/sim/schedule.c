@@ -103,7 +103,7 @@ draw_setup (struct setup *setup, struct rng *rng, unsigned features)
   for (unsigned i = 0; i < SIM_SITES; i++) {
     setup->site[i].memory = i < setup->sites && rng_one_in (rng, 3);
     if (rng_one_in (rng, 3))
-      setup->site[i].lacks = rng_below (rng, 8);
+      setup->site[i].lacks = rng_below (rng, 16);
   }
   draw_links (setup, rng);
 }

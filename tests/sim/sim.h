@@ -142,7 +142,12 @@ struct link_setup {
 };
 
 /* Slots that a site's driver does not have. */
-enum { LACKS_NOTES = 1, LACKS_COLLECTIONS = 2, LACKS_BATCHES = 4 };
+enum {
+  LACKS_NOTES = 1,
+  LACKS_COLLECTIONS = 2,
+  LACKS_BATCHES = 4,
+  LACKS_SCANS = 8
+};
 
 struct setup {
   unsigned features;

@@ -106,6 +106,35 @@ gate_changes (void *handle, const char *collection, uint64_t since,
 }
 
 static int
+gate_scan (void *handle, const char *collection,
+           const struct tally_position *from, const struct tally_position *to,
+           tally_emit_doc *emit, void *ctx, uint64_t *seq,
+           struct tally_error *err)
+{
+  struct site *site = handle;
+
+  meddle (site, collection);
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->scan (site->inner, collection, from, to, emit, ctx,
+                                seq, err);
+}
+
+static int
+gate_digest (void *handle, const char *collection, unsigned flags,
+             tally_fingerprint *fingerprint, struct tally_digest *out,
+             struct tally_error *err)
+{
+  struct site *site = handle;
+
+  meddle (site, collection);
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->digest (site->inner, collection, flags, fingerprint,
+                                  out, err);
+}
+
+static int
 gate_note_get (void *handle, const char *key, tally_emit_bytes *emit,
                void *ctx, struct tally_error *err)
 {
@@ -347,6 +376,10 @@ site_start (struct site *site, struct world *world, unsigned index)
                                     .note_put = gate_note_put,
                                     .note_list = gate_note_list,
                                     .collections = gate_collections };
+  if (site->inner_ops->scan && !(lacks & LACKS_SCANS))
+    site->ops.scan = gate_scan;
+  if (site->inner_ops->digest && !(lacks & LACKS_SCANS))
+    site->ops.digest = gate_digest;
   if (lacks & LACKS_BATCHES)
     site->ops.max_entries = 1;
   if (lacks & LACKS_COLLECTIONS)

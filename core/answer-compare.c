@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers compare and fetch: what differs between the rows here and those of
+ * who asks, and the documents that it turns out to lack.  It reads rows as
+ * often as it is asked to, and keeps nothing. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer-internal.h"
+#include "error.h"
+#include "forget.h"
+#include "rows.h"
+
+/* A document is taken for so many bytes, to tell whether listing pays. */
+#define DOC_BYTES 300
+
+/* ---- compare ------------------------------------------------------------ */
+
+struct comparing {
+  struct asked *asked;
+  const struct wire_compare *compare;
+  struct rows rows;
+  struct rows_range range;
+  struct rows_sum sum;
+  struct doclist splits;
+  struct buf data, ends;
+  struct wire_compared reply;
+};
+
+static int
+read_sum (struct comparing *comparing, struct tally_error *err)
+{
+  if (rows_is_all (&comparing->range)
+      && !(comparing->compare->flags & WIRE_COMPARE_ANEW))
+    return rows_digest (&comparing->rows, &comparing->sum, err);
+  return rows_scan (&comparing->rows, &comparing->range, &comparing->sum,
+                    &comparing->splits, err);
+}
+
+static int
+give_cells (struct comparing *comparing, size_t first, size_t n,
+            struct tally_error *err)
+{
+  struct wire_compared *reply = &comparing->reply;
+  struct sketch sketch;
+  uint64_t seq;
+  int status;
+
+  if (!sketch_init (&sketch, comparing->rows.nonce, first, n))
+    return error_nomem (err);
+  status = rows_sketch (&comparing->rows, &comparing->range, &sketch, false,
+                        &seq, err);
+  if (status == TALLY_OK
+      && !buf_reserve (&comparing->data, n * SKETCH_CELL_SIZE))
+    status = error_nomem (err);
+  if (status == TALLY_OK) {
+    sketch_write (&sketch, (unsigned char *) comparing->data.data);
+    comparing->data.size = n * SKETCH_CELL_SIZE;
+    reply->kind = WIRE_CELLS;
+    reply->seq = seq;
+  }
+  sketch_free (&sketch);
+  return status;
+}
+
+/* More of a sketch that was begun, if it still is of the same rows. */
+static int
+go_on (struct comparing *comparing, struct tally_error *err)
+{
+  const struct wire_compare *compare = comparing->compare;
+  int status = give_cells (comparing, (size_t) compare->first,
+                           (size_t) compare->cells, err);
+
+  if (status == TALLY_OK && comparing->reply.seq != compare->seq) {
+    comparing->reply.kind = WIRE_OTHER;
+    buf_clear (&comparing->data);
+  }
+  return status;
+}
+
+static int
+give_list (struct comparing *comparing, struct tally_error *err)
+{
+  uint64_t seq;
+  int status = rows_list (&comparing->rows, &comparing->range,
+                          &comparing->data, &seq, err);
+
+  comparing->reply.kind = WIRE_LIST;
+  if (status != TALLY_AGAIN)
+    return status;
+  buf_clear (&comparing->data);
+  comparing->reply.kind = WIRE_OTHER;
+  return TALLY_OK;
+}
+
+static int
+give_splits (struct comparing *comparing, struct tally_error *err)
+{
+  struct rows_sum ignored;
+  struct buf end = BUF_INIT;
+  int status = TALLY_OK;
+
+  if (rows_is_all (&comparing->range) && comparing->splits.count == 0)
+    status = rows_scan (&comparing->rows, &comparing->range, &ignored,
+                        &comparing->splits, err);
+  comparing->reply.kind = WIRE_SPLIT;
+  comparing->reply.splits =
+      calloc (comparing->splits.count + 1, sizeof *comparing->reply.splits);
+  if (status == TALLY_OK && !comparing->reply.splits)
+    status = error_nomem (err);
+  for (size_t i = 0; i < comparing->splits.count && status == TALLY_OK; i++) {
+    rows_end (&end, &comparing->splits.docs[i]);
+    buf_add_slice (&comparing->ends, buf_slice (&end));
+    comparing->reply.splits[i].size = end.size;
+    comparing->reply.n_splits++;
+  }
+  if (status == TALLY_OK && (end.failed || comparing->ends.failed))
+    status = error_nomem (err);
+  for (size_t i = 0, at = 0; i < comparing->reply.n_splits; i++) {
+    comparing->reply.splits[i].data = comparing->ends.data + at;
+    at += comparing->reply.splits[i].size;
+  }
+  buf_free (&end);
+  return status;
+}
+
+/* Whichever is the smallest. */
+static int
+give_smallest (struct comparing *comparing, struct tally_error *err)
+{
+  const struct wire_compare *compare = comparing->compare;
+  uint64_t differ = sketch_estimate (
+      (const unsigned char *) compare->counters.data, comparing->sum.counters);
+  uint64_t n = comparing->sum.count, both = n + compare->count, common;
+  uint64_t cells = sketch_cells (differ) * SKETCH_CELL_SIZE;
+  bool sketches =
+      differ <= SKETCH_ESTIMATE_MAX && !(compare->flags & WIRE_COMPARE_LIST);
+
+  if (n == 0)
+    return give_list (comparing, err);
+  if (sketches && (n > ROWS_LIST_MAX || cells < n * ROWS_ROW_SIZE))
+    return give_cells (comparing, 0, sketch_cells (differ), err);
+  if (n > ROWS_LIST_MAX)
+    return give_splits (comparing, err);
+  common = differ < both ? (both - differ) / 2 : 0;
+  if (common * DOC_BYTES < n * ROWS_ROW_SIZE / 2) {
+    comparing->reply.kind = WIRE_WHOLE;
+    return TALLY_OK;
+  }
+  return give_list (comparing, err);
+}
+
+static int
+compare_rows (struct comparing *comparing, struct tally_error *err)
+{
+  const struct wire_compare *compare = comparing->compare;
+  int status;
+
+  if (compare->first > 0)
+    return go_on (comparing, err);
+  status = read_sum (comparing, err);
+  if (status != TALLY_OK)
+    return status;
+  comparing->reply.seq = comparing->sum.seq;
+  comparing->reply.count = comparing->sum.count;
+  if (comparing->sum.count == compare->count
+      && slice_equal (compare->root,
+                      slice_make (comparing->sum.root, ROWS_ROOT_SIZE))) {
+    comparing->reply.kind = WIRE_SAME;
+    return TALLY_OK;
+  }
+  return give_smallest (comparing, err);
+}
+
+int
+answer_compare (struct asked *asked, const struct wire_compare *compare,
+                struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_COMPARED };
+  struct comparing comparing = { .asked = asked, .compare = compare };
+  char collection[COLLECTION_TEXT_MAX];
+  int status = asked_collection (asked, compare->collection, collection, err);
+
+  if (status == TALLY_OK && (compare->flags & WIRE_COMPARE_SAVED))
+    status = asked_acknowledge (asked, collection, 0, err);
+  if (status != TALLY_OK)
+    return status;
+  rows_init (&comparing.rows, asked->replica, collection,
+             (const unsigned char *) compare->nonce.data);
+  comparing.range.from = compare->from;
+  comparing.range.to = compare->to;
+  status = compare_rows (&comparing, err);
+  /* After the rows: what is forgotten between is told of. */
+  if (status == TALLY_OK)
+    status =
+        forget_floor (asked->replica, collection, &comparing.reply.floor, err);
+  if (status == TALLY_OK) {
+    comparing.reply.data = buf_slice (&comparing.data);
+    reply.as.compared = comparing.reply;
+    wire_encode (asked->reply, &reply);
+  }
+  free (comparing.reply.splits);
+  doclist_free (&comparing.splits);
+  buf_free (&comparing.ends);
+  buf_free (&comparing.data);
+  return status;
+}
+
+/* ---- fetch -------------------------------------------------------------- */
+
+struct fetching {
+  const struct wire_fetch *fetch;
+  struct rows rows;
+  struct doclist headers, docs;
+  struct buf next;
+  bool more, full;
+};
+
+static int
+find_headers (struct fetching *fetching, struct tally_error *err)
+{
+  const struct wire_fetch *fetch = fetching->fetch;
+  const unsigned char *items = (const unsigned char *) fetch->items.data;
+  struct rows_range range = { fetch->from, fetch->to };
+
+  if (!(fetch->flags & WIRE_FETCH_RANGE))
+    return rows_find (&fetching->rows, items,
+                      fetch->items.size / ROWS_PLACE_SIZE, &fetching->headers,
+                      err);
+  return rows_pick (&fetching->rows, &range,
+                    fetch->flags & WIRE_FETCH_ALL ? NULL : items,
+                    fetch->items.size / SKETCH_ID_SIZE, ROWS_FETCH_MAX,
+                    &fetching->headers, &fetching->next, &fetching->more, err);
+}
+
+static int
+collect_doc (void *ctx, const struct tally_doc *doc)
+{
+  struct fetching *fetching = ctx;
+  struct tally_doc given = *doc;
+
+  if (fetching->fetch->flags & WIRE_FETCH_HEADERS)
+    given.meta = given.body = slice_make (NULL, 0);
+  else
+    memset (given.rev, 0, sizeof given.rev);
+  if (fetching->docs.count > 0
+      && fetching->docs.bytes + given.body.size + given.meta.size
+             > WIRE_BYTES_MAX) {
+    fetching->full = true;
+    return 1;
+  }
+  return !doclist_add (&fetching->docs, &given);
+}
+
+static int
+read_docs (struct fetching *fetching, struct tally_error *err)
+{
+  const struct doclist *headers = &fetching->headers;
+  struct tally_slice *ids = calloc (headers->count + 1, sizeof *ids);
+  bool bare = fetching->fetch->flags & WIRE_FETCH_HEADERS;
+  int status;
+
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < headers->count; i++)
+    ids[i] = headers->docs[i].id;
+  status = replica_get (fetching->rows.replica, fetching->rows.collection, ids,
+                        headers->count, bare ? 0 : TALLY_GET_BODY, collect_doc,
+                        fetching, err);
+  if (status == TALLY_OK && fetching->docs.failed)
+    status = error_nomem (err);
+  free (ids);
+  return status;
+}
+
+/* Where to go on: at the first that did not fit. */
+static const struct tally_doc *
+first_left (const struct fetching *fetching)
+{
+  const struct doclist *headers = &fetching->headers;
+  size_t at = 0, left = 0;
+
+  if (!fetching->full)
+    return NULL;
+  for (size_t i = 0; i < headers->count; i++)
+    if (doclist_next_if (&fetching->docs, &at, headers->docs[i].id))
+      left = i + 1;
+  return left < headers->count ? &headers->docs[left] : NULL;
+}
+
+static int
+give_docs (struct fetching *fetching, struct buf *out, struct tally_error *err)
+{
+  struct wire_message reply = { .type = WIRE_FETCHED };
+  struct wire_fetched *fetched = &reply.as.fetched;
+  const struct wire_fetch *fetch = fetching->fetch;
+  const struct tally_doc *left = first_left (fetching);
+
+  fetched->answered = fetch->items.size / ROWS_PLACE_SIZE;
+  if (left && (fetch->flags & WIRE_FETCH_RANGE))
+    rows_end (&fetching->next, left);
+  else if (left)
+    fetched->answered =
+        rows_place (&fetching->rows, (const unsigned char *) fetch->items.data,
+                    (size_t) fetched->answered, left);
+  if (fetching->next.failed)
+    return error_nomem (err);
+  if (!(fetch->flags & WIRE_FETCH_RANGE))
+    buf_clear (&fetching->next);
+  else
+    fetched->answered = 0;
+  fetched->next = buf_slice (&fetching->next);
+  fetched->docs = fetching->docs.docs;
+  fetched->n = fetching->docs.count;
+  wire_encode (out, &reply);
+  return TALLY_OK;
+}
+
+int
+answer_fetch (struct asked *asked, const struct wire_fetch *fetch,
+              struct tally_error *err)
+{
+  struct fetching fetching = { .fetch = fetch };
+  char collection[COLLECTION_TEXT_MAX];
+  int status = asked_collection (asked, fetch->collection, collection, err);
+
+  if (status != TALLY_OK)
+    return status;
+  rows_init (&fetching.rows, asked->replica, collection,
+             (const unsigned char *) fetch->nonce.data);
+  status = find_headers (&fetching, err);
+  if (status == TALLY_OK)
+    status = read_docs (&fetching, err);
+  if (status == TALLY_OK)
+    status = give_docs (&fetching, asked->reply, err);
+  doclist_free (&fetching.headers);
+  doclist_free (&fetching.docs);
+  buf_free (&fetching.next);
+  return status;
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums first; then whatever the far side found to be the smallest. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "compare.h"
+#include "error.h"
+
+/* So often a sketch that did not do is begun anew. */
+#define RETRIES 2
+
+static int
+strange (const struct compare *compare, struct tally_error *err)
+{
+  return error_set (err, TALLY_INVALID,
+                    "%s: answered something else than was asked",
+                    compare->peer->channel->name);
+}
+
+static void
+set_free (struct compare_set *set)
+{
+  free (set->items);
+  memset (set, 0, sizeof *set);
+}
+
+static bool
+set_init (struct compare_set *set, size_t n, size_t size)
+{
+  set_free (set);
+  set->items = malloc (n * size + 1);
+  return set->items != NULL;
+}
+
+static void
+set_add (struct compare_set *set, const void *item, size_t size)
+{
+  memcpy (set->items + set->n++ * size, item, size);
+}
+
+void
+compare_free (struct compare *compare)
+{
+  set_free (&compare->ours);
+  set_free (&compare->theirs);
+  doclist_free (&compare->splits);
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+static int
+ask (struct compare *compare, const struct rows_sum *sum, size_t first,
+     uint64_t seq, struct wire_message *reply, struct tally_error *err)
+{
+  unsigned char counters[SKETCH_PACKED_SIZE];
+  struct wire_compare question = { .flags = compare->flags, .first = first };
+
+  sketch_pack (counters, sum->counters);
+  question.collection = slice_text (compare->collection);
+  question.nonce = slice_make (compare->rows.nonce, SKETCH_NONCE_SIZE);
+  question.from = compare->range.from;
+  question.to = compare->range.to;
+  question.count = sum->count;
+  question.root = slice_make (sum->root, ROWS_ROOT_SIZE);
+  question.counters = slice_make (counters, sizeof counters);
+  question.cells = first > 0 ? sketch_more_cells (first) : 0;
+  question.seq = seq;
+  return peer_compare (compare->peer, &question, reply, err);
+}
+
+static int
+sum_here (struct compare *compare, struct rows_sum *sum,
+          struct tally_error *err)
+{
+  int status;
+
+  if (rows_is_all (&compare->range) && !(compare->flags & WIRE_COMPARE_ANEW))
+    status = rows_digest (&compare->rows, sum, err);
+  else
+    status = rows_scan (&compare->rows, &compare->range, sum, NULL, err);
+  compare->seq_here = sum->seq;
+  compare->here = sum->count;
+  return status;
+}
+
+/* ---- cells -------------------------------------------------------------- */
+
+static int
+by_id (const void *a, const void *b)
+{
+  const struct sketch_found *left = a, *right = b;
+  int order = memcmp (left->item.id, right->item.id, SKETCH_ID_SIZE);
+
+  return order ? order : (int) left->added - (int) right->added;
+}
+
+static int
+by_place (const void *a, const void *b)
+{
+  return memcmp (a, b, ROWS_PLACE_SIZE);
+}
+
+/* An item begins with its place. */
+static void
+add_found (struct compare *compare, const struct sketch_found *found)
+{
+  set_add (found->added ? &compare->theirs : &compare->ours, &found->item,
+           ROWS_PLACE_SIZE);
+}
+
+/* Of a document that both have, in two states, one is taken or given. */
+static void
+add_pair (struct compare *compare, const struct sketch_found *ours,
+          const struct sketch_found *theirs)
+{
+  bool newer =
+      memcmp (ours->item.stamp, theirs->item.stamp, TALLY_STAMP_SIZE) > 0;
+
+  if (!compare->offers
+      || (newer && compare->offers (compare->ctx, ours->item.stamp)))
+    add_found (compare, ours);
+  if (!compare->offers
+      || !(newer && compare->offers (compare->ctx, ours->item.stamp)))
+    add_found (compare, theirs);
+}
+
+static int
+take_found (struct compare *compare, struct sketch_peel *peel,
+            struct tally_error *err)
+{
+  struct sketch_found *found = peel->found;
+  size_t n = peel->n_found;
+
+  if (!set_init (&compare->ours, n, ROWS_PLACE_SIZE)
+      || !set_init (&compare->theirs, n, ROWS_PLACE_SIZE))
+    return error_nomem (err);
+  qsort (found, n, sizeof *found, by_id);
+  for (size_t i = 0; i < n; i++) {
+    bool pair =
+        i + 1 < n && !found[i].added && found[i + 1].added
+        && memcmp (found[i].item.id, found[i + 1].item.id, SKETCH_ID_SIZE)
+               == 0;
+
+    if (pair)
+      add_pair (compare, &found[i], &found[i + 1]);
+    else
+      add_found (compare, &found[i]);
+    i += pair;
+  }
+  qsort (compare->ours.items, compare->ours.n, ROWS_PLACE_SIZE, by_place);
+  qsort (compare->theirs.items, compare->theirs.n, ROWS_PLACE_SIZE, by_place);
+  compare->places = true;
+  compare->kind = COMPARE_DIFFER;
+  return TALLY_OK;
+}
+
+/* The cells that came, less those of ours; *seq is what ours are of. */
+static int
+take_cells (struct compare *compare, const struct wire_compared *compared,
+            struct sketch_peel *peel, enum sketch_verdict *verdict,
+            uint64_t *seq, struct tally_error *err)
+{
+  size_t n = compared->data.size / SKETCH_CELL_SIZE;
+  struct sketch sketch;
+  int status;
+
+  if (n == 0 || compared->data.size % SKETCH_CELL_SIZE != 0
+      || n > SKETCH_CELLS_MAX - peel->all.n)
+    return strange (compare, err);
+  if (!sketch_init (&sketch, compare->rows.nonce, peel->all.n, n))
+    return error_nomem (err);
+  sketch_read (&sketch, (const unsigned char *) compared->data.data);
+  status =
+      rows_sketch (&compare->rows, &compare->range, &sketch, true, seq, err);
+  if (status == TALLY_OK)
+    *verdict = sketch_peel (peel, &sketch);
+  if (status == TALLY_OK && *verdict == SKETCH_NOMEM)
+    status = error_nomem (err);
+  sketch_free (&sketch);
+  return status;
+}
+
+/* Asks for more cells until they do; COMPARE_LOST: they never will. */
+static int
+peel_cells (struct compare *compare, const struct rows_sum *sum,
+            struct wire_message *reply, struct tally_error *err)
+{
+  struct sketch_peel peel = { 0 };
+  enum sketch_verdict verdict = SKETCH_MORE;
+  uint64_t seq_there = reply->as.compared.seq, seq_here = 0, seq;
+  int status = TALLY_OK;
+
+  compare->kind = COMPARE_LOST;
+  while (status == TALLY_OK && verdict == SKETCH_MORE
+         && reply->as.compared.kind == WIRE_CELLS) {
+    size_t had = peel.all.n;
+
+    status =
+        take_cells (compare, &reply->as.compared, &peel, &verdict, &seq, err);
+    wire_message_free (reply);
+    if (had > 0 && seq != seq_here)
+      break;
+    seq_here = seq;
+    if (status == TALLY_OK && verdict == SKETCH_MORE
+        && peel.all.n < SKETCH_CELLS_MAX)
+      status = ask (compare, sum, peel.all.n, seq_there, reply, err);
+  }
+  if (status == TALLY_OK && verdict == SKETCH_DONE)
+    status = take_found (compare, &peel, err);
+  sketch_peel_free (&peel);
+  return status;
+}
+
+/* ---- a list ------------------------------------------------------------- */
+
+struct matching {
+  struct compare *compare;
+  const unsigned char *list; /* sorted */
+  size_t n;
+  unsigned char *met; /* which of them are here */
+};
+
+static int
+by_row (const void *a, const void *b)
+{
+  return memcmp (a, b, ROWS_ROW_SIZE);
+}
+
+static int
+by_hash (const void *a, const void *b)
+{
+  return memcmp (a, b, SKETCH_ID_SIZE);
+}
+
+/* What is here in another state is left to be taken from there, but stays in
+ * both sets for who only wants to know. */
+static void
+match_row (struct matching *matching, const unsigned char *row)
+{
+  struct compare *compare = matching->compare;
+  const unsigned char *found =
+      bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE, by_row);
+
+  if (found)
+    matching->met[(size_t) (found - matching->list) / ROWS_ROW_SIZE] = 1;
+  else if (!compare->offers
+           || !bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE,
+                        by_hash))
+    set_add (&compare->ours, row, SKETCH_ID_SIZE);
+}
+
+static int
+match_all (struct matching *matching, const struct buf *ours,
+           struct tally_error *err)
+{
+  struct compare *compare = matching->compare;
+
+  if (!set_init (&compare->ours, ours->size / ROWS_ROW_SIZE, SKETCH_ID_SIZE)
+      || !set_init (&compare->theirs, matching->n, SKETCH_ID_SIZE))
+    return error_nomem (err);
+  for (size_t at = 0; at < ours->size; at += ROWS_ROW_SIZE)
+    match_row (matching, (const unsigned char *) ours->data + at);
+  for (size_t i = 0; i < matching->n; i++)
+    if (!matching->met[i])
+      set_add (&compare->theirs, matching->list + i * ROWS_ROW_SIZE,
+               SKETCH_ID_SIZE);
+  qsort (compare->ours.items, compare->ours.n, SKETCH_ID_SIZE, by_hash);
+  compare->places = false;
+  compare->kind = COMPARE_DIFFER;
+  return TALLY_OK;
+}
+
+static int
+take_list (struct compare *compare, struct tally_slice list,
+           struct tally_error *err)
+{
+  struct matching matching = { .compare = compare };
+  unsigned char *sorted = malloc (list.size + 1);
+  struct buf ours = BUF_INIT;
+  uint64_t seq;
+  int status = TALLY_OK;
+
+  matching.n = list.size / ROWS_ROW_SIZE;
+  matching.met = calloc (matching.n + 1, 1);
+  if (list.size % ROWS_ROW_SIZE != 0 || matching.n > ROWS_LIST_MAX)
+    status = strange (compare, err);
+  else if (!sorted || !matching.met)
+    status = error_nomem (err);
+  if (status == TALLY_OK)
+    status = rows_list (&compare->rows, &compare->range, &ours, &seq, err);
+  if (status == TALLY_OK) {
+    if (list.size > 0)
+      memcpy (sorted, list.data, list.size);
+    qsort (sorted, matching.n, ROWS_ROW_SIZE, by_row);
+    matching.list = sorted;
+    status = match_all (&matching, &ours, err);
+  } else if (status == TALLY_AGAIN) {
+    compare->kind = COMPARE_LOST;
+    status = TALLY_OK;
+  }
+  buf_free (&ours);
+  free (matching.met);
+  free (sorted);
+  return status;
+}
+
+/* ---- splits ------------------------------------------------------------- */
+
+/* They rise, and lie in the range. */
+static int
+take_splits (struct compare *compare, const struct wire_compared *compared,
+             struct tally_error *err)
+{
+  struct tally_slice last = compare->range.from;
+
+  doclist_clear (&compare->splits);
+  for (size_t i = 0; i < compared->n_splits; i++) {
+    struct tally_slice end = compared->splits[i];
+    struct tally_doc row = { 0 };
+
+    if (slice_cmp (end, last) <= 0
+        || (compare->range.to.size > 0
+            && slice_cmp (end, compare->range.to) >= 0))
+      return strange (compare, err);
+    last = end;
+    memcpy (row.rev, end.data, TALLY_STAMP_SIZE);
+    row.id =
+        slice_make (end.data + TALLY_STAMP_SIZE, end.size - TALLY_STAMP_SIZE);
+    doclist_add (&compare->splits, &row);
+  }
+  compare->kind = COMPARE_SPLIT;
+  return compare->splits.failed ? error_nomem (err) : TALLY_OK;
+}
+
+static int
+by_position (const void *a, const void *b)
+{
+  const struct tally_doc *left = a, *right = b;
+  int order = memcmp (left->rev, right->rev, TALLY_STAMP_SIZE);
+
+  return order ? order : slice_cmp (left->id, right->id);
+}
+
+int
+compare_split_here (struct compare *compare, struct tally_error *err)
+{
+  struct doclist ours = DOCLIST_INIT;
+  struct rows_sum ignored;
+  int status =
+      rows_scan (&compare->rows, &compare->range, &ignored, &ours, err);
+
+  for (size_t i = 0; i < ours.count && status == TALLY_OK; i++)
+    doclist_add (&compare->splits, &ours.docs[i]);
+  if (status == TALLY_OK && compare->splits.failed)
+    status = error_nomem (err);
+  qsort (compare->splits.docs, compare->splits.count,
+         sizeof *compare->splits.docs, by_position);
+  doclist_free (&ours);
+  return status;
+}
+
+/* ---- a range ------------------------------------------------------------ */
+
+static int
+take_reply (struct compare *compare, const struct rows_sum *sum,
+            struct wire_message *reply, struct tally_error *err)
+{
+  const struct wire_compared *compared = &reply->as.compared;
+
+  compare->there = compared->count;
+  compare->seq_there = compared->seq;
+  compare->floor_there = compared->floor;
+  switch (compared->kind) {
+  case WIRE_SAME:
+    compare->kind = COMPARE_SAME;
+    return TALLY_OK;
+  case WIRE_CELLS:
+    return peel_cells (compare, sum, reply, err);
+  case WIRE_LIST:
+    return take_list (compare, compared->data, err);
+  case WIRE_SPLIT:
+    return take_splits (compare, compared, err);
+  case WIRE_WHOLE:
+    compare->kind = COMPARE_WHOLE;
+    return TALLY_OK;
+  default:
+    compare->kind = COMPARE_LOST;
+    return TALLY_OK;
+  }
+}
+
+int
+compare_range (struct compare *compare, const struct rows_range *range,
+               struct tally_error *err)
+{
+  unsigned char nonce[SKETCH_NONCE_SIZE];
+  struct wire_message reply = { 0 };
+  struct rows_sum sum;
+  int status = TALLY_OK;
+
+  compare->range = *range;
+  compare->kind = COMPARE_LOST;
+  for (unsigned i = 0;
+       i <= RETRIES && compare->kind == COMPARE_LOST && status == TALLY_OK;
+       i++) {
+    if (compare->nonce && i == 0)
+      memcpy (nonce, compare->nonce, sizeof nonce);
+    else
+      randombytes_buf (nonce, sizeof nonce);
+    rows_init (&compare->rows, compare->replica, compare->collection, nonce);
+    status = sum_here (compare, &sum, err);
+    if (status == TALLY_OK)
+      status = ask (compare, &sum, 0, 0, &reply, err);
+    if (status == TALLY_OK) {
+      status = take_reply (compare, &sum, &reply, err);
+      wire_message_free (&reply);
+    }
+  }
+  return status;
+}
+
+/* ---- what is only here -------------------------------------------------- */
+
+int
+compare_ours (struct compare *compare, struct compare_walk *walk, size_t most,
+              struct doclist *out, struct tally_error *err)
+{
+  struct compare_set *ours = &compare->ours;
+  struct rows_range range = compare->range;
+  struct buf next = BUF_INIT;
+  size_t n = ours->n - walk->at < most ? ours->n - walk->at : most;
+  int status;
+
+  doclist_clear (out);
+  if (compare->places) {
+    status = rows_find (&compare->rows,
+                        ours->items + walk->at * ROWS_PLACE_SIZE, n, out, err);
+    walk->at += n;
+    walk->more = walk->at < ours->n;
+    return status;
+  }
+  if (walk->from.size > 0)
+    range.from = buf_slice (&walk->from);
+  walk->more = false;
+  if (ours->n == 0)
+    return TALLY_OK;
+  status = rows_pick (&compare->rows, &range, ours->items, ours->n, most, out,
+                      &next, &walk->more, err);
+  buf_free (&walk->from);
+  walk->from = next;
+  return status;
+}
+
+/* ---- both ----------------------------------------------------------------
+ */
+
+/* The id hashes of a set, sorted; NULL: out of memory. */
+static unsigned char *
+sorted_ids (const struct compare *compare, const struct compare_set *set)
+{
+  unsigned char *ids = malloc (set->n * SKETCH_ID_SIZE + 1);
+  size_t skip = compare->places ? TALLY_STAMP_SIZE : 0;
+  size_t size = skip + SKETCH_ID_SIZE;
+
+  for (size_t i = 0; ids && i < set->n; i++)
+    memcpy (ids + i * SKETCH_ID_SIZE, set->items + i * size + skip,
+            SKETCH_ID_SIZE);
+  if (ids)
+    qsort (ids, set->n, SKETCH_ID_SIZE, by_hash);
+  return ids;
+}
+
+int
+compare_pairs (const struct compare *compare, uint64_t *pairs,
+               struct tally_error *err)
+{
+  unsigned char *ours = sorted_ids (compare, &compare->ours);
+  unsigned char *theirs = sorted_ids (compare, &compare->theirs);
+
+  *pairs = 0;
+  for (size_t i = 0; ours && theirs && i < compare->ours.n; i++)
+    *pairs += bsearch (ours + i * SKETCH_ID_SIZE, theirs, compare->theirs.n,
+                       SKETCH_ID_SIZE, by_hash)
+              != NULL;
+  free (ours);
+  free (theirs);
+  return ours && theirs ? TALLY_OK : error_nomem (err);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The asking side of a comparison: which rows of a range are only here, and
+ * which only there.  It moves nothing. */
+
+#ifndef TALLY_COMPARE_H
+#define TALLY_COMPARE_H
+
+#include "peer.h"
+#include "rows.h"
+
+/* What one side has and the other has not, in rising order: places of
+ * ROWS_PLACE_SIZE bytes, or id hashes of SKETCH_ID_SIZE. */
+struct compare_set {
+  unsigned char *items;
+  size_t n;
+};
+
+/* True when ours, whose newest stamp is this, may be offered for another of
+ * theirs that is older, without a look at that. */
+typedef bool compare_offer_fn (void *ctx,
+                               const unsigned char stamp[TALLY_STAMP_SIZE]);
+
+enum compare_kind {
+  COMPARE_SAME,
+  COMPARE_DIFFER, /* in what the sets say */
+  COMPARE_SPLIT,  /* compare the parts */
+  COMPARE_WHOLE,  /* take all of theirs */
+  COMPARE_LOST    /* it cannot be told */
+};
+
+struct compare {
+  struct peer *peer;
+  struct replica *replica;
+  const char *collection;
+  const unsigned char *nonce; /* NULL: one is drawn for each comparison */
+  unsigned flags;             /* WIRE_COMPARE_*, of the next question */
+  compare_offer_fn *offers;   /* NULL: both of a pair stay in the sets */
+  void *ctx;
+
+  /* Of the range that was compared last. */
+  struct rows rows;
+  struct rows_range range;
+  enum compare_kind kind;
+  bool places; /* that is what the sets have */
+  struct compare_set ours, theirs;
+  struct doclist splits; /* rows that stand at the splits, there and, if it was
+                            asked for, here */
+  uint64_t here, there;  /* how many rows */
+  uint64_t seq_here, seq_there, floor_there;
+};
+
+int compare_range (struct compare *compare, const struct rows_range *range,
+                   struct tally_error *err);
+
+/* The parts of the whole as ends in rising order: its own windows here and
+ * the splits that were told. */
+int compare_split_here (struct compare *compare, struct tally_error *err);
+
+/* Headers of what is only here, at most `most`, beginning with `from` (empty:
+ * the first), and *more behind these, from *next on. */
+struct compare_walk {
+  size_t at;
+  struct buf from; /* an end, with id hashes */
+  bool more;
+};
+
+int compare_ours (struct compare *compare, struct compare_walk *walk,
+                  size_t most, struct doclist *out, struct tally_error *err);
+
+/* How many documents are in both sets, in two states. */
+int compare_pairs (const struct compare *compare, uint64_t *pairs,
+                   struct tally_error *err);
+
+void compare_free (struct compare *compare);
+
+#endif /* TALLY_COMPARE_H */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* What a comparison found goes through the steps of a window: gets and puts in
+ * one frame, where it holds all of it. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "engine-comparing.h"
+#include "error.h"
+
+/* ---- one window --------------------------------------------------------- */
+
+/* What a look went through is not met again where it also stands. */
+static int
+drop_seen (struct comparing *comparing, struct doclist *headers,
+           struct tally_error *err)
+{
+  size_t kept = 0;
+
+  if (!comparing->sync->looks)
+    return TALLY_OK;
+  for (size_t i = 0; i < headers->count; i++) {
+    const struct tally_slice *id = &headers->docs[i].id;
+
+    if (idset_find (&comparing->seen, id, 1))
+      continue;
+    if (!idset_add (&comparing->seen, id, 1))
+      return error_nomem (err);
+    headers->docs[kept++] = headers->docs[i];
+  }
+  headers->count = kept;
+  return TALLY_OK;
+}
+
+static int
+go_through (struct comparing *comparing, bool last, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+
+  if (sync_cancelled (sync))
+    return error_set (err, TALLY_CANCELLED, "cancelled");
+  sync->looked = true;
+  return comparing->step (comparing->ctx, last, err);
+}
+
+/* What is only here, offered; what was queued goes with the first of it. */
+static int
+step_ours (struct comparing *comparing, bool last, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  int status = drop_seen (comparing, &sync->changed, err);
+
+  doclist_clear (&sync->remote);
+  if (status == TALLY_OK && (sync->changed.count > 0 || last))
+    status = go_through (comparing, last, err);
+  doclist_clear (&sync->changed);
+  return status;
+}
+
+/* What came from there. */
+static int
+step_theirs (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  int status = TALLY_OK;
+
+  doclist_clear (&sync->changed);
+  if (sync->run->peer.fetch)
+    status = peer_flush (&sync->run->peer, err);
+  if (status == TALLY_OK)
+    status = peer_list_hand (&sync->run->peer, &sync->remote, sync_hold_bad,
+                             sync, err);
+  if (status == TALLY_OK)
+    status = drop_seen (comparing, &sync->remote, err);
+  return status == TALLY_OK ? go_through (comparing, true, err) : status;
+}
+
+/* ---- what differs ------------------------------------------------------- */
+
+/* Names are asked for in the frame that fetches: a place begins with the stamp
+ * of a client. */
+static int
+ask_names (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  const struct compare_set *theirs = &comparing->compare.theirs;
+  int status = TALLY_OK;
+
+  if (sync->looks || !comparing->compare.places)
+    return TALLY_OK;
+  doclist_clear (&sync->remote);
+  for (size_t i = 0; i < theirs->n && i < RUN_NAMES_MAX; i++) {
+    struct tally_doc doc = { 0 };
+
+    memcpy (doc.rev, theirs->items + i * ROWS_PLACE_SIZE, TALLY_STAMP_SIZE);
+    if (!doclist_add (&sync->remote, &doc))
+      return error_nomem (err);
+  }
+  status = names_ask (sync, err);
+  doclist_clear (&sync->remote);
+  return status;
+}
+
+static void
+make_fetch (struct comparing *comparing, struct wire_fetch *fetch)
+{
+  struct compare *compare = &comparing->compare;
+
+  memset (fetch, 0, sizeof *fetch);
+  fetch->collection = slice_text (compare->collection);
+  fetch->nonce = slice_make (compare->rows.nonce, SKETCH_NONCE_SIZE);
+  fetch->flags = comparing->sync->looks ? WIRE_FETCH_HEADERS : 0;
+  if (compare->kind == COMPARE_WHOLE || !compare->places) {
+    fetch->flags |= WIRE_FETCH_RANGE;
+    fetch->from = compare->range.from;
+    fetch->to = compare->range.to;
+  }
+  if (compare->kind == COMPARE_WHOLE)
+    fetch->flags |= WIRE_FETCH_ALL;
+}
+
+struct fetch {
+  struct wire_fetch ask;
+  size_t at, n;    /* items that are done, and that are asked for now */
+  struct buf from; /* where in the range the next answer begins */
+  bool more;
+};
+
+/* Queues the first, or what follows: id hashes that one answer has room for,
+ * since they are looked for in the whole range. */
+static void
+fetch_queue (struct comparing *comparing, struct fetch *fetch)
+{
+  const struct compare_set *theirs = &comparing->compare.theirs;
+  bool range = fetch->ask.flags & WIRE_FETCH_RANGE;
+  size_t most = range ? ROWS_FETCH_MAX : WIRE_HEADERS_MAX;
+  size_t size = range ? SKETCH_ID_SIZE : ROWS_PLACE_SIZE;
+
+  if (!(fetch->ask.flags & WIRE_FETCH_ALL)) {
+    fetch->n = theirs->n - fetch->at < most ? theirs->n - fetch->at : most;
+    fetch->ask.items =
+        slice_make (theirs->items + fetch->at * size, fetch->n * size);
+  }
+  peer_queue_fetch (&comparing->sync->run->peer, &fetch->ask);
+}
+
+/* On in the range, or to the next items. */
+static bool
+range_went_on (struct comparing *comparing, struct fetch *fetch)
+{
+  struct tally_slice next = buf_slice (&comparing->sync->run->peer.hand.next);
+  bool good = next.size == 0 || slice_cmp (next, fetch->ask.from) > 0;
+
+  buf_clear (&fetch->from);
+  buf_add_slice (&fetch->from, next);
+  if (next.size == 0) {
+    fetch->ask.from = comparing->compare.range.from;
+    fetch->at += fetch->n;
+  } else
+    fetch->ask.from = buf_slice (&fetch->from);
+  return good;
+}
+
+/* Whatever is answered, it ends. */
+static int
+fetch_went_on (struct comparing *comparing, struct fetch *fetch,
+               struct tally_error *err)
+{
+  struct peer *peer = &comparing->sync->run->peer;
+  bool good;
+
+  if (fetch->ask.flags & WIRE_FETCH_RANGE) {
+    good = range_went_on (comparing, fetch);
+    fetch->more = peer->hand.next.size > 0;
+  } else {
+    good = peer->hand.answered > 0 && peer->hand.answered <= fetch->n;
+    fetch->at += (size_t) peer->hand.answered;
+  }
+  if (!(fetch->ask.flags & WIRE_FETCH_ALL))
+    fetch->more |= fetch->at < comparing->compare.theirs.n;
+  if (fetch->from.failed)
+    return error_nomem (err);
+  return good ? TALLY_OK
+              : error_set (err, TALLY_INVALID,
+                           "%s: answered something else than was asked",
+                           peer->channel->name);
+}
+
+static int
+note_seen (struct comparing *comparing, struct tally_error *err)
+{
+  const struct doclist *remote = &comparing->sync->remote;
+
+  for (size_t i = 0; i < remote->count; i++)
+    if (!idset_add (&comparing->seen, &remote->docs[i].id, 1))
+      return error_nomem (err);
+  return TALLY_OK;
+}
+
+/* Theirs, whose first question is queued, or answered; note: keep the ids. */
+static int
+take_theirs (struct comparing *comparing, struct fetch *fetch, bool note,
+             struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (fetch->more = true; fetch->more && status == TALLY_OK;) {
+    fetch->more = false;
+    status = step_theirs (comparing, err);
+    if (status == TALLY_OK && note)
+      status = note_seen (comparing, err);
+    if (status == TALLY_OK)
+      status = fetch_went_on (comparing, fetch, err);
+    if (status == TALLY_OK && fetch->more)
+      fetch_queue (comparing, fetch);
+  }
+  return status;
+}
+
+static int
+offer_ours (struct comparing *comparing, bool last, struct tally_error *err)
+{
+  struct compare_walk walk = { .more = true };
+  int status = TALLY_OK;
+
+  if (comparing->compare.ours.n == 0)
+    return TALLY_OK;
+  while (walk.more && status == TALLY_OK) {
+    status = compare_ours (&comparing->compare, &walk, ROWS_FETCH_MAX,
+                           &comparing->sync->changed, err);
+    if (status == TALLY_OK)
+      status = step_ours (comparing, last && !walk.more, err);
+  }
+  buf_free (&walk.from);
+  return status;
+}
+
+int
+comparing_move (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  struct fetch fetch = { 0 };
+  bool takes = comparing->compare.theirs.n > 0;
+  int status = TALLY_OK;
+
+  make_fetch (comparing, &fetch.ask);
+  if (takes && !sync->looks)
+    status = sync_begin (sync, err);
+  if (takes && status == TALLY_OK)
+    status = ask_names (comparing, err);
+  if (takes && status == TALLY_OK)
+    fetch_queue (comparing, &fetch);
+  if (status == TALLY_OK)
+    status = offer_ours (comparing, !takes, err);
+  if (takes && status == TALLY_OK)
+    status = take_theirs (comparing, &fetch, false, err);
+  peer_drop_hand (&sync->run->peer);
+  buf_free (&fetch.from);
+  return status;
+}
+
+/* ---- all of a part ------------------------------------------------------ */
+
+/* Ours, but for those that were met there. */
+static int
+offer_others (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  struct compare *compare = &comparing->compare;
+  struct rows_range range = compare->range;
+  struct buf from = BUF_INIT, next = BUF_INIT;
+  bool more = true;
+  int status = TALLY_OK;
+
+  while (more && status == TALLY_OK) {
+    size_t kept = 0;
+
+    doclist_clear (&sync->changed);
+    buf_clear (&next);
+    status = rows_pick (&compare->rows, &range, NULL, 0, ROWS_FETCH_MAX,
+                        &sync->changed, &next, &more, err);
+    for (size_t i = 0; i < sync->changed.count && !sync->looks; i++)
+      if (!idset_find (&comparing->seen, &sync->changed.docs[i].id, 1))
+        sync->changed.docs[kept++] = sync->changed.docs[i];
+    if (!sync->looks)
+      sync->changed.count = kept;
+    if (status == TALLY_OK)
+      status = step_ours (comparing, true, err);
+    buf_clear (&from);
+    buf_add_slice (&from, buf_slice (&next));
+    range.from = buf_slice (&from);
+    if (from.failed)
+      status = error_nomem (err);
+  }
+  buf_free (&from);
+  buf_free (&next);
+  return status;
+}
+
+int
+comparing_move_whole (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  struct fetch fetch = { 0 };
+  int status = sync->looks ? TALLY_OK : sync_begin (sync, err);
+
+  make_fetch (comparing, &fetch.ask);
+  fetch_queue (comparing, &fetch);
+  if (!sync->looks)
+    idset_free (&comparing->seen);
+  if (status == TALLY_OK)
+    status = take_theirs (comparing, &fetch, !sync->looks, err);
+  peer_drop_hand (&sync->run->peer);
+  if (status == TALLY_OK && comparing->compare.here > 0)
+    status = offer_others (comparing, err);
+  if (!sync->looks)
+    idset_free (&comparing->seen);
+  buf_free (&fetch.from);
+  return status;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Whatever a range, a nonce or a list of items says is checked here for its
+ * size; what it means is for those who use it. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cbor.h"
+#include "rows.h"
+#include "wire-compare.h"
+#include "wire-doc.h"
+
+#define ITEMS_MAX WIRE_HEADERS_MAX
+
+/* ---- out --------------------------------------------------------------- */
+
+void
+wire_add_compare (struct buf *out, const struct wire_compare *compare)
+{
+  cbor_add_text (out, compare->collection);
+  cbor_add_uint (out, compare->flags);
+  cbor_add_bytes (out, compare->nonce);
+  cbor_add_bytes (out, compare->from);
+  cbor_add_bytes (out, compare->to);
+  cbor_add_uint (out, compare->count);
+  cbor_add_bytes (out, compare->root);
+  cbor_add_bytes (out, compare->counters);
+  cbor_add_uint (out, compare->first);
+  cbor_add_uint (out, compare->cells);
+  cbor_add_uint (out, compare->seq);
+}
+
+void
+wire_add_compared (struct buf *out, const struct wire_compared *compared)
+{
+  cbor_add_uint (out, compared->kind);
+  cbor_add_uint (out, compared->seq);
+  cbor_add_uint (out, compared->floor);
+  cbor_add_uint (out, compared->count);
+  cbor_add_bytes (out, compared->data);
+  cbor_add_array (out, compared->n_splits);
+  for (size_t i = 0; i < compared->n_splits; i++)
+    cbor_add_bytes (out, compared->splits[i]);
+}
+
+void
+wire_add_fetch (struct buf *out, const struct wire_fetch *fetch)
+{
+  cbor_add_text (out, fetch->collection);
+  cbor_add_uint (out, fetch->flags);
+  cbor_add_bytes (out, fetch->nonce);
+  cbor_add_bytes (out, fetch->from);
+  cbor_add_bytes (out, fetch->to);
+  cbor_add_bytes (out, fetch->items);
+}
+
+/* A document, or with a rev its header. */
+void
+wire_add_fetched (struct buf *out, const struct wire_fetched *fetched)
+{
+  static const unsigned char none[TALLY_REV_SIZE];
+
+  cbor_add_uint (out, fetched->answered);
+  cbor_add_bytes (out, fetched->next);
+  cbor_add_array (out, fetched->n);
+  for (size_t i = 0; i < fetched->n; i++) {
+    const struct tally_doc *doc = &fetched->docs[i];
+    bool whole = memcmp (doc->rev, none, sizeof none) == 0;
+
+    cbor_add_array (out, 6);
+    wire_add_doc (out, doc);
+    cbor_add_uint (out, doc->seq);
+    cbor_add_bytes (out, slice_make (doc->rev, whole ? 0 : TALLY_REV_SIZE));
+  }
+}
+
+/* ---- in ---------------------------------------------------------------- */
+
+static bool
+take_sized (struct tally_slice *in, struct tally_slice *out, size_t size)
+{
+  return cbor_take_bytes (in, out) && out->size == size;
+}
+
+static bool
+take_end (struct tally_slice *in, struct tally_slice *end)
+{
+  return cbor_take_bytes (in, end) && rows_end_is_good (*end);
+}
+
+bool
+wire_take_compare (struct tally_slice *in, struct wire_compare *compare)
+{
+  return cbor_take_text (in, &compare->collection)
+         && cbor_take_uint (in, &compare->flags)
+         && take_sized (in, &compare->nonce, SKETCH_NONCE_SIZE)
+         && take_end (in, &compare->from) && take_end (in, &compare->to)
+         && cbor_take_uint (in, &compare->count)
+         && take_sized (in, &compare->root, ROWS_ROOT_SIZE)
+         && take_sized (in, &compare->counters, SKETCH_PACKED_SIZE)
+         && cbor_take_uint (in, &compare->first)
+         && cbor_take_uint (in, &compare->cells)
+         && cbor_take_uint (in, &compare->seq)
+         && compare->first <= SKETCH_CELLS_MAX
+         && compare->cells <= SKETCH_CELLS_MAX - compare->first;
+}
+
+bool
+wire_take_compared (struct tally_slice *in, struct wire_compared *compared)
+{
+  size_t n;
+
+  if (!cbor_take_uint (in, &compared->kind) || compared->kind > WIRE_OTHER
+      || !cbor_take_uint (in, &compared->seq)
+      || !cbor_take_uint (in, &compared->floor)
+      || !cbor_take_uint (in, &compared->count)
+      || !cbor_take_bytes (in, &compared->data) || !cbor_take_array (in, &n)
+      || n > ROWS_SPLITS_MAX || n > in->size / TALLY_STAMP_SIZE)
+    return false;
+  compared->splits = calloc (n + 1, sizeof *compared->splits);
+  if (!compared->splits)
+    return false;
+  for (; compared->n_splits < n; compared->n_splits++)
+    if (!take_end (in, &compared->splits[compared->n_splits])
+        || compared->splits[compared->n_splits].size == 0)
+      return false;
+  return true;
+}
+
+bool
+wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch)
+{
+  size_t size;
+
+  if (!cbor_take_text (in, &fetch->collection)
+      || !cbor_take_uint (in, &fetch->flags)
+      || !take_sized (in, &fetch->nonce, SKETCH_NONCE_SIZE)
+      || !take_end (in, &fetch->from) || !take_end (in, &fetch->to)
+      || !cbor_take_bytes (in, &fetch->items))
+    return false;
+  size = fetch->flags & WIRE_FETCH_RANGE ? SKETCH_ID_SIZE : ROWS_PLACE_SIZE;
+  return fetch->items.size % size == 0
+         && fetch->items.size <= size
+                                     * (fetch->flags & WIRE_FETCH_RANGE
+                                            ? ROWS_LIST_MAX
+                                            : ITEMS_MAX);
+}
+
+static bool
+take_fetched (struct tally_slice *in, struct tally_doc *doc)
+{
+  struct tally_slice rev;
+  size_t length;
+
+  if (!cbor_take_array (in, &length) || length != 6 || !wire_take_doc (in, doc)
+      || !cbor_take_uint (in, &doc->seq) || !cbor_take_bytes (in, &rev)
+      || (rev.size != 0 && rev.size != TALLY_REV_SIZE))
+    return false;
+  if (rev.size > 0)
+    memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
+  return true;
+}
+
+bool
+wire_take_fetched (struct tally_slice *in, struct wire_fetched *fetched)
+{
+  size_t n;
+
+  if (!cbor_take_uint (in, &fetched->answered)
+      || !take_end (in, &fetched->next) || !cbor_take_array (in, &n)
+      || n > WIRE_DOCS_MAX || n > in->size / 7)
+    return false;
+  fetched->docs = calloc (n + 1, sizeof *fetched->docs);
+  if (!fetched->docs)
+    return false;
+  for (; fetched->n < n; fetched->n++)
+    if (!take_fetched (in, &fetched->docs[fetched->n]))
+      return false;
+  return true;
+}
