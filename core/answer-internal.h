@@ -18,7 +18,7 @@ struct asked {
   uint64_t wait_ms; /* the answer may be kept back for this long */
   /* A hello came in this frame; and to this one nothing may be answered
    * that builds on a checkpoint. */
-  bool greeted, stranger;
+  bool greeted, stranger, is_new;
 };
 
 /* The collection as the store knows it; TALLY_INVALID or TALLY_DENIED when it

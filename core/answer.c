@@ -240,6 +240,7 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
   answer_skew (asked, hello);
   verdict = judge (&pair, hello, asked->self);
   asked->greeted = true;
+  asked->is_new = verdict == WIRE_PAIR_NEW;
   asked->stranger =
       verdict != WIRE_PAIR_CURRENT && verdict != WIRE_PAIR_PENDING;
   if (!(hello->flags & WIRE_HELLO_LOOK) && !is_ourselves (asked))
@@ -411,12 +412,14 @@ add_failure (struct buf *reply, const struct tally_error *why)
   wire_encode (reply, &message);
 }
 
-/* What rides behind a hello is a guess: it is answered as far as it fits. */
+/* What rides behind a hello is a guess: it is answered as far as it fits.  Who
+ * was never here may compare. */
 static bool
-is_enough (const struct asked *asked)
+is_enough (const struct asked *asked, enum wire_type type)
 {
   return asked->greeted
-         && (asked->stranger || asked->reply->size > HELLO_REPLY_MAX);
+         && ((asked->stranger && !(asked->is_new && type == WIRE_COMPARE))
+             || asked->reply->size > HELLO_REPLY_MAX);
 }
 
 /* The first message that fails ends the frame: what follows was built on
@@ -434,7 +437,7 @@ answer_messages (struct asked *asked, struct tally_slice rest)
     status = wire_decode (&message, &rest, &why);
     if (status == TALLY_NOTFOUND)
       return;
-    if (status == TALLY_OK && is_enough (asked)) {
+    if (status == TALLY_OK && is_enough (asked, message.type)) {
       wire_message_free (&message);
       return;
     }

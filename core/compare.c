@@ -53,24 +53,81 @@ compare_free (struct compare *compare)
 
 /* ---- asking ------------------------------------------------------------- */
 
+struct question {
+  unsigned char counters[SKETCH_PACKED_SIZE];
+  struct wire_compare message;
+};
+
+static void
+make_question (struct question *question, const char *collection,
+               const unsigned char *nonce, const struct rows_sum *sum,
+               unsigned flags)
+{
+  struct wire_compare *message = &question->message;
+
+  memset (message, 0, sizeof *message);
+  sketch_pack (question->counters, sum->counters);
+  message->collection = slice_text (collection);
+  message->flags = flags;
+  message->nonce = slice_make (nonce, SKETCH_NONCE_SIZE);
+  message->count = sum->count;
+  message->root = slice_make (sum->root, ROWS_ROOT_SIZE);
+  message->counters =
+      slice_make (question->counters, sizeof question->counters);
+}
+
 static int
 ask (struct compare *compare, const struct rows_sum *sum, size_t first,
      uint64_t seq, struct wire_message *reply, struct tally_error *err)
 {
-  unsigned char counters[SKETCH_PACKED_SIZE];
-  struct wire_compare question = { .flags = compare->flags, .first = first };
+  struct question question;
 
-  sketch_pack (counters, sum->counters);
-  question.collection = slice_text (compare->collection);
-  question.nonce = slice_make (compare->rows.nonce, SKETCH_NONCE_SIZE);
-  question.from = compare->range.from;
-  question.to = compare->range.to;
-  question.count = sum->count;
-  question.root = slice_make (sum->root, ROWS_ROOT_SIZE);
-  question.counters = slice_make (counters, sizeof counters);
-  question.cells = first > 0 ? sketch_more_cells (first) : 0;
-  question.seq = seq;
-  return peer_compare (compare->peer, &question, reply, err);
+  make_question (&question, compare->collection, compare->rows.nonce, sum,
+                 compare->flags);
+  question.message.from = compare->range.from;
+  question.message.to = compare->range.to;
+  question.message.first = first;
+  question.message.cells = first > 0 ? sketch_more_cells (first) : 0;
+  question.message.seq = seq;
+  return peer_compare (compare->peer, &question.message, reply, err);
+}
+
+int
+compare_foresee (struct peer *peer, const char *collection,
+                 const unsigned char *nonce, unsigned flags,
+                 struct compare_ahead *ahead, struct tally_error *err)
+{
+  struct question question;
+  struct rows rows;
+  int status;
+
+  memset (ahead, 0, sizeof *ahead);
+  if (nonce)
+    memcpy (ahead->nonce, nonce, sizeof ahead->nonce);
+  else
+    randombytes_buf (ahead->nonce, sizeof ahead->nonce);
+  rows_init (&rows, peer->replica, collection, ahead->nonce);
+  status = rows_digest (&rows, &ahead->sum, err);
+  if (status != TALLY_OK || ahead->sum.count == 0
+      || strlen (collection) >= sizeof ahead->collection)
+    return status;
+  memcpy (ahead->collection, collection, strlen (collection));
+  make_question (&question, collection, ahead->nonce, &ahead->sum, flags);
+  return peer_foresee_compare (peer, &question.message) ? TALLY_OK
+                                                        : error_nomem (err);
+}
+
+/* The question that rode along, if it is this one. */
+static const struct compare_ahead *
+find_ahead (const struct compare *compare)
+{
+  const struct compare_ahead *ahead = compare->ahead;
+
+  return ahead && rows_is_all (&compare->range)
+                 && !(compare->flags & WIRE_COMPARE_ANEW)
+                 && strcmp (ahead->collection, compare->collection) == 0
+             ? ahead
+             : NULL;
 }
 
 static int
@@ -400,20 +457,27 @@ compare_range (struct compare *compare, const struct rows_range *range,
 {
   unsigned char nonce[SKETCH_NONCE_SIZE];
   struct wire_message reply = { 0 };
+  const struct compare_ahead *ahead;
   struct rows_sum sum;
   int status = TALLY_OK;
 
   compare->range = *range;
+  ahead = find_ahead (compare);
   compare->kind = COMPARE_LOST;
   for (unsigned i = 0;
        i <= RETRIES && compare->kind == COMPARE_LOST && status == TALLY_OK;
        i++) {
-    if (compare->nonce && i == 0)
-      memcpy (nonce, compare->nonce, sizeof nonce);
+    if (i == 0 && (ahead || compare->nonce))
+      memcpy (nonce, ahead ? ahead->nonce : compare->nonce, sizeof nonce);
     else
       randombytes_buf (nonce, sizeof nonce);
     rows_init (&compare->rows, compare->replica, compare->collection, nonce);
-    status = sum_here (compare, &sum, err);
+    if (i == 0 && ahead) {
+      sum = ahead->sum;
+      compare->here = sum.count;
+      compare->seq_here = sum.seq;
+    } else
+      status = sum_here (compare, &sum, err);
     if (status == TALLY_OK)
       status = ask (compare, &sum, 0, 0, &reply, err);
     if (status == TALLY_OK) {

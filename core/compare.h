@@ -28,13 +28,21 @@ enum compare_kind {
   COMPARE_LOST    /* it cannot be told */
 };
 
+/* The first question, as it rides with a hello. */
+struct compare_ahead {
+  char collection[COLLECTION_TEXT_MAX]; /* empty: none */
+  unsigned char nonce[SKETCH_NONCE_SIZE];
+  struct rows_sum sum;
+};
+
 struct compare {
   struct peer *peer;
   struct replica *replica;
   const char *collection;
   const unsigned char *nonce; /* NULL: one is drawn for each comparison */
   unsigned flags;             /* WIRE_COMPARE_*, of the next question */
-  compare_offer_fn *offers;   /* NULL: both of a pair stay in the sets */
+  const struct compare_ahead *ahead; /* NULL: nothing was asked yet */
+  compare_offer_fn *offers; /* NULL: both of a pair stay in the sets */
   void *ctx;
 
   /* Of the range that was compared last. */
@@ -48,6 +56,13 @@ struct compare {
   uint64_t here, there;  /* how many rows */
   uint64_t seq_here, seq_there, floor_there;
 };
+
+/* Has the next hello ask about the whole of a collection; what is answered is
+ * found by compare_range, with `ahead`.  Asks nothing where there is nothing
+ * here. */
+int compare_foresee (struct peer *peer, const char *collection,
+                     const unsigned char *nonce, unsigned flags,
+                     struct compare_ahead *ahead, struct tally_error *err);
 
 int compare_range (struct compare *compare, const struct rows_range *range,
                    struct tally_error *err);

@@ -18,6 +18,7 @@
 
 #include "engine-comparing.h"
 #include "error.h"
+#include "namelist.h"
 
 /* Parts of one collection at most: who makes more goes back to a list. */
 #define PARTS_MAX (4 * ROWS_SPLITS_MAX)
@@ -30,6 +31,44 @@ compare_may (const struct sync *sync)
 
   return sync->full && !sync->rejoins && sync->pushes && sync->pulls
          && !peer_is_passive (&run->peer) && run->welcome.compares;
+}
+
+static unsigned
+first_flags (const struct run *run, const char *collection)
+{
+  return !run->link->look && !held_has_tombstone (&run->pair.held, collection)
+             ? WIRE_COMPARE_SAVED
+             : 0;
+}
+
+/* The first of those that the run may find: names are in order. */
+int
+compare_ride (struct run *run, struct tally_error *err)
+{
+  const struct engine_link *link = run->link;
+  struct namelist names = NAMELIST_INIT;
+  const char *first = NULL;
+  int status = TALLY_OK;
+
+  run->compare_ahead.collection[0] = '\0';
+  if (link->direction != TALLY_BOTH || channel_is_folder (link->channel))
+    return TALLY_OK;
+  if (!link->collections)
+    status =
+        replica_collections (run->replica, namelist_emit_syncing, &names, err);
+  if (status == TALLY_OK && names.failed)
+    status = error_nomem (err);
+  if (link->collections)
+    first = link->collections[0];
+  else if (names.count > 0)
+    first = names.names[0];
+  if (status == TALLY_OK && first
+      && !pair_cursor_is_set (pair_cursor (&run->pair, first)))
+    status =
+        compare_foresee (&run->peer, first, link->nonce,
+                         first_flags (run, first), &run->compare_ahead, err);
+  namelist_free (&names);
+  return status;
 }
 
 /* Ours is offered for an older one of theirs, unless it is kept back; after a
@@ -175,9 +214,8 @@ compare_begin (struct comparing *comparing, bool *compares,
   compare->nonce = sync->run->link->nonce;
   compare->offers = may_offer;
   compare->ctx = sync;
-  if (!sync->looks
-      && !held_has_tombstone (&sync->run->pair.held, sync->collection))
-    compare->flags = WIRE_COMPARE_SAVED;
+  compare->ahead = &sync->run->compare_ahead;
+  compare->flags = sync->looks ? 0 : first_flags (sync->run, sync->collection);
   status = compare_range (compare, &all, err);
   if (status == TALLY_OK)
     *compares = compare->there > 0 && compare->kind != COMPARE_LOST

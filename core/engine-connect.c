@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "document.h"
+#include "engine-compare.h"
 #include "engine-connect.h"
 #include "engine-names.h"
 #include "error.h"
@@ -129,7 +130,9 @@ hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
   if (named && !(flags & WIRE_HELLO_MENDS))
     foresee (run);
   peer_welcome_free (&run->welcome);
-  status = peer_hello (&run->peer, &message, &run->welcome, err);
+  status = run->peer.n_ahead == 0 ? compare_ride (run, err) : TALLY_OK;
+  if (status == TALLY_OK)
+    status = peer_hello (&run->peer, &message, &run->welcome, err);
   if (status == TALLY_OK && !peer_is_passive (&run->peer))
     replica_compare_clock (run->replica,
                            replica_wall_ms (run->replica)

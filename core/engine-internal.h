@@ -4,6 +4,7 @@
 #ifndef TALLY_ENGINE_INTERNAL_H
 #define TALLY_ENGINE_INTERNAL_H
 
+#include "compare.h"
 #include "engine.h"
 #include "idset.h"
 #include "pair.h"
@@ -43,6 +44,7 @@ struct run {
   unsigned char borrowed[REPLICA_ID_SIZE];
   bool moved; /* something is not as the plan has it: nothing goes on */
   struct run_names names;
+  struct compare_ahead compare_ahead;
   /* Our own clock was wrong, and this run puts right what it stamped. */
   bool ahead, repairs;
   struct repair repair;

@@ -11,6 +11,56 @@
 #include "peer.h"
 #include "slice.h"
 
+bool
+peer_foresee_compare (struct peer *peer, const struct wire_compare *compare)
+{
+  struct wire_message message = { .type = WIRE_COMPARE };
+
+  message.as.compare = *compare;
+  buf_clear (&peer->compare_ahead);
+  buf_clear (&peer->compared_ahead);
+  wire_encode (&peer->compare_ahead, &message);
+  return !peer->compare_ahead.failed;
+}
+
+/* What follows the welcome; without memory for it, it is asked again. */
+void
+peer_take_compared (struct peer *peer, struct tally_slice rest, bool counts)
+{
+  if (peer->compare_ahead.size == 0)
+    return;
+  if (counts)
+    buf_add_slice (&peer->compared_ahead, rest);
+  else
+    buf_clear (&peer->compare_ahead);
+}
+
+/* An answer counts once; a failure among them is met again by asking. */
+static bool
+peer_find_compared (struct peer *peer, const struct wire_message *question,
+                    struct wire_message *reply)
+{
+  struct tally_slice rest = buf_slice (&peer->compared_ahead);
+  struct tally_error ignored;
+  struct buf bytes = BUF_INIT;
+  bool found;
+
+  if (peer->compared_ahead.failed || rest.size == 0)
+    return false;
+  wire_encode (&bytes, question);
+  found = !bytes.failed
+          && slice_equal (buf_slice (&bytes), buf_slice (&peer->compare_ahead))
+          && wire_decode (reply, &rest, &ignored) == TALLY_OK;
+  buf_free (&bytes);
+  if (found && reply->type != WIRE_COMPARED) {
+    wire_message_free (reply);
+    found = false;
+  }
+  if (found)
+    buf_clear (&peer->compare_ahead);
+  return found;
+}
+
 int
 peer_compare (struct peer *peer, const struct wire_compare *compare,
               struct wire_message *reply, struct tally_error *err)
@@ -18,6 +68,8 @@ peer_compare (struct peer *peer, const struct wire_compare *compare,
   struct wire_message message = { .type = WIRE_COMPARE };
 
   message.as.compare = *compare;
+  if (peer_find_compared (peer, &message, reply))
+    return TALLY_OK;
   return peer_call (peer, &message, reply, err);
 }
 

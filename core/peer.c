@@ -31,6 +31,8 @@ peer_close (struct peer *peer)
   folder_close (peer->folder);
   peer_forget_named (peer);
   peer_drop_hand (peer);
+  buf_free (&peer->compare_ahead);
+  buf_free (&peer->compared_ahead);
   buf_free (&peer->request);
   buf_free (&peer->reply);
   memset (peer, 0, sizeof *peer);
@@ -84,8 +86,10 @@ make_request (struct peer *peer, const struct wire_message *message)
   }
   if (message)
     wire_encode (&peer->request, message);
-  if (message && message->type == WIRE_HELLO)
+  if (message && message->type == WIRE_HELLO) {
     ahead_add (peer, &peer->request);
+    buf_add_slice (&peer->request, buf_slice (&peer->compare_ahead));
+  }
   wire_seal (&peer->request);
 }
 
@@ -362,6 +366,9 @@ peer_hello (struct peer *peer, const struct wire_hello *hello,
         ahead_take_all (peer, rest);
       else
         ahead_free_all (peer);
+      peer_take_compared (peer, rest,
+                          out->verdict != WIRE_PAIR_BROKEN
+                              && out->verdict != WIRE_PAIR_UNNAMED);
     }
     wire_message_free (&reply);
   }

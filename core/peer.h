@@ -48,6 +48,9 @@ struct peer {
   struct ahead *ahead[PEER_AHEAD_MAX];
   size_t n_ahead;
 
+  /* A comparison that rides with the next hello, as bytes, and its answer. */
+  struct buf compare_ahead, compared_ahead;
+
   /* Likewise: documents that are fetched, and those that came. */
   const struct wire_fetch *fetch; /* NULL: none waits */
   struct peer_hand {
@@ -165,6 +168,13 @@ int peer_put (struct peer *peer, const char *collection, unsigned flags,
  * call, and to be freed. */
 int peer_compare (struct peer *peer, const struct wire_compare *compare,
                   struct wire_message *reply, struct tally_error *err);
+
+/* Lets a question ride with the next hello; peer_compare then finds the answer
+ * to the same question.  False: out of memory. */
+bool peer_foresee_compare (struct peer *peer,
+                           const struct wire_compare *compare);
+void peer_take_compared (struct peer *peer, struct tally_slice rest,
+                         bool counts);
 
 /* Queues a fetch, which goes with the next message and stays the caller's
  * until then.  What comes is at hand: peer_get takes it from there, each
