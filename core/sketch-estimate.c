@@ -76,7 +76,7 @@ size_t
 sketch_cells (uint64_t estimate)
 {
   uint64_t cells =
-      estimate < 1000 ? estimate * 9 / 5 + 12 : estimate * 7 / 5 + 412;
+      estimate < 1000 ? estimate * 9 / 5 + 12 : estimate * 6 / 5 + 612;
 
   return cells < SKETCH_CELLS_MAX ? (size_t) cells : SKETCH_CELLS_MAX;
 }
@@ -84,7 +84,7 @@ sketch_cells (uint64_t estimate)
 size_t
 sketch_more_cells (size_t had)
 {
-  size_t more = had / 5 + 16;
+  size_t more = had / 10 + 32;
 
   return more < SKETCH_CELLS_MAX - had ? more : SKETCH_CELLS_MAX - had;
 }

@@ -340,6 +340,37 @@ held_changes (void *handle, const char *collection, uint64_t since,
 }
 
 static int
+held_scan (void *handle, const char *collection,
+           const struct tally_position *from, const struct tally_position *to,
+           tally_emit_doc *emit, void *ctx, uint64_t *seq,
+           struct tally_error *err)
+{
+  struct held *held = handle;
+  int status;
+
+  pthread_mutex_lock (&held->lock);
+  status =
+      memory ()->scan (held->inner, collection, from, to, emit, ctx, seq, err);
+  pthread_mutex_unlock (&held->lock);
+  return status;
+}
+
+static int
+held_digest (void *handle, const char *collection, unsigned flags,
+             tally_fingerprint *fingerprint, struct tally_digest *out,
+             struct tally_error *err)
+{
+  struct held *held = handle;
+  int status;
+
+  pthread_mutex_lock (&held->lock);
+  status = memory ()->digest (held->inner, collection, flags, fingerprint, out,
+                              err);
+  pthread_mutex_unlock (&held->lock);
+  return status;
+}
+
+static int
 held_note_get (void *handle, const char *key, tally_emit_bytes *emit,
                void *ctx, struct tally_error *err)
 {
@@ -496,6 +527,8 @@ static const struct tally_store held_store = {
   .note_put = held_note_put,
   .note_list = held_note_list,
   .collections = held_collections,
+  .scan = held_scan,
+  .digest = held_digest,
 };
 
 static const struct tally_store bare_store = {
