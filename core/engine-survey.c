@@ -351,6 +351,19 @@ survey_hold_back (struct survey *survey, struct tally_error *err)
   return status;
 }
 
+/* What was compared and is listed, too, since one side has a tombstone, is
+ * done. */
+static int
+skip_compared (struct survey *survey, struct tally_error *err)
+{
+  const struct plan *plan = &survey->sync->plan;
+
+  for (size_t i = 0; i < plan->count && survey->sync->compares; i++)
+    if (!idset_add (&survey->retried, &plan->items[i].id, 1))
+      return error_nomem (err);
+  return TALLY_OK;
+}
+
 /* Steps 3 to 5. */
 static int
 survey_step (void *ctx, bool last, struct tally_error *err)
@@ -361,7 +374,9 @@ survey_step (void *ctx, bool last, struct tally_error *err)
   (void) last;
   if (status == TALLY_OK)
     status = compile_changes (survey->sync, err);
-  return status == TALLY_OK ? survey_window (survey, err) : status;
+  if (status == TALLY_OK)
+    status = survey_window (survey, err);
+  return status == TALLY_OK ? skip_compared (survey, err) : status;
 }
 
 int

@@ -227,7 +227,7 @@ test_loss_is_told (struct world *w, const char *driver)
   lose_one (w);
   kit_sync (&run, w->tally, "l1");
   report = kit_report (&run, "notes");
-  assert_string_equal (report->strategy, "full");
+  assert_string_equal (report->strategy, "compare");
   assert_int_equal (report->merged, 1);
   assert_int_equal (report->conflicts, 1);
   settle (w);
@@ -314,9 +314,9 @@ test_two_far_sides (void **state)
   pair_devices (w, &run);
   restore (w, "d1");
   kit_sync (&run, w->tally, "l1");
-  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "compare");
   pair_devices (w, &run);
-  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "compare");
   kit_sync (&run, w->tally, "l1");
   assert_string_equal (kit_report (&run, "notes")->strategy, "changes");
   pair_devices (w, &run);
