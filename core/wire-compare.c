@@ -151,6 +151,7 @@ wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch)
 static bool
 take_fetched (struct tally_slice *in, struct tally_doc *doc)
 {
+  static const unsigned char none[TALLY_REV_SIZE];
   struct tally_slice rev;
   size_t length;
 
@@ -160,7 +161,8 @@ take_fetched (struct tally_slice *in, struct tally_doc *doc)
     return false;
   if (rev.size > 0)
     memcpy (doc->rev, rev.data, TALLY_REV_SIZE);
-  return true;
+  /* There is one way to write each. */
+  return rev.size == 0 || memcmp (doc->rev, none, sizeof none) != 0;
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include "../core/cbor.h"
 #include "../core/error.h"
+#include "../core/rows.h"
 #include "../core/wire.h"
 #include "rng.h"
 
@@ -225,9 +226,10 @@ test_other_kinds (void **state)
 /* ---- random messages ---------------------------------------------------- */
 
 static const enum wire_type types[] = {
-  WIRE_FAILURE, WIRE_HELLO,   WIRE_META,    WIRE_GET,  WIRE_PUT,
-  WIRE_ROTATE,  WIRE_WELCOME, WIRE_HEADERS, WIRE_DOCS, WIRE_STORED,
-  WIRE_ROTATED, WIRE_NAMES,   WIRE_NAMED,   WIRE_WAIT, WIRE_WAITED
+  WIRE_FAILURE, WIRE_HELLO,    WIRE_META,    WIRE_GET,    WIRE_PUT,
+  WIRE_ROTATE,  WIRE_WELCOME,  WIRE_HEADERS, WIRE_DOCS,   WIRE_STORED,
+  WIRE_ROTATED, WIRE_NAMES,    WIRE_NAMED,   WIRE_WAIT,   WIRE_WAITED,
+  WIRE_COMPARE, WIRE_COMPARED, WIRE_FETCH,   WIRE_FETCHED
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -430,6 +432,68 @@ fill_wait (struct rng *rng, struct wire_wait *wait, size_t n)
   }
 }
 
+/* A stamp with an id, or none. */
+static struct tally_slice
+any_end (struct rng *rng)
+{
+  return any_token (rng, TALLY_STAMP_SIZE + rng_below (rng, 30));
+}
+
+static void
+fill_compare (struct rng *rng, struct wire_compare *compare)
+{
+  compare->collection = any_text (rng, 0, 100);
+  compare->flags = any_number (rng);
+  compare->nonce = slice_make (bytes_pool, SKETCH_NONCE_SIZE);
+  compare->from = any_end (rng);
+  compare->to = any_end (rng);
+  compare->count = any_number (rng);
+  compare->root = slice_make (bytes_pool, ROWS_ROOT_SIZE);
+  compare->counters = slice_make (bytes_pool, SKETCH_PACKED_SIZE);
+  compare->first = rng_below (rng, SKETCH_CELLS_MAX);
+  compare->cells =
+      rng_below (rng, (uint32_t) (SKETCH_CELLS_MAX - compare->first) + 1);
+  compare->seq = any_number (rng);
+}
+
+static void
+fill_compared (struct rng *rng, struct wire_compared *compared, size_t n)
+{
+  compared->kind = rng_below (rng, WIRE_OTHER + 1);
+  compared->seq = any_number (rng);
+  compared->floor = any_number (rng);
+  compared->count = any_number (rng);
+  compared->data = any_bytes (rng);
+  compared->splits = make_array (n, sizeof *compared->splits);
+  compared->n_splits = n;
+  for (size_t i = 0; i < n; i++)
+    compared->splits[i] =
+        slice_make (bytes_pool + i, TALLY_STAMP_SIZE + rng_below (rng, 30));
+}
+
+static void
+fill_fetch (struct rng *rng, struct wire_fetch *fetch, size_t n)
+{
+  fetch->collection = any_text (rng, 0, 100);
+  fetch->flags = rng_below (rng, 8);
+  fetch->nonce = slice_make (bytes_pool, SKETCH_NONCE_SIZE);
+  fetch->from = any_end (rng);
+  fetch->to = any_end (rng);
+  fetch->items = slice_make (bytes_pool, n
+                                             * (fetch->flags & WIRE_FETCH_RANGE
+                                                    ? SKETCH_ID_SIZE
+                                                    : ROWS_PLACE_SIZE));
+}
+
+static void
+fill_fetched (struct rng *rng, struct wire_fetched *fetched, size_t n)
+{
+  fetched->answered = any_number (rng);
+  fetched->next = any_end (rng);
+  fetched->n = n;
+  fetched->docs = any_docs (rng, n, rng_one_in (rng, 2));
+}
+
 static void
 any_message (struct rng *rng, struct wire_message *out, size_t most)
 {
@@ -476,7 +540,14 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
   else if (out->type == WIRE_WAITED) {
     out->as.waited.changed = rng_below (rng, 2);
     out->as.waited.head = any_number (rng);
-  }
+  } else if (out->type == WIRE_COMPARE)
+    fill_compare (rng, &out->as.compare);
+  else if (out->type == WIRE_COMPARED)
+    fill_compared (rng, &out->as.compared, n);
+  else if (out->type == WIRE_FETCH)
+    fill_fetch (rng, &out->as.fetch, n);
+  else if (out->type == WIRE_FETCHED)
+    fill_fetched (rng, &out->as.fetched, n);
 }
 
 /* ---- comparing ---------------------------------------------------------- */
@@ -601,6 +672,19 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
                    b->as.named.n);
 }
 
+/* Those of a comparison are what they are as bytes. */
+static void
+assert_same_bytes (const struct wire_message *a, const struct wire_message *b)
+{
+  struct buf one = BUF_INIT, other = BUF_INIT;
+
+  wire_encode (&one, a);
+  wire_encode (&other, b);
+  assert_slice (buf_slice (&one), buf_slice (&other));
+  buf_free (&one);
+  buf_free (&other);
+}
+
 /* ---- frames ------------------------------------------------------------- */
 
 static const unsigned char sender[REPLICA_ID_SIZE] = "0123456789abcde";
@@ -634,6 +718,9 @@ test_round_trip (void **state)
       assert_int_equal (again.type, messages[i].type);
       assert_requests (&messages[i], &again);
       assert_replies (&messages[i], &again);
+      if (again.type == WIRE_COMPARE || again.type == WIRE_COMPARED
+          || again.type == WIRE_FETCH || again.type == WIRE_FETCHED)
+        assert_same_bytes (&messages[i], &again);
       wire_message_free (&again);
       wire_message_free (&messages[i]);
     }
