@@ -5,6 +5,8 @@
 #define TALLY_ANSWER_INTERNAL_H
 
 #include "answer.h"
+#include "forget.h"
+#include "graves.h"
 #include "pair.h"
 #include "wire.h"
 

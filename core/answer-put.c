@@ -36,6 +36,7 @@ struct taker {
   uint64_t cursor;          /* the pusher's, moved on */
   uint64_t *seqs;           /* of what was written; 0: not */
   uint64_t wall_ms;
+  uint64_t floor; /* 0: nothing was forgotten here */
 
   size_t *todo;
   size_t n_todo;
@@ -133,9 +134,16 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   const struct tally_doc *doc = &taker->put->docs[i];
   struct tally_slice base = taker->put->bases[i];
   struct tally_entry *entry = &taker->entries[*n];
-  bool take = !stored;
-  int verdict, status;
+  bool here = stored && !is_grave (stored), meets = here, take;
+  int verdict, status = TALLY_OK;
 
+  if (stored && !here && !(taker->put->flags & WIRE_PUT_STRICT))
+    status = graves_meet (stored, doc, &meets, err);
+  if (status != TALLY_OK)
+    return status;
+  if (!meets)
+    stored = NULL;
+  take = !stored;
   if (stored ? memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0
              : is_forgotten (taker, doc)) {
     settle (taker, i, TALLY_OK, NULL);
@@ -158,7 +166,7 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
     settle (taker, i, TALLY_CONFLICT, stored->rev);
     return TALLY_OK;
   }
-  memcpy (taker->expected[*n], stored ? stored->rev : absent_rev,
+  memcpy (taker->expected[*n], here ? stored->rev : absent_rev,
           TALLY_REV_SIZE);
   memset (entry, 0, sizeof *entry);
   entry->collection = taker->collection;
@@ -186,6 +194,10 @@ find_stored (struct taker *taker, struct tally_error *err)
                         &taker->found, err);
   if (status == TALLY_OK && taker->found.failed)
     status = error_nomem (err);
+  if (status == TALLY_OK && taker->floor > 0)
+    status =
+        graves_fill (&taker->found, taker->asked->replica, taker->collection,
+                     ids, taker->n_todo, TALLY_GET_META, err);
   free (ids);
   return status;
 }
@@ -407,6 +419,8 @@ answer_put (struct asked *asked, const struct wire_put *put,
     status = error_nomem (err);
   if (status == TALLY_OK)
     status = check_docs (&taker, err);
+  if (status == TALLY_OK)
+    status = forget_floor (asked->replica, collection, &taker.floor, err);
   if (status == TALLY_OK)
     status = run_rounds (&taker, err);
   if (status == TALLY_OK)

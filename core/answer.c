@@ -309,6 +309,23 @@ count_answered (const struct wire_get *get, const struct taken *taken)
   return answered;
 }
 
+/* Who asks for what was deleted here, and that is forgotten, hears of it. */
+static int
+fill_graves (struct asked *asked, const char *collection,
+             const struct wire_get *get, size_t n, struct taken *taken,
+             struct tally_error *err)
+{
+  uint64_t floor = 0;
+  int status = TALLY_OK;
+
+  if (taken->docs.count < n)
+    status = forget_floor (asked->replica, collection, &floor, err);
+  if (status != TALLY_OK || floor == 0)
+    return status;
+  return graves_fill (&taken->docs, asked->replica, collection, get->ids, n,
+                      taken->bare ? TALLY_GET_META : TALLY_GET_BODY, err);
+}
+
 static int
 answer_get (struct asked *asked, const struct wire_get *get,
             struct tally_error *err)
@@ -316,6 +333,7 @@ answer_get (struct asked *asked, const struct wire_get *get,
   struct wire_message reply = { .type = WIRE_DOCS };
   struct taken taken = { .bare = get->flags & WIRE_GET_META };
   char collection[COLLECTION_TEXT_MAX];
+  size_t answered;
   int status = asked_collection (asked, get->collection, collection, err);
 
   if (status == TALLY_OK)
@@ -324,10 +342,13 @@ answer_get (struct asked *asked, const struct wire_get *get,
                           collect_doc, &taken, err);
   if (status == TALLY_OK && taken.docs.failed)
     status = error_nomem (err);
+  answered = count_answered (get, &taken);
+  if (status == TALLY_OK)
+    status = fill_graves (asked, collection, get, answered, &taken, err);
   if (status == TALLY_OK) {
     reply.as.docs.docs = taken.docs.docs;
     reply.as.docs.n = taken.docs.count;
-    reply.as.docs.answered = count_answered (get, &taken);
+    reply.as.docs.answered = answered;
     wire_encode (asked->reply, &reply);
   }
   doclist_free (&taken.docs);

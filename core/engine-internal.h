@@ -6,6 +6,7 @@
 
 #include "compare.h"
 #include "engine.h"
+#include "graves.h"
 #include "idset.h"
 #include "pair.h"
 #include "peer.h"
@@ -172,6 +173,12 @@ bool sync_moves_first (struct sync *sync, struct tally_slice id);
  * once that is published. */
 void sync_count_pushed (struct sync *sync, struct tally_slice id,
                         bool deleted);
+
+/* As graves_fill, where anything was forgotten at all.  After a broken pair
+ * nobody knows whose stamps a grave knew. */
+int sync_fill_graves (struct sync *sync, struct doclist *docs,
+                      const struct tally_slice *ids, size_t n, unsigned flags,
+                      struct tally_error *err);
 
 /* Stops the local cursor before this seq. */
 void sync_stop_before (struct sync *sync, uint64_t seq);

@@ -27,7 +27,7 @@ must_push (const struct joiner *joiner, const struct joined *joined)
       || !sync->pushes || sync_keeps (sync, joined->result->rev) != KEEP_NOT)
     return false;
   return joined->made || !peer_is_passive (&sync->run->peer)
-         || joined->ours->seq > sync->local_cursor;
+         || joined->ours->seq > sync->local_cursor || is_grave (joined->ours);
 }
 
 enum plan_step
@@ -77,14 +77,15 @@ joined_here (struct joiner *joiner, struct joined *joined,
   struct sync *sync = joiner->sync;
   struct tally_doc doc = *joined->result;
 
-  if (joined->side == SIDE_OURS && !sync->pushes
-      && !peer_is_passive (&sync->run->peer)
-      && joined->ours->seq <= sync->local_cursor)
+  if (joined->side == SIDE_OURS && !peer_is_passive (&sync->run->peer)
+      && (!sync->pushes || joined->seq == 0)
+      && joined->seq <= sync->local_cursor)
     sync->far_stuck = true;
   if (is_merged (joined))
     sync_count (sync, joined->id, &sync->report.merged, false);
   doc.seq = joined->seq;
-  if (!sync->pushes || sync_keeps (sync, doc.rev) != KEEP_HELD
+  if (!sync->pushes || joined->seq == 0
+      || sync_keeps (sync, doc.rev) != KEEP_HELD
       || !(joined->made || joined->theirs || sync_is_changed (sync, doc.seq)))
     return TALLY_OK;
   return sync_hold (sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);

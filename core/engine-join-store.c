@@ -43,12 +43,17 @@ stored (struct joiner *joiner, struct joined *joined,
   return tell_losers (joiner, joined, err);
 }
 
-/* In a link that only pushes, nothing changes here. */
+/* In a link that only pushes, nothing changes here.  One that only pulls keeps
+ * a tombstone that was forgotten until it can be given to them. */
 static bool
 must_store (const struct joiner *joiner, const struct joined *joined)
 {
-  return joined->result && joined->result != joined->ours
-         && joiner->sync->pulls;
+  const struct sync *sync = joiner->sync;
+
+  if (!joined->result || !sync->pulls)
+    return false;
+  return joined->result != joined->ours
+         || (!sync->pushes && is_grave (joined->ours));
 }
 
 static void
@@ -57,7 +62,9 @@ make_entry (const struct joiner *joiner, const struct joined *joined,
 {
   memset (entry, 0, sizeof *entry);
   entry->collection = joiner->sync->collection;
-  entry->expected = joined->ours ? joined->ours->rev : absent_rev;
+  entry->expected = joined->ours && !is_grave (joined->ours)
+                        ? joined->ours->rev
+                        : absent_rev;
   entry->doc = *joined->result;
 }
 

@@ -254,6 +254,31 @@ join_finally (struct joiner *joiner, struct tally_error *err)
   return status == TALLY_OK ? join_finish (joiner, err) : status;
 }
 
+/* A tombstone that was forgotten is there only for what it knew. */
+static int
+leave_graves (const struct joiner *joiner, struct joined *joined,
+              struct tally_error *err)
+{
+  const struct sync *sync = joiner->sync;
+  const struct tally_doc *ours = joined->ours, *theirs = joined->theirs;
+  bool meets = false;
+  int status = TALLY_OK;
+
+  if (ours && is_grave (ours)) {
+    if (theirs)
+      status = graves_meet (ours, theirs, &meets, err);
+    if (!meets)
+      joined->ours = NULL;
+  } else if (theirs && is_grave (theirs)
+             && !peer_is_passive (&sync->run->peer)) {
+    if (ours && !sync_strict (sync))
+      status = graves_meet (theirs, ours, &meets, err);
+    if (!meets)
+      joined->theirs = NULL;
+  }
+  return status;
+}
+
 /* Joins the ids whose documents came in one reply. */
 static int
 join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
@@ -275,11 +300,16 @@ join_batch (struct joiner *joiner, const struct tally_slice *ids, size_t n,
                         TALLY_GET_BODY, doclist_emit, &joiner->ours, err);
   if (status == TALLY_OK && joiner->ours.failed)
     status = error_nomem (err);
+  if (status == TALLY_OK)
+    status =
+        sync_fill_graves (sync, &joiner->ours, ids, n, TALLY_GET_BODY, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    joiner->joined[i].id = ids[i];
-    joiner->joined[i].ours = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
-    joiner->joined[i].theirs =
-        doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
+    struct joined *joined = &joiner->joined[i];
+
+    joined->id = ids[i];
+    joined->ours = doclist_next_if (&joiner->ours, &at_ours, ids[i]);
+    joined->theirs = doclist_next_if (&joiner->theirs, &at_theirs, ids[i]);
+    status = leave_graves (joiner, joined, err);
   }
   for (size_t i = 0; i < n && status == TALLY_OK && !joiner->look; i++)
     status = bound_join (joiner, &joiner->joined[i], err);

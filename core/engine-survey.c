@@ -224,6 +224,9 @@ survey_offers (struct survey *survey, const struct tally_slice *ids, size_t n,
     const struct tally_doc *mine = doclist_next_if (&ours, &at_ours, ids[i]);
     const struct tally_doc *far = doclist_next_if (theirs, &at_theirs, ids[i]);
 
+    /* A tombstone that was forgotten is there for what is alive. */
+    if (mine && far && is_grave (far) && (mine->flags & TALLY_DOC_DELETED))
+      far = NULL;
     if (mine)
       status = survey_offer (survey, mine, far, err);
   }
@@ -263,7 +266,8 @@ tell_joined (struct survey *survey, const struct joiner *joiner,
 
   move.step = join_step (joiner, joined);
   sync->report.conflicts += joined->losers;
-  if (joined->ours && !seqset_add (&sync->settled, joined->ours->seq))
+  if (joined->ours && !is_grave (joined->ours)
+      && !seqset_add (&sync->settled, joined->ours->seq))
     return error_nomem (err);
   if (move.step == STEP_PUSH
       && is_forgotten (sync, joined->result, joined->theirs))

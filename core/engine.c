@@ -192,8 +192,6 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   const char *far = cursor ? cursor->far : "";
 
   sync->full = !pair_cursor_is_set (cursor);
-  if (sync->full)
-    sync->strict = (struct strict){ run->pair.own, run->pair.n_own };
   sync->local_cursor = cursor ? cursor->local : 0;
   if (run->peer.folder
       && folder_is_behind (run->peer.folder, sync->collection))
@@ -206,6 +204,10 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   sync->local_done = !sync->pushes;
   if (sync->far_cursor.failed)
     return error_nomem (err);
+  /* A run of one direction has compared that one only. */
+  if (sync->full || (sync->pushes && cursor->local == 0)
+      || (sync->pulls && far[0] == '\0'))
+    sync->strict = (struct strict){ run->pair.own, run->pair.n_own };
   sync->report.strategy = sync->full ? "full" : "changes";
   return check_own_floor (sync, err);
 }
@@ -402,6 +404,17 @@ read_changed (struct sync *sync, struct tally_error *err)
   return TALLY_OK;
 }
 
+int
+sync_fill_graves (struct sync *sync, struct doclist *docs,
+                  const struct tally_slice *ids, size_t n, unsigned flags,
+                  struct tally_error *err)
+{
+  if (sync->own_floor == 0 || sync_strict (sync))
+    return TALLY_OK;
+  return graves_fill (docs, sync->run->replica, sync->collection, ids, n,
+                      flags, err);
+}
+
 static int
 read_local (struct sync *sync, struct tally_error *err)
 {
@@ -418,6 +431,8 @@ read_local (struct sync *sync, struct tally_error *err)
                         doclist_emit, &sync->local, err);
   if (status == TALLY_OK && sync->local.failed)
     status = error_nomem (err);
+  if (status == TALLY_OK)
+    status = sync_fill_graves (sync, &sync->local, ids, n, 0, err);
   free (ids);
   return status;
 }

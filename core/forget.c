@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The note floor/COLLECTION: {"floor":seq,"marks":[[ms,seq]],"swept":seq}.
- * Up to `swept` there is nothing left to forget.  The marks say which seqs
+/* The note floor/COLLECTION:
+ * {"floor":seq,"graves":n,"marks":[[ms,seq]],"swept":seq}.
+ * Up to `swept` there is nothing left to forget; so many graves were made
+ * since they were last counted.  The marks say which seqs
  * were there at which time: stamps are no measure of age, since whoever wrote
  * them may have had another time. */
 
@@ -13,6 +15,7 @@
 #include "doclist.h"
 #include "error.h"
 #include "forget.h"
+#include "graves.h"
 #include "json.h"
 #include "namelist.h"
 #include "notejson.h"
@@ -31,7 +34,7 @@ struct mark {
 };
 
 struct floor {
-  uint64_t floor, swept;
+  uint64_t floor, swept, graves;
   struct mark marks[MARKS_MAX]; /* oldest first */
   size_t n_marks;
   bool exists;
@@ -63,7 +66,7 @@ read_mark (struct floor *floor, struct tally_slice pair)
 static bool
 read_note (struct floor *floor, struct tally_slice note)
 {
-  struct tally_slice number, swept, marks, mark;
+  struct tally_slice number, graves, swept, marks, mark;
 
   if (!json_is_canonical (note.data, note.size)
       || !json_find_member (note, slice_text ("floor"), &number)
@@ -71,6 +74,9 @@ read_note (struct floor *floor, struct tally_slice note)
       || !json_find_member (note, slice_text ("swept"), &swept)
       || !note_number (swept, &floor->swept)
       || !json_find_member (note, slice_text ("marks"), &marks))
+    return false;
+  if (json_find_member (note, slice_text ("graves"), &graves)
+      && !note_number (graves, &floor->graves))
     return false;
   while (json_next_element (&marks, &mark))
     if (!read_mark (floor, mark))
@@ -114,8 +120,9 @@ floor_save (struct floor *floor, struct replica *replica,
   int status;
 
   make_key (key, collection);
-  buf_addf (&note, "{\"floor\":%llu,\"marks\":[",
-            (unsigned long long) floor->floor);
+  buf_addf (&note, "{\"floor\":%llu,\"graves\":%llu,\"marks\":[",
+            (unsigned long long) floor->floor,
+            (unsigned long long) floor->graves);
   for (size_t i = 0; i < floor->n_marks; i++)
     buf_addf (&note, "%s[%llu,%llu]", i ? "," : "",
               (unsigned long long) floor->marks[i].ms,
@@ -296,27 +303,50 @@ collect_tombstone (void *ctx, const struct tally_doc *doc)
   return 0;
 }
 
-/* A tombstone that was written over meanwhile stays. */
+/* Each leaves a grave, in the same put or before it.  A tombstone that was
+ * written over meanwhile stays. */
 static int
-forget_batch (struct replica *replica, const char *collection,
-              const struct doclist *tombstones, struct tally_error *err)
+forget_batch (struct floor *floor, struct replica *replica,
+              const char *collection, const struct doclist *tombstones,
+              struct tally_error *err)
 {
-  size_t n = tombstones->count;
+  struct doclist graves = DOCLIST_INIT;
+  int status = graves_make (&graves, replica, collection, tombstones, err);
+  size_t n = graves.count + tombstones->count;
   struct tally_entry *entries = calloc (n + 1, sizeof *entries);
   struct tally_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
-  int status = entries && outcomes ? TALLY_OK : error_nomem (err);
 
-  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    entries[i].collection = collection;
-    entries[i].flags = TALLY_ENTRY_FORGET;
-    entries[i].expected = tombstones->docs[i].rev;
-    entries[i].doc.id = tombstones->docs[i].id;
-  }
+  if (status == TALLY_OK && (!entries || !outcomes))
+    status = error_nomem (err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    if (i < graves.count) {
+      entries[i].collection = GRAVES_COLLECTION;
+      entries[i].doc = graves.docs[i];
+    } else {
+      const struct tally_doc *doc = &tombstones->docs[i - graves.count];
+
+      entries[i].collection = collection;
+      entries[i].flags = TALLY_ENTRY_FORGET;
+      entries[i].expected = doc->rev;
+      entries[i].doc.id = doc->id;
+    }
   if (status == TALLY_OK)
     status = replica_put (replica, entries, n, 0, outcomes, err);
+  floor->graves += graves.count;
   free (outcomes);
   free (entries);
+  doclist_free (&graves);
   return status;
+}
+
+static int
+prune_graves (struct floor *floor, struct replica *replica,
+              struct tally_error *err)
+{
+  if (floor->graves < GRAVES_SWEEP)
+    return TALLY_OK;
+  floor->graves = 0;
+  return graves_prune (replica, GRAVES_MAX, err);
 }
 
 /* A document that is made anew once its tombstone is forgotten must be stamped
@@ -360,7 +390,9 @@ sweep_batch (struct floor *floor, struct replica *replica,
     status = floor_save (floor, replica, collection, err);
   }
   if (status == TALLY_OK)
-    status = forget_batch (replica, collection, found, err);
+    status = forget_batch (floor, replica, collection, found, err);
+  if (status == TALLY_OK)
+    status = prune_graves (floor, replica, err);
   return status;
 }
 

@@ -192,7 +192,8 @@ decide (struct round *round, size_t i, const struct tally_doc *stored,
 
   fate->first_loser = round->journal.entries.count;
   fate->write.collection = round->intake->collection;
-  fate->write.expected = stored ? stored->rev : absent_rev;
+  fate->write.expected =
+      stored && !is_grave (stored) ? stored->rev : absent_rev;
   fate->write.doc.id = losing.id;
   if (status != TALLY_OK || !stored)
     return status == TALLY_OK ? write_state (&losing, &incoming) : status;
@@ -224,6 +225,10 @@ read_stored (struct round *round, struct tally_error *err)
                           TALLY_GET_BODY, doclist_emit, &round->stored, err);
   if (status == TALLY_OK && round->stored.failed)
     status = error_nomem (err);
+  /* A time before a delete is no later for that being forgotten. */
+  if (status == TALLY_OK)
+    status = graves_fill (&round->stored, intake->replica, intake->collection,
+                          ids, round->n, TALLY_GET_BODY, err);
   free (ids);
   return status;
 }

@@ -4,6 +4,7 @@
 #ifndef TALLY_INTAKE_INTERNAL_H
 #define TALLY_INTAKE_INTERNAL_H
 
+#include "graves.h"
 #include "intake.h"
 
 /* intake-batch.c: writes the batch, whose ids differ. */

@@ -95,6 +95,9 @@ plan_compile (struct plan *plan, const struct doclist *remote,
     const struct tally_doc *theirs = &remote->docs[i];
     const struct tally_doc *ours = doclist_next_if (local, &at, theirs->id);
 
+    /* A tombstone that was forgotten here is there for what is alive. */
+    if (ours && ours->seq == 0 && (theirs->flags & TALLY_DOC_DELETED))
+      ours = NULL;
     good = idmap_add (&ids, theirs->id, i, NULL)
            && add_item (plan, judge (theirs, ours, rules), theirs, ours);
   }

@@ -651,6 +651,24 @@ test_tombstones_stay (void **state)
   assert_int_equal (dialect_count (&kit, "todo"), 2);
 }
 
+/* What was forgotten before they came still tells which write is older. */
+static void
+test_older_than_a_forgotten_delete (void **state)
+{
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  write_here ("a", "{\"_id\":\"a\",\"title\":\"x\"}");
+  write_here ("a", NULL);
+  assert_int_equal (forget_tombstones (kit.replica, "todo", true, &err),
+                    TALLY_OK);
+  assert_int_equal (dialect_count (&kit, "todo"), 0);
+  put_well ("{'_id':'a','title':'old','_mtime':1000}");
+  assert_int_equal (dialect_count (&kit, "todo"), 0);
+  dialect_expect_entry (&kit, JOURNAL_BLIND_COLLECTION, "'title':'old'",
+                        "'blind':true");
+}
+
 int
 main (void)
 {
@@ -678,6 +696,7 @@ main (void)
     TEST (test_cut_and_spoilt),
     TEST (test_accounts),
     TEST (test_tombstones_stay),
+    TEST (test_older_than_a_forgotten_delete),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -314,6 +314,91 @@ test_what_a_push_left_is_foreseen_once (void **state)
   kit_expect (w->d1, "notes", "x", "\"v\":2");
 }
 
+/* ---- what comes back ---------------------------------------------------- */
+
+/* d1 has forgotten n001, which all whom it knew had; d2 still has it. */
+static void
+forget_at_d1 (struct world *w)
+{
+  start (w, "90d");
+  kit_remove (w->d1, "notes", "n001");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "d1"), 0);
+}
+
+static void
+pair_as_foreseen (struct world *w, struct kit_run *run, const char *a,
+                  const char *b)
+{
+  struct kit_run foreseen;
+
+  kit_foresee_pair (&foreseen, w->tally, a, b, TALLY_BOTH);
+  kit_try_pair (run, w->tally, a, b);
+  assert_int_equal (run->status, TALLY_OK);
+  kit_expect_foreseen (&foreseen, run);
+}
+
+static void
+test_it_does_not_come_back_by_a_new_way (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  pair_as_foreseen (w, &run, "d1", "d2");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 1, .deleted = 1));
+  world_sync (w);
+  world_expect (w, "notes", "n001", NULL);
+  world_settled (w, 4);
+}
+
+static void
+test_nor_when_it_is_pushed (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  pair_as_foreseen (w, &run, "d2", "d1");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pulled = 1, .deleted = 1));
+  world_sync (w);
+  world_expect (w, "notes", "n001", NULL);
+  world_settled (w, 4);
+}
+
+/* The tombstone waits until it can be given to them. */
+static void
+test_nor_to_who_only_pulls (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  kit_try_pair_in (&run, w->tally, "d1", "d2", TALLY_PULL);
+  assert_int_equal (run.status, TALLY_OK);
+  kit_expect (w->d1, "notes", "n001", NULL);
+  kit_expect (w->d2, "notes", "n001", "\"v\":0");
+  pair_as_foreseen (w, &run, "d1", "d2");
+  world_sync (w);
+  world_expect (w, "notes", "n001", NULL);
+  world_settled (w, 4);
+}
+
+/* Of what was written meanwhile nobody knew. */
+static void
+test_what_was_changed_comes_back (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  kit_put (w->d2, "notes", "{\"_id\":\"n001\",\"v\":7}");
+  pair_as_foreseen (w, &run, "d2", "d1");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 1));
+  kit_expect (w->d1, "notes", "n001", "\"v\":7");
+  kit_expect (w->d2, "notes", "n001", "\"v\":7");
+}
+
 /* ---- first syncs -------------------------------------------------------- */
 
 static void
@@ -350,6 +435,10 @@ main (void)
     TEST (test_a_purge_does_not_echo),
     TEST (test_made_anew_is_no_conflict),
     TEST (test_what_a_push_left_is_foreseen_once),
+    TEST (test_it_does_not_come_back_by_a_new_way),
+    TEST (test_nor_when_it_is_pushed),
+    TEST (test_nor_to_who_only_pulls),
+    TEST (test_what_was_changed_comes_back),
     TEST (test_a_first_sync_takes_no_tombstones),
   };
 

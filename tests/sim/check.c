@@ -144,13 +144,34 @@ was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
     if (i == at || !assigns (other, field))
       continue;
     /* What went with a disk may itself have been replaced before that, or is
-     * told of. */
+     * told of; where only the journal went, it did replace. */
     if (other->prior[field] == at + 1 && i > at
-        && (!is_gone (other, field) || told >> i & 1
-            || was_replaced (history, told, i, field)))
+        && (!is_gone (other, field) || other->untold >> field & 1
+            || told >> i & 1 || was_replaced (history, told, i, field)))
       return true;
     if (!is_gone (other, field) && may_beat (history, i, at)
         && value_of (other, field) == value_of (event, field))
+      return true;
+  }
+  return false;
+}
+
+/* A store that was put back in its own place goes on under its name until it
+ * meets somebody who knows better.  Nothing that it has says so, and who gets
+ * what it writes meanwhile cannot tell either: it passes for knowing all that
+ * was written to the document under that name before, as a later write of one
+ * store does. */
+static bool
+has_namesake (const struct doc_history *history, unsigned at)
+{
+  const struct event *event = &history->events[at];
+
+  for (unsigned i = at + 1; i < history->n && event->rewound; i++) {
+    const struct event *other = &history->events[i];
+
+    if (other->site == event->site && !(other->past >> at & 1)
+        && stamp_client (&other->stamp) == stamp_client (&event->stamp)
+        && stamp_cmp (&other->stamp, &event->stamp) > 0)
       return true;
   }
   return false;
@@ -168,6 +189,23 @@ stands (const struct view *view, const struct event *event, unsigned at,
 
 /* ---- when all is settled ------------------------------------------------ */
 
+static bool
+is_known_anywhere (const struct world *world, unsigned doc, unsigned at)
+{
+  for (unsigned i = 0; i < SIM_SITES; i++)
+    if (world->sites[i].active && world->knows[i][doc] >> at & 1)
+      return true;
+  return false;
+}
+
+/* It went with a disk before anybody had it, whatever else says the same. */
+static bool
+has_vanished (const struct world *world, unsigned doc, unsigned at)
+{
+  return world->docs[doc].events[at].rewound
+         && !is_known_anywhere (world, doc, at);
+}
+
 static void
 check_kept (struct world *world, unsigned doc, const struct view *view,
             const struct journals *journals)
@@ -180,7 +218,7 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
 
       if (matters (event, f) && !is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
-          && !(journals->fields[doc][i] >> f & 1)
+          && !(journals->fields[doc][i] >> f & 1) && !has_namesake (history, i)
           && !was_replaced (history, told_of (journals, doc, f), i, f))
         violate (world, VIOLATION_LOST,
                  "field %u of event %u of %s, written by s%u, is lost", f, i,
@@ -249,14 +287,16 @@ stood_aside (const struct doc_history *history,
 
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
- * was replaced comes back. */
+ * was replaced comes back.  What a tombstone hides is no more there than where
+ * it is forgotten. */
 static void
 check_standing (struct world *world, unsigned doc, const struct view *view,
                 const struct journals *journals)
 {
   const struct doc_history *history = &world->docs[doc];
 
-  for (unsigned f = 0; f <= SIM_WHOLE && view->there; f++) {
+  for (unsigned f = view->deleted ? SIM_WHOLE : 0;
+       f <= SIM_WHOLE && view->there; f++) {
     unsigned at = view->standing[f] - 1u;
     const struct event *standing;
 
@@ -270,7 +310,8 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
       const struct event *other = &history->events[i];
 
       if (i == at || !assigns (other, f) || is_gone (other, f)
-          || is_gone (standing, f))
+          || is_gone (standing, f) || has_namesake (history, i)
+          || has_vanished (world, doc, i))
         continue;
       /* After a copy was put back that is told of. */
       if (world->returned && other->forgotten)
@@ -348,12 +389,17 @@ check_equal (struct world *world, char *text, size_t size)
   return true;
 }
 
-/* What stands was not gone after all: it was on its way, or in a folder. */
+/* What stands was not gone after all: it was on its way, or in a folder.  What
+ * a tombstone hides of later writes does not stand: that it lost is told by
+ * the journal of the one store that merged, and when that goes with its disk
+ * nobody is told any more, here as little as where the loser left no trace.
+ * All stores' keeping all journals would be needed to promise more. */
 static void
 take_back (struct doc_history *history, const struct view *view)
 {
   for (unsigned f = 0; f <= SIM_WHOLE; f++)
-    if (view->standing[f] > 0)
+    if (view->standing[f] > 0
+        && (!view->deleted || view->standing[f] == view->standing[SIM_WHOLE]))
       history->events[view->standing[f] - 1].gone &=
           (unsigned char) ~(1u << f);
 }
@@ -451,6 +497,17 @@ forgive_doc (struct world *world, unsigned doc,
     }
 }
 
+/* What is gone, and somebody has taken in all the same. */
+static void
+note_untold (struct world *world, unsigned doc)
+{
+  struct doc_history *history = &world->docs[doc];
+
+  for (unsigned i = 0; i < history->n; i++)
+    if (is_known_anywhere (world, doc, i))
+      history->events[i].untold |= history->events[i].gone;
+}
+
 void
 oracle_forgive (struct world *world)
 {
@@ -459,5 +516,7 @@ oracle_forgive (struct world *world)
   read_journals (world, &journals);
   for (unsigned doc = 0; doc < world->setup->docs; doc++)
     forgive_doc (world, doc, &journals);
+  for (unsigned doc = 0; doc < world->setup->docs; doc++)
+    note_untold (world, doc);
   memset (world->was_journaled, 0, sizeof world->was_journaled);
 }

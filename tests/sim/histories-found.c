@@ -148,6 +148,94 @@ static const struct op two_bodies_one_stamp[] = {
   { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
 };
 
+/* A store forgot a tombstone that all its neighbours had, and took the
+ * document from one that it met only then; so both went round, each forgotten
+ * ahead of the other. */
+static const struct op chase_in_a_ring[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = 2 },
+};
+
+/* A push of long ago arrived when the tombstone was forgotten. */
+static const struct op push_held_up[] = {
+  { OP_PUT, .site = 1, .doc = 1, .fields = 8 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 2 },
+  { OP_SYNC, .fault = NET_HOLD, .fault_at = 1 },
+  { OP_PUT, .site = 1, .doc = 5, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 8 },
+  { OP_SYNC, .crash = CRASH_AFTER, .crash_at = 20, .crash_server = 1 },
+  { OP_SYNC, .fault = NET_HOLD, .fault_at = 4 },
+  { OP_LATE, .seed = 2 },
+  { OP_DELETE, .site = 0, .doc = 5 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 0 },
+  { OP_LATE, .seed = 2 },
+};
+
+/* What a store had forgotten its clone brought back, as somebody new. */
+static const struct op clone_brings_back[] = {
+  { OP_PUT, .site = 0, .doc = 4, .fields = 8 },
+  { OP_SYNC, .site = 0 },
+  { OP_CLONE, .site = 1 },
+  { OP_DELETE, .site = 0, .doc = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 2 },
+};
+
+/* The run that only pulled had not compared what is here, and the next one
+ * took it for compared. */
+static const struct op half_a_comparison[] = {
+  { OP_PUT, .site = 2, .doc = 5, .fields = 8 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 2, .doc = 0 },
+  { OP_BACKUP, .site = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_ROLLBACK, .site = 1 },
+  { OP_SYNC, .site = 1, .direction = TALLY_PULL },
+};
+
+/* What they had refused for its clock was not there when their tombstones
+ * were forgotten: so it was deleted here. */
+static const struct op refused_and_deleted[] = {
+  { OP_CLOCK, .site = 2, .stops = 1, .ms = -102052 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1, .wait_ms = 454125 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 2 },
+  { OP_DELETE, .site = 2, .doc = 5 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 2 },
+};
+
+/* The one journal that told of it went with its store; the tombstone hides
+ * it. */
+static const struct op journal_restored[] = {
+  { OP_PUT, .site = 0, .doc = 3, .fields = 4 },
+  { OP_SYNC, .site = 1 },
+  { OP_REPLACE, .site = 1, .doc = 3, .fields = 1, .wait_ms = 21 },
+  { OP_DELETE, .site = 2, .doc = 3 },
+  { OP_BACKUP, .site = 2 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_REVIVE, .site = 2 },
+};
+
+/* Put back in its place it went on under its name, and what it wrote passed
+ * for knowing what it had written before. */
+static const struct op under_its_own_name[] = {
+  { OP_BACKUP, .site = 2 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_ROLLBACK, .site = 2 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1, .wait_ms = 19 },
+  { OP_SYNC, .site = 2 },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -177,6 +265,20 @@ static const struct op two_bodies_one_stamp[] = {
   .links = {                                                           \
     { 1, 0, false }, { 2, 0, false }, { 1, 2, false }, { 1, 2, false } \
   }
+
+#define CIRCLE                                                         \
+  .sites = 3, .docs = 6, .n_links = 4,                                 \
+  .links = {                                                           \
+    { 1, 0, false }, { 2, 1, false }, { 0, 2, false }, { 0, 2, false } \
+  }
+#define ONE_LINK \
+  .sites = 2, .docs = 6, .n_links = 1, .links = { { 1, 0, false } }
+#define CLONE_OF_A_CLIENT              \
+  .sites = 2, .docs = 6, .n_links = 3, \
+  .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } }
+#define HUB_OF_TWO                     \
+  .sites = 3, .docs = 6, .n_links = 2, \
+  .links = { { 1, 0, false }, { 1, 2, false } }
 
 const struct history_case found_histories[] = {
   { "a cloned client of two servers",
@@ -230,6 +332,34 @@ const struct history_case found_histories[] = {
   { "two bodies that lost, with the same newest stamp",
     { HUB_AND_FOLDER },
     HISTORY_OPS (two_bodies_one_stamp),
+    .conflicts = -1 },
+  { "a document and its tombstone, one after the other round a ring",
+    { CIRCLE },
+    HISTORY_OPS (chase_in_a_ring),
+    .conflicts = 0 },
+  { "a push that is held up until all is forgotten",
+    { ONE_LINK },
+    HISTORY_OPS (push_held_up),
+    .conflicts = -1 },
+  { "a clone that brings back what was forgotten",
+    { CLONE_OF_A_CLIENT },
+    HISTORY_OPS (clone_brings_back),
+    .conflicts = 0 },
+  { "a broken pair compared in one direction only",
+    { HUB_OF_TWO },
+    HISTORY_OPS (half_a_comparison),
+    .conflicts = -1 },
+  { "a document that was refused, and a pair below the floor",
+    { TRIANGLE },
+    HISTORY_OPS (refused_and_deleted),
+    .conflicts = 1 },
+  { "a journal that goes with its store",
+    { HISTORY_HUB },
+    HISTORY_OPS (journal_restored),
+    .conflicts = -1 },
+  { "a store that is put back in its place",
+    { TRIANGLE },
+    HISTORY_OPS (under_its_own_name),
     .conflicts = -1 },
   { NULL, { 0 }, NULL, 0, 0, 0 },
 };

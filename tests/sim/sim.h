@@ -19,6 +19,7 @@
 #include "../../core/answer.h"
 #include "../../core/buf.h"
 #include "../../core/channel.h"
+#include "../../core/graves.h"
 #include "../../core/replica.h"
 #include "../kit/rng.h"
 
@@ -302,6 +303,10 @@ struct event {
   bool by_core;   /* a tombstone anew, where the first one was forgotten */
   bool forgotten; /* a tombstone that it went into was forgotten somewhere */
   unsigned char gone; /* fields whose value went with a disk or a copy of it */
+  /* Of these, the ones that somebody has taken in all the same: they lost, and
+   * only the journal went.  What they had replaced is replaced. */
+  unsigned char untold;
+  bool rewound;       /* its author's disk was put back to before it */
   unsigned char read; /* fields that somebody saw in a journal and settled */
 };
 

@@ -370,6 +370,19 @@ do_backup (struct world *world, const struct op *op)
   site->has_backup = true;
 }
 
+/* What the site wrote since its backup it does not know any more. */
+static void
+rewind_writes (struct world *world, const struct site *site)
+{
+  for (unsigned doc = 0; doc < SIM_DOCS; doc++)
+    for (unsigned i = 0; i < world->docs[doc].n; i++) {
+      struct event *event = &world->docs[doc].events[i];
+
+      event->rewound |=
+          event->site == site->index && !(site->backup_knows[doc] >> i & 1);
+    }
+}
+
 static void
 do_rollback (struct world *world, const struct op *op)
 {
@@ -383,6 +396,7 @@ do_rollback (struct world *world, const struct op *op)
   if (op->kind == OP_REVIVE)
     new_place (site);
   disk_copy (&site->disk, &site->backup);
+  rewind_writes (world, site);
   memcpy (world->knows[site->index], site->backup_knows,
           sizeof site->backup_knows);
   site->clock_note_ms = 0;

@@ -296,6 +296,24 @@ do_native (struct world *world, struct site *site, const struct op *op)
   buf_free (&body);
 }
 
+/* It was deleted here later than that, and would lose. */
+static bool
+lies_below_a_grave (struct world *world, struct site *site,
+                    const struct op *op)
+{
+  const struct tally_slice id = slice_text (doc_id (op->doc));
+  struct doclist graves = DOCLIST_INIT;
+  struct stamp newest = { { 0 } };
+  struct tally_error err;
+
+  graves_fill (&graves, site->replica, doc_collection (world, op->doc), &id, 1,
+               0, &err);
+  if (graves.count > 0)
+    memcpy (newest.bytes, graves.docs[0].rev, STAMP_SIZE);
+  doclist_free (&graves);
+  return stamp_ms (&newest) >= site_wall_ms (site) + (uint64_t) op->ms;
+}
+
 void
 writer_do (struct world *world, const struct op *op)
 {
@@ -321,7 +339,8 @@ writer_do (struct world *world, const struct op *op)
     do_restore (world, site, op);
     break;
   case OP_NATIVE:
-    do_native (world, site, op);
+    if (!lies_below_a_grave (world, site, op))
+      do_native (world, site, op);
     break;
   default:
     break;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What is remembered of tombstones that were forgotten.  No run lists them and
+ * nobody is told of them; but an old copy of a document that comes back, over
+ * a way between stores that is new, from a copy of a store, or in a request
+ * that was long on its way, meets its tombstone here as if that had never been
+ * forgotten. */
+
+#ifndef TALLY_GRAVES_H
+#define TALLY_GRAVES_H
+
+#include "doclist.h"
+#include "replica.h"
+
+/* Local: never syncs. */
+#define GRAVES_COLLECTION "_graves"
+
+/* The newest so many are kept, and those of SWEEP more before they are next
+ * counted in a collection. */
+#define GRAVES_MAX 4096
+#define GRAVES_SWEEP 1024
+
+/* One that hides fields with more bytes than that is not remembered. */
+#define GRAVE_BODY_MAX 4096
+
+/* Appends a grave for each of these tombstones, as documents to be put into
+ * GRAVES_COLLECTION on whatever is there. */
+int graves_make (struct doclist *graves, struct replica *replica,
+                 const char *collection, const struct doclist *tombstones,
+                 struct tally_error *err);
+
+/* docs is what replica_get emitted for the ids with these flags: of those that
+ * it did not find, the tombstones that were forgotten take their places, with
+ * seq 0.  One beyond our clock, which must have been wrong, says nothing. */
+int graves_fill (struct doclist *docs, struct replica *replica,
+                 const char *collection, const struct tally_slice *ids,
+                 size_t n, unsigned flags, struct tally_error *err);
+
+/* Whether a grave counts against a document: it knows all of it.  One that was
+ * made anew, or changed by somebody who did not know of the delete, is not
+ * what was deleted, and is kept. */
+int graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
+                 bool *meets, struct tally_error *err);
+
+/* Whether it was filled in: it is not in the collection. */
+static inline bool
+is_grave (const struct tally_doc *doc)
+{
+  return doc->seq == 0;
+}
+
+/* Drops the oldest beyond so many. */
+int graves_prune (struct replica *replica, size_t most,
+                  struct tally_error *err);
+
+#endif /* TALLY_GRAVES_H */

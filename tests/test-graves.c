@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Graves: a tombstone that was forgotten is found where its document is asked
+ * for and not there, in its place among the others; it counts against what it
+ * knew and nothing else; and there are never too many. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../core/forget.h"
+#include "../core/graves.h"
+#include "../core/write.h"
+#include "shared-store.h"
+
+#define MANY (GRAVES_MAX + GRAVES_SWEEP + 100)
+
+static struct shared_store shared;
+static struct replica *replica;
+
+static int
+start (void **state)
+{
+  (void) state;
+  shared_start (&shared);
+  replica = shared_replica (&shared);
+  return 0;
+}
+
+static int
+end (void **state)
+{
+  (void) state;
+  replica_close (replica);
+  shared_free (&shared);
+  return 0;
+}
+
+/* A document, or with body NULL its delete. */
+static void
+put (const char *id, const char *body)
+{
+  struct write_item item = { .id = slice_text (id) };
+  struct write_result result;
+  struct tally_error err = { 0 };
+
+  if (body)
+    item.body = slice_text (body);
+  if (write_batch (replica, "notes", &item, 1, &result, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+  assert_int_equal (result.status, TALLY_OK);
+}
+
+/* Nobody else has this store: what is deleted may go at once. */
+static void
+forget (void)
+{
+  struct tally_error err = { 0 };
+
+  if (forget_tombstones (replica, "notes", true, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+static void
+read_docs (struct doclist *docs, const struct tally_slice *ids, size_t n)
+{
+  struct tally_error err = { 0 };
+
+  doclist_clear (docs);
+  assert_int_equal (replica_get (replica, "notes", ids, n, TALLY_GET_BODY,
+                                 doclist_emit, docs, &err),
+                    TALLY_OK);
+}
+
+static void
+fill (struct doclist *docs, const struct tally_slice *ids, size_t n)
+{
+  struct tally_error err = { 0 };
+
+  if (graves_fill (docs, replica, "notes", ids, n, TALLY_GET_BODY, &err)
+      != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+static void
+expect_doc (const struct tally_doc *doc, const char *id, bool grave)
+{
+  assert_true (slice_equal (doc->id, slice_text (id)));
+  assert_int_equal (is_grave (doc), grave);
+  assert_int_equal (doc->flags & TALLY_DOC_DELETED ? 1 : 0, grave);
+}
+
+static void
+test_takes_its_place (void **state)
+{
+  const struct tally_slice ids[] = { slice_text ("a"), slice_text ("b"),
+                                     slice_text ("c"), slice_text ("d"),
+                                     slice_text ("never") };
+  struct doclist docs = DOCLIST_INIT;
+
+  (void) state;
+  put ("a", "{\"_id\":\"a\",\"v\":1}");
+  put ("b", "{\"_id\":\"b\",\"v\":1}");
+  put ("c", "{\"_id\":\"c\",\"v\":1}");
+  put ("d", "{\"_id\":\"d\",\"v\":1}");
+  put ("a", NULL);
+  put ("c", NULL);
+  forget ();
+  read_docs (&docs, ids, 5);
+  assert_int_equal (docs.count, 2);
+  fill (&docs, ids, 5);
+  assert_int_equal (docs.count, 4);
+  expect_doc (&docs.docs[0], "a", true);
+  expect_doc (&docs.docs[1], "b", false);
+  expect_doc (&docs.docs[2], "c", true);
+  expect_doc (&docs.docs[3], "d", false);
+  doclist_free (&docs);
+}
+
+static bool
+meets (const struct tally_doc *grave, const struct tally_doc *doc)
+{
+  struct tally_error err = { 0 };
+  bool result;
+
+  assert_int_equal (graves_meet (grave, doc, &result, &err), TALLY_OK);
+  return result;
+}
+
+static void
+test_counts_against_what_it_knew (void **state)
+{
+  const struct tally_slice id = slice_text ("a");
+  struct doclist old = DOCLIST_INIT, grave = DOCLIST_INIT, new = DOCLIST_INIT;
+
+  (void) state;
+  put ("a", "{\"_id\":\"a\",\"v\":1}");
+  read_docs (&old, &id, 1);
+  put ("a", NULL);
+  forget ();
+  read_docs (&grave, &id, 1);
+  assert_int_equal (grave.count, 0);
+  fill (&grave, &id, 1);
+  assert_int_equal (grave.count, 1);
+  assert_true (meets (&grave.docs[0], &old.docs[0]));
+  assert_false (meets (&grave.docs[0], &grave.docs[0]));
+  put ("a", "{\"_id\":\"a\",\"v\":1}");
+  read_docs (&new, &id, 1);
+  assert_false (meets (&grave.docs[0], &new.docs[0]));
+  /* What is there is there. */
+  fill (&new, &id, 1);
+  assert_int_equal (new.count, 1);
+  expect_doc (&new.docs[0], "a", false);
+  doclist_free (&new);
+  doclist_free (&grave);
+  doclist_free (&old);
+}
+
+static int
+count (void *ctx, const struct tally_doc *doc)
+{
+  (void) doc;
+  ++*(size_t *) ctx;
+  return 0;
+}
+
+static size_t
+count_graves (void)
+{
+  struct tally_error err = { 0 };
+  uint64_t head;
+  size_t n = 0;
+
+  assert_int_equal (
+      replica_changes (replica, GRAVES_COLLECTION, 0, count, &n, &head, &err),
+      TALLY_OK);
+  return n;
+}
+
+/* The oldest go. */
+static void
+test_they_are_never_too_many (void **state)
+{
+  struct tally_slice ids[2] = { slice_text ("g0000"), { NULL, 0 } };
+  struct doclist docs = DOCLIST_INIT;
+  char id[16], body[32];
+
+  (void) state;
+  for (unsigned i = 0; i < MANY; i++) {
+    snprintf (id, sizeof id, "g%04u", i);
+    snprintf (body, sizeof body, "{\"_id\":\"%s\"}", id);
+    put (id, body);
+    put (id, NULL);
+    if (i % 500 == 499)
+      forget ();
+  }
+  forget ();
+  assert_in_range (count_graves (), GRAVES_MAX, GRAVES_MAX + GRAVES_SWEEP);
+  ids[1] = slice_text (id);
+  fill (&docs, ids, 2);
+  assert_int_equal (docs.count, 1);
+  expect_doc (&docs.docs[0], id, true);
+  doclist_free (&docs);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, start, end)
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = { TEST (test_takes_its_place),
+                                      TEST (test_counts_against_what_it_knew),
+                                      TEST (test_they_are_never_too_many) };
+
+  return cmocka_run_group_tests_name ("graves", tests, NULL, NULL);
+}
