@@ -76,16 +76,6 @@ command_get (struct cli *cli)
 
 /* ---- find --------------------------------------------------------------- */
 
-static int
-on_counted (void *ctx, const struct tally_document *document)
-{
-  uint64_t *count = ctx;
-
-  (void) document;
-  ++*count;
-  return 0;
-}
-
 /* --limit 0 asks for nothing, but the query is still checked. */
 static int
 on_unwanted (void *ctx, const struct tally_document *document)
@@ -109,6 +99,41 @@ print_count (const struct cli *cli, uint64_t count)
   object_close ();
 }
 
+static void
+on_plan (void *ctx, const struct tally_find_plan *plan)
+{
+  const struct cli *cli = ctx;
+  struct object object;
+
+  if (!cli->json) {
+    printf ("%s%s%s: %" PRIu64 " ranges, %" PRIu64 " rows, %" PRIu64
+            " documents looked at, %" PRIu64 " found%s\n",
+            plan->access, plan->index ? " " : "",
+            plan->index ? plan->index : "", plan->ranges, plan->rows,
+            plan->documents, plan->found,
+            plan->sorted ? ", sorted in memory" : "");
+    return;
+  }
+  object_open (&object);
+  object_text (&object, "access", plan->access);
+  object_text (&object, "index", plan->index);
+  object_number (&object, "ranges", plan->ranges);
+  object_number (&object, "rows", plan->rows);
+  object_number (&object, "documents", plan->documents);
+  object_number (&object, "found", plan->found);
+  object_json (&object, "sorted", plan->sorted ? "true" : "false",
+               plan->sorted ? 4 : 5);
+  object_close ();
+}
+
+static int
+on_explained (void *ctx, const struct tally_document *document)
+{
+  (void) ctx;
+  (void) document;
+  return 0;
+}
+
 void
 command_find_documents (struct cli *cli)
 {
@@ -116,8 +141,9 @@ command_find_documents (struct cli *cli)
   struct tally_find_options options = { .size = sizeof options };
   struct tally_error err = { .status = 0 };
   struct tally_replica *replica;
-  tally_document_fn *emit = on_document;
+  const char *query = args->n > 2 ? args->operands[2] : NULL;
   uint64_t count = 0;
+  bool nothing;
   int status;
 
   options.sort = args->value[OPTION_SORT];
@@ -125,19 +151,24 @@ command_find_documents (struct cli *cli)
   if (!cli_count (cli, OPTION_SKIP, "skip", &options.skip)
       || !cli_count (cli, OPTION_LIMIT, "limit", &options.limit))
     return;
-  if (args->value[OPTION_LIMIT] && options.limit == 0)
-    emit = on_unwanted;
-  else if (args->value[OPTION_COUNT])
-    emit = on_counted;
+  nothing = args->value[OPTION_LIMIT] && options.limit == 0;
   replica = cli_open (cli, args->operands[0], TALLY_OPEN_READONLY);
   if (!replica)
     return;
-  status = tally_find (replica, args->operands[1],
-                       args->n > 2 ? args->operands[2] : NULL, &options, emit,
-                       &count, &err);
+  if (args->value[OPTION_EXPLAIN]) {
+    options.explain = on_plan;
+    options.explain_ctx = cli;
+    status = tally_find (replica, args->operands[1], query, &options,
+                         nothing ? on_unwanted : on_explained, NULL, &err);
+  } else if (args->value[OPTION_COUNT] && !nothing)
+    status = tally_count (replica, args->operands[1], query, &options, &count,
+                          &err);
+  else
+    status = tally_find (replica, args->operands[1], query, &options,
+                         nothing ? on_unwanted : on_document, NULL, &err);
   if (status)
     cli_fail_err (cli, status, &err);
-  else if (args->value[OPTION_COUNT])
+  else if (args->value[OPTION_COUNT] && !args->value[OPTION_EXPLAIN])
     print_count (cli, count);
   tally_replica_close (replica);
 }
@@ -198,5 +229,28 @@ command_export (struct cli *cli)
     if (status)
       cli_fail_err (cli, status, &err);
   }
+  tally_replica_close (replica);
+}
+
+/* ---- index -------------------------------------------------------------- */
+
+void
+command_index (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  struct tally_index_options options = { .size = sizeof options };
+  struct tally_error err = { .status = 0 };
+  struct tally_replica *replica;
+  int status;
+
+  options.unique = args->value[OPTION_UNIQUE] != NULL;
+  options.sparse = args->value[OPTION_SPARSE] != NULL;
+  replica = cli_open (cli, args->operands[0], 0);
+  if (!replica)
+    return;
+  status = tally_index (replica, args->operands[1], args->operands[2],
+                        &options, &err);
+  if (status)
+    cli_fail_err (cli, status, &err);
   tally_replica_close (replica);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tally put and tally rm: what is written, and what became of it. */
+/* tally put, rm and update: what is written, and what became of it. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,6 +76,31 @@ command_rm (struct cli *cli)
                            args->n - 2, writing_tell, &writing, &err);
   if (status == TALLY_OK || writing_any (&writing))
     talk_rm (&writing);
+  if (status)
+    cli_fail_err (cli, status, &err);
+  tally_replica_close (replica);
+}
+
+void
+command_update (struct cli *cli)
+{
+  const struct args *args = cli->args;
+  struct tally_update_options options = { .size = sizeof options };
+  struct writing writing = { .cli = cli };
+  struct tally_error err = { .status = 0 };
+  struct tally_replica *replica;
+  int status;
+
+  options.upsert = args->value[OPTION_UPSERT] != NULL;
+  options.one = args->value[OPTION_ONE] != NULL;
+  replica = cli_open (cli, args->operands[0], 0);
+  if (!replica)
+    return;
+  status =
+      tally_update (replica, args->operands[1], args->operands[2],
+                    args->operands[3], &options, writing_tell, &writing, &err);
+  if (status == TALLY_OK || writing_any (&writing))
+    writing_total (&writing);
   if (status)
     cli_fail_err (cli, status, &err);
   tally_replica_close (replica);

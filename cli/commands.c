@@ -58,6 +58,19 @@ static const struct option_row find_options[] = {
   { OPTION_SKIP, 0, "skip", "N", "leave out the first N" },
   { OPTION_FIELDS, 0, "fields", "F,G", "only these fields, and _id" },
   { OPTION_COUNT, 0, "count", NULL, "print how many there are" },
+  { OPTION_EXPLAIN, 0, "explain", NULL, "print how it is found instead" },
+  END
+};
+
+static const struct option_row index_options[] = {
+  { OPTION_UNIQUE, 0, "unique", NULL, "no write may give two the same" },
+  { OPTION_SPARSE, 0, "sparse", NULL, "without documents that have no field" },
+  END
+};
+
+static const struct option_row update_options[] = {
+  { OPTION_UPSERT, 0, "upsert", NULL, "insert one when none matches" },
+  { OPTION_ONE, 0, "one", NULL, "only the first that matches" },
   END
 };
 
@@ -117,6 +130,10 @@ const struct command commands[] = {
     2, ANY, 0, command_rm },
   { "find", "STORE COLLECTION [QUERY]", find_options,
     "print the documents that match", 2, 3, 0, command_find_documents },
+  { "update", "STORE COLLECTION QUERY UPDATE", update_options,
+    "change the documents that match", 4, 4, 0, command_update },
+  { "index", "STORE COLLECTION FIELD[,FIELD]", index_options,
+    "make an index, for finding fast", 3, 3, 0, command_index },
   { "export", "STORE [COLLECTION]", no_options, "print every document", 1, 2,
     0, command_export },
   { "import", "FORMAT PATH STORE [COLLECTION]", no_options,

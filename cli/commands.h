@@ -43,6 +43,6 @@ command_fn command_init, command_drivers, command_check, command_put,
     command_get, command_rm, command_find_documents, command_export,
     command_sync, command_pair, command_conflicts, command_explain,
     command_serve, command_status, command_verify, command_import,
-    command_token, command_driver_test;
+    command_token, command_driver_test, command_update, command_index;
 
 #endif

@@ -207,3 +207,34 @@ json_number_cmp (struct tally_slice a, struct tally_slice b)
     return x_negative ? -1 : 1;
   return x_negative ? cmp_magnitude (&y, &x) : cmp_magnitude (&x, &y);
 }
+
+/* A written exponent is cut off where none that follows could matter. */
+static int64_t
+written_exponent (const struct decimal *d)
+{
+  int64_t exponent = 0;
+
+  for (size_t place = d->exponent.size; place-- > 0;) {
+    exponent = 10 * exponent + exponent_digit (d, place);
+    if (exponent > EXPONENT_LIMIT)
+      return EXPONENT_LIMIT;
+    if (exponent < -EXPONENT_LIMIT)
+      return -EXPONENT_LIMIT;
+  }
+  return exponent;
+}
+
+void
+json_number_parts (struct tally_slice number, bool *negative,
+                   struct tally_slice *digits, int64_t *exponent)
+{
+  struct decimal d = parse_decimal (number.data, slice_end (number));
+
+  while (d.digits.size > 0
+         && (d.digits.data[d.digits.size - 1] == '0'
+             || d.digits.data[d.digits.size - 1] == '.'))
+    d.digits.size--;
+  *negative = d.negative && d.digits.size > 0;
+  *digits = d.digits;
+  *exponent = d.digits.size > 0 ? written_exponent (&d) + d.point : 0;
+}

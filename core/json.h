@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <tally/driver.h>
 
@@ -88,6 +89,12 @@ int json_key_cmp (struct tally_slice a, struct tally_slice b);
 
 /* Compares two numbers exactly, however many digits they have. */
 int json_number_cmp (struct tally_slice a, struct tally_slice b);
+
+/* A number as 0.DIGITS times ten to the power of *exponent, without zeros at
+ * either end of the digits, among which a point may stand; no digits: zero.
+ * Exponents beyond any double are cut off. */
+void json_number_parts (struct tally_slice number, bool *negative,
+                        struct tally_slice *digits, int64_t *exponent);
 
 /* Appends what a string value, with its quotes, stands for; any escape that
  * JSON knows is understood.  False, with nothing added, when it is no string

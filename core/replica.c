@@ -10,6 +10,7 @@
 #include "error.h"
 #include "fingerprint.h"
 #include "hooks.h"
+#include "indexes.h"
 #include "mtime.h"
 #include "replica.h"
 
@@ -183,6 +184,32 @@ replica_digest (struct replica *replica, const char *collection,
   enter (replica);
   status = replica->ops->digest (replica->handle, collection, flags,
                                  fingerprint_make, out, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+bool
+replica_can_find (const struct replica *replica)
+{
+  return replica->ops->find != NULL;
+}
+
+int
+replica_find (struct replica *replica, const char *collection,
+              const struct tally_slice *from, const struct tally_slice *to,
+              unsigned flags, tally_emit_doc *emit, void *ctx,
+              struct tally_error *err)
+{
+  struct replica_emit whole = { emit, ctx };
+  int status;
+
+  if (flags & (TALLY_GET_META | TALLY_GET_BODY)) {
+    emit = replica_emit_whole;
+    ctx = &whole;
+  }
+  enter (replica);
+  status = replica->ops->find (replica->handle, collection, from, to, flags,
+                               emit, ctx, err);
   leave (replica);
   return checked (replica, status, err);
 }
@@ -367,10 +394,9 @@ put_batch (struct replica *replica, const struct tally_entry *entries,
 }
 
 int
-replica_put_unraised (struct replica *replica,
-                      const struct tally_entry *entries, size_t n,
-                      unsigned flags, struct tally_outcome *outcomes,
-                      struct tally_error *err)
+replica_put_plain (struct replica *replica, const struct tally_entry *entries,
+                   size_t n, unsigned flags, struct tally_outcome *outcomes,
+                   struct tally_error *err)
 {
   int status = list_collections_of (replica, entries, n, err);
   size_t done = 0;
@@ -387,6 +413,21 @@ replica_put_unraised (struct replica *replica,
   if (done > 0)
     replica_tell_put (replica);
   return status;
+}
+
+int
+replica_put_unraised (struct replica *replica,
+                      const struct tally_entry *entries, size_t n,
+                      unsigned flags, struct tally_outcome *outcomes,
+                      struct tally_error *err)
+{
+  bool indexed = false;
+
+  for (size_t i = 0; i < n && !indexed && indexes_possible (replica); i++)
+    indexed = indexes_concern (entries[i].collection);
+  return indexed
+             ? indexes_put (replica, entries, n, flags, outcomes, err)
+             : replica_put_plain (replica, entries, n, flags, outcomes, err);
 }
 
 static int

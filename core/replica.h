@@ -105,6 +105,12 @@ int replica_put_by (struct replica *replica, const struct origin *origin,
                     unsigned flags, struct tally_outcome *outcomes,
                     struct tally_error *err);
 
+/* The same without rows of indexes, see indexes.h. */
+int replica_put_plain (struct replica *replica,
+                       const struct tally_entry *entries, size_t n,
+                       unsigned flags, struct tally_outcome *outcomes,
+                       struct tally_error *err);
+
 int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,
                      uint64_t *head, struct tally_error *err);
@@ -157,6 +163,13 @@ struct replica_emit {
 };
 
 int replica_emit_whole (void *ctx, const struct tally_doc *doc);
+
+/* As find in driver.h, where there is that slot. */
+bool replica_can_find (const struct replica *replica);
+int replica_find (struct replica *replica, const char *collection,
+                  const struct tally_slice *from, const struct tally_slice *to,
+                  unsigned flags, tally_emit_doc *emit, void *ctx,
+                  struct tally_error *err);
 
 /* False when each put is of one entry: there is no TALLY_PUT_ALL. */
 bool replica_has_batches (const struct replica *replica);

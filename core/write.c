@@ -12,6 +12,7 @@
 #include "edit.h"
 #include "error.h"
 #include "hooks.h"
+#include "unique.h"
 #include "write.h"
 
 /* Each lost round is somebody else's success; who loses so many is starved. */
@@ -33,6 +34,7 @@ struct writer {
   size_t *entry_item; /* which item an entry belongs to */
   size_t n_entries;
   struct buf *metas; /* of the entries */
+  struct unique unique;
 };
 
 static void
@@ -193,13 +195,55 @@ decide_all (struct writer *writer, struct tally_error *err)
   return status;
 }
 
+static int
+unknown_outcome (const struct writer *writer, int status,
+                 struct tally_error *err)
+{
+  return error_set (err, TALLY_FAILED,
+                    "%s: its driver gave an outcome with the unknown status "
+                    "%d",
+                    writer->replica->name, status);
+}
+
+/* All of them go again when one lost, or the record of unique indexes did. */
+static int
+put_unique (struct writer *writer, struct tally_error *err)
+{
+  size_t n = writer->n_entries;
+  int status = unique_guard (&writer->unique, writer->entries, n,
+                             &writer->entries[n], err);
+  bool lost = false;
+
+  if (status == TALLY_OK)
+    status = replica_put (writer->replica, writer->entries, n + 1,
+                          TALLY_PUT_ALL, writer->outcomes, err);
+  writer->n_todo = 0;
+  for (size_t i = 0; i <= n && status == TALLY_OK; i++)
+    lost = lost || writer->outcomes[i].status != TALLY_OK;
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    size_t item = writer->entry_item[i];
+
+    if (lost) {
+      writer->todo[writer->n_todo++] = item;
+      continue;
+    }
+    set_result (writer, item, writer->results[item].outcome,
+                writer->entries[i].doc.rev);
+    writer->results[item].seq = writer->outcomes[i].seq;
+  }
+  return status;
+}
+
 /* Leaves in todo what another writer was faster at. */
 static int
-put_all (struct writer *writer, struct tally_error *err)
+put_all (struct writer *writer, unsigned flags, struct tally_error *err)
 {
-  int status = replica_put (writer->replica, writer->entries,
-                            writer->n_entries, 0, writer->outcomes, err);
+  int status;
 
+  if (writer->unique.any && writer->n_entries > 0)
+    return put_unique (writer, err);
+  status = replica_put (writer->replica, writer->entries, writer->n_entries,
+                        flags, writer->outcomes, err);
   writer->n_todo = 0;
   for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++) {
     size_t item = writer->entry_item[i];
@@ -211,10 +255,7 @@ put_all (struct writer *writer, struct tally_error *err)
     } else if (writer->outcomes[i].status == TALLY_CONFLICT)
       writer->todo[writer->n_todo++] = item;
     else
-      status = error_set (err, TALLY_FAILED,
-                          "%s: its driver gave an "
-                          "outcome with the unknown status %d",
-                          writer->replica->name, writer->outcomes[i].status);
+      status = unknown_outcome (writer, writer->outcomes[i].status, err);
   }
   return status;
 }
@@ -230,13 +271,69 @@ run_rounds (struct writer *writer, struct tally_error *err)
     if (status == TALLY_OK)
       status = decide_all (writer, err);
     if (status == TALLY_OK)
-      status = put_all (writer, err);
+      status = put_all (writer, 0, err);
     if (status != TALLY_OK)
       return status;
   }
   if (writer->n_todo > 0)
     return error_set (err, TALLY_AGAIN, "%s: too many writers at once",
                       writer->replica->name);
+  return status;
+}
+
+/* One round, which writes all or nothing where the store can. */
+static int
+run_together (struct writer *writer, bool *written, struct tally_error *err)
+{
+  unsigned flags = replica_has_batches (writer->replica) ? TALLY_PUT_ALL : 0;
+  size_t n = writer->n_todo;
+  int status = read_stored (writer, err);
+
+  if (status == TALLY_OK)
+    status = decide_all (writer, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    if (writer->results[i].status == TALLY_CONFLICT)
+      return TALLY_OK;
+  if (status == TALLY_OK)
+    status = put_all (writer, flags, err);
+  *written = status == TALLY_OK && writer->n_todo == 0;
+  return status;
+}
+
+static int
+run_writer (struct writer *writer, size_t n, bool together, bool *written,
+            struct tally_error *err)
+{
+  int status;
+
+  writer->todo = calloc (n, sizeof *writer->todo);
+  writer->entries = calloc (n + 1, sizeof *writer->entries);
+  writer->outcomes = calloc (n + 1, sizeof *writer->outcomes);
+  writer->entry_item = calloc (n, sizeof *writer->entry_item);
+  writer->metas = calloc (n, sizeof *writer->metas);
+  writer->n_todo = n;
+  memset (writer->results, 0, n * sizeof *writer->results);
+  if (!writer->todo || !writer->entries || !writer->outcomes
+      || !writer->entry_item || !writer->metas)
+    status = error_nomem (err);
+  else {
+    for (size_t i = 0; i < n; i++)
+      writer->todo[i] = i;
+    status = unique_begin (&writer->unique, writer->replica,
+                           writer->collection, err);
+    if (status == TALLY_OK)
+      status = together ? run_together (writer, written, err)
+                        : run_rounds (writer, err);
+    unique_end (&writer->unique);
+  }
+  for (size_t i = 0; writer->metas && i < n; i++)
+    buf_free (&writer->metas[i]);
+  free (writer->metas);
+  free (writer->entry_item);
+  free (writer->outcomes);
+  free (writer->entries);
+  free (writer->todo);
+  doclist_free (&writer->stored);
   return status;
 }
 
@@ -248,33 +345,22 @@ write_batch (struct replica *replica, const char *collection,
   struct writer writer = { .replica = replica,
                            .collection = collection,
                            .items = items,
-                           .results = results,
-                           .n_todo = n };
-  int status;
+                           .results = results };
 
-  if (n == 0)
-    return TALLY_OK;
-  memset (results, 0, n * sizeof *results);
-  writer.todo = calloc (n, sizeof *writer.todo);
-  writer.entries = calloc (n, sizeof *writer.entries);
-  writer.outcomes = calloc (n, sizeof *writer.outcomes);
-  writer.entry_item = calloc (n, sizeof *writer.entry_item);
-  writer.metas = calloc (n, sizeof *writer.metas);
-  if (!writer.todo || !writer.entries || !writer.outcomes || !writer.entry_item
-      || !writer.metas)
-    status = error_nomem (err);
-  else {
-    for (size_t i = 0; i < n; i++)
-      writer.todo[i] = i;
-    status = run_rounds (&writer, err);
-  }
-  for (size_t i = 0; writer.metas && i < n; i++)
-    buf_free (&writer.metas[i]);
-  free (writer.metas);
-  free (writer.entry_item);
-  free (writer.outcomes);
-  free (writer.entries);
-  free (writer.todo);
-  doclist_free (&writer.stored);
-  return status;
+  return n > 0 ? run_writer (&writer, n, false, NULL, err) : TALLY_OK;
+}
+
+int
+write_together (struct replica *replica, const char *collection,
+                const struct write_item *items, size_t n,
+                struct write_result *results, bool *written,
+                struct tally_error *err)
+{
+  struct writer writer = { .replica = replica,
+                           .collection = collection,
+                           .items = items,
+                           .results = results };
+
+  *written = n == 0;
+  return n > 0 ? run_writer (&writer, n, true, written, err) : TALLY_OK;
 }

@@ -31,4 +31,12 @@ int write_batch (struct replica *replica, const char *collection,
                  const struct write_item *items, size_t n,
                  struct write_result *results, struct tally_error *err);
 
+/* The same in one transaction where the store has such, and without trying
+ * again: *written false, some document is not as expected, and nothing was
+ * written.  Every item says what it expects. */
+int write_together (struct replica *replica, const char *collection,
+                    const struct write_item *items, size_t n,
+                    struct write_result *results, bool *written,
+                    struct tally_error *err);
+
 #endif /* TALLY_WRITE_H */

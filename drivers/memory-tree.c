@@ -195,6 +195,37 @@ memory_tree_scan (struct memory_node *root, const struct tally_position *from,
   return true;
 }
 
+bool
+memory_tree_walk (struct memory_node *root, const struct tally_slice *from,
+                  bool (*visit) (void *ctx, const struct memory_node *node),
+                  void *ctx)
+{
+  const struct memory_node *path[TREE_DEPTH], *node = root;
+  size_t depth = 0;
+
+  for (;;) {
+    while (node) {
+      const struct memory_links *links = &node->links[MEMORY_BY_ID];
+
+      if (from
+          && memory_compare (node->id, node->id_size, from->data, from->size)
+                 < 0)
+        node = links->child[1];
+      else {
+        path[depth++] = node;
+        node = links->child[0];
+      }
+    }
+    if (depth == 0)
+      break;
+    node = path[--depth];
+    if (!visit (ctx, node))
+      return false;
+    node = node->links[MEMORY_BY_ID].child[1];
+  }
+  return true;
+}
+
 void
 memory_node_free (struct memory_node *node)
 {

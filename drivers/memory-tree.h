@@ -61,6 +61,12 @@ memory_tree_scan (struct memory_node *root, const struct tally_position *from,
                   bool (*visit) (void *ctx, const struct memory_node *node),
                   void *ctx);
 
+/* The same for a tree by id. */
+bool
+memory_tree_walk (struct memory_node *root, const struct tally_slice *from,
+                  bool (*visit) (void *ctx, const struct memory_node *node),
+                  void *ctx);
+
 void memory_node_free (struct memory_node *node);
 
 /* Of a tree by id. */

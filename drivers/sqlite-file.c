@@ -73,6 +73,13 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
                  " WHERE collection = ?1 AND flags & 1 = 0"
                  " AND (stamp, id) >= (?2, ?3) AND (stamp, id) < (?4, ?5)"
                  " ORDER BY stamp, id",
+  [SQL_WALK] =
+      "SELECT seq, flags, stamp, hash, CASE WHEN ?3 & 3 THEN meta END,"
+      " CASE WHEN ?3 & 2 THEN body END, id"
+      " FROM document INDEXED BY document_id"
+      " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
+  [SQL_WALK_IDS] = "SELECT id FROM document INDEXED BY document_id"
+                   " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
   [SQL_INSERT] = "INSERT INTO document"
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

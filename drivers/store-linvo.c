@@ -14,6 +14,7 @@
 #include "linvo-check.h"
 #include "linvo-db.h"
 #include "linvo-digest.h"
+#include "linvo-find.h"
 #include "linvo-notes.h"
 #include "linvo-put.h"
 
@@ -271,7 +272,8 @@ static const struct tally_store linvo_store = { TALLY_STORE_INIT,
                                                     linvo_collections,
                                                 .check = linvo_check,
                                                 .scan = linvo_stamps,
-                                                .digest = linvo_digest };
+                                                .digest = linvo_digest,
+                                                .find = linvo_find_slot };
 
 static const struct tally_driver linvo_driver = {
   TALLY_DRIVER_INIT,

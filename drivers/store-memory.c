@@ -262,6 +262,53 @@ memory_scan (void *handle, const char *collection,
   return TALLY_OK;
 }
 
+struct memory_finding {
+  const struct tally_slice *to;
+  unsigned flags;
+  tally_emit_doc *emit;
+  void *ctx;
+};
+
+static bool
+find_visit (void *ctx, const struct memory_node *node)
+{
+  const struct memory_finding *finding = ctx;
+  struct tally_doc doc;
+
+  if (finding->to
+      && memory_compare (node->id, node->id_size, finding->to->data,
+                         finding->to->size)
+             >= 0)
+    return false;
+  if (node->flags & TALLY_DOC_DELETED)
+    return true;
+  memory_header (node, &doc);
+  if (node->payload && (finding->flags & (TALLY_GET_META | TALLY_GET_BODY))) {
+    doc.meta.data = node->payload;
+    doc.meta.size = node->meta_size;
+    doc.body.data = node->payload + node->meta_size;
+    doc.body.size = node->body_size;
+  }
+  return !finding->emit (finding->ctx, &doc);
+}
+
+static int
+memory_find (void *handle, const char *collection,
+             const struct tally_slice *from, const struct tally_slice *to,
+             unsigned flags, tally_emit_doc *emit, void *ctx,
+             struct tally_error *err)
+{
+  const struct memory_store *m = handle;
+  const struct memory_collection *c =
+      memory_collection_find (&m->list, collection);
+  struct memory_finding finding = { to, flags, emit, ctx };
+
+  (void) err;
+  if (c)
+    memory_tree_walk (c->root, from, find_visit, &finding);
+  return TALLY_OK;
+}
+
 static int
 memory_digest (void *handle, const char *collection, unsigned flags,
                tally_fingerprint *fingerprint, struct tally_digest *out,
@@ -526,6 +573,7 @@ static const struct tally_store memory_store = {
   .wait = memory_wait,
   .scan = memory_scan,
   .digest = memory_digest,
+  .find = memory_find,
 };
 
 static const struct tally_option memory_options[] = {

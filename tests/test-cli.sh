@@ -160,7 +160,7 @@ ends ()
 
 expect "help" 0 --help
 is "help names every command" \
-  "init drivers check put get rm find export import sync pair serve status verify explain conflicts token driver-test" \
+  "init drivers check put get rm find update index export import sync pair serve status verify explain conflicts token driver-test" \
   "$(sed -n '/^commands:/,/^options/p' out \
     | sed -n 's/^  \([a-z][a-z-]*\).*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
 expect "version" 0 --version
@@ -188,11 +188,6 @@ refuses "unknown letter" 2 '-x' drivers -x
 refuses "an option of another command" 2 'limit' put memory: c --limit 3
 refuses "an option without its value" 2 'needs a value' put memory: c --rev
 refuses "a value too many" 2 'takes no value' drivers --json=yes
-refuses "find --explain is not built yet" 2 'unknown option' \
-  find memory: c --explain
-for c in update index; do
-  refuses "$c is not built yet" 2 'unknown command' $c
-done
 refuses "too few arguments" 2 'too few' put memory:
 refuses "too many arguments" 2 'too many' verify a b c
 refuses "too many for check" 2 'too many' check x
@@ -347,10 +342,10 @@ is "find --fields" '{"_id":"b","n":2}
 expect "find by comparison" 0 find $s docs '{"n":{"$gt":2,"$lte":30}}'
 is "is by number" '{"_id":"a","n":5}
 {"_id":"c","n":30,"t":"x"}'
-refuses "find --sort by a path" 6 'sort: "n.m": paths into' \
-  find $s docs --sort a,-n.m
-refuses "find --fields of a path" 6 'fields: "n.m": paths into' \
-  find $s docs --fields n.m
+expect "find --sort and --fields by paths" 0 \
+  find $s docs '{"o.p":{"$exists":false}}' --sort o.p,-n --fields n.m --count
+refuses "find --sort by an empty name" 6 'sort: "n..m": an empty name' \
+  find $s docs --sort a,-n..m
 expect "find --sort" 0 find $s docs --sort -n --fields n
 is "falling" '{"_id":"c","n":30}
 {"_id":"a","n":5}
@@ -368,6 +363,40 @@ is "prints nothing" ""
 refuses "a query that is none" 6 '' find $s docs 'n = 3'
 refuses "an unknown operator" 6 'near' find $s docs '{"n":{"$near":3}}'
 refuses "a query that is an array" 6 '' find $s docs '[1]'
+
+printf '{"_id":"u","n":1}{"_id":"v","n":2}' >uv
+expect "put what is to be updated" 0 put linvo:up up uv -q
+expect "update" 0 update linvo:up up '{"n":{"$gte":1}}' '{"$inc":{"n":0.1}}' --json
+members "members of update" "collection _id rev outcome"
+expect "find what was updated" 0 find linvo:up up
+is "is updated" '{"_id":"u","n":1.1}
+{"_id":"v","n":2.1}'
+expect "update --one" 0 update linvo:up up '{}' '{"$unset":{"n":""}}' --one
+expect "update to what is there" 0 update linvo:up up '{"_id":"u"}' '{"x":1}'
+expect "update --upsert" 0 update linvo:up up '{"_id":"w"}' '{"$set":{"n":9}}' --upsert
+expect "find what was updated so" 0 find linvo:up up
+is "is updated as told" '{"_id":"u","x":1}
+{"_id":"v","n":2.1}
+{"_id":"w","n":9}'
+refuses "an upsert in the way of another" 8 'does not match' \
+  update linvo:up up '{"_id":"w","n":1}' '{"$set":{"m":9}}' --upsert
+refuses "an update that does not fit" 6 '"x": is not an array; document "u"' \
+  update linvo:up up '{"x":1}' '{"$push":{"x":1}}'
+refuses "an update that is none" 6 'did you mean "$set"' \
+  update linvo:up up '{}' '{"$sett":{"x":1}}'
+expect "index" 0 index linvo:up up n --unique
+expect "index once more" 0 index linvo:up up n --unique
+refuses "an index that is another" 6 'is there' index linvo:up up n
+refuses "an index on no name" 6 'empty name' index linvo:up up a..b
+refuses "two documents with one unique value" 6 'has the same' \
+  update linvo:up up '{}' '{"$set":{"n":1}}'
+expect "find --explain" 0 find linvo:up up '{"n":{"$gt":2}}' --explain --json
+members "members of explain" \
+  "access index ranges rows documents found sorted"
+is "an index is used" 1 "$(grep -c '"access":"index","index":"n"' out)"
+expect "rm --query" 0 rm linvo:up up --query '{"n":{"$exists":true}}'
+expect "count what is left" 0 find linvo:up up --count
+is "is one" 1
 
 expect "export a collection" 0 export $s docs
 is "is like find" "$("$TALLY" find $s docs)"

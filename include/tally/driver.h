@@ -213,6 +213,10 @@ enum {
 };
 
 enum {
+  TALLY_FIND_IDS = 4 /* flag of find: only the ids are wanted */
+};
+
+enum {
   TALLY_PUT_ALL = 1 /* flag of put: every entry, or none */
 };
 
@@ -372,6 +376,19 @@ struct tally_store {
   int (*digest) (void *handle, const char *collection, unsigned flags,
                  tally_fingerprint *fingerprint, struct tally_digest *out,
                  struct tally_error *err);
+
+  /* Emits the live documents whose ids are at or after `from` and before `to`
+   * (NULL: from the first, to the last) in bytewise order, with flags as in
+   * get, all from one snapshot.  With TALLY_FIND_IDS nothing but the id needs
+   * to be filled, and tombstones may be among them.  A store with this slot
+   * and with transactions has indexes: they are documents of collections that
+   * begin with "_i:", whose ids are values in their order, put in one
+   * transaction with what they are of.  Without it core looks through changes
+   * and get, and at every document. */
+  int (*find) (void *handle, const char *collection,
+               const struct tally_slice *from, const struct tally_slice *to,
+               unsigned flags, tally_emit_doc *emit, void *ctx,
+               struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */

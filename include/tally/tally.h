@@ -270,25 +270,97 @@ TALLY_API int tally_remove (struct tally_replica *replica,
                             size_t n, tally_written_fn *emit, void *ctx,
                             struct tally_error *err);
 
+/* How a query was answered. */
+struct tally_find_plan {
+  size_t size;
+  const char *access; /* "ids": _id says which; "index"; "scan": all */
+  const char *index;  /* the index's fields, or NULL */
+  uint64_t ranges;    /* of the index, looked into */
+  uint64_t rows;      /* of the index, read */
+  uint64_t documents; /* looked at, those that are sorted twice */
+  uint64_t found;     /* given out */
+  int sorted;         /* in memory */
+};
+
 struct tally_find_options {
   size_t size;
-  const char *sort;   /* "F,-G": by F rising, then G falling */
-  const char *fields; /* "F,G": only these, and _id */
+  const char *sort;   /* "F,-G.x": by F rising, then G.x falling */
+  const char *fields; /* "F,G.x": only these, and _id */
   uint64_t skip;
   uint64_t limit; /* 0: all */
+
+  /* Told once, at the end, of how it was found. */
+  void (*explain) (void *ctx, const struct tally_find_plan *plan);
+  void *explain_ctx;
 };
 
 /* Emits the documents that match the query (NULL or "{}": all) in bytewise
- * _id order unless sorted.  A query is an object: {"f": value} for equality,
- * {"f": {"$gt": value}} with $eq $ne $gt $gte $lt $lte for comparison.
- * TALLY_INVALID: the query is wrong. */
+ * _id order unless sorted.  tally-query(7) says what a query may hold.  It is
+ * no snapshot: a document that is written meanwhile may show as it was or as
+ * it is.  TALLY_INVALID: the query is wrong, or a regular expression in it
+ * takes too many steps.  TALLY_UNSUPPORTED: more is to be sorted than fits in
+ * 128 MiB, and there is no limit. */
 TALLY_API int tally_find (struct tally_replica *replica,
                           const char *collection, const char *query,
                           const struct tally_find_options *options,
                           tally_document_fn *emit, void *ctx,
                           struct tally_error *err);
 
-/* Deletes the documents that match. */
+/* The first of them, if there is one. */
+TALLY_API int tally_find_one (struct tally_replica *replica,
+                              const char *collection, const char *query,
+                              const struct tally_find_options *options,
+                              tally_document_fn *emit, void *ctx,
+                              struct tally_error *err);
+
+/* How many tally_find would emit. */
+TALLY_API int tally_count (struct tally_replica *replica,
+                           const char *collection, const char *query,
+                           const struct tally_find_options *options,
+                           uint64_t *count, struct tally_error *err);
+
+struct tally_index_options {
+  size_t size;
+  int unique; /* no write through here may give two documents the same */
+  int sparse; /* leaves out documents that have none of the fields */
+  /* Told of how many documents were looked at so far; may be NULL. */
+  void (*progress) (void *ctx, uint64_t documents);
+  void *ctx;
+};
+
+/* Makes an index on fields, "F" or "F,-G.x", and puts all documents into it;
+ * one that is there is left as it is.  It is kept from then on by every write,
+ * also by a sync.  Cut short at any moment, it is not used, and the next call
+ * goes on.  A document that a sync brings is stored also where an index is
+ * unique.  TALLY_INVALID: there is one on these fields that is another, or
+ * the fields are wrong.  TALLY_UNSUPPORTED: the driver cannot. */
+TALLY_API int tally_index (struct tally_replica *replica,
+                           const char *collection, const char *fields,
+                           const struct tally_index_options *options,
+                           struct tally_error *err);
+
+struct tally_update_options {
+  size_t size;
+  int upsert; /* when none matches, insert what the query and update say */
+  int one;    /* only the first that matches, by _id */
+};
+
+/* Changes the documents that match.  update is an object of modifiers,
+ * {"$set": {"f": value}}, or a document, which takes the place of the first
+ * that matches; tally-query(7) has them all.  Only the fields that differ are
+ * written.  Up to 512 documents at a time are one transaction, where the store
+ * has such: all of them are changed, as they are at that moment, or none.
+ * emit (may be NULL) is told of each once it is durable.  TALLY_INVALID: the
+ * query or update is wrong, or cannot be done to a document, which is named;
+ * batches before it stay done. */
+TALLY_API int tally_update (struct tally_replica *replica,
+                            const char *collection, const char *query,
+                            const char *update,
+                            const struct tally_update_options *options,
+                            tally_written_fn *emit, void *ctx,
+                            struct tally_error *err);
+
+/* Deletes the documents that match, in such batches as well. */
 TALLY_API int tally_remove_found (struct tally_replica *replica,
                                   const char *collection, const char *query,
                                   tally_written_fn *emit, void *ctx,

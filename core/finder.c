@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents are looked at where the store hands them out; only those that
+ * match are copied.  Between batches the store is free for others. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "error.h"
+#include "finder.h"
+#include "indexes.h"
+#include "indexplan.h"
+#include "json.h"
+#include "query-tree.h"
+#include "state.h"
+#include "value.h"
+
+/* ---- looking ------------------------------------------------------------ */
+
+static int
+gather_key (struct finder *finder, const struct tally_doc *doc)
+{
+  buf_clear (&finder->key);
+  field_list_key (finder->sort, doc->body, &finder->key);
+  if (finder->key.failed)
+    return error_nomem (finder->err);
+  return sorter_add (finder->sorted, buf_slice (&finder->key), doc->id, "sort",
+                     finder->err);
+}
+
+static int
+keep (struct finder *finder, const struct tally_doc *doc)
+{
+  struct tally_doc copy = *doc;
+
+  if (finder->headers)
+    copy.meta = copy.body = slice_make (NULL, 0);
+  return doclist_add (&finder->found, &copy) ? TALLY_OK
+                                             : error_nomem (finder->err);
+}
+
+static int
+look (void *ctx, const struct tally_doc *doc)
+{
+  struct finder *finder = ctx;
+  bool matches = false;
+
+  if (doc->flags & TALLY_DOC_DELETED)
+    return 0;
+  finder->looked++;
+  finder->looks++;
+  finder->status = state_verify (doc, finder->replica->name, finder->err);
+  if (finder->status == TALLY_OK)
+    finder->status =
+        query_match (finder->query, doc->body, &matches, finder->err);
+  if (matches)
+    finder->status =
+        finder->sorted ? gather_key (finder, doc) : keep (finder, doc);
+  finder->full = finder->looks >= FINDER_LOOKS
+                 || finder->found.count >= FINDER_BATCH
+                 || finder->found.bytes >= FINDER_BATCH_BYTES;
+  return finder->status != TALLY_OK || finder->full;
+}
+
+/* The same for a document whose id was asked for. */
+static int
+look_asked (void *ctx, const struct tally_doc *doc)
+{
+  struct finder *finder = ctx;
+
+  /* Those before it are not there. */
+  while (finder->next < finder->ids.n
+         && !slice_equal (finder->ids.items[finder->next].id, doc->id))
+    finder->next++;
+  finder->next++;
+  return look (finder, doc);
+}
+
+/* ---- ids ---------------------------------------------------------------- */
+
+/* What a query says of _id; NULL: nothing that names ids. */
+static const struct query_node *
+find_ids (const struct query_node *node)
+{
+  const struct query_node *found = NULL;
+
+  for (size_t i = 0; i < node->n && !found; i++) {
+    const struct query_node *child = &node->children[i];
+
+    if (child->op == QUERY_AND)
+      found = find_ids (child);
+    else if ((child->op == QUERY_EQ || child->op == QUERY_IN)
+             && slice_equal (buf_slice (&child->path.text),
+                             slice_text ("_id")))
+      found = child;
+  }
+  return found;
+}
+
+static int
+add_id (struct finder *finder, struct tally_slice value,
+        struct tally_error *err)
+{
+  struct buf id = BUF_INIT;
+  int status = TALLY_OK;
+
+  if (value_type (value) != VALUE_STRING)
+    return TALLY_OK;
+  if (!json_decode_string (&id, value))
+    status = error_nomem (err);
+  /* An id has no NUL in it, and is no longer than this. */
+  if (status == TALLY_OK && id.size > 0 && id.size <= TALLY_ID_MAX
+      && !memchr (id.data, 0, id.size))
+    status = sorter_add (&finder->ids, slice_make ("", 0), buf_slice (&id),
+                         "query", err);
+  buf_free (&id);
+  return status;
+}
+
+static int
+use_ids (struct finder *finder, const struct query_node *node,
+         struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  if (node->op == QUERY_EQ)
+    status = add_id (finder, node->value, err);
+  for (size_t i = 0; i < node->n_values && status == TALLY_OK; i++)
+    if (i == 0 || value_cmp (node->values[i - 1], node->values[i]) != 0)
+      status = add_id (finder, node->values[i], err);
+  if (status == TALLY_OK)
+    status = sorter_end (&finder->ids, err);
+  finder->by_ids = true;
+  return status;
+}
+
+/* ---- indexes ------------------------------------------------------------ */
+
+/* More ids than this are not worth the memory: all documents are. */
+#define INDEX_IDS_MAX 1000000
+
+struct gathering {
+  struct finder *finder;
+  struct tally_error *err;
+  int status;
+  bool too_many;
+};
+
+static int
+gather_id (void *ctx, const struct tally_doc *doc)
+{
+  struct gathering *gathering = ctx;
+  struct finder *finder = gathering->finder;
+
+  finder->rows++;
+  gathering->too_many = finder->ids.n >= INDEX_IDS_MAX;
+  if (!gathering->too_many)
+    gathering->status = sorter_add (&finder->ids, slice_make ("", 0), doc->id,
+                                    "query", gathering->err);
+  return gathering->too_many || gathering->status != TALLY_OK;
+}
+
+static int
+is_there (void *ctx, const struct tally_doc *doc)
+{
+  bool *there = ctx;
+
+  (void) doc;
+  *there = true;
+  return 1;
+}
+
+/* Whether some document has several keys in the index. */
+static int
+find_several (const struct finder *finder, uint32_t number, bool *several,
+              struct tally_error *err)
+{
+  static const char byte[] = { INDEX_SEVERAL };
+  struct buf from = BUF_INIT, to = BUF_INIT;
+  int status = TALLY_OK;
+
+  index_place (&from, number, slice_make (byte, 1), false);
+  index_place (&to, number, slice_make (byte, 1), true);
+  *several = false;
+  if (from.failed || to.failed)
+    status = error_nomem (err);
+  else
+    status =
+        indexes_scan (finder->replica, finder->collection, buf_slice (&from),
+                      buf_slice (&to), is_there, several, err);
+  buf_free (&from);
+  buf_free (&to);
+  return status;
+}
+
+static void
+drop_repeated (struct sorter *ids)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < ids->n; i++)
+    if (kept == 0 || !slice_equal (ids->items[kept - 1].id, ids->items[i].id))
+      ids->items[kept++] = ids->items[i];
+  ids->n = kept;
+}
+
+static int
+gather_ids (struct finder *finder, const struct index_plan *plan,
+            struct tally_error *err)
+{
+  struct gathering gathering = { finder, err, TALLY_OK, false };
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < plan->n && status == TALLY_OK; i++) {
+    status =
+        indexes_scan (finder->replica, finder->collection, plan->spans[i].from,
+                      plan->spans[i].to, gather_id, &gathering, err);
+    if (status == TALLY_OK)
+      status = gathering.status;
+    if (gathering.too_many) {
+      sorter_free (&finder->ids);
+      return TALLY_OK;
+    }
+  }
+  if (status == TALLY_OK)
+    status = sorter_end (&finder->ids, err);
+  drop_repeated (&finder->ids);
+  finder->by_ids = true;
+  finder->access = "index";
+  finder->spans = plan->n - 1;
+  buf_add_slice (&finder->index, buf_slice (&plan->def->name));
+  return status;
+}
+
+static int
+use_index (struct finder *finder, struct tally_error *err)
+{
+  struct index_list list;
+  struct index_plan plan = { 0 };
+  bool several[INDEXES_MAX] = { false };
+  int status = indexes_load (finder->replica, finder->collection, &list, err);
+
+  for (size_t i = 0; i < list.n && status == TALLY_OK; i++)
+    if (list.defs[i].ready)
+      status = find_several (finder, list.defs[i].number, &several[i], err);
+  if (status == TALLY_OK && list.n > 0)
+    status =
+        index_plan_make (&plan, &list, &finder->query->root, several, err);
+  if (status == TALLY_OK && plan.def)
+    status = gather_ids (finder, &plan, err);
+  index_plan_free (&plan);
+  index_list_free (&list);
+  return status;
+}
+
+/* ---- batches ------------------------------------------------------------ */
+
+static int
+next_of_ids (struct finder *finder, struct tally_error *err)
+{
+  struct tally_slice ids[FINDER_BATCH];
+  size_t left = finder->ids.n - finder->next, end;
+  size_t n = left < FINDER_BATCH ? left : FINDER_BATCH;
+  int status;
+
+  end = finder->next + n;
+  for (size_t i = 0; i < n; i++)
+    ids[i] = finder->ids.items[finder->next + i].id;
+  status = replica_get (finder->replica, finder->collection, ids, n,
+                        TALLY_GET_BODY, look_asked, finder, err);
+  if (!finder->full)
+    finder->next = end;
+  finder->done = finder->next >= finder->ids.n;
+  return status;
+}
+
+static int
+cancelled (const struct finder *finder, struct tally_error *err)
+{
+  const struct tally_host *host = finder->replica->host;
+
+  if (host && host->cancelled && host->cancelled (host->ctx))
+    return error_set (err, TALLY_CANCELLED, "cancelled");
+  return TALLY_OK;
+}
+
+int
+finder_next (struct finder *finder, struct tally_error *err)
+{
+  int status = cancelled (finder, err);
+
+  if (status != TALLY_OK)
+    return status;
+  doclist_clear (&finder->found);
+  finder->looks = 0;
+  finder->full = false;
+  finder->status = TALLY_OK;
+  finder->err = err;
+  if (finder->by_ids)
+    status = next_of_ids (finder, err);
+  else {
+    status = walk_on (&finder->walk, look, finder, err);
+    finder->done = finder->walk.done;
+  }
+  return status == TALLY_OK ? finder->status : status;
+}
+
+/* ---- starting ----------------------------------------------------------- */
+
+/* All that match, as ids in the order that they sort in: the documents are
+ * read once more when their turn comes, since they may not fit in memory. */
+static int
+sort_all (struct finder *finder, struct tally_error *err)
+{
+  struct sorter sorted = { .most = finder->most };
+  int status = TALLY_OK;
+
+  finder->sorts = true;
+  finder->sorted = &sorted;
+  while (status == TALLY_OK && !finder->done)
+    status = finder_next (finder, err);
+  finder->sorted = NULL;
+  if (status == TALLY_OK)
+    status = sorter_end (&sorted, err);
+  sorter_free (&finder->ids);
+  finder->ids = sorted;
+  finder->by_ids = true;
+  finder->next = 0;
+  finder->done = false;
+  return status;
+}
+
+int
+finder_start (struct finder *finder, struct tally_error *err)
+{
+  const struct query_node *ids = find_ids (&finder->query->root);
+  int status = TALLY_OK;
+
+  walk_start (&finder->walk, finder->replica, finder->collection);
+  finder->access = ids ? "ids" : "scan";
+  status = ids ? use_ids (finder, ids, err) : use_index (finder, err);
+  if (status == TALLY_OK && finder->sort && finder->sort->count > 0)
+    status = sort_all (finder, err);
+  return status;
+}
+
+int
+finder_start_ids (struct finder *finder, const struct tally_slice *ids,
+                  size_t n, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  finder->by_ids = true;
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    status =
+        sorter_add (&finder->ids, slice_make ("", 0), ids[i], "query", err);
+  return status == TALLY_OK ? sorter_end (&finder->ids, err) : status;
+}
+
+void
+finder_end (struct finder *finder)
+{
+  doclist_free (&finder->found);
+  sorter_free (&finder->ids);
+  walk_end (&finder->walk);
+  buf_free (&finder->key);
+  buf_free (&finder->index);
+}

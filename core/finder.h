@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The documents of a collection that match a query, a batch at a time: what a
+ * find, a count, an update and a removal by query are made of. */
+
+#ifndef TALLY_FINDER_H
+#define TALLY_FINDER_H
+
+#include "fields.h"
+#include "query.h"
+#include "sorter.h"
+#include "walk.h"
+
+/* A batch ends with either. */
+#define FINDER_BATCH 512
+#define FINDER_BATCH_BYTES ((size_t) 1 << 20)
+#define FINDER_LOOKS 4096 /* documents looked at in one go */
+
+struct finder {
+  struct replica *replica;
+  const char *collection;
+  struct query *query;
+  const struct field_list *sort; /* NULL or none: by id */
+  uint64_t most;                 /* so many will do; 0: all */
+  bool headers;                  /* found documents need no body */
+
+  /* Where they come from: ids, in the order in which they are given out, or a
+   * walk over all. */
+  bool by_ids;
+  struct sorter ids;
+  size_t next;
+  struct walk walk;
+
+  /* How: for --explain. */
+  const char *access; /* "ids", "index" or "scan" */
+  struct buf index;   /* its fields */
+  uint64_t rows;      /* of the index */
+  bool sorts;         /* what was found is sorted */
+  size_t spans;
+
+  struct doclist found; /* the batch */
+  bool done;            /* it is the last one */
+  uint64_t looked;      /* documents so far */
+
+  /* Of the call under way. */
+  struct sorter *sorted; /* keys for the sort are gathered; NULL: documents */
+  struct buf key;
+  size_t looks;
+  bool full;
+  int status;
+  struct tally_error *err;
+};
+
+/* The caller has filled replica to headers; query and sort stay its own. */
+int finder_start (struct finder *finder, struct tally_error *err);
+
+/* The same for these documents only, so far as they match. */
+int finder_start_ids (struct finder *finder, const struct tally_slice *ids,
+                      size_t n, struct tally_error *err);
+
+/* The next batch, in finder->found; it may be empty before the end. */
+int finder_next (struct finder *finder, struct tally_error *err);
+void finder_end (struct finder *finder);
+
+#endif /* TALLY_FINDER_H */

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* Making an index.  First it is noted, not ready, and from then on every put
+ * keeps it; then all documents are walked over and the rows that they lack are
+ * put; then it is ready.  Killed anywhere, it is not ready, and the next call
+ * walks once more: rows that are there already are put over themselves. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "indexes-internal.h"
+#include "state.h"
+#include "walk.h"
+
+#define BATCH 256
+#define ROUNDS_MAX 1000
+
+struct building {
+  struct replica *replica;
+  const char *collection;
+  char rows_name[COLLECTION_TEXT_MAX];
+  struct index_list list;
+  struct doclist docs; /* of the batch, with bodies */
+  uint64_t done;
+};
+
+/* ---- the note ----------------------------------------------------------- */
+
+static struct index_def *
+find_def (const struct index_list *list, const char *fields)
+{
+  for (size_t i = 0; i < list->n; i++)
+    if (slice_equal (buf_slice (&list->defs[i].name), slice_text (fields)))
+      return &list->defs[i];
+  return NULL;
+}
+
+/* Adds it, or says that it is ready, by compare-and-set.  *ready: it was. */
+static int
+note_index (struct building *b, const char *fields, bool unique, bool sparse,
+            bool makes_ready, bool *ready, struct tally_error *err)
+{
+  char key[COLLECTION_TEXT_MAX];
+  int status = TALLY_CONFLICT;
+
+  indexes_note_name (key, b->collection);
+  for (unsigned round = 0; status == TALLY_CONFLICT && round < ROUNDS_MAX;
+       round++) {
+    struct buf before = BUF_INIT, after = BUF_INIT;
+    struct tally_slice expected = { NULL, 0 }, value;
+    struct index_def *def;
+    bool found = false;
+
+    index_list_free (&b->list);
+    status = replica_note_get (b->replica, key, &before, &found, err);
+    if (status == TALLY_OK)
+      status = index_list_read (&b->list, buf_slice (&before), err);
+    def = find_def (&b->list, fields);
+    if (status == TALLY_OK && def
+        && (def->unique != unique || def->sparse != sparse))
+      status = error_set (err, TALLY_INVALID,
+                          "%s: an index on %s is there, which is%s unique and"
+                          "%s sparse",
+                          b->collection, fields, def->unique ? "" : " not",
+                          def->sparse ? "" : " not");
+    *ready = def && def->ready;
+    if (status == TALLY_OK && !def)
+      status = index_list_add (&b->list, fields, unique, sparse, err);
+    if (status == TALLY_OK && makes_ready)
+      find_def (&b->list, fields)->ready = true;
+    index_list_write (&b->list, &after);
+    if (found)
+      expected = buf_slice (&before);
+    value = buf_slice (&after);
+    if (status == TALLY_OK && after.failed)
+      status = error_nomem (err);
+    if (status == TALLY_OK && (!def || (makes_ready && !*ready)))
+      status = replica_note_put (b->replica, key, &expected, &value, err);
+    buf_free (&before);
+    buf_free (&after);
+  }
+  return status;
+}
+
+/* ---- documents ---------------------------------------------------------- */
+
+static int
+copy_doc (void *ctx, const struct tally_doc *doc)
+{
+  struct building *b = ctx;
+
+  if (!doclist_add (&b->docs, doc))
+    return 1;
+  return b->docs.count >= BATCH || b->docs.bytes >= (size_t) 2 << 20;
+}
+
+static int
+put_rows (struct building *b, struct rows *rows, struct tally_error *err)
+{
+  struct tally_outcome *outcomes;
+  int status;
+
+  if (rows->n == 0)
+    return TALLY_OK;
+  outcomes = calloc (rows->n, sizeof *outcomes);
+  status = outcomes ? replica_put_plain (b->replica, rows->entries, rows->n, 0,
+                                         outcomes, err)
+                    : error_nomem (err);
+  free (outcomes);
+  return status;
+}
+
+static struct tally_slice
+body_of (const struct tally_doc *doc)
+{
+  if (!doc || (doc->flags & TALLY_DOC_DELETED))
+    return slice_make (NULL, 0);
+  return doc->body;
+}
+
+/* Rows of what a document was when it was read must not stay when it has
+ * become something else before they were put. */
+static int
+follow (struct building *b, struct tally_error *err)
+{
+  struct doclist now = DOCLIST_INIT;
+  struct tally_slice *ids = calloc (b->docs.count + 1, sizeof *ids);
+  struct rows rows = { 0 };
+  size_t at = 0;
+  int status = ids ? TALLY_OK : error_nomem (err);
+
+  for (size_t i = 0; i < b->docs.count && ids; i++)
+    ids[i] = b->docs.docs[i].id;
+  if (status == TALLY_OK)
+    status = replica_get (b->replica, b->collection, ids, b->docs.count,
+                          TALLY_GET_BODY, doclist_emit, &now, err);
+  for (size_t i = 0; i < b->docs.count && status == TALLY_OK; i++) {
+    const struct tally_doc *was = &b->docs.docs[i];
+    const struct tally_doc *is = doclist_next_if (&now, &at, was->id);
+
+    if (!is || memcmp (is->rev, was->rev, TALLY_REV_SIZE) != 0)
+      status = rows_change (&rows, &b->list, b->rows_name, was->id,
+                            body_of (was), body_of (is), err);
+  }
+  if (status == TALLY_OK)
+    status = rows_settle (&rows, b->replica, err);
+  if (status == TALLY_OK)
+    status = put_rows (b, &rows, err);
+  rows_free (&rows);
+  doclist_free (&now);
+  free (ids);
+  return status;
+}
+
+static int
+build_batch (struct building *b, struct tally_error *err)
+{
+  struct rows rows = { 0 };
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < b->docs.count && status == TALLY_OK; i++)
+    status =
+        rows_change (&rows, &b->list, b->rows_name, b->docs.docs[i].id,
+                     slice_make (NULL, 0), body_of (&b->docs.docs[i]), err);
+  if (status == TALLY_OK)
+    status = put_rows (b, &rows, err);
+  rows_free (&rows);
+  return status == TALLY_OK ? follow (b, err) : status;
+}
+
+static int
+build_all (struct building *b, indexes_progress_fn *progress, void *ctx,
+           struct tally_error *err)
+{
+  const struct tally_host *host = b->replica->host;
+  struct walk walk;
+  int status = TALLY_OK;
+
+  walk_start (&walk, b->replica, b->collection);
+  while (status == TALLY_OK && !walk.done) {
+    doclist_clear (&b->docs);
+    status = walk_on (&walk, copy_doc, b, err);
+    if (status == TALLY_OK && b->docs.failed)
+      status = error_nomem (err);
+    if (status == TALLY_OK)
+      status = build_batch (b, err);
+    b->done += b->docs.count;
+    if (progress)
+      progress (ctx, b->done);
+    if (status == TALLY_OK && host && host->cancelled
+        && host->cancelled (host->ctx))
+      status = error_set (err, TALLY_CANCELLED, "cancelled");
+  }
+  walk_end (&walk);
+  return status;
+}
+
+int
+indexes_ensure (struct replica *replica, const char *collection,
+                const char *fields, bool unique, bool sparse,
+                indexes_progress_fn *progress, void *ctx,
+                struct tally_error *err)
+{
+  struct building b = { .replica = replica, .collection = collection };
+  bool ready = false;
+  int status;
+
+  if (!indexes_possible (replica))
+    return error_set (err, TALLY_UNSUPPORTED,
+                      "%s: its driver cannot keep indexes", replica->name);
+  indexes_rows_name (b.rows_name, collection);
+  status = note_index (&b, fields, unique, sparse, false, &ready, err);
+  if (status == TALLY_OK && !ready)
+    status = build_all (&b, progress, ctx, err);
+  if (status == TALLY_OK && !ready)
+    status = note_index (&b, fields, unique, sparse, true, &ready, err);
+  index_list_free (&b.list);
+  doclist_free (&b.docs);
+  return status;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+struct scanning {
+  struct replica *replica;
+  const char *rows;
+  tally_emit_doc *emit;
+  void *ctx;
+  struct doclist hashed; /* rows whose document's id is in their body */
+};
+
+static int
+scan_row (void *ctx, const struct tally_doc *row)
+{
+  struct scanning *scanning = ctx;
+  struct tally_doc doc = { .id = row->id };
+  bool hashed;
+
+  doc.id = index_row_id (row->id, &hashed);
+  if (!doc.id.data)
+    return 0;
+  if (!hashed)
+    return scanning->emit (scanning->ctx, &doc);
+  return !doclist_add (&scanning->hashed, row);
+}
+
+static int
+emit_hashed (void *ctx, const struct tally_doc *row)
+{
+  struct scanning *scanning = ctx;
+  struct tally_doc doc = { .id = row->body };
+
+  return scanning->emit (scanning->ctx, &doc);
+}
+
+int
+indexes_scan (struct replica *replica, const char *collection,
+              struct tally_slice from, struct tally_slice to,
+              tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  char name[COLLECTION_TEXT_MAX];
+  struct scanning scanning = { replica, name, emit, ctx, DOCLIST_INIT };
+  int status;
+
+  indexes_rows_name (name, collection);
+  status = replica_find (replica, name, &from, &to, TALLY_FIND_IDS, scan_row,
+                         &scanning, err);
+  if (status == TALLY_OK && scanning.hashed.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; i < scanning.hashed.count && status == TALLY_OK; i++)
+    status = replica_get (replica, name, &scanning.hashed.docs[i].id, 1,
+                          TALLY_GET_BODY, emit_hashed, &scanning, err);
+  doclist_free (&scanning.hashed);
+  return status;
+}
+
+/* ---- checking ----------------------------------------------------------- */
+
+struct counting {
+  uint64_t rows;
+};
+
+static int
+count_row (void *ctx, const struct tally_doc *row)
+{
+  struct counting *counting = ctx;
+
+  (void) row;
+  counting->rows++;
+  return 0;
+}
+
+/* Counts the rows that documents should have, and looks that each is there. */
+static int
+check_batch (struct building *b, uint64_t *rows_wanted,
+             struct tally_error *err)
+{
+  struct rows rows = { 0 };
+  struct counting there = { 0 };
+  struct tally_slice *ids;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < b->docs.count && status == TALLY_OK; i++)
+    status =
+        rows_change (&rows, &b->list, b->rows_name, b->docs.docs[i].id,
+                     slice_make (NULL, 0), body_of (&b->docs.docs[i]), err);
+  ids = calloc (rows.n + 1, sizeof *ids);
+  if (status == TALLY_OK && !ids)
+    status = error_nomem (err);
+  for (size_t i = 0; i < rows.n && ids; i++)
+    ids[i] = rows.entries[i].doc.id;
+  if (status == TALLY_OK && rows.n > 0)
+    status = replica_get (b->replica, b->rows_name, ids, rows.n, 0, count_row,
+                          &there, err);
+  if (status == TALLY_OK && there.rows != rows.n)
+    status =
+        error_set (err, TALLY_CORRUPT, "%s: an index of %s lacks documents",
+                   b->replica->name, b->collection);
+  *rows_wanted += rows.n;
+  free (ids);
+  rows_free (&rows);
+  return status;
+}
+
+static int
+count_rows (struct building *b, uint64_t *rows, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  *rows = 0;
+  for (size_t i = 0; i < b->list.n && status == TALLY_OK; i++) {
+    struct counting counting = { 0 };
+    struct buf from = BUF_INIT, to = BUF_INIT;
+    struct tally_slice first, last;
+
+    index_place (&from, b->list.defs[i].number, slice_make (NULL, 0), false);
+    index_place (&to, b->list.defs[i].number, slice_make (NULL, 0), true);
+    first = buf_slice (&from);
+    last = buf_slice (&to);
+    if (from.failed || to.failed)
+      status = error_nomem (err);
+    else
+      status = replica_find (b->replica, b->rows_name, &first, &last,
+                             TALLY_FIND_IDS, count_row, &counting, err);
+    *rows += counting.rows;
+    buf_free (&from);
+    buf_free (&to);
+  }
+  return status;
+}
+
+/* Of indexes that are ready. */
+int
+indexes_check (struct replica *replica, const char *collection,
+               struct tally_error *err)
+{
+  struct building b = { .replica = replica, .collection = collection };
+  uint64_t wanted = 0, there = 0;
+  size_t kept = 0;
+  struct walk walk;
+  int status = indexes_load (replica, collection, &b.list, err);
+
+  indexes_rows_name (b.rows_name, collection);
+  for (size_t i = 0; i < b.list.n; i++) {
+    struct index_def def = b.list.defs[i];
+
+    if (!def.ready)
+      continue;
+    b.list.defs[i] = b.list.defs[kept];
+    b.list.defs[kept++] = def;
+  }
+  walk_start (&walk, replica, collection);
+  while (status == TALLY_OK && !walk.done && kept > 0) {
+    size_t all = b.list.n;
+
+    doclist_clear (&b.docs);
+    status = walk_on (&walk, copy_doc, &b, err);
+    b.list.n = kept;
+    if (status == TALLY_OK)
+      status = check_batch (&b, &wanted, err);
+    b.list.n = all;
+  }
+  if (status == TALLY_OK && kept > 0) {
+    size_t all = b.list.n;
+
+    b.list.n = kept;
+    status = count_rows (&b, &there, err);
+    b.list.n = all;
+  }
+  if (status == TALLY_OK && wanted != there)
+    status = error_set (err, TALLY_CORRUPT,
+                        "%s: an index of %s has rows of no document",
+                        replica->name, collection);
+  walk_end (&walk);
+  index_list_free (&b.list);
+  doclist_free (&b.docs);
+  return status;
+}

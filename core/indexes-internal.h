@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows as the files of core/indexes make them. */
+
+#ifndef TALLY_INDEXES_INTERNAL_H
+#define TALLY_INDEXES_INTERNAL_H
+
+#include "doclist.h"
+#include "indexes.h"
+
+/* Entries of rows that are to be put, or to go. */
+struct rows {
+  struct tally_entry *entries;
+  size_t n, room;
+  struct arena arena;
+};
+
+/* collection is that of the rows, and must live as long as they do. */
+int rows_add (struct rows *rows, const char *collection, uint32_t number,
+              struct tally_slice key, struct tally_slice id, bool gone,
+              struct tally_error *err);
+
+/* What changes when a document's body was one and is another; data NULL: not
+ * there. */
+int rows_change (struct rows *rows, const struct index_list *list,
+                 const char *collection, struct tally_slice id,
+                 struct tally_slice was, struct tally_slice is,
+                 struct tally_error *err);
+
+/* Leaves out those that are to go and are not there. */
+int rows_settle (struct rows *rows, struct replica *replica,
+                 struct tally_error *err);
+void rows_free (struct rows *rows);
+
+void indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection);
+
+#endif /* TALLY_INDEXES_INTERNAL_H */

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows follow the documents.  A put reads what is stored first, since the rows
+ * of that must go; the revisions that were read become what the put expects,
+ * all of it is one transaction, and when somebody was faster it is done again.
+ * What indexes there are is read each time: another process may have made
+ * one. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doclist.h"
+#include "error.h"
+#include "indexes-internal.h"
+
+/* Documents of one transaction, with their rows. */
+#define PUT_DOCUMENTS 256
+#define PUT_BYTES ((size_t) 2 << 20)
+#define ROUNDS_MAX 1000
+
+static const unsigned char absent_rev[TALLY_REV_SIZE];
+static const unsigned char row_rev[TALLY_REV_SIZE] = { 1, 1, 1, 1, 1, 1, 1,
+                                                       1, 1, 1, 1, 1, 1, 1,
+                                                       1, 1, 1, 1, 1, 1, 1,
+                                                       1, 1, 1, 1, 1, 1, 1 };
+
+/* ---- which -------------------------------------------------------------- */
+
+bool
+indexes_possible (const struct replica *replica)
+{
+  return replica_can_find (replica) && replica_has_batches (replica);
+}
+
+bool
+indexes_concern (const char *collection)
+{
+  return collection[0] != '_';
+}
+
+void
+indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection)
+{
+  snprintf (out, COLLECTION_TEXT_MAX, INDEX_PREFIX "%.250s", collection);
+}
+
+void
+indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection)
+{
+  snprintf (out, COLLECTION_TEXT_MAX, "index.%.240s", collection);
+}
+
+int
+indexes_load (struct replica *replica, const char *collection,
+              struct index_list *out, struct tally_error *err)
+{
+  char key[COLLECTION_TEXT_MAX];
+  struct buf note = BUF_INIT;
+  bool found = false;
+  int status = TALLY_OK;
+
+  memset (out, 0, sizeof *out);
+  if (!indexes_possible (replica) || !indexes_concern (collection))
+    return TALLY_OK;
+  indexes_note_name (key, collection);
+  status = replica_note_get (replica, key, &note, &found, err);
+  if (status == TALLY_OK && found)
+    status = index_list_read (out, buf_slice (&note), err);
+  if (status == TALLY_CORRUPT && found)
+    error_set (err, status, "%s: %s: %s", replica->name, collection,
+               err->text);
+  buf_free (&note);
+  return status;
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+int
+rows_add (struct rows *rows, const char *collection, uint32_t number,
+          struct tally_slice key, struct tally_slice id, bool gone,
+          struct tally_error *err)
+{
+  struct buf row = BUF_INIT;
+  struct tally_entry *entry;
+  char *copy;
+
+  if (rows->n == rows->room) {
+    size_t room = rows->room ? 2 * rows->room : 64;
+
+    entry = realloc (rows->entries, room * sizeof *entry);
+    if (!entry)
+      return error_nomem (err);
+    rows->entries = entry;
+    rows->room = room;
+  }
+  index_row (&row, number, key, id);
+  copy = row.failed ? NULL : arena_add (&rows->arena, row.data, row.size);
+  entry = &rows->entries[rows->n];
+  memset (entry, 0, sizeof *entry);
+  entry->collection = collection;
+  entry->doc.id = slice_make (copy, row.size);
+  memcpy (entry->doc.rev, row_rev, TALLY_REV_SIZE);
+  if (id.size > INDEX_ID_MAX)
+    entry->doc.body = id;
+  if (gone) {
+    entry->flags = TALLY_ENTRY_FORGET;
+    entry->expected = row_rev;
+  }
+  buf_free (&row);
+  if (!copy)
+    return error_nomem (err);
+  rows->n++;
+  return TALLY_OK;
+}
+
+void
+rows_free (struct rows *rows)
+{
+  free (rows->entries);
+  arena_free (&rows->arena);
+  memset (rows, 0, sizeof *rows);
+}
+
+/* Keys that only the one has. */
+static int
+add_difference (struct rows *rows, const char *collection, uint32_t number,
+                const struct index_keys *these, const struct index_keys *those,
+                struct tally_slice id, bool gone, struct tally_error *err)
+{
+  size_t j = 0;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < these->n && status == TALLY_OK; i++) {
+    while (j < those->n && slice_cmp (those->keys[j], these->keys[i]) < 0)
+      j++;
+    if (j == those->n || !slice_equal (those->keys[j], these->keys[i]))
+      status =
+          rows_add (rows, collection, number, these->keys[i], id, gone, err);
+  }
+  return status;
+}
+
+int
+rows_change (struct rows *rows, const struct index_list *list,
+             const char *collection, struct tally_slice id,
+             struct tally_slice was, struct tally_slice is,
+             struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < list->n && status == TALLY_OK; i++) {
+    const struct index_def *def = &list->defs[i];
+    struct index_keys old = { 0 }, new = { 0 };
+
+    if (was.data)
+      status = index_keys_make (&old, def, was, err);
+    if (status == TALLY_OK && is.data)
+      status = index_keys_make (&new, def, is, err);
+    if (status == TALLY_OK)
+      status = add_difference (rows, collection, def->number, &old, &new, id,
+                               true, err);
+    if (status == TALLY_OK)
+      status = add_difference (rows, collection, def->number, &new, &old, id,
+                               false, err);
+    index_keys_free (&old);
+    index_keys_free (&new);
+  }
+  return status;
+}
+
+/* A row that is to go and is not there yet: its document is one that no build
+ * of the index has come to. */
+int
+rows_settle (struct rows *rows, struct replica *replica,
+             struct tally_error *err)
+{
+  struct tally_slice *ids = calloc (rows->n + 1, sizeof *ids);
+  struct doclist there = DOCLIST_INIT;
+  size_t n = 0, at = 0, kept = 0;
+  int status = ids ? TALLY_OK : error_nomem (err);
+
+  /* Entries of one collection stand together, see indexes_put. */
+  for (size_t from = 0, to; from < rows->n && status == TALLY_OK; from = to) {
+    const char *collection = rows->entries[from].collection;
+
+    for (to = from, n = 0;
+         to < rows->n && rows->entries[to].collection == collection; to++)
+      if (rows->entries[to].flags & TALLY_ENTRY_FORGET)
+        ids[n++] = rows->entries[to].doc.id;
+    if (n > 0)
+      status = replica_get (replica, collection, ids, n, 0, doclist_emit,
+                            &there, err);
+  }
+  if (status == TALLY_OK && there.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; i < rows->n && status == TALLY_OK; i++)
+    if (!(rows->entries[i].flags & TALLY_ENTRY_FORGET)
+        || doclist_next_if (&there, &at, rows->entries[i].doc.id))
+      rows->entries[kept++] = rows->entries[i];
+  if (status == TALLY_OK)
+    rows->n = kept;
+  doclist_free (&there);
+  free (ids);
+  return status;
+}
+
+/* ---- puts --------------------------------------------------------------- */
+
+/* One collection of a put. */
+struct indexed {
+  const char *collection;
+  char rows[COLLECTION_TEXT_MAX];
+  struct index_list list;
+};
+
+struct indexing {
+  struct replica *replica;
+  const struct tally_entry *entries;
+  size_t n;
+  bool all;
+  struct tally_outcome *outcomes;
+
+  struct indexed *indexed; /* by collection */
+  size_t n_indexed;
+  size_t *of;              /* which of them an entry belongs to */
+  bool *settled;           /* its outcome is known */
+  struct doclist stored;   /* of the round */
+  struct tally_entry *put; /* documents, then rows */
+  struct tally_outcome *got;
+  size_t *put_of;
+};
+
+static int
+find_indexed (struct indexing *x, size_t i, struct tally_error *err)
+{
+  const char *collection = x->entries[i].collection;
+  struct indexed *indexed;
+
+  for (size_t k = x->n_indexed; k-- > 0;)
+    if (strcmp (x->indexed[k].collection, collection) == 0) {
+      x->of[i] = k;
+      return TALLY_OK;
+    }
+  indexed = realloc (x->indexed, (x->n_indexed + 1) * sizeof *indexed);
+  if (!indexed)
+    return error_nomem (err);
+  x->indexed = indexed;
+  indexed = &x->indexed[x->n_indexed];
+  memset (indexed, 0, sizeof *indexed);
+  indexed->collection = collection;
+  indexes_rows_name (indexed->rows, collection);
+  x->of[i] = x->n_indexed++;
+  return indexes_load (x->replica, collection, &indexed->list, err);
+}
+
+static int
+read_stored (struct indexing *x, size_t from, size_t to, size_t k,
+             struct tally_error *err)
+{
+  struct tally_slice ids[PUT_DOCUMENTS];
+  size_t n = 0;
+  int status = TALLY_OK;
+
+  for (size_t i = from; i <= to && status == TALLY_OK; i++) {
+    bool wanted = i < to && x->of[i] == k && !x->settled[i];
+
+    if (wanted)
+      ids[n++] = x->entries[i].doc.id;
+    if (n == PUT_DOCUMENTS || (i == to && n > 0)) {
+      status = replica_get (x->replica, x->indexed[k].collection, ids, n,
+                            TALLY_GET_BODY, doclist_emit, &x->stored, err);
+      n = 0;
+    }
+  }
+  return status == TALLY_OK && x->stored.failed ? error_nomem (err) : status;
+}
+
+static void
+settle (struct indexing *x, size_t i, int status,
+        const struct tally_doc *stored)
+{
+  struct tally_outcome *outcome = &x->outcomes[i];
+
+  memset (outcome, 0, sizeof *outcome);
+  outcome->status = status;
+  if (stored) {
+    outcome->seq = stored->seq;
+    memcpy (outcome->rev, stored->rev, TALLY_REV_SIZE);
+  }
+  x->settled[i] = true;
+}
+
+static bool
+is_expected (const struct tally_entry *entry, const struct tally_doc *stored)
+{
+  return !entry->expected
+         || memcmp (entry->expected, stored ? stored->rev : absent_rev,
+                    TALLY_REV_SIZE)
+                == 0;
+}
+
+/* The body of a live document; data NULL: there is none. */
+static struct tally_slice
+body_of (const struct tally_doc *doc)
+{
+  if (!doc || (doc->flags & TALLY_DOC_DELETED))
+    return slice_make (NULL, 0);
+  return doc->body;
+}
+
+/* Adds the entries of one indexed collection, and their rows. */
+static int
+add_documents (struct indexing *x, size_t from, size_t to, size_t k,
+               size_t *n_put, struct rows *rows, bool *refused,
+               struct tally_error *err)
+{
+  const struct indexed *indexed = &x->indexed[k];
+  size_t at = 0;
+  int status = TALLY_OK;
+
+  doclist_clear (&x->stored);
+  if (indexed->list.n > 0)
+    status = read_stored (x, from, to, k, err);
+  for (size_t i = from; i < to && status == TALLY_OK; i++) {
+    const struct tally_entry *entry = &x->entries[i];
+    const struct tally_doc *stored = NULL;
+    bool forgets = entry->flags & TALLY_ENTRY_FORGET;
+
+    if (x->of[i] != k || x->settled[i])
+      continue;
+    if (indexed->list.n > 0) {
+      stored = doclist_next_if (&x->stored, &at, entry->doc.id);
+      if (!is_expected (entry, stored)) {
+        settle (x, i, TALLY_CONFLICT, stored);
+        *refused = *refused || x->all;
+        continue;
+      }
+      status = rows_change (
+          rows, &indexed->list, indexed->rows, entry->doc.id, body_of (stored),
+          forgets ? slice_make (NULL, 0) : body_of (&entry->doc), err);
+    }
+    x->put[*n_put] = *entry;
+    /* Kept with the rows, since what is stored is read anew. */
+    if (indexed->list.n > 0) {
+      char *rev = arena_add (&rows->arena, stored ? stored->rev : absent_rev,
+                             TALLY_REV_SIZE);
+
+      x->put[*n_put].expected = (const unsigned char *) rev;
+      if (!rev)
+        status = error_nomem (err);
+    }
+    x->put_of[(*n_put)++] = i;
+  }
+  return status;
+}
+
+static int
+put_together (struct indexing *x, size_t n_put, const struct rows *rows,
+              struct tally_error *err)
+{
+  size_t all = n_put + rows->n;
+  struct tally_entry *put = realloc (x->put, (all + 1) * sizeof *put);
+  struct tally_outcome *got;
+  int status;
+
+  if (!put)
+    return error_nomem (err);
+  x->put = put;
+  got = realloc (x->got, (all + 1) * sizeof *got);
+  if (!got)
+    return error_nomem (err);
+  x->got = got;
+  if (rows->n > 0)
+    memcpy (put + n_put, rows->entries, rows->n * sizeof *put);
+  status = replica_put_plain (x->replica, put, all, TALLY_PUT_ALL, got, err);
+  for (size_t i = 0; i < all && status == TALLY_OK; i++)
+    if (got[i].status != TALLY_OK)
+      return TALLY_OK;
+  for (size_t i = 0; i < n_put && status == TALLY_OK; i++) {
+    x->outcomes[x->put_of[i]] = got[i];
+    x->settled[x->put_of[i]] = true;
+  }
+  return status;
+}
+
+/* Documents whose revision nobody looks at here are looked at by the put. */
+static void
+settle_lost (struct indexing *x, size_t n_put, bool *refused)
+{
+  for (size_t i = 0; i < n_put; i++) {
+    size_t entry = x->put_of[i];
+
+    if (x->settled[entry] || x->got[i].status == TALLY_OK
+        || x->indexed[x->of[entry]].list.n > 0)
+      continue;
+    x->outcomes[entry] = x->got[i];
+    x->settled[entry] = true;
+    *refused = *refused || x->all;
+  }
+}
+
+static int
+put_round (struct indexing *x, size_t from, size_t to, bool *refused,
+           bool *done, struct tally_error *err)
+{
+  struct rows rows = { 0 };
+  size_t n_put = 0;
+  int status = TALLY_OK;
+
+  for (size_t k = 0; k < x->n_indexed && status == TALLY_OK; k++)
+    status = add_documents (x, from, to, k, &n_put, &rows, refused, err);
+  if (status == TALLY_OK && !*refused)
+    status = rows_settle (&rows, x->replica, err);
+  if (status == TALLY_OK && !*refused && n_put > 0) {
+    status = put_together (x, n_put, &rows, err);
+    if (status == TALLY_OK)
+      settle_lost (x, n_put, refused);
+  }
+  *done = true;
+  for (size_t i = from; i < to; i++)
+    *done = *done && x->settled[i];
+  rows_free (&rows);
+  return status;
+}
+
+static int
+put_some (struct indexing *x, size_t from, size_t to, struct tally_error *err)
+{
+  bool done = false, refused = false;
+  int status = TALLY_OK;
+
+  for (unsigned round = 0; status == TALLY_OK && !done && !refused; round++) {
+    if (round == ROUNDS_MAX)
+      return error_set (err, TALLY_AGAIN, "%s: too many writers at once",
+                        x->replica->name);
+    status = put_round (x, from, to, &refused, &done, err);
+  }
+  for (size_t i = from; i < to && refused; i++)
+    if (!x->settled[i] || x->outcomes[i].status == TALLY_OK)
+      settle (x, i, TALLY_OK, NULL);
+  return status;
+}
+
+static size_t
+chunk (const struct indexing *x, size_t from)
+{
+  size_t bytes = 0, to;
+
+  if (x->all)
+    return x->n;
+  for (to = from; to < x->n && to - from < PUT_DOCUMENTS; to++) {
+    bytes += x->entries[to].doc.body.size;
+    if (bytes > PUT_BYTES && to > from)
+      break;
+  }
+  return to;
+}
+
+static int
+run (struct indexing *x, unsigned flags, struct tally_error *err)
+{
+  bool any = false;
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < x->n && status == TALLY_OK; i++) {
+    status = find_indexed (x, i, err);
+    any = any || (status == TALLY_OK && x->indexed[x->of[i]].list.n > 0);
+  }
+  if (status != TALLY_OK)
+    return status;
+  if (!any)
+    return replica_put_plain (x->replica, x->entries, x->n, flags, x->outcomes,
+                              err);
+  for (size_t from = 0, to; from < x->n && status == TALLY_OK; from = to) {
+    to = chunk (x, from);
+    status = put_some (x, from, to, err);
+  }
+  return status;
+}
+
+int
+indexes_put (struct replica *replica, const struct tally_entry *entries,
+             size_t n, unsigned flags, struct tally_outcome *outcomes,
+             struct tally_error *err)
+{
+  struct indexing x = { .replica = replica,
+                        .entries = entries,
+                        .n = n,
+                        .all = flags & TALLY_PUT_ALL,
+                        .outcomes = outcomes };
+  int status = TALLY_OK;
+
+  x.of = calloc (n + 1, sizeof *x.of);
+  x.settled = calloc (n + 1, sizeof *x.settled);
+  x.put = calloc (n + 1, sizeof *x.put);
+  x.put_of = calloc (n + 1, sizeof *x.put_of);
+  if (!x.of || !x.settled || !x.put || !x.put_of)
+    status = error_nomem (err);
+  else
+    status = run (&x, flags, err);
+  for (size_t k = 0; k < x.n_indexed; k++)
+    index_list_free (&x.indexed[k].list);
+  doclist_free (&x.stored);
+  free (x.indexed);
+  free (x.put_of);
+  free (x.got);
+  free (x.put);
+  free (x.settled);
+  free (x.of);
+  return status;
+}

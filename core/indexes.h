@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The indexes of a store's collections.  A row of one is a document of a local
+ * collection, put in the transaction of the document that it is of: so every
+ * store that has transactions and finds ids in order has indexes, that no
+ * crash can part from the documents. */
+
+#ifndef TALLY_INDEXES_H
+#define TALLY_INDEXES_H
+
+#include "indexkey.h"
+#include "replica.h"
+
+/* False: queries look at every document. */
+bool indexes_possible (const struct replica *replica);
+
+/* Whether documents of such a collection can be in one. */
+bool indexes_concern (const char *collection);
+
+/* Those of a collection, as the store says now; none is an empty list. */
+int indexes_load (struct replica *replica, const char *collection,
+                  struct index_list *out, struct tally_error *err);
+
+/* A put of which some documents may be indexed. */
+int indexes_put (struct replica *replica, const struct tally_entry *entries,
+                 size_t n, unsigned flags, struct tally_outcome *outcomes,
+                 struct tally_error *err);
+
+/* Told of documents that were looked at. */
+typedef void indexes_progress_fn (void *ctx, uint64_t done);
+
+/* Makes the index unless it is there, and puts into it all that is not.  Cut
+ * short, it is not used, and the next call goes on.  TALLY_INVALID: one of
+ * these fields is there and is another one. */
+int indexes_ensure (struct replica *replica, const char *collection,
+                    const char *fields, bool unique, bool sparse,
+                    indexes_progress_fn *progress, void *ctx,
+                    struct tally_error *err);
+
+/* TALLY_CORRUPT: an index does not agree with the documents. */
+int indexes_check (struct replica *replica, const char *collection,
+                   struct tally_error *err);
+
+/* The local collection of rows. */
+void indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection);
+
+/* Hands out the ids of documents under keys from one place to another, in the
+ * order of the rows; the same id may come more than once. */
+int indexes_scan (struct replica *replica, const char *collection,
+                  struct tally_slice from, struct tally_slice to,
+                  tally_emit_doc *emit, void *ctx, struct tally_error *err);
+
+#endif /* TALLY_INDEXES_H */

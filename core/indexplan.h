@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Which index serves a query, and where in it to look: all that matches is
+ * there, and maybe more.  Pure. */
+
+#ifndef TALLY_INDEXPLAN_H
+#define TALLY_INDEXPLAN_H
+
+#include "indexkey.h"
+#include "query-tree.h"
+
+#define INDEXPLAN_SPANS_MAX 100000
+
+struct index_plan {
+  const struct index_def *def; /* NULL: none serves */
+  /* Places of rows, from one to before the other; the last span is that of
+   * documents that have no keys of their own. */
+  struct index_span {
+    struct tally_slice from, to;
+  } * spans;
+  size_t n;
+  size_t fields;   /* so many of the index's are bounded */
+  bool exact;      /* each by a value, not a range */
+  struct buf text; /* of the spans */
+};
+
+/* several: of index number n, documents may have several keys each; then two
+ * bounds may hold for different ones. */
+int index_plan_make (struct index_plan *out, const struct index_list *list,
+                     const struct query_node *root, const bool *several,
+                     struct tally_error *err);
+void index_plan_free (struct index_plan *plan);
+
+#endif /* TALLY_INDEXPLAN_H */
