@@ -193,6 +193,21 @@ hold_both (struct joiner *joiner, struct joined *joined,
   return sync_hold_with (sync, ours, joined->theirs, err);
 }
 
+/* They deleted it, that was held back here, and they have forgotten it since:
+ * nobody has the tombstone any more, so ours is kept, and told of. */
+static bool
+is_kept (struct joiner *joiner, const struct joined *joined)
+{
+  struct sync *sync = joiner->sync;
+  const struct held *held = held_find (&sync->run->pair.held, HELD_THEIRS,
+                                       sync->collection, joined->id);
+
+  if (!held || !held->deleted || !sync->pushes)
+    return false;
+  sync->returned++;
+  return true;
+}
+
 /* Who is there alone has won, unless it has been here and there before. */
 static int
 settle_one (struct joiner *joiner, struct joined *joined,
@@ -217,7 +232,9 @@ settle_one (struct joiner *joiner, struct joined *joined,
     return merge_one (joiner, joined, err);
   if (joined->theirs)
     joined->side = SIDE_THEIRS;
-  else if (joined->ours && sync_is_changed (joiner->sync, joined->ours->seq))
+  else if (joined->ours
+           && (sync_is_changed (joiner->sync, joined->ours->seq)
+               || is_kept (joiner, joined)))
     joined->side = SIDE_OURS;
   else
     joined->side = SIDE_NONE;

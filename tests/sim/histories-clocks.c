@@ -144,6 +144,20 @@ static const struct op below_a_lost_name[] = {
   { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
 };
 
+/* A tombstone was held back for a clock that was behind until the other side
+ * had forgotten it for its age: the document stayed on one side. */
+static const struct op held_until_forgotten[] = {
+  { OP_CLOCK, .site = 2, .stops = 1 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 1, .wait_ms = 3060000 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 0, .doc = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 0, .doc = 3, .fields = 1,
+    .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+};
+
 /* A document that a run held back was let go when the same run had repaired
  * its own: as if it were still to be listed. */
 static const struct op let_go_by_a_repair[] = {
@@ -227,6 +241,10 @@ const struct history_case clock_histories[] = {
       .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } } },
     HISTORY_OPS (below_a_lost_name),
     .conflicts = -1 },
+  { "a tombstone held back until it is forgotten there",
+    { HISTORY_HUB },
+    HISTORY_OPS (held_until_forgotten),
+    .conflicts = 0 },
   { "a document held back in a run that repairs",
     { .sites = 3,
       .docs = 6,
