@@ -37,7 +37,7 @@ struct text {
 void data_id (uint64_t i, char id[ID_SIZE + 1]);
 
 /* Appends the i-th document, about 300 bytes of canonical JSON; another
- * version of it has other values in two fields. */
+ * version of it has another value in one field. */
 void data_document (struct text *out, uint64_t i, unsigned version);
 
 /* Appends n documents from the first on, a line each. */

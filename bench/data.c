@@ -117,7 +117,7 @@ data_document (struct text *out, uint64_t i, unsigned version)
   add (out, "\",\"priority\":%u,\"tags\":[\"%s\",\"%s\"],\"title\":\"",
        (unsigned) data_random (&state, 10), words[data_random (&state, WORDS)],
        words[data_random (&state, WORDS)]);
-  add_words (out, &changed, 3);
+  add_words (out, &state, 3);
   add (out, "\"}");
 }
 
