@@ -10,7 +10,7 @@
 #define MEMORY_GOAL ((double) (64u << 20))
 #define COLLECTION "items"
 #define CHANGED 50
-#define BATCH_BYTES ((uint64_t) 4 << 20)
+#define BATCH_BYTES ((uint64_t) 2 << 20)
 
 /* Two stores, and what lies between them. */
 struct pair {

@@ -22,10 +22,6 @@
  * known how many of them are wanted. */
 #define ENGINE_FIRST_BYTES ((uint64_t) 128 << 10)
 
-/* Of those that come with a window of a long list.  Two windows are in memory
- * at a time, and a reply more than once while it is taken in. */
-#define ENGINE_PAGE_BYTES ((uint64_t) 2 << 20)
-
 /* Clients whose names are looked up in one run. */
 #define RUN_NAMES_MAX 256
 

@@ -262,7 +262,7 @@ wants_whole (const struct sync *sync, uint64_t *bytes, struct tally_error *err)
       || peer_is_passive (&sync->run->peer))
     return TALLY_OK;
   if (sync->asked) {
-    *bytes = sync->takes ? ENGINE_PAGE_BYTES : 0;
+    *bytes = sync->takes ? WIRE_BYTES_MAX : 0;
     return TALLY_OK;
   }
   if (!sync->full) {
@@ -271,7 +271,7 @@ wants_whole (const struct sync *sync, uint64_t *bytes, struct tally_error *err)
   }
   status = replica_changes (sync->run->replica, sync->collection, 0, found_one,
                             &any, &head, err);
-  *bytes = any ? 0 : ENGINE_PAGE_BYTES;
+  *bytes = any ? 0 : WIRE_BYTES_MAX;
   return status;
 }
 

@@ -29,7 +29,9 @@
 #define WIRE_NAMES_MAX 64
 #define WIRE_WAIT_NAMES_MAX 1024
 #define WIRE_WAIT_MS_MAX 25000
-#define WIRE_BYTES_MAX ((size_t) 4 << 20) /* of documents, but for one */
+/* Of documents, but for one.  Either side has such a batch in memory several
+ * times over: as it came, decoded, and as its store writes it. */
+#define WIRE_BYTES_MAX ((size_t) 2 << 20)
 
 enum wire_type {
   WIRE_FAILURE = 0, /* answers anything */

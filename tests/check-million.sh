@@ -48,13 +48,14 @@ is ()
 port=0
 serve ()
 {
+  : >url
   "$TALLY" serve "$1" --listen "127.0.0.1:$port" >url 2>>server.err &
   server=$!
   until grep -q listening url; do
     kill -0 $server 2>/dev/null || { cat server.err; exit 1; }
     sleep 0.1
   done
-  url=$(sed 's/listening on //' url)
+  url=$(sed -n 's/^listening on //p' url)
   port=${url##*:}
 }
 
@@ -63,8 +64,9 @@ anonymous ()
   sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status" 2>/dev/null
 }
 
-# watch: until the client ends, or $1 of $2 (client or server) was sent as much
-# as $3 bytes more; leaves the most memory of both in $near and $far.
+# watch [PROCESS STORE KIB]: until the client ends, or the store has grown to so
+# much, when the process is killed.  Leaves the most memory of both in $near
+# and $far.
 near=0 far=0
 watch ()
 {
@@ -72,7 +74,8 @@ watch ()
     a=$(anonymous $client) b=$(anonymous $server)
     [ "${a:-0}" -le $near ] || near=$a
     [ "${b:-0}" -le $far ] || far=$b
-    if [ -n "$1" ] && [ "$(du -sk "$2" | cut -f 1)" -gt "$3" ]; then
+    if [ -n "$1" ] && [ "$(du -sck "$2"* 2>/dev/null | tail -n 1 \
+      | cut -f 1)" -gt "$3" ]; then
       kill -9 "$1"
       return
     fi
@@ -104,6 +107,7 @@ cross ()
   is "the client was killed" $? -gt 128
   start "$1"
   watch $server "$3" $((N / 5))
+  kill -9 $server 2>/dev/null # also if it got away
   wait $server 2>/dev/null
   wait $client
   is "the client without its server: exit" $? -eq 5
