@@ -4,6 +4,9 @@
 # look for it: first the named histories, then schedules from a few seeds.
 #   run.sh SRCDIR BUILDDIR [NAME...]
 # BUILDDIR/mutants is made and kept, so that the next run has less to build.
+# First all entries of list.txt and open.txt are looked at: what is broken
+# must stand in its file exactly once.  MUTANTS=none does no more than that.
+# A mutant of open.txt can be named, too.
 # MUTANTS=N takes N of them, others each day; N=all is all.
 # Ends with the line "K of K killed"; exit 1 if one lived.
 
@@ -12,17 +15,19 @@ src=$(cd "$1" && pwd)
 work=$(cd "$2" && pwd)/mutants
 shift 2
 list=$src/tests/mutants/list.txt
+open=$src/tests/mutants/open.txt
 schedules=${MUTANT_SCHEDULES:-2000}
 
 say () { printf '%s\n' "$*"; }
 die () { say "mutants: $*" >&2; exit 1; }
 
-# Prints the part of the list that is about one mutant.
+# Prints the part of the lists that is about one mutant.
 part () {
   awk -v name="$1" '
+    FNR == 1 { on = 0 }
     /^mutant / { on = $2 == name }
     on && /^#/ { on = 0 }
-    on { print }' "$list"
+    on { print }' "$list" "$open"
 }
 
 # mutate NAME FILE: the file with the change made, on stdout.
@@ -47,6 +52,22 @@ mutate () {
       if (index (rest, old)) exit 4
       printf "%s%s%s", substr (all, 1, at - 1), new, rest
     }' "$2"
+}
+
+file_of () {
+  part "$1" | awk '/^file / { print $2 }'
+}
+
+# True when each of both lists applies; tells of all that do not.
+check_lists () {
+  good=true
+  for name in $(awk '/^mutant / { print $2 }' "$list" "$open"); do
+    file=$(file_of "$name")
+    mutate "$name" "$src/$file" >"$work/mutated" 2>/dev/null && continue
+    say "$name: its lines do not stand in $file exactly once"
+    good=false
+  done
+  $good
 }
 
 # A copy of the source to break, configured for nothing but the simulator.
@@ -98,6 +119,10 @@ choose_seeds () {
   return 1
 }
 
+mkdir -p "$work" || die "$work: cannot be made"
+check_lists || die "the lists do not apply"
+[ "${MUTANTS:-all}" != none ] || exit 0
+
 prepare
 build || die "$work/build/make.log: tells why it does not build"
 tests/sim/histories >histories.log 2>&1 && choose_seeds \
@@ -106,11 +131,10 @@ tests/sim/histories >histories.log 2>&1 && choose_seeds \
 alive=0
 count=0
 for name in $names; do
-  file=$(part "$name" | awk '/^file / { print $2 }')
+  file=$(file_of "$name")
   [ -n "$file" ] || die "$name: there is no such mutant"
   count=$((count + 1))
-  mutate "$name" "$src/$file" >"$work/mutated" \
-    || die "$name: its lines do not stand in $file exactly once"
+  mutate "$name" "$src/$file" >"$work/mutated"
   cp "$work/mutated" "$work/src/$file"
   if ! build; then
     cp make.log "make.$name.log"
