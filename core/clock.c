@@ -92,6 +92,17 @@ save_note (const struct clock_note *note, struct replica *replica,
   return status;
 }
 
+static void
+keep_witness (struct replica *replica, uint64_t until_ms)
+{
+  struct witness now = { true, until_ms, replica->clock.client };
+
+  if (replica->witness)
+    *replica->witness = now;
+  else
+    witness_write (&now, replica->path);
+}
+
 /* Another process may have drawn a fresh client, and turned the clock back
  * for it: whoever goes on under the former one would give stamps that
  * documents say they have seen. */
@@ -194,6 +205,7 @@ reserve_span (struct replica *replica, uint64_t wall, struct tally_error *err)
       replica->clock.ms = from;
       replica->clock.counter = -1;
     }
+    keep_witness (replica, from + span);
     replica->clock_until_ms = replica->clock_noted_ms = from + span;
     replica->clock_span_ms = span;
   }
@@ -307,6 +319,44 @@ replica_pass (struct replica *replica, const struct stamp *stamp,
   return status;
 }
 
+/* ---- a store that was rolled back --------------------------------------- */
+
+static bool
+is_ours (const struct replica *replica, uint32_t client)
+{
+  for (size_t i = 0; i < replica->n_clients; i++)
+    if (replica->clients[i] == client)
+      return true;
+  return false;
+}
+
+int
+clock_was_rolled_back (struct replica *replica, bool *rolled_back,
+                       struct tally_error *err)
+{
+  struct clock_note note = { BUF_INIT, false, 0, 0 };
+  struct witness witness = { false, 0, 0 };
+  int status = TALLY_OK;
+
+  *rolled_back = false;
+  if (replica->witness)
+    witness = *replica->witness;
+  else
+    witness_read (&witness, replica->path);
+  if (!witness.set)
+    return TALLY_OK;
+  if (!is_ours (replica, witness.client)) {
+    *rolled_back = true;
+    return TALLY_OK;
+  }
+  if (witness.client != replica->clock.client)
+    return TALLY_OK;
+  status = load_note (&note, replica, err);
+  *rolled_back = status == TALLY_OK && witness.until_ms > note.until_ms;
+  buf_free (&note.bytes);
+  return status;
+}
+
 /* ---- other clocks ------------------------------------------------------- */
 
 bool
@@ -385,7 +435,7 @@ static int
 turn_back (struct replica *replica, struct tally_error *err)
 {
   struct clock_note note = { BUF_INIT, false, 0, 0 };
-  uint64_t wall = replica_wall_ms (replica);
+  uint64_t wall = replica_wall_ms (replica), until;
   int status;
 
   pthread_mutex_lock (&replica->identity_lock);
@@ -395,12 +445,12 @@ turn_back (struct replica *replica, struct tally_error *err)
   replica->clock_noted_ms = wall;
   do {
     status = load_note (&note, replica, err);
+    until = is_beyond (replica, note.until_ms, wall) ? wall : note.until_ms;
     if (status == TALLY_OK)
-      status = save_note (
-          &note, replica,
-          is_beyond (replica, note.until_ms, wall) ? wall : note.until_ms,
-          err);
+      status = save_note (&note, replica, until, err);
   } while (status == TALLY_CONFLICT);
+  if (status == TALLY_OK)
+    keep_witness (replica, until);
   pthread_mutex_unlock (&replica->identity_lock);
   buf_free (&note.bytes);
   return status;

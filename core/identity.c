@@ -3,7 +3,8 @@
  * that the store wrote under, and the place where the last was drawn:
  * machine, boot and file.  A store that wakes up in another place may be a
  * copy, so it draws a fresh client id and two copies never write under one
- * name. */
+ * name.  Likewise one that was put back in the same place (witness.h): under
+ * its old name it would claim to know what it wrote before that. */
 
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700 /* realpath */
@@ -197,12 +198,15 @@ wake_once (struct replica *replica, struct tally_error *err)
 {
   struct buf note = BUF_INIT;
   struct tally_slice before;
-  bool found, same = false;
+  bool found, same = false, rolled_back = false;
   int status = replica_note_get (replica, IDENTITY_NOTE, &note, &found, err);
 
   if (status == TALLY_OK && found)
     status = read_identity (replica, buf_slice (&note), &same, err);
-  if (status != TALLY_OK || same || (replica->flags & TALLY_OPEN_READONLY))
+  if (status == TALLY_OK && same)
+    status = clock_was_rolled_back (replica, &rolled_back, err);
+  if (status != TALLY_OK || (same && !rolled_back)
+      || (replica->flags & TALLY_OPEN_READONLY))
     goto out;
   before = found ? buf_slice (&note) : slice_make (NULL, 0);
   if (!found)

@@ -74,8 +74,11 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   replica->time = setup->time ? *setup->time : system_time;
   replica->max_skew_ms = setup->max_skew_ms;
   replica->keep_deleted_ms = setup->keep_deleted_ms;
+  replica->witness = setup->witness;
   replica->name = strdup (setup->name);
-  if (!replica->name || !replica->hooks)
+  if (setup->path)
+    replica->path = strdup (setup->path);
+  if (!replica->name || !replica->hooks || (setup->path && !replica->path))
     status = error_nomem (err);
   else
     status = open_handle (replica, setup, err);
@@ -102,6 +105,7 @@ replica_close (struct replica *replica)
   buf_free (&replica->collections);
   free (replica->clients);
   free (replica->place);
+  free (replica->path);
   free (replica->name);
   hooks_free (replica->hooks);
   replica_free_wait (replica);

@@ -16,6 +16,7 @@
 #include "hlc.h"
 #include "registry.h"
 #include "timesource.h"
+#include "witness.h"
 
 #define REPLICA_ID_SIZE 16
 #define REPLICA_ID_TEXT (2 * REPLICA_ID_SIZE + 1)
@@ -27,11 +28,12 @@
 struct replica_setup {
   const struct driver *driver;
   const struct tally_value *values;
-  unsigned flags;    /* TALLY_OPEN_* */
-  const char *name;  /* for messages */
-  const char *path;  /* where it is stored, or NULL: nowhere */
-  const char *place; /* what names this machine, run and file; NULL: find
-                        out from path */
+  unsigned flags;          /* TALLY_OPEN_* */
+  const char *name;        /* for messages */
+  const char *path;        /* where it is stored, or NULL: nowhere */
+  struct witness *witness; /* instead of the attribute of path; or NULL */
+  const char *place;       /* what names this machine, run and file; NULL: find
+                              out from path */
   const struct tally_host *host;  /* lives as long as the replica */
   const struct time_source *time; /* NULL: the system's */
   uint64_t max_skew_ms;
@@ -62,6 +64,8 @@ struct replica {
   uint32_t *clients; /* every client id this store wrote under */
   size_t n_clients;
   char *place;
+  char *path;              /* as in the setup */
+  struct witness *witness; /* likewise */
   struct hlc clock;
   uint64_t clock_until_ms; /* stamps up to here are ours to give */
   uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
@@ -311,6 +315,11 @@ int replica_is_ahead (struct replica *replica, bool *ahead,
  * starts at the wall.  The store is ahead until repair.c says otherwise; one
  * that was begun is left as it is. */
 int clock_restart (struct replica *replica, struct tally_error *err);
+
+/* True when the file remembers a clock that the store does not know of: what
+ * is in it was put back from a copy. */
+int clock_was_rolled_back (struct replica *replica, bool *rolled_back,
+                           struct tally_error *err);
 
 /* While a repair is not done this note says where it is: "COLLECTION SEQ". */
 #define REPAIR_NOTE "repair"

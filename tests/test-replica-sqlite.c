@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -336,6 +337,111 @@ test_a_copy_is_somebody_else (void **state)
   replica_close (replica);
 }
 
+/* Writes over the file, so that it stays what it is to the system. */
+static void
+put_back (const char *copy, const char *path)
+{
+  char log[4200];
+
+  snprintf (log, sizeof log, "%s-wal", path);
+  unlink (log);
+  copy_file (copy, path);
+}
+
+static void
+give_stamp (struct replica *replica)
+{
+  struct stamp stamp;
+  struct tally_error err;
+
+  assert_non_null (replica);
+  assert_int_equal (replica_stamp (replica, NULL, &stamp, &err), TALLY_OK);
+}
+
+static void
+test_one_that_is_put_back_is_somebody_else (void **state)
+{
+  struct replica *replica;
+  struct witness witness;
+  char path[4096], copy[4200];
+  uint32_t client;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  replica = open_replica (path);
+  give_stamp (replica);
+  client = replica->clock.client;
+  replica_close (replica);
+  witness_read (&witness, path);
+  if (!witness.set)
+    skip ();
+  assert_int_equal (witness.client, client);
+  snprintf (copy, sizeof copy, "%s.copy", path);
+  copy_file (path, copy);
+  /* As it is, it is still the same. */
+  put_back (copy, path);
+  replica = open_replica (path);
+  assert_non_null (replica);
+  assert_int_equal (replica->clock.client, client);
+  give_stamp (replica);
+  replica_close (replica);
+  put_back (copy, path);
+  replica = open_replica (path);
+  give_stamp (replica);
+  assert_int_not_equal (replica->clock.client, client);
+  client = replica->clock.client;
+  replica_close (replica);
+  /* Not twice, and again when even the fresh name is not known any more. */
+  replica = open_replica (path);
+  give_stamp (replica);
+  assert_int_equal (replica->clock.client, client);
+  replica_close (replica);
+  put_back (copy, path);
+  replica = open_replica (path);
+  assert_non_null (replica);
+  assert_int_equal (replica->n_clients, 2);
+  assert_int_not_equal (replica->clock.client, client);
+  replica_close (replica);
+}
+
+static void
+test_a_damaged_witness_says_nothing (void **state)
+{
+  static const char *const texts[] = { "",
+                                       " ",
+                                       "1",
+                                       "1 ",
+                                       " 1",
+                                       "1 2 3",
+                                       "-1 5",
+                                       "99999999999999999999 1",
+                                       "1 4294967295" };
+  const struct witness good = { true, 1795894376234, 580744800 };
+  struct witness witness;
+  char path[4096];
+  FILE *file;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  witness_read (&witness, path);
+  assert_false (witness.set);
+  file = fopen (path, "w");
+  assert_non_null (file);
+  fclose (file);
+  witness_write (&good, path);
+  witness_read (&witness, path);
+  if (!witness.set)
+    skip ();
+  assert_int_equal (witness.until_ms, good.until_ms);
+  assert_int_equal (witness.client, good.client);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    assert_int_equal (
+        setxattr (path, "user.tally", texts[i], strlen (texts[i]), 0), 0);
+    witness_read (&witness, path);
+    assert_false (witness.set);
+  }
+}
+
 int
 main (void)
 {
@@ -344,6 +450,8 @@ main (void)
     cmocka_unit_test (test_processes),
     cmocka_unit_test (test_no_write_is_lost),
     cmocka_unit_test (test_a_copy_is_somebody_else),
+    cmocka_unit_test (test_one_that_is_put_back_is_somebody_else),
+    cmocka_unit_test (test_a_damaged_witness_says_nothing),
   };
 
   return cmocka_run_group_tests (tests, make, remove_all);

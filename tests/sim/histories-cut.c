@@ -69,6 +69,22 @@ static const struct op rolled_back_and_mended[] = {
   { OP_SYNC, .site = FROM_S2 },
 };
 
+/* The same, but it wrote before it knew: its file has told it. */
+static const struct op rolled_back_and_written[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 3 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_BACKUP, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_ROLLBACK, .site = 1, .wait_ms = 3600000 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+};
+
 const struct history_case cut_histories[] = {
   { "tombstones that are forgotten since they are old, cut anywhere",
     { .features = FEATURE_AWAY, TWO_HUBS },
@@ -85,5 +101,10 @@ const struct history_case cut_histories[] = {
     HISTORY_OPS (rolled_back_and_mended),
     .conflicts = -1,
     .cut = 10 },
+  { "a roll-back, and a write before it is mended, cut anywhere",
+    { .features = FEATURE_COPIES, TWO_HUBS },
+    HISTORY_OPS (rolled_back_and_written),
+    .conflicts = -1,
+    .cut = 11 },
   { NULL, { 0 }, NULL, 0, 0, 0 },
 };

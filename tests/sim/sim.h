@@ -213,7 +213,8 @@ struct site {
   unsigned index;
   bool active;
   char name[8], place[32];
-  unsigned places; /* how often it moved */
+  unsigned places;        /* how often it moved */
+  struct witness witness; /* of the file: a copy put back leaves it */
 
   struct tally_store ops;
   struct driver driver;

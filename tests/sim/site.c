@@ -416,6 +416,7 @@ site_open (struct site *site)
                                  .flags = TALLY_OPEN_CREATE,
                                  .name = site->name,
                                  .place = site->place,
+                                 .witness = &site->witness,
                                  .host = &site->host,
                                  .time = &site->time,
                                  .max_skew_ms = SIM_SKEW_MS,

@@ -339,6 +339,7 @@ new_place (struct site *site)
   site->places++;
   snprintf (site->place, sizeof site->place, "s%u-%u", site->index,
             site->places);
+  site->witness.set = false;
 }
 
 /* It may die while it wakes up. */
