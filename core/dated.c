@@ -103,6 +103,31 @@ dated_free (struct dated *taken)
   buf_free (&taken->id);
 }
 
+/* The next member that is no _mtime. */
+static bool
+next_plain (struct tally_slice *rest, struct json_member *member)
+{
+  while (json_next_member (rest, member))
+    if (!slice_equal (member->key, slice_text (MTIME)))
+      return true;
+  return false;
+}
+
+bool
+dated_equal (struct tally_slice body, struct tally_slice stored)
+{
+  struct json_member a, b;
+  bool more;
+
+  do {
+    more = next_plain (&body, &a);
+    if (more != next_plain (&stored, &b))
+      return false;
+  } while (more && slice_equal (a.key, b.key)
+           && slice_equal (a.value, b.value));
+  return !more;
+}
+
 /* ---- out ---------------------------------------------------------------- */
 
 static void

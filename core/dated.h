@@ -41,6 +41,10 @@ int dated_take (struct dated *out, struct tally_slice text,
                 struct tally_error *err);
 void dated_free (struct dated *taken);
 
+/* Whether a body says what a stored one does, in which an _mtime may stand
+ * that came from elsewhere. */
+bool dated_equal (struct tally_slice body, struct tally_slice stored);
+
 /* Appends a stored document, with its body, as it goes out. */
 void dated_give (struct buf *out, const struct tally_doc *doc, uint64_t mtime);
 

@@ -148,7 +148,7 @@ is_same (const struct state *incoming, const struct state *old)
 {
   if (incoming->deleted || old->deleted)
     return incoming->deleted && old->deleted;
-  return slice_equal (incoming->body, old->body);
+  return dated_equal (incoming->body, old->body);
 }
 
 /* What is as it was is not written again, whatever its time: it is only shown

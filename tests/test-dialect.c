@@ -90,6 +90,21 @@ write_here (const char *id, const char *body)
   assert_int_equal (result.status, TALLY_OK);
 }
 
+static void
+get_rev (unsigned char rev[TALLY_REV_SIZE])
+{
+  struct tally_slice id = slice_text ("a");
+  struct doclist docs = DOCLIST_INIT;
+  struct tally_error err;
+
+  assert_int_equal (
+      replica_get (kit.replica, "todo", &id, 1, 0, doclist_emit, &docs, &err),
+      TALLY_OK);
+  assert_int_equal (docs.count, 1);
+  memcpy (rev, docs.docs[0].rev, TALLY_REV_SIZE);
+  doclist_free (&docs);
+}
+
 /* ---- recorded traffic --------------------------------------------------- */
 
 static struct tally_slice
@@ -268,6 +283,26 @@ test_ctime (void **state)
                         "'_id':'a','_mtime':'" T0 "','due':{'$$date':7}}]}");
 }
 
+/* An _mtime that was stored, by an import say, is no difference. */
+static void
+test_stored_mtime (void **state)
+{
+  unsigned char before[TALLY_REV_SIZE], after[TALLY_REV_SIZE];
+
+  (void) state;
+  write_here ("a", "{\"_id\":\"a\",\"_mtime\":{\"$$date\":6},\"n\":1}");
+  get_rev (before);
+  put_well ("{'_id':'a','n':1,'_mtime':1700000000000}");
+  get_rev (after);
+  assert_memory_equal (before, after, sizeof before);
+  expect_meta ("['a',1700000000000]");
+  put_well ("{'_id':'a','_mtime':1700000000000}");
+  expect_meta ("['a',1700000000001]");
+  put_well ("{'_id':'a','n':1,'o':1,'_mtime':1700000000002}");
+  expect_doc ("a", "{'_id':'a','n':1,'o':1,'_mtime':"
+                   "'2023-11-14T22:13:20.002Z'}");
+}
+
 /* ---- who wins ----------------------------------------------------------- */
 
 static void
@@ -319,21 +354,6 @@ test_tie (void **state)
   expect_meta ("['a',1002]");
   expect_doc ("a", "{'_id':'a','title':'third','_mtime':"
                    "'1970-01-01T00:00:01.002Z'}");
-}
-
-static void
-get_rev (unsigned char rev[TALLY_REV_SIZE])
-{
-  struct tally_slice id = slice_text ("a");
-  struct doclist docs = DOCLIST_INIT;
-  struct tally_error err;
-
-  assert_int_equal (
-      replica_get (kit.replica, "todo", &id, 1, 0, doclist_emit, &docs, &err),
-      TALLY_OK);
-  assert_int_equal (docs.count, 1);
-  memcpy (rev, docs.docs[0].rev, TALLY_REV_SIZE);
-  doclist_free (&docs);
 }
 
 /* A later time alone is no change for others. */
@@ -682,6 +702,7 @@ main (void)
     TEST (test_tombstone),
     TEST (test_soft_delete),
     TEST (test_ctime),
+    TEST (test_stored_mtime),
     TEST (test_older),
     TEST (test_newer),
     TEST (test_tie),
