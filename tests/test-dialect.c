@@ -25,12 +25,13 @@
 #define T0 "2023-11-14T22:13:20.000Z" /* SHARED_WALL_MS */
 
 static struct dialect_kit kit;
+static bool bare;
 
 static int
 set_up (void **state)
 {
   (void) state;
-  dialect_kit_start (&kit, false);
+  dialect_kit_start (&kit, false, bare);
   return 0;
 }
 
@@ -632,7 +633,7 @@ test_accounts (void **state)
 {
   (void) state;
   dialect_kit_end (&kit);
-  dialect_kit_start (&kit, true);
+  dialect_kit_start (&kit, true, bare);
   dialect_ask (&kit, "datastoreMeta", "{'collection':'todo'}");
   dialect_expect_error (&kit, 401, "authKey");
   dialect_ask (&kit, "datastorePut",
@@ -720,5 +721,10 @@ main (void)
     TEST (test_older_than_a_forgotten_delete),
   };
 
-  return cmocka_run_group_tests (tests, NULL, NULL);
+  int failed = cmocka_run_group_tests_name ("all slots", tests, NULL, NULL);
+
+  bare = true;
+  return failed
+         + cmocka_run_group_tests_name ("required slots only", tests, NULL,
+                                        NULL);
 }

@@ -15,13 +15,26 @@
 #include "dialect-kit.h"
 
 void
-dialect_kit_start (struct dialect_kit *kit, bool open_accounts)
+dialect_kit_start (struct dialect_kit *kit, bool open_accounts, bool bare)
 {
   struct dialect_setup setup = { .device = "hub" };
   struct tally_error err = { 0, "" };
 
   memset (kit, 0, sizeof *kit);
   shared_start (&kit->shared);
+  if (bare) {
+    struct tally_store *ops = &kit->shared.ops;
+
+    ops->max_entries = 1;
+    ops->note_get = NULL;
+    ops->note_put = NULL;
+    ops->note_list = NULL;
+    ops->collections = NULL;
+    ops->wait = NULL;
+    ops->check = NULL;
+    ops->scan = NULL;
+    ops->digest = NULL;
+  }
   kit->replica = shared_replica (&kit->shared);
   assert_int_equal (accounts_load (&kit->accounts, NULL, open_accounts, &err),
                     TALLY_OK);

@@ -15,7 +15,9 @@ struct dialect_kit {
   char *reply; /* the last one, as canonical JSON */
 };
 
-void dialect_kit_start (struct dialect_kit *kit, bool open_accounts);
+/* bare: over a driver that has no more than it must. */
+void dialect_kit_start (struct dialect_kit *kit, bool open_accounts,
+                        bool bare);
 void dialect_kit_end (struct dialect_kit *kit);
 
 /* Asks, and returns the reply, which is good until the next one.  The reply is
