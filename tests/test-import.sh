@@ -219,6 +219,25 @@ else
 {"_id":"ü/3","deep":{"list":[1,null,{"a":true}]},"title":"café"}' \
     "$("$TALLY" export $store:l notes)"
   check "linvodb3: the folder is as it was" "$before" "$(state)"
+  # LevelDB's lock is one that sh cannot take.
+  if command -v python3 >/dev/null; then
+    cat >hold.py <<'END'
+import fcntl, sys
+f = open ("notes.db/LOCK", "r+")
+fcntl.lockf (f, fcntl.LOCK_EX)
+print ("held", flush=True)
+sys.stdin.read ()
+END
+    mkfifo go told
+    python3 hold.py <go >told &
+    exec 3>go
+    read -r line <told
+    run import linvodb3 notes.db $store:held
+    check "linvodb3: its program has it open: exit" "held 5" "$line $code"
+    check "linvodb3: which is named" 1 "$(grep -c "in use by process $!" err)"
+    exec 3>&-
+    wait $!
+  fi
   chmod -R a-w notes.db
   run import linvodb3 notes.db/ $store:l2
   check "linvodb3: a folder that nobody may write: exit" 0 $code
