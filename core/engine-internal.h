@@ -16,7 +16,9 @@
 #include "state.h"
 
 /* Local changes looked at in one go. */
+#ifndef ENGINE_WINDOW
 #define ENGINE_WINDOW 16384
+#endif
 
 /* Of documents that come with what changed since a checkpoint, before it is
  * known how many of them are wanted. */

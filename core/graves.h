@@ -16,8 +16,12 @@
 
 /* The newest so many are kept, and those of SWEEP more before they are next
  * counted in a collection. */
+#ifndef GRAVES_MAX
 #define GRAVES_MAX 4096
+#endif
+#ifndef GRAVES_SWEEP
 #define GRAVES_SWEEP 1024
+#endif
 
 /* One that hides fields with more bytes than that is not remembered. */
 #define GRAVE_BODY_MAX 4096

@@ -11,12 +11,16 @@
 #include "sketch.h"
 
 /* Ranges are split into windows of so many rows. */
+#ifndef ROWS_WINDOW
 #define ROWS_WINDOW 32768
+#endif
 /* And none of more than this is listed. */
 #define ROWS_LIST_MAX (2 * ROWS_WINDOW)
 /* Splits at most; with more rows the windows are larger. */
 #define ROWS_SPLITS_MAX 4096
+#ifndef ROWS_FETCH_MAX
 #define ROWS_FETCH_MAX 4096 /* documents of one answer by range */
+#endif
 #define ROWS_ROOT_SIZE 16
 #define ROWS_ROW_SIZE (SKETCH_ID_SIZE + SKETCH_REV_SIZE) /* in a list */
 #define ROWS_PLACE_SIZE (TALLY_STAMP_SIZE + SKETCH_ID_SIZE)

@@ -133,7 +133,9 @@ void sketch_peel_free (struct sketch_peel *peel);
  * told, which is enough up to SKETCH_ESTIMATE_MAX. */
 #define SKETCH_COUNTERS TALLY_DIGEST_COUNTERS
 #define SKETCH_PACKED_SIZE (SKETCH_COUNTERS * 10 / 8)
+#ifndef SKETCH_ESTIMATE_MAX
 #define SKETCH_ESTIMATE_MAX 30000
+#endif
 
 void sketch_pack (unsigned char out[SKETCH_PACKED_SIZE],
                   const int32_t counters[SKETCH_COUNTERS]);

@@ -7,6 +7,8 @@
 # First all entries of list.txt and open.txt are looked at: what is broken
 # must stand in its file exactly once.  MUTANTS=none does no more than that.
 # A mutant of open.txt can be named, too.
+# One that says `small` is built with windows of a few documents, so that the
+# simulator, which has no more than twelve, fills several of them.
 # MUTANTS=N takes N of them, others each day; N=all is all.
 # Ends with the line "K of K killed"; exit 1 if one lived.
 
@@ -17,6 +19,8 @@ shift 2
 list=$src/tests/mutants/list.txt
 open=$src/tests/mutants/open.txt
 schedules=${MUTANT_SCHEDULES:-2000}
+small='-DENGINE_WINDOW=3 -DROWS_WINDOW=2 -DROWS_FETCH_MAX=2
+  -DSKETCH_ESTIMATE_MAX=2 -DGRAVES_MAX=2 -DGRAVES_SWEEP=1'
 
 say () { printf '%s\n' "$*"; }
 die () { say "mutants: $*" >&2; exit 1; }
@@ -37,7 +41,7 @@ mutate () {
     BEGIN {
       old = new = ""
       while ((getline line < part) > 0) {
-        if (line ~ /^(mutant|file) / || line == "") continue
+        if (line ~ /^(mutant|file) / || line ~ /^(small)?$/) continue
         c = substr (line, 1, 1); text = substr (line, 2) "\n"
         if (c == "-") old = old text
         else if (c == "+") new = new text
@@ -72,19 +76,50 @@ check_lists () {
 
 # A copy of the source to break, configured for nothing but the simulator.
 prepare () {
-  mkdir -p "$work/src" "$work/build" || die "$work: cannot be made"
+  mkdir -p "$work/src" "$work/build" "$work/small" || die "$work: cannot be made"
   (cd "$src" && tar -cf - --exclude=./build --exclude=./build-ci --exclude=./.git \
     --exclude=autom4te.cache .) | (cd "$work/src" && tar -xf -) \
     || die "$work: cannot be filled"
-  cd "$work/build" || exit 1
-  if [ ! -f config.status ]; then
-    ../src/configure -q --disable-shared CFLAGS='-O1' >configure.log 2>&1 \
-      || die "$work/build/configure.log: tells why it cannot be configured"
+  # What was built of these was broken, and may be newer.
+  [ ! -s "$work/broken" ] || sort -u "$work/broken" | while read -r file; do
+    touch "$work/src/$file"
+  done
+}
+
+# start KIND: goes to its build, which is made when it is first wanted, and
+# to two stretches of seeds in which nothing is wrong without a mutant.
+start () {
+  cd "$work/$1" || exit 1
+  if [ -s "seeds.$$" ]; then
+    seeds=$(cat "seeds.$$")
+    return 0
   fi
+  flags=
+  [ "$1" = build ] || flags=$small
+  if [ ! -f config.status ]; then
+    ../src/configure -q --disable-shared CFLAGS='-O1' CPPFLAGS="$flags" \
+      >configure.log 2>&1 \
+      || die "$PWD/configure.log: tells why it cannot be configured"
+  fi
+  build || die "$PWD/make.log: tells why it does not build"
+  rm -f seeds.*
+  tests/sim/histories >histories.log 2>&1 && choose_seeds \
+    || die "the simulator finds something wrong without any mutant"
+  say "$seeds" >"seeds.$$"
 }
 
 build () {
   make tests/sim/sim tests/sim/histories >make.log 2>&1
+}
+
+choose_seeds () {
+  seeds=
+  for seed in 1 100001 200001 300001 400001 500001 600001 700001; do
+    tests/sim/sim -1 -j 2 "$seed" "$schedules" >sim.log 2>&1 \
+      && seeds="$seeds $seed"
+    [ "$(printf '%s' "$seeds" | wc -w)" -lt 2 ] || return 0
+  done
+  return 1
 }
 
 # True when the simulator finds something wrong.
@@ -108,39 +143,28 @@ elif [ "${MUTANTS:-all}" != all ]; then
       if (at < n) print }')
 fi
 
-# Two stretches of seeds in which nothing is wrong without a mutant.
-choose_seeds () {
-  seeds=
-  for seed in 1 100001 200001 300001 400001 500001 600001 700001; do
-    tests/sim/sim -1 -j 2 "$seed" "$schedules" >sim.log 2>&1 \
-      && seeds="$seeds $seed"
-    [ "$(printf '%s' "$seeds" | wc -w)" -lt 2 ] || return 0
-  done
-  return 1
-}
-
 mkdir -p "$work" || die "$work: cannot be made"
 check_lists || die "the lists do not apply"
 [ "${MUTANTS:-all}" != none ] || exit 0
 
 prepare
-build || die "$work/build/make.log: tells why it does not build"
-tests/sim/histories >histories.log 2>&1 && choose_seeds \
-  || die "the simulator finds something wrong without any mutant"
-
 alive=0
 count=0
 for name in $names; do
   file=$(file_of "$name")
   [ -n "$file" ] || die "$name: there is no such mutant"
   count=$((count + 1))
+  kind=build
+  [ -z "$(part "$name" | grep '^small$')" ] || kind=small
+  start "$kind"
   mutate "$name" "$src/$file" >"$work/mutated"
+  say "$file" >>"$work/broken"
   cp "$work/mutated" "$work/src/$file"
   if ! build; then
     cp make.log "make.$name.log"
-    die "$name: does not build, see $work/build/make.$name.log"
-  fi
-  if killed; then
+    say "NEVER  $name: does not build, see $PWD/make.$name.log"
+    alive=$((alive + 1))
+  elif killed; then
     say "killed $name"
   else
     say "ALIVE  $name"
