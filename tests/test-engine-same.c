@@ -236,7 +236,7 @@ test_another_store_behind_a_mended_route (void **state)
   kit_copy (saved, d1);
   world_open (w);
   kit_sync (&run, w->tally, "l1");
-  assert_string_equal (kit_report (&run, "notes")->strategy, "full");
+  assert_string_equal (kit_report (&run, "notes")->strategy, "compare");
 
   world_close (w);
   assert_int_equal (unlink (hub), 0);
