@@ -84,6 +84,42 @@ note_index (struct building *b, const char *fields, bool unique, bool sparse,
   return status;
 }
 
+/* Takes it out of the note again, unless somebody has made it ready. */
+static int
+note_none (struct building *b, const char *fields, struct tally_error *err)
+{
+  char key[COLLECTION_TEXT_MAX];
+  int status = TALLY_CONFLICT;
+
+  indexes_note_name (key, b->collection);
+  for (unsigned round = 0; status == TALLY_CONFLICT && round < ROUNDS_MAX;
+       round++) {
+    struct buf before = BUF_INIT, after = BUF_INIT;
+    struct tally_slice expected, value;
+    struct index_def *def = NULL;
+    bool found = false;
+
+    index_list_free (&b->list);
+    status = replica_note_get (b->replica, key, &before, &found, err);
+    if (status == TALLY_OK)
+      status = index_list_read (&b->list, buf_slice (&before), err);
+    if (status == TALLY_OK)
+      def = find_def (&b->list, fields);
+    if (def && !def->ready) {
+      index_list_remove (&b->list, (size_t) (def - b->list.defs));
+      index_list_write (&b->list, &after);
+      expected = buf_slice (&before);
+      value = buf_slice (&after);
+      status = after.failed ? error_nomem (err)
+                            : replica_note_put (b->replica, key, &expected,
+                                                &value, err);
+    }
+    buf_free (&before);
+    buf_free (&after);
+  }
+  return status;
+}
+
 /* ---- documents ---------------------------------------------------------- */
 
 static int
@@ -197,6 +233,42 @@ build_all (struct building *b, indexes_progress_fn *progress, void *ctx,
   return status;
 }
 
+/* Killed in between, it is there and not ready, and the next call finds the
+ * same documents.  Rows of writes that knew it while it went are left, under
+ * a number that is given to no other. */
+static int
+give_up (struct building *b, uint32_t number, const char *fields,
+         struct tally_error *err)
+{
+  int status = indexes_forget_rows (b->replica, b->collection, number, err);
+
+  if (status == TALLY_OK)
+    status = note_none (b, fields, err);
+  if (status == TALLY_OK)
+    status = indexes_forget_rows (b->replica, b->collection, number, err);
+  return status;
+}
+
+/* From its note on, writes through here have kept to it among themselves and
+ * what was built so far. */
+static int
+check_unique (struct building *b, const char *fields, struct tally_error *err)
+{
+  const struct index_def *def = find_def (&b->list, fields);
+  struct buf why = BUF_INIT;
+  int status = indexes_find_duplicate (b->replica, b->collection, def,
+                                       slice_make (NULL, 0), &why, err);
+
+  if (status == TALLY_OK && why.size > 0) {
+    status = give_up (b, def->number, fields, err);
+    if (status == TALLY_OK)
+      status = error_set (err, TALLY_INVALID, "%s: %s cannot be unique: %.*s",
+                          b->collection, fields, (int) why.size, why.data);
+  }
+  buf_free (&why);
+  return status;
+}
+
 int
 indexes_ensure (struct replica *replica, const char *collection,
                 const char *fields, bool unique, bool sparse,
@@ -214,6 +286,8 @@ indexes_ensure (struct replica *replica, const char *collection,
   status = note_index (&b, fields, unique, sparse, false, &ready, err);
   if (status == TALLY_OK && !ready)
     status = build_all (&b, progress, ctx, err);
+  if (status == TALLY_OK && !ready && unique)
+    status = check_unique (&b, fields, err);
   if (status == TALLY_OK && !ready)
     status = note_index (&b, fields, unique, sparse, true, &ready, err);
   index_list_free (&b.list);

@@ -14,6 +14,9 @@ struct rows {
   struct arena arena;
 };
 
+/* Every row's. */
+extern const unsigned char index_row_rev[TALLY_REV_SIZE];
+
 /* collection is that of the rows, and must live as long as they do. */
 int rows_add (struct rows *rows, const char *collection, uint32_t number,
               struct tally_slice key, struct tally_slice id, bool gone,
@@ -30,6 +33,17 @@ int rows_change (struct rows *rows, const struct index_list *list,
 int rows_settle (struct rows *rows, struct replica *replica,
                  struct tally_error *err);
 void rows_free (struct rows *rows);
+
+/* Appends to out what two documents have the same under keys that begin with
+ * this one; nothing: there are no two. */
+int indexes_find_duplicate (struct replica *replica, const char *collection,
+                            const struct index_def *def,
+                            struct tally_slice key, struct buf *out,
+                            struct tally_error *err);
+
+/* All rows of an index. */
+int indexes_forget_rows (struct replica *replica, const char *collection,
+                         uint32_t number, struct tally_error *err);
 
 void indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection);
 

@@ -21,10 +21,10 @@
 #define ROUNDS_MAX 1000
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
-static const unsigned char row_rev[TALLY_REV_SIZE] = { 1, 1, 1, 1, 1, 1, 1,
-                                                       1, 1, 1, 1, 1, 1, 1,
-                                                       1, 1, 1, 1, 1, 1, 1,
-                                                       1, 1, 1, 1, 1, 1, 1 };
+const unsigned char index_row_rev[TALLY_REV_SIZE] = { 1, 1, 1, 1, 1, 1, 1,
+                                                      1, 1, 1, 1, 1, 1, 1,
+                                                      1, 1, 1, 1, 1, 1, 1,
+                                                      1, 1, 1, 1, 1, 1, 1 };
 
 /* ---- which -------------------------------------------------------------- */
 
@@ -101,12 +101,12 @@ rows_add (struct rows *rows, const char *collection, uint32_t number,
   memset (entry, 0, sizeof *entry);
   entry->collection = collection;
   entry->doc.id = slice_make (copy, row.size);
-  memcpy (entry->doc.rev, row_rev, TALLY_REV_SIZE);
+  memcpy (entry->doc.rev, index_row_rev, TALLY_REV_SIZE);
   if (id.size > INDEX_ID_MAX)
     entry->doc.body = id;
   if (gone) {
     entry->flags = TALLY_ENTRY_FORGET;
-    entry->expected = row_rev;
+    entry->expected = index_row_rev;
   }
   buf_free (&row);
   if (!copy)

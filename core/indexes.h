@@ -30,7 +30,8 @@ typedef void indexes_progress_fn (void *ctx, uint64_t done);
 
 /* Makes the index unless it is there, and puts into it all that is not.  Cut
  * short, it is not used, and the next call goes on.  TALLY_INVALID: one of
- * these fields is there and is another one. */
+ * these fields is there and is another one, or documents have the same in one
+ * that is to be unique, and then none is made. */
 int indexes_ensure (struct replica *replica, const char *collection,
                     const char *fields, bool unique, bool sparse,
                     indexes_progress_fn *progress, void *ctx,

@@ -268,3 +268,88 @@ index_row_id (struct tally_slice row, bool *hashed)
     }
   return value_missing ();
 }
+
+/* Four letters are the number, then there are six bits a letter. */
+bool
+index_row_key (struct tally_slice row, struct buf *out)
+{
+  uint32_t bits = 0;
+  int n = 0;
+
+  for (size_t i = 4; i < row.size; i++) {
+    const char *digit = memchr (digits, row.data[i], sizeof digits - 1);
+
+    if (!digit)
+      return row.data[i] == PLAIN || row.data[i] == HASHED;
+    bits = bits << 6 | (uint32_t) (digit - digits);
+    n += 6;
+    if (n < 8)
+      continue;
+    n -= 8;
+    buf_add_byte (out, (unsigned char) (bits >> n & 255));
+  }
+  return false;
+}
+
+bool
+index_key_is_value (struct tally_slice key)
+{
+  return key.size > 1 || key.data[0] >= VALUEKEY_TAG (VALUE_MISSING)
+         || (unsigned char) key.data[0] > 0x7f;
+}
+
+/* ---- for people --------------------------------------------------------- */
+
+#define SHOWN_MAX 60
+
+struct showing {
+  struct tally_slice rest; /* of the key */
+  bool descending, found;
+  struct buf *out;
+};
+
+static bool
+show_value (void *ctx, struct tally_slice value)
+{
+  struct showing *showing = ctx;
+  struct buf key = BUF_INIT;
+
+  valuekey_add (&key, value);
+  for (size_t i = 0; i < key.size && showing->descending && !key.failed; i++)
+    key.data[i] = (char) ~key.data[i];
+  showing->found = !key.failed && key.size <= showing->rest.size
+                   && memcmp (key.data, showing->rest.data, key.size) == 0;
+  if (showing->found) {
+    showing->rest = slice_make (showing->rest.data + key.size,
+                                showing->rest.size - key.size);
+    if (!value.data)
+      buf_add_text (showing->out, "nothing");
+    else
+      buf_add (showing->out, value.data,
+               value.size < SHOWN_MAX ? value.size : SHOWN_MAX);
+  }
+  buf_free (&key);
+  return showing->found;
+}
+
+void
+index_value_text (const struct index_def *def, struct tally_slice key,
+                  struct tally_slice document, struct buf *out)
+{
+  struct showing showing = { .rest = key, .out = out, .found = true };
+  size_t before = out->size;
+
+  for (size_t i = 0; i < def->fields.count && showing.found; i++) {
+    const struct field_name *field = &def->fields.fields[i];
+
+    showing.descending = field->descending;
+    showing.found = false;
+    if (i > 0)
+      buf_add_text (out, ", ");
+    path_visit (&field->path, document, true, show_value, &showing);
+    if (!showing.found)
+      show_value (&showing, value_missing ());
+  }
+  if (!showing.found)
+    out->size = before;
+}

@@ -32,6 +32,7 @@ int index_list_read (struct index_list *out, struct tally_slice note,
 void index_list_write (const struct index_list *list, struct buf *out);
 int index_list_add (struct index_list *list, const char *fields, bool unique,
                     bool sparse, struct tally_error *err);
+void index_list_remove (struct index_list *list, size_t at);
 void index_list_free (struct index_list *list);
 
 /* Keys of one document in one index, in order and each once.  Longer ones, and
@@ -72,5 +73,16 @@ void index_row (struct buf *out, uint32_t number, struct tally_slice key,
 /* The id of the document; *hashed: it is a hash, the row's body has the id.
  * data NULL: it is no row. */
 struct tally_slice index_row_id (struct tally_slice row, bool *hashed);
+
+/* Appends the key; false: it is no row. */
+bool index_row_key (struct tally_slice row, struct buf *out);
+
+/* Appends what a document has under this key, `1, "x"`; nothing when it has
+ * something else by now. */
+void index_value_text (const struct index_def *def, struct tally_slice key,
+                       struct tally_slice document, struct buf *out);
+
+/* Whether it is the key of values, and not of what has no keys of its own. */
+bool index_key_is_value (struct tally_slice key);
 
 #endif /* TALLY_INDEXKEY_H */

@@ -65,6 +65,15 @@ index_list_add (struct index_list *list, const char *fields, bool unique,
   return TALLY_OK;
 }
 
+void
+index_list_remove (struct index_list *list, size_t at)
+{
+  free_def (&list->defs[at]);
+  list->n--;
+  memmove (&list->defs[at], &list->defs[at + 1],
+           (list->n - at) * sizeof *list->defs);
+}
+
 /* ---- the note ----------------------------------------------------------- */
 
 static bool

@@ -12,7 +12,6 @@
 #include "doclist.h"
 #include "error.h"
 #include "unique.h"
-#include "value.h"
 
 /* The record: no row, since a row's id has a mark in it. */
 #define RECORD_ID "unique"
@@ -93,14 +92,6 @@ taken (const struct unique *unique, const struct index_def *def,
                     other.data);
 }
 
-/* INDEX_SEVERAL is no value. */
-static bool
-is_value (struct tally_slice key)
-{
-  return key.size > 1 || key.data[0] >= VALUEKEY_TAG (VALUE_MISSING)
-         || (unsigned char) key.data[0] > 0x7f;
-}
-
 static int
 check_key (const struct unique *unique, const struct index_def *def,
            struct tally_slice key, struct search *search,
@@ -157,7 +148,7 @@ check_batch (const struct unique *unique, const struct index_def *def,
     qsort (owned, n, sizeof *owned, by_key);
   for (size_t i = 1; i < n; i++)
     if (slice_equal (owned[i - 1].key, owned[i].key)
-        && is_value (owned[i].key))
+        && index_key_is_value (owned[i].key))
       return taken (unique, def, entries[owned[i].entry].doc.id,
                     entries[owned[i - 1].entry].doc.id, err);
   return TALLY_OK;
@@ -187,7 +178,7 @@ check_def (const struct unique *unique, const struct index_def *def,
     for (size_t k = 0; k < keys[i].n && status == TALLY_OK; k++) {
       owned[at].key = keys[i].keys[k];
       owned[at++].entry = i;
-      if (is_value (keys[i].keys[k]))
+      if (index_key_is_value (keys[i].keys[k]))
         status = check_key (unique, def, keys[i].keys[k], &search, err);
     }
   }

@@ -388,6 +388,23 @@ expect "index" 0 index linvo:up up n --unique
 expect "index once more" 0 index linvo:up up n --unique
 refuses "an index that is another" 6 'is there' index linvo:up up n
 refuses "an index on no name" 6 'empty name' index linvo:up up a..b
+expect "two with the same" 0 update linvo:up up '{"_id":{"$in":["u","v"]}}' \
+  '{"$set":{"same":["y","x"],"one":{"k":"x"}}}'
+for fields in same one,-same; do
+  refuses "unique where two have the same: $fields" 6 \
+    'cannot be unique: documents "u" and "v" both have ' \
+    index linvo:up up "$fields" --unique
+  expect "no index is left" 0 \
+    find linvo:up up "{\"${fields%%,*}\":\"x\"}" --explain
+  is "all are looked at" 0 "$(grep -c '^index' out)"
+  expect "but one that is not unique is made" 0 index linvo:up up "$fields"
+done
+refuses "the value is named" 6 'both have "x"$' \
+  index linvo:up up one.k --unique
+refuses "that they have nothing, too" 6 'both have nothing$' \
+  index linvo:up up none.at.all --unique
+expect "which a sparse one leaves out" 0 \
+  index linvo:up up none.at.all --unique --sparse
 refuses "two documents with one unique value" 6 'has the same' \
   update linvo:up up '{}' '{"$set":{"n":1}}'
 expect "find --explain" 0 find linvo:up up '{"n":{"$gt":2}}' --explain --json
