@@ -140,22 +140,42 @@ take_document (struct importing *importing, struct nedb *nedb, size_t number,
   return status;
 }
 
+/* A line that cannot be read: what a program left that was killed, or `why` is
+ * passed on. */
 static int
-take_line (struct importing *importing, struct nedb *nedb,
-           const struct lines *lines, struct tally_slice line,
-           struct tally_error *err)
+take_torn (const struct importing *importing, struct lines *lines,
+           const struct tally_error *why, struct tally_error *err)
+{
+  bool last = false;
+  int status = TALLY_OK;
+
+  if (why->status == TALLY_INVALID)
+    status = lines_is_last (lines, &last, err);
+  if (status != TALLY_OK)
+    return status;
+  if (!last) {
+    *err = *why;
+    return why->status;
+  }
+  if (!importing->replica)
+    context_log (importing->tally, 1,
+                 "%s:%zu: the last line is torn and was left out", lines->path,
+                 lines->number);
+  return TALLY_OK;
+}
+
+static int
+take_line (struct importing *importing, struct nedb *nedb, struct lines *lines,
+           struct tally_slice line, struct tally_error *err)
 {
   struct buf canonical = BUF_INIT;
+  struct tally_error why = { 0 };
   struct tally_slice id;
-  int status = json_canonical (&canonical, line.data, line.size, err);
+  int status = json_canonical (&canonical, line.data, line.size, &why);
 
-  if (status == TALLY_INVALID && !lines->whole) {
-    if (!importing->replica)
-      context_log (importing->tally, 1,
-                   "%s:%zu: the last line is torn and was left out",
-                   lines->path, lines->number);
+  if (status != TALLY_OK) {
     buf_free (&canonical);
-    return TALLY_OK;
+    return take_torn (importing, lines, &why, err);
   }
   if (status == TALLY_OK && json_type (buf_slice (&canonical)) != JSON_OBJECT)
     status = error_set (err, TALLY_INVALID, "is not an object");

@@ -183,13 +183,23 @@ lines_next (struct lines *lines, struct tally_slice *line,
   if (end)
     line->size = (size_t) (end - line->data);
   lines->at += line->size + (end != NULL);
-  lines->whole = end != NULL;
   if (lines->number++ == 0 && line->size >= 3
       && memcmp (line->data, BYTE_ORDER_MARK, 3) == 0) {
     line->data += 3;
     line->size -= 3;
   }
   return TALLY_OK;
+}
+
+int
+lines_is_last (struct lines *lines, bool *last, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  while (status == TALLY_OK && !lines->ended && lines->at == lines->buf.size)
+    status = read_block (lines, err);
+  *last = status == TALLY_OK && lines->at == lines->buf.size;
+  return status;
 }
 
 int
@@ -204,6 +214,6 @@ lines_rewind (struct lines *lines, struct tally_error *err)
     return fail_errno (lines, errno, err);
   buf_clear (&lines->buf);
   lines->at = lines->number = 0;
-  lines->ended = lines->whole = false;
+  lines->ended = false;
   return TALLY_OK;
 }

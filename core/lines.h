@@ -23,7 +23,6 @@ struct lines {
   size_t at;     /* the next line begins here in buf */
   size_t number; /* of the line that was given last, from 1 */
   bool ended;    /* buf has the rest of the file */
-  bool whole;    /* the line that was given last ends with a line feed */
 };
 
 /* path "-": the standard input.  The path must live on. */
@@ -35,6 +34,10 @@ void lines_close (struct lines *lines);
  * (err is left alone): there is none. */
 int lines_next (struct lines *lines, struct tally_slice *line,
                 struct tally_error *err);
+
+/* Whether nothing comes behind the line that was given last, which is no
+ * longer good. */
+int lines_is_last (struct lines *lines, bool *last, struct tally_error *err);
 
 /* Back to the first line; only after the last one. */
 int lines_rewind (struct lines *lines, struct tally_error *err);

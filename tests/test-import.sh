@@ -184,7 +184,10 @@ run import nedb torn.db $store:n torn
 check "nedb: a torn last line: exit" 0 $code
 check "nedb: it is told of" 1 "$(grep -c 'torn.db:11: the last line is torn' err)"
 check "nedb: the others are there" 3 "$("$TALLY" find $store:n torn --count)"
-printf '\n{"_id":"n5"}\n' >>torn.db
+printf '\n' >>torn.db
+run import nedb torn.db $store:n torn
+check "nedb: a torn last line that ends: exit" 0 $code
+printf '{"_id":"n5"}\n' >>torn.db
 run import nedb torn.db $store:n torn
 check "nedb: torn within is bad" 6 $code
 printf '{"no":"id"}\n' >noid.db
