@@ -126,6 +126,17 @@ judge_clock (const struct taker *taker, const struct tally_doc *pushed,
   return status;
 }
 
+/* What was changed by somebody who did not know of the delete is taken from
+ * whom the grave was shown: who pushes tells of it. */
+static bool
+stands (enum grave_meets meets, const struct tally_doc *grave,
+        struct tally_slice base)
+{
+  return meets == GRAVE_KNOWS_ALL
+         || (meets == GRAVE_KNOWS_SOME
+             && !slice_equal (base, slice_make (grave->rev, TALLY_REV_SIZE)));
+}
+
 /* Puts the document on this round's batch, or settles it. */
 static int
 judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
@@ -134,14 +145,15 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
   const struct tally_doc *doc = &taker->put->docs[i];
   struct tally_slice base = taker->put->bases[i];
   struct tally_entry *entry = &taker->entries[*n];
-  bool here = stored && !is_grave (stored), meets = here, take;
+  bool here = stored && !is_grave (stored), take;
+  enum grave_meets meets = GRAVE_KNOWS_NOTHING;
   int verdict, status = TALLY_OK;
 
   if (stored && !here && !(taker->put->flags & WIRE_PUT_STRICT))
     status = graves_meet (stored, doc, &meets, err);
   if (status != TALLY_OK)
     return status;
-  if (!meets)
+  if (!here && !stands (meets, stored, base))
     stored = NULL;
   take = !stored;
   if (stored ? memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0

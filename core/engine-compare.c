@@ -234,6 +234,7 @@ take_cursors (struct comparing *comparing, struct tally_error *err)
             (unsigned long long) comparing->compare.seq_there);
   buf_add_byte (&sync->far_cursor, '\0');
   sync->local_position = comparing->compare.seq_here;
+  sync->far_floor = comparing->compare.floor_there;
   sync->remote_done = sync->local_done = true;
   sync->asked = sync->looked = true;
   sync->report.strategy = "compare";

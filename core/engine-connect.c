@@ -159,6 +159,8 @@ load_pair (struct run *run, const unsigned char far[REPLICA_ID_SIZE],
 
   pair_free (&run->pair);
   status = pair_load (&run->pair, run->replica, PAIR_CLIENT, far, err);
+  run->last_contact_ms = run->pair.contact_ms;
+  run->was_unsure = run->pair.unsure;
   if (status == TALLY_OK)
     take_name (run);
   return status;

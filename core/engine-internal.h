@@ -41,6 +41,9 @@ struct run {
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
+  /* When the pair last met, and whether that is no measure, as in the pair. */
+  uint64_t last_contact_ms;
+  bool was_unsure;
   /* A look that met a copy of its store goes by this name, which is kept
    * nowhere. */
   bool borrows;
@@ -77,8 +80,9 @@ struct sync {
   bool known,
       past_known; /* this window lies before it; all that does is read */
   bool gone_here, gone_there; /* see plan_rules */
-  uint64_t own_floor; /* tombstones were forgotten here up to this seq */
-  uint64_t returned;  /* documents that may have been deleted */
+  /* Tombstones were forgotten here, and there, up to this seq. */
+  uint64_t own_floor, far_floor;
+  uint64_t returned; /* documents that may have been deleted */
   uint64_t local_position, compared_position;
   bool local_done;
   bool looked;   /* there were headers past a cursor */
@@ -300,6 +304,13 @@ int push_remote (struct sync *sync, struct idlist *both,
                  struct tally_error *err);
 int pull_local (struct sync *sync, struct idlist *both,
                 struct tally_error *err);
+
+/* engine-returned.c: whether a document that is kept, and that the far side
+ * (there) or we do not have, may have been deleted there, or here; and what
+ * the log says of them. */
+int sync_may_return (const struct sync *sync, const struct tally_doc *doc,
+                     bool there, bool *may, struct tally_error *err);
+void sync_tell_returned (const struct sync *sync);
 
 /* engine-delete.c: what is gone on one side, which has forgotten when. */
 int delete_gone (struct sync *sync, struct tally_error *err);

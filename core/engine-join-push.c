@@ -130,8 +130,12 @@ join_push (struct joiner *joiner, struct tally_error *err)
     if (!must_push (joiner, joined))
       continue;
     docs[n] = *joined->result;
-    if (joined->theirs)
-      bases[n] = slice_make (joined->theirs->rev, TALLY_REV_SIZE);
+    if (joined->theirs || joined->grave) {
+      const struct tally_doc *there =
+          joined->theirs ? joined->theirs : joined->grave;
+
+      bases[n] = slice_make (there->rev, TALLY_REV_SIZE);
+    }
     of[n++] = joined;
   }
   if (status == TALLY_OK && n > 0)

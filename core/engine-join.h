@@ -23,6 +23,9 @@ struct joined {
   const struct tally_doc *ours;   /* NULL: not here */
   const struct tally_doc *theirs; /* NULL: not there */
   const struct tally_doc *result; /* ours, theirs, or made */
+  /* Ours or theirs, that is not there any more: it was forgotten, and what it
+   * deleted comes back with what was changed in it since. */
+  const struct tally_doc *grave;
   enum side side;
   bool made;
   bool both;    /* neither side knew all of the other's */

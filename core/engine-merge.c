@@ -233,7 +233,8 @@ settle_one (struct joiner *joiner, struct joined *joined,
   if (joined->theirs)
     joined->side = SIDE_THEIRS;
   else if (joined->ours
-           && (sync_is_changed (joiner->sync, joined->ours->seq)
+           && (joined->grave
+               || sync_is_changed (joiner->sync, joined->ours->seq)
                || is_kept (joiner, joined)))
     joined->side = SIDE_OURS;
   else
@@ -261,10 +262,25 @@ merge_all (struct joiner *joiner, struct tally_error *err)
 
 /* ---- rounds ------------------------------------------------------------- */
 
+/* What comes back, which is told of. */
+static void
+count_returned (struct joiner *joiner)
+{
+  for (size_t i = 0; i < joiner->n; i++) {
+    enum plan_step step = join_step (joiner, &joiner->joined[i]);
+
+    joiner->sync->returned +=
+        joiner->joined[i].grave && (step == STEP_PULL || step == STEP_PUSH);
+  }
+}
+
 static int
 join_finally (struct joiner *joiner, struct tally_error *err)
 {
-  int status = join_store (joiner, err);
+  int status;
+
+  count_returned (joiner);
+  status = join_store (joiner, err);
 
   if (status == TALLY_OK)
     status = join_push (joiner, err);
@@ -278,20 +294,24 @@ leave_graves (const struct joiner *joiner, struct joined *joined,
 {
   const struct sync *sync = joiner->sync;
   const struct tally_doc *ours = joined->ours, *theirs = joined->theirs;
-  bool meets = false;
+  enum grave_meets meets = GRAVE_KNOWS_NOTHING;
   int status = TALLY_OK;
 
   if (ours && is_grave (ours)) {
     if (theirs)
       status = graves_meet (ours, theirs, &meets, err);
-    if (!meets)
+    if (meets != GRAVE_KNOWS_ALL)
       joined->ours = NULL;
+    if (meets == GRAVE_KNOWS_SOME)
+      joined->grave = ours;
   } else if (theirs && is_grave (theirs)
              && !peer_is_passive (&sync->run->peer)) {
     if (ours && !sync_strict (sync))
       status = graves_meet (theirs, ours, &meets, err);
-    if (!meets)
+    if (meets != GRAVE_KNOWS_ALL)
       joined->theirs = NULL;
+    if (meets == GRAVE_KNOWS_SOME)
+      joined->grave = theirs;
   }
   return status;
 }

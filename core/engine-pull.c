@@ -102,9 +102,6 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
     return idlist_add (pull->both, doc->id) ? TALLY_OK : error_nomem (err);
   memcpy (newest.bytes, doc->rev, STAMP_SIZE);
   replica_seen (sync->run->replica, &newest);
-  sync->returned +=
-      sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED)
-      && memcmp (entry->expected, absent_rev, TALLY_REV_SIZE) == 0;
   sync_count (sync, doc->id, &sync->report.pulled,
               doc->flags & TALLY_DOC_DELETED);
   return seqset_add (&sync->settled, outcome->seq) ? TALLY_OK
@@ -119,9 +116,14 @@ store_batch (struct pull *pull, size_t n, struct tally_error *err)
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     const struct tally_entry *entry = &pull->entries[i];
+    bool returns = false;
 
     status = bound_check (pull->sync, entry->doc.id, entry->expected,
                           entry->doc.rev, err);
+    if (status == TALLY_OK
+        && memcmp (entry->expected, absent_rev, TALLY_REV_SIZE) == 0)
+      status = sync_may_return (pull->sync, &entry->doc, false, &returns, err);
+    pull->sync->returned += returns;
   }
   if (status == TALLY_OK)
     status = replica_put_by (pull->sync->run->replica, &origin, pull->entries,

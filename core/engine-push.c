@@ -56,7 +56,6 @@ take_outcome (struct push *push, const struct tally_doc *doc,
     if (!seqset_add (&sync->settled, doc->seq))
       return error_nomem (err);
     sync_stop_holding (sync, doc->id);
-    sync->returned += sync_strict (sync) && !(doc->flags & TALLY_DOC_DELETED);
     if (outcome->stored)
       sync_count_pushed (sync, doc->id, doc->flags & TALLY_DOC_DELETED);
     else
@@ -78,18 +77,28 @@ push_batch (struct push *push, struct tally_error *err)
   struct run *run = sync->run;
   size_t n = push->docs.count;
   struct peer_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
-  int status = outcomes ? sync_begin (sync, err) : error_nomem (err);
+  bool *returns = calloc (n + 1, sizeof *returns);
+  int status =
+      outcomes && returns ? sync_begin (sync, err) : error_nomem (err);
 
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     status = bound_check (sync, push->docs.docs[i].id, push->docs.docs[i].rev,
                           NULL, err);
+    if (status == TALLY_OK)
+      status =
+          sync_may_return (sync, &push->docs.docs[i], true, &returns[i], err);
+    sync->returned += returns[i];
+  }
   if (status == TALLY_OK)
     status = peer_put (
         &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,
         push->docs.docs, NULL, n, sync->remote_done ? &sync->far_cursor : NULL,
         outcomes, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    sync->returned -= returns[i] && outcomes[i].status != TALLY_OK;
     status = take_outcome (push, &push->docs.docs[i], &outcomes[i], err);
+  }
+  free (returns);
   free (outcomes);
   sync_progress (sync);
   return status;

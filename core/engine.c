@@ -304,6 +304,7 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   }
   if (!sync->asked)
     sync->gone = page.gone;
+  sync->far_floor = page.floor;
   if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
     sync->gone_there = true;
   sync->known = known;
@@ -605,24 +606,6 @@ finalize (struct sync *sync, struct tally_error *err)
   return save_cursors (sync, local, far, err);
 }
 
-/* After a copy of a store took its place nobody can tell a document that was
- * deleted since from one that was made since: it is kept, and told of. */
-static void
-tell_returned (const struct sync *sync)
-{
-  const struct tally_host *host = sync->run->replica->host;
-  char text[256];
-
-  if (sync->returned == 0 || !host || !host->log)
-    return;
-  snprintf (text, sizeof text,
-            "%s: %s: %llu documents that only one side still had were kept; "
-            "some may have been deleted since the copy was made",
-            sync->run->link->channel->name, sync->collection,
-            (unsigned long long) sync->returned);
-  host->log (host->ctx, 2, text);
-}
-
 /* ---- a collection ------------------------------------------------------- */
 
 static int
@@ -756,7 +739,7 @@ sync_windows (struct sync *sync, struct tally_error *err)
   }
   if (status == TALLY_OK)
     status = finalize (sync, err);
-  tell_returned (sync);
+  sync_tell_returned (sync);
   if (status == TALLY_OK && sync->bad.status != TALLY_OK) {
     *err = sync->bad;
     status = err->status;

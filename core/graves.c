@@ -199,19 +199,21 @@ graves_fill (struct doclist *docs, struct replica *replica,
 
 int
 graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
-             bool *meets, struct tally_error *err)
+             enum grave_meets *meets, struct tally_error *err)
 {
   struct state dead = { 0 }, alive = { 0 };
   int status;
 
-  *meets = false;
+  *meets = GRAVE_KNOWS_NOTHING;
   if (doc->flags & TALLY_DOC_DELETED)
     return TALLY_OK;
   status = state_decode (&alive, false, doc->meta, doc->body, err);
   if (status == TALLY_OK)
     status = state_decode (&dead, true, grave->meta, grave->body, err);
-  if (status == TALLY_OK)
-    *meets = state_knows_all (&dead, &alive, NULL);
+  if (status == TALLY_OK && state_knows_all (&dead, &alive, NULL))
+    *meets = GRAVE_KNOWS_ALL;
+  else if (status == TALLY_OK && state_knows_any (&dead, &alive))
+    *meets = GRAVE_KNOWS_SOME;
   state_free (&dead);
   state_free (&alive);
   return status;

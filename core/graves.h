@@ -39,11 +39,14 @@ int graves_fill (struct doclist *docs, struct replica *replica,
                  const char *collection, const struct tally_slice *ids,
                  size_t n, unsigned flags, struct tally_error *err);
 
-/* Whether a grave counts against a document: it knows all of it.  One that was
- * made anew, or changed by somebody who did not know of the delete, is not
- * what was deleted, and is kept. */
+/* What a grave says of a document.  What it knows altogether is what was
+ * deleted.  One that was changed by somebody who did not know of the delete is
+ * kept, and told of, since what was deleted of it is back; one that was made
+ * anew has nothing of that. */
+enum grave_meets { GRAVE_KNOWS_NOTHING, GRAVE_KNOWS_SOME, GRAVE_KNOWS_ALL };
+
 int graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
-                 bool *meets, struct tally_error *err);
+                 enum grave_meets *meets, struct tally_error *err);
 
 /* Whether it was filled in: it is not in the collection. */
 static inline bool

@@ -133,6 +133,17 @@ state_knows_all (const struct state *state, const struct state *other,
 }
 
 bool
+state_knows_any (const struct state *state, const struct state *other)
+{
+  if (state_knows (state, whole_name (other), NULL))
+    return true;
+  for (size_t i = 0; i < other->n_overrides; i++)
+    if (state_knows (state, override_name (&other->overrides[i]), NULL))
+      return true;
+  return false;
+}
+
+bool
 state_took_back (const struct state *state, const struct stamp *place,
                  const struct stamp *name)
 {

@@ -119,6 +119,9 @@ bool state_knows (const struct state *state, const struct stamp *name,
 bool state_knows_all (const struct state *state, const struct state *other,
                       const struct strict *strict);
 
+/* True when `state` knows some stamp that stands in `other`. */
+bool state_knows_any (const struct state *state, const struct state *other);
+
 /* True when something was written over this write in `state`, or it was beaten
  * there, although its place says otherwise: a repair took that place. */
 bool state_took_back (const struct state *state, const struct stamp *place,

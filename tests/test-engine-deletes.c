@@ -66,10 +66,32 @@ sync (struct world *w, const char *link)
   kit_sync (&run, w->tally, link);
 }
 
+/* How many documents runs told of that may have been deleted. */
+static unsigned told;
+
+static void
+count_told (void *ctx, int level, const char *line)
+{
+  const char *of = strstr (line, " documents that only one side still had");
+
+  (void) ctx;
+  (void) level;
+  if (!of)
+    return;
+  while (of > line && of[-1] >= '0' && of[-1] <= '9')
+    of--;
+  told += (unsigned) strtoul (of, NULL, 10);
+}
+
+static const struct tally_setup listening = { .size = sizeof listening,
+                                              .log = count_told };
+
 static void
 start (struct world *w, const char *keep)
 {
   world_make (w, NULL);
+  w->setup = &listening;
+  told = 0;
   w->keep_deleted = keep;
   world_open (w);
   world_fill (w->d1, 'n', 5);
@@ -201,7 +223,11 @@ test_behind_the_floor_changes_are_kept (void **state)
   kit_sync (&run, w->tally, "l2");
   kit_expect_figures (&run, "notes",
                       KIT_FIGURES (.pulled = 2, .pushed = 3, .deleted = 2));
+  /* n000 is back; and "new" could be, so shortly after they last met.  d1, who
+   * had deleted n000, is told as well. */
+  assert_int_equal (told, 2);
   sync (w, "l1");
+  assert_int_equal (told, 3);
   world_expect (w, "notes", "n000", "\"v\":7");
   world_expect (w, "notes", "new", "\"v\":8");
   world_expect (w, "notes", "n001", NULL);
@@ -384,7 +410,8 @@ test_nor_to_who_only_pulls (void **state)
   world_settled (w, 4);
 }
 
-/* Of what was written meanwhile nobody knew. */
+/* Of what was written meanwhile nobody knew; what was deleted of it is back,
+ * and that is told of. */
 static void
 test_what_was_changed_comes_back (void **state)
 {
@@ -397,6 +424,70 @@ test_what_was_changed_comes_back (void **state)
   kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 1));
   kit_expect (w->d1, "notes", "n001", "\"v\":7");
   kit_expect (w->d2, "notes", "n001", "\"v\":7");
+  assert_int_equal (told, 1);
+  pair_as_foreseen (w, &run, "d2", "d1");
+  kit_expect_nothing (&run, 1);
+  assert_int_equal (told, 1);
+}
+
+/* The other way round. */
+static void
+test_what_was_changed_is_taken_back (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  kit_put (w->d2, "notes", "{\"_id\":\"n001\",\"v\":7}");
+  pair_as_foreseen (w, &run, "d1", "d2");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pulled = 1));
+  kit_expect (w->d1, "notes", "n001", "\"v\":7");
+  assert_int_equal (told, 1);
+}
+
+/* One that was made anew has nothing of what was deleted. */
+static void
+test_what_was_made_anew_is_not_told_of (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  forget_at_d1 (w);
+  kit_replace (w->d2, "notes", "{\"_id\":\"n001\",\"v\":7}");
+  pair_as_foreseen (w, &run, "d2", "d1");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (.pushed = 1));
+  kit_expect (w->d1, "notes", "n001", "\"v\":7");
+  assert_int_equal (told, 0);
+}
+
+/* Without a checkpoint nobody can tell what is old here from what the hub
+ * deleted and forgot; what is new was not there. */
+static void
+test_old_documents_of_a_new_device_are_told_of (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  world_make (w, NULL);
+  w->setup = &listening;
+  told = 0;
+  w->keep_deleted = "50ms";
+  world_open (w);
+  world_fill (w->d1, 'n', 3);
+  sync (w, "l1");
+  kit_remove (w->hub, "notes", "n001");
+  sync (w, "l1");
+  kit_put (w->d1, "notes", "{\"_id\":\"later\"}");
+  sync (w, "l1");
+  assert_int_equal (tombstones (w, "hub"), 0);
+  assert_int_equal (told, 0);
+  world_fill (w->d2, 'o', 2);
+  be_away ();
+  kit_put (w->d2, "notes", "{\"_id\":\"new\"}");
+  kit_sync (&run, w->tally, "l2");
+  kit_expect (w->hub, "notes", "o000", "o000");
+  kit_expect (w->hub, "notes", "new", "new");
+  assert_int_equal (told, 2);
 }
 
 /* ---- first syncs -------------------------------------------------------- */
@@ -439,6 +530,9 @@ main (void)
     TEST (test_nor_when_it_is_pushed),
     TEST (test_nor_to_who_only_pulls),
     TEST (test_what_was_changed_comes_back),
+    TEST (test_what_was_changed_is_taken_back),
+    TEST (test_what_was_made_anew_is_not_told_of),
+    TEST (test_old_documents_of_a_new_device_are_told_of),
     TEST (test_a_first_sync_takes_no_tombstones),
   };
 

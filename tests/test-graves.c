@@ -121,11 +121,11 @@ test_takes_its_place (void **state)
   doclist_free (&docs);
 }
 
-static bool
+static enum grave_meets
 meets (const struct tally_doc *grave, const struct tally_doc *doc)
 {
   struct tally_error err = { 0 };
-  bool result;
+  enum grave_meets result;
 
   assert_int_equal (graves_meet (grave, doc, &result, &err), TALLY_OK);
   return result;
@@ -146,11 +146,12 @@ test_counts_against_what_it_knew (void **state)
   assert_int_equal (grave.count, 0);
   fill (&grave, &id, 1);
   assert_int_equal (grave.count, 1);
-  assert_true (meets (&grave.docs[0], &old.docs[0]));
-  assert_false (meets (&grave.docs[0], &grave.docs[0]));
+  assert_int_equal (meets (&grave.docs[0], &old.docs[0]), GRAVE_KNOWS_ALL);
+  assert_int_equal (meets (&grave.docs[0], &grave.docs[0]),
+                    GRAVE_KNOWS_NOTHING);
   put ("a", "{\"_id\":\"a\",\"v\":1}");
   read_docs (&new, &id, 1);
-  assert_false (meets (&grave.docs[0], &new.docs[0]));
+  assert_int_equal (meets (&grave.docs[0], &new.docs[0]), GRAVE_KNOWS_NOTHING);
   /* What is there is there. */
   fill (&new, &id, 1);
   assert_int_equal (new.count, 1);

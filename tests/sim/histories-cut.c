@@ -106,5 +106,5 @@ const struct history_case cut_histories[] = {
     HISTORY_OPS (rolled_back_and_written),
     .conflicts = -1,
     .cut = 11 },
-  { NULL, { 0 }, NULL, 0, 0, 0 },
+  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
 };

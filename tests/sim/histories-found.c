@@ -236,6 +236,31 @@ static const struct op under_its_own_name[] = {
   { OP_SYNC, .site = 2 },
 };
 
+/* What was deleted and forgotten came back, by a way that was new, from one
+ * who had changed it meanwhile; nobody was told. */
+static const struct op changed_while_away[] = {
+  { OP_PUT, .site = 3, .doc = 3, .fields = 4 },
+  { OP_SYNC, .site = 2 },
+  { OP_SYNC, .site = 5 },
+  { OP_PUT, .site = 2, .doc = 3, .fields = 2,
+    .wait_ms = UINT64_C (128) * SIM_DAY_MS },
+  { OP_DELETE, .site = 0, .doc = 3, .wait_ms = 10 },
+  { OP_SYNC, .site = 0 },
+};
+
+/* The same of a client that had been away; who deleted it is told as well,
+ * when it comes back there. */
+static const struct op changed_and_rejoined[] = {
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 3, .doc = 2, .wait_ms = 10 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 2, .wait_ms = 10 },
+  /* It is not run twice: the next one is what forgets. */
+  { OP_SYNC, .site = 2, .seed = 2 },
+  { OP_SYNC, .site = 2, .wait_ms = UINT64_C (125) * SIM_DAY_MS },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -271,6 +296,14 @@ static const struct op under_its_own_name[] = {
   .links = {                                                           \
     { 1, 0, false }, { 2, 1, false }, { 0, 2, false }, { 0, 2, false } \
   }
+#define MANY_WAYS                                                \
+  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 7, \
+  .links = { { 1, 0, false }, { 1, 2, false }, { 3, 2, false },  \
+             { 2, 0, false }, { 1, 0, false }, { 3, 0, false },  \
+             { 0, 1, false } }
+#define HUB_OF_THREE                                             \
+  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 3, \
+  .links = { { 1, 0, false }, { 2, 0, false }, { 3, 0, false } }
 #define ONE_LINK \
   .sites = 2, .docs = 6, .n_links = 1, .links = { { 1, 0, false } }
 #define CLONE_OF_A_CLIENT              \
@@ -361,5 +394,15 @@ const struct history_case found_histories[] = {
     { TRIANGLE },
     HISTORY_OPS (under_its_own_name),
     .conflicts = -1 },
-  { NULL, { 0 }, NULL, 0, 0, 0 },
+  { "a document that was changed while its delete was forgotten, by a new way",
+    { MANY_WAYS },
+    HISTORY_OPS (changed_while_away),
+    .conflicts = -1,
+    .returned = 1 },
+  { "a document that was changed while its delete was forgotten, by a client",
+    { HUB_OF_THREE },
+    HISTORY_OPS (changed_and_rejoined),
+    .conflicts = -1,
+    .returned = 2 },
+  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
 };

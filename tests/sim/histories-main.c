@@ -55,6 +55,11 @@ run (const struct history_case *history, const struct op *ops, unsigned lacks,
       && conflicts != history->conflicts)
     violate (world, VIOLATION_CONFLICT, "%d conflicts, and not %d", conflicts,
              history->conflicts);
+  if (!world->violation && history->returned > 0
+      && world->returned[0] + world->returned[1] != history->returned)
+    violate (world, VIOLATION_RETURNED, "%u documents are told of, and not %u",
+             (unsigned) (world->returned[0] + world->returned[1]),
+             history->returned);
   memcpy (why, world->why, sizeof world->why);
   befell = world->happened & FEATURE_CRASHES;
   world_free (world);

@@ -14,6 +14,9 @@ struct history_case {
   size_t n;
   /* Entries in all journals together once all is settled; -1: no matter. */
   int conflicts;
+  /* Documents that runs told of as kept though they may have been deleted; 0:
+   * no matter. */
+  unsigned returned;
   /* The operation, counted from 1, that is cut at every call; 0: none. */
   size_t cut;
 };

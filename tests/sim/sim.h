@@ -398,8 +398,10 @@ struct world {
   unsigned char was_journaled[SIM_DOCS][SIM_EVENTS];
   struct unsure unsure;
   unsigned happened; /* features that did occur */
-  bool returned;     /* somebody was told that deleted documents may be back */
-  bool broke;        /* a pair, and what it knew is not trusted any more */
+  /* So many documents somebody was told of that may be back, though they were
+   * deleted: of each collection. */
+  uint64_t returned[2];
+  bool broke; /* a pair, and what it knew is not trusted any more */
   uint64_t operations, repairs;
   uint64_t forgotten; /* documents and tombstones removed for good */
 

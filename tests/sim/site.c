@@ -312,6 +312,21 @@ gate_close (void *handle)
   site->inner = NULL;
 }
 
+/* "s1-s0: notes: 2 documents that only one side still had were kept; ..." */
+static void
+note_returned (struct world *world, const char *text)
+{
+  const char *told = strstr (text, " documents that only one side still had");
+  const char *number = told;
+
+  if (!told)
+    return;
+  while (number > text && number[-1] >= '0' && number[-1] <= '9')
+    number--;
+  world->returned[strstr (text, ": tasks: ") != NULL] +=
+      strtoull (number, NULL, 10);
+}
+
 /* That a pair broke is only told of here.  A damaged folder can look like
  * another copy's. */
 static void
@@ -327,8 +342,7 @@ host_log (void *ctx, int level, const char *text)
                site->name);
     world->broke = true;
   }
-  if (strstr (text, "were kept"))
-    world->returned = true;
+  note_returned (world, text);
   trace (site->world, "      %s logs (%d): %s", site->name, level, text);
 }
 
