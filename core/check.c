@@ -11,6 +11,7 @@
 
 #include "accounts.h"
 #include "context.h"
+#include "indexes.h"
 #include "mirror.h"
 #include "peer.h"
 #include "public.h"
@@ -113,6 +114,10 @@ check_store (struct check *check, const struct endpoint *endpoint,
     status = context_replica (&replica, handle, why);
     if (status == TALLY_OK)
       status = replica_check (replica, why);
+    if (status == TALLY_OK)
+      status = indexes_check_all (replica, why);
+    if (status == TALLY_OK)
+      status = indexes_check_declared (replica, endpoint->section, why);
     tally_replica_close (handle);
   }
   return status == TALLY_NOTFOUND ? TALLY_OK : status;

@@ -106,7 +106,8 @@ config_options (const struct config *config,
     return error_nomem (err);
   for (size_t i = 0; i < endpoint->n_pairs; i++)
     if (endpoint->kind != CONFIG_KIND_STORE
-        || !config_is_schema (&endpoint->pairs[i]))
+        || (!config_is_schema (&endpoint->pairs[i])
+            && !config_is_index (&endpoint->pairs[i])))
       pairs[n++] = endpoint->pairs[i];
   status = option_set_build (out, rows, pairs, n, &owner, err);
   free (pairs);

@@ -147,6 +147,21 @@ int config_each_schema (const struct config *config,
 bool config_has_schemas (const struct config_endpoint *endpoint);
 bool config_is_schema (const struct option_pair *pair);
 
+/* The keys index.COLLECTION of a [store], one index at a time; endpoint NULL:
+ * there are none.  TALLY_CONFIG: one is not as it must be. */
+struct config_index {
+  const char *collection;
+  const char *fields; /* "F,-G.x" */
+  const char *where;
+  bool unique, sparse;
+};
+typedef int config_index_fn (void *ctx, const struct config_index *index,
+                             struct tally_error *err);
+int config_each_index (const struct config_endpoint *endpoint,
+                       config_index_fn *fn, void *ctx,
+                       struct tally_error *err);
+bool config_is_index (const struct option_pair *pair);
+
 /* The one table of the ini's own keys, as rows for each kind of section, and
  * the kind's word ("store").  Lists are strings here. */
 const struct tally_option *config_rows (enum config_kind kind);

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "devices.h"
 #include "hooks.h"
+#include "indexes.h"
 #include "public.h"
 
 /* ---- resolving ---------------------------------------------------------- */
@@ -337,6 +338,8 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   if (status == TALLY_OK)
     status = config_each_schema (tally->config, endpoint->section, take_schema,
                                  replica->replica, err);
+  if (status == TALLY_OK)
+    status = indexes_declare (replica->replica, endpoint->section, err);
   if (status == TALLY_OK)
     return status;
   replica_close (replica->replica);

@@ -37,9 +37,26 @@ int indexes_ensure (struct replica *replica, const char *collection,
                     indexes_progress_fn *progress, void *ctx,
                     struct tally_error *err);
 
+/* Those that the ini declares for the store: makes what is missing, and tells
+ * the log of one that cannot be made; what is stored must stay in reach, or
+ * nobody could mend it.  A store that is open READONLY is left as it is.
+ * TALLY_CONFIG: the ini is wrong. */
+struct config_endpoint;
+int indexes_declare (struct replica *replica,
+                     const struct config_endpoint *section,
+                     struct tally_error *err);
+
+/* TALLY_INVALID: the store has another one than the ini declares. */
+int indexes_check_declared (struct replica *replica,
+                            const struct config_endpoint *section,
+                            struct tally_error *err);
+
 /* TALLY_CORRUPT: an index does not agree with the documents. */
 int indexes_check (struct replica *replica, const char *collection,
                    struct tally_error *err);
+
+/* The same for all collections, while others may write. */
+int indexes_check_all (struct replica *replica, struct tally_error *err);
 
 /* The local collection of rows. */
 void indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection);

@@ -754,6 +754,49 @@ rm schemas/things.json
 refuses "a schema that is not there" 3 's.ini:4: .*things.json' \
   find s things -c schemas/s.ini
 
+# ---- indexes of the ini -----------------------------------------------------
+
+mkdir indexes
+# declare VALUE: the ini of a store with these indexes.
+declare_index ()
+{
+  printf '[store s]\ndriver = sqlite\npath = s.db\nindex.things = %s\n' "$1" \
+    >indexes/s.ini
+  chmod 600 indexes/s.ini
+}
+declare_index 'n, -m.x|	 mail   sparse  unique '
+printf '{"_id":"a","n":1,"mail":"x"}\n{"_id":"b","n":1}\n{"_id":"c","n":2}\n' |
+  "$TALLY" put s things -c indexes/s.ini || echo "not ok put"
+for q in '{"n":1,"m.x":null} n,-m.x' '{"mail":"x"} mail'; do
+  expect "find by ${q#* }" 0 find s things "${q% *}" --explain --json \
+    -c indexes/s.ini
+  is "an index of the ini is used" 1 "$(grep -c "\"index\":\"${q#* }\"" out)"
+done
+printf '{"_id":"d","mail":"x"}' >indexes/taken.json
+refuses "one of them is unique" 6 'mail is unique' \
+  put s things indexes/taken.json -c indexes/s.ini
+expect "check" 0 check -c indexes/s.ini
+declare_index 'mail sparse unique | n unique'
+expect "one that cannot be is told of" 0 rm s things c -c indexes/s.ini
+says "says of which documents" \
+  's.ini:4: things: n cannot be unique: documents "a" and "b" both have 1$'
+expect "what is in the way can be mended" 0 rm s things b -c indexes/s.ini
+expect "then it is made" 0 rm s things b -c indexes/s.ini
+expect "find by it" 0 find s things '{"n":1}' --explain --json -c indexes/s.ini
+is "it is used" 1 "$(grep -c '"index":"n"' out)"
+declare_index 'mail'
+expect "check: one that is another" 6 check -c indexes/s.ini
+says "says which" 's.ini:4: an index on mail is there'
+declare_index 'mail uniqe'
+refuses "a word that is none" 3 's.ini:4: "uniqe": behind the fields' \
+  find s things -c indexes/s.ini
+declare_index 'n || mail'
+refuses "an index on nothing" 3 's.ini:4: "": no fields' \
+  find s things -c indexes/s.ini
+printf '[store s]\ndriver = sqlite\npath = s.db\nindex.a/b = n\n' >indexes/s.ini
+chmod 600 indexes/s.ini
+refuses "a collection that is none" 3 's.ini:4: ' find s a -c indexes/s.ini
+
 # ---- a shared folder ------------------------------------------------------
 
 mkdir stick

@@ -779,6 +779,51 @@ check_indexes (struct world *world)
   }
 }
 
+static int
+copy_first (void *ctx, const struct tally_doc *row)
+{
+  snprintf (ctx, 1024, "%.*s", (int) row->id.size, row->id.data);
+  return 1;
+}
+
+/* A row that is not there, and one that nothing stands behind. */
+static void
+check_spoilt (struct world *world)
+{
+  static const unsigned char rev[TALLY_REV_SIZE] = { 1 };
+
+  for (size_t i = 0; i < world->n; i++) {
+    struct tally_error err = { 0, "" };
+    struct tally_entry entry = { .collection = "_i:c", .expected = rev };
+    struct tally_slice from = slice_text ("----");
+    struct tally_outcome outcome;
+    struct replica *replica;
+    char row[1024] = "", more[1026];
+
+    assert_int_equal (context_replica (&replica, world->replicas[i], &err),
+                      TALLY_OK);
+    assert_int_equal (indexes_check_all (replica, &err), TALLY_OK);
+    assert_int_equal (replica_find (replica, "_i:c", &from, NULL,
+                                    TALLY_FIND_IDS, copy_first, row, &err),
+                      TALLY_OK);
+    if (!row[0])
+      continue;
+    snprintf (more, sizeof more, "%sz", row);
+    entry.doc.id = slice_text (more);
+    entry.expected = NULL;
+    memcpy (entry.doc.rev, rev, TALLY_REV_SIZE);
+    assert_int_equal (
+        replica_put_plain (replica, &entry, 1, 0, &outcome, &err), TALLY_OK);
+    assert_int_equal (indexes_check_all (replica, &err), TALLY_CORRUPT);
+    assert_non_null (strstr (err.text, "rows of no document"));
+    entry.flags = TALLY_ENTRY_FORGET;
+    entry.expected = rev;
+    assert_int_equal (
+        replica_put_plain (replica, &entry, 1, 0, &outcome, &err), TALLY_OK);
+    assert_int_equal (indexes_check_all (replica, &err), TALLY_OK);
+  }
+}
+
 /* ---- rounds ------------------------------------------------------------- */
 
 static void
@@ -820,6 +865,8 @@ run_round (struct world *world, struct rng *rng, unsigned number)
   /* A matcher that is never satisfied would agree with any other. */
   assert_true (found > QUERIES);
   check_indexes (world);
+  if (number == 0)
+    check_spoilt (world);
   for (unsigned i = 0; i < DOCUMENTS; i++)
     json_decref (documents[i]);
   for (size_t i = 0; i < world->n; i++)
