@@ -84,8 +84,8 @@ add_field (struct buf *fields, struct tally_slice field,
 {
   for (size_t i = 0; i < field.size; i++)
     if (is_blank (field.data[i])) {
-      struct tally_slice word
-          = trim (slice_make (field.data + i, field.size - i));
+      struct tally_slice word =
+          trim (slice_make (field.data + i, field.size - i));
 
       return error_set (err, TALLY_CONFIG,
                         "\"%.*s\": behind the fields stands unique, or "

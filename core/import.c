@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "import.h"
+#include "indexes.h"
 #include "module.h"
 #include "nearest.h"
 #include "public.h"
@@ -104,16 +105,45 @@ import_add_index (struct importing *importing, struct tally_slice field,
   return TALLY_OK;
 }
 
-/* Nobody makes them yet; that they are lost must not pass unseen. */
-static void
-tell_indexes (const struct importing *importing)
+/* A minus is part of a name there, and of none here. */
+static bool
+falls (const char *field)
 {
-  for (size_t i = 0; i < importing->n_indexes; i++)
-    context_log (importing->tally, 1, "%s: its index on %s was left out%s",
-                 importing->shown, importing->indexes[i].field,
-                 importing->indexes[i].unique
-                     ? "; that it is unique is not seen to"
-                     : "");
+  return field[0] == '-' || strstr (field, ",-");
+}
+
+static int
+make_index (struct importing *importing, const struct import_index *index,
+            struct tally_error *err)
+{
+  const char *collection =
+      importing->collection ? importing->collection : importing->by_default;
+  int status;
+
+  if (!collection[0])
+    status = error_set (err, TALLY_INVALID, "of which collection?");
+  else if (falls (index->field))
+    status = error_set (err, TALLY_INVALID, "a name begins with \"-\"");
+  else
+    status = indexes_ensure (importing->replica, collection, index->field,
+                             index->unique, index->sparse, NULL, NULL, err);
+  if (status != TALLY_INVALID && status != TALLY_UNSUPPORTED)
+    return status;
+  context_log (importing->tally, 1, "%s: its index on %s was left out: %s",
+               importing->shown, index->field, err->text);
+  return TALLY_OK;
+}
+
+/* After the documents: what is there already may have the same as one of
+ * them, and that must not keep the rest out. */
+static int
+make_indexes (struct importing *importing, struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < importing->n_indexes && status == TALLY_OK; i++)
+    status = make_index (importing, &importing->indexes[i], err);
+  return status;
 }
 
 static void
@@ -380,8 +410,8 @@ tally_import (struct tally_replica *replica, const char *format,
                  "%s: %zu documents say that they will be changed in the "
                  "future; they were stamped now",
                  importing->shown, importing->ahead);
-  if (status == TALLY_OK)
-    tell_indexes (importing);
+  if (status == TALLY_OK && !importing->stop)
+    status = make_indexes (importing, err);
   free_indexes (importing);
   idmap_free (&importing->ids);
   doclist_free (&importing->docs);

@@ -113,8 +113,8 @@ look_for_other (void *ctx, const struct config_index *index,
     status = error_set (err, TALLY_INVALID,
                         "%s: an index on %s is there, which is%s unique and"
                         "%s sparse",
-                        index->where, index->fields,
-                        def->unique ? "" : " not", def->sparse ? "" : " not");
+                        index->where, index->fields, def->unique ? "" : " not",
+                        def->sparse ? "" : " not");
   index_list_free (&list);
   return status;
 }

@@ -172,8 +172,31 @@ fi
 
 run import nedb "$data/nedb/notes.db" $store:n
 check "nedb: exit" 0 $code
-check "nedb: an index is told of, one that was removed is not" "2 1" \
-  "$(grep -c 'its index on' err) $(grep -c 'its index on title .*unique' err)"
+check "nedb: nothing is told of" 0 "$(grep -c 'its index on' err)"
+for q in '{"title":"tea"} 1' '{"a":1} 1' '{"dropped":1} 0'; do
+  check "nedb: is ${q% *} found by an index" "${q#* }" \
+    "$("$TALLY" find $store:n notes "${q% *}" --explain --json |
+      grep -c '"access":"index"')"
+done
+echo '{"_id":"tea2","title":"tea"}' >tea.json
+run put $store:n notes tea.json
+check "nedb: one of them is unique: exit" 6 $code
+echo '{"$$indexCreated":{"fieldName":"-n"}}' >minus.db
+run import nedb minus.db $store:n minus
+check "nedb: a name of which we make another: exit" 0 $code
+check "nedb: its index is left out" 1 "$(grep -c \
+  'its index on -n was left out: a name begins with "-"$' err)"
+run import nedb - $store:n <minus.db
+check "nedb: an index of nothing: exit" 0 $code
+cp "$data/nedb/notes.db" twice.db
+echo '{"_id":"n5","title":"tea"}' >>twice.db
+run import nedb twice.db $store:n twice
+check "nedb: two with the same are taken in: exit" 0 $code
+check "nedb: the index that they break is told of" 1 "$(grep -c \
+  'twice.db: its index on title was left out: .*"n2" and "n5" both have "tea"' \
+  err)"
+check "nedb: they are there" 2 \
+  "$("$TALLY" find $store:n twice '{"title":"tea"}' --count)"
 check "nedb: the last line counts, what is gone is gone" \
   '{"_id":"n1","_mtime":{"$$date":1700000002000},"title":"milk"}
 {"_id":"n2","due":{"$$date":1700000005000},"title":"tea"}
