@@ -159,6 +159,61 @@ indexes_find_duplicate (struct replica *replica, const char *collection,
   return status;
 }
 
+/* ---- unique ones that are not ------------------------------------------- */
+
+static bool
+is_of (const struct tally_entry *row, const struct index_def *def)
+{
+  struct buf number = BUF_INIT;
+  bool is;
+
+  index_place (&number, def->number, slice_make (NULL, 0), false);
+  is = !number.failed && row->doc.id.size > number.size
+       && memcmp (row->doc.id.data, number.data, number.size) == 0;
+  buf_free (&number);
+  return is;
+}
+
+static bool
+tell_one (struct replica *replica, const char *collection,
+          const struct index_def *def, const struct tally_entry *row)
+{
+  struct buf key = BUF_INIT, why = BUF_INIT;
+  struct tally_error line, ignored;
+  bool told = index_row_key (row->doc.id, &key) && !key.failed
+              && indexes_find_duplicate (replica, collection, def,
+                                         buf_slice (&key), &why, &ignored)
+                     == TALLY_OK
+              && why.size > 0;
+
+  if (told) {
+    error_set (&line, TALLY_INVALID, "%s: %s: %.*s is unique, but %.*s",
+               replica->name, collection, shown (buf_slice (&def->name)),
+               def->name.data, (int) why.size, why.data);
+    replica->host->log (replica->host->ctx, 1, line.text);
+  }
+  buf_free (&why);
+  buf_free (&key);
+  return told;
+}
+
+/* That it cannot be told is no reason to fail: all was put. */
+void
+indexes_tell_broken (struct replica *replica, const char *collection,
+                     const struct index_list *list, const struct rows *rows,
+                     const char *rows_name, unsigned *most)
+{
+  if (!replica->host || !replica->host->log)
+    return;
+  for (size_t k = 0; k < list->n; k++)
+    for (size_t i = 0; i < rows->n && list->defs[k].unique && *most > 0; i++)
+      if (rows->entries[i].collection == rows_name
+          && !(rows->entries[i].flags & TALLY_ENTRY_FORGET)
+          && is_of (&rows->entries[i], &list->defs[k])
+          && tell_one (replica, collection, &list->defs[k], &rows->entries[i]))
+        (*most)--;
+}
+
 /* ---- rows of an index that is not to be --------------------------------- */
 
 #define FORGOTTEN_AT_ONCE 256

@@ -41,6 +41,13 @@ int indexes_find_duplicate (struct replica *replica, const char *collection,
                             struct tally_slice key, struct buf *out,
                             struct tally_error *err);
 
+/* Tells the log of values that these rows, which were put just now, have given
+ * to a second document of a unique index; at most so many. */
+void indexes_tell_broken (struct replica *replica, const char *collection,
+                          const struct index_list *list,
+                          const struct rows *rows, const char *rows_name,
+                          unsigned *most);
+
 /* All rows of an index. */
 int indexes_forget_rows (struct replica *replica, const char *collection,
                          uint32_t number, struct tally_error *err);

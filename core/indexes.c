@@ -19,6 +19,8 @@
 #define PUT_DOCUMENTS 256
 #define PUT_BYTES ((size_t) 2 << 20)
 #define ROUNDS_MAX 1000
+/* Lines for one put. */
+#define BROKEN_TOLD 20
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 const unsigned char index_row_rev[TALLY_REV_SIZE] = { 1, 1, 1, 1, 1, 1, 1,
@@ -230,6 +232,7 @@ struct indexing {
   struct tally_entry *put; /* documents, then rows */
   struct tally_outcome *got;
   size_t *put_of;
+  unsigned to_tell; /* so many lines of unique indexes that are broken */
 };
 
 static int
@@ -356,6 +359,29 @@ add_documents (struct indexing *x, size_t from, size_t to, size_t k,
   return status;
 }
 
+/* A write through tally.h has looked itself, and puts its record along (see
+ * unique.h): it is told of nothing. */
+static bool
+is_guarded (const struct indexing *x, const struct indexed *indexed)
+{
+  for (size_t i = 0; i < x->n; i++)
+    if (strcmp (x->entries[i].collection, indexed->rows) == 0)
+      return true;
+  return false;
+}
+
+static void
+tell_broken (struct indexing *x, const struct rows *rows)
+{
+  for (size_t k = 0; k < x->n_indexed && rows->n > 0; k++) {
+    const struct indexed *indexed = &x->indexed[k];
+
+    if (!is_guarded (x, indexed))
+      indexes_tell_broken (x->replica, indexed->collection, &indexed->list,
+                           rows, indexed->rows, &x->to_tell);
+  }
+}
+
 static int
 put_together (struct indexing *x, size_t n_put, const struct rows *rows,
               struct tally_error *err)
@@ -382,6 +408,8 @@ put_together (struct indexing *x, size_t n_put, const struct rows *rows,
     x->outcomes[x->put_of[i]] = got[i];
     x->settled[x->put_of[i]] = true;
   }
+  if (status == TALLY_OK)
+    tell_broken (x, rows);
   return status;
 }
 
@@ -489,7 +517,8 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
                         .entries = entries,
                         .n = n,
                         .all = flags & TALLY_PUT_ALL,
-                        .outcomes = outcomes };
+                        .outcomes = outcomes,
+                        .to_tell = BROKEN_TOLD };
   int status = TALLY_OK;
 
   x.of = calloc (n + 1, sizeof *x.of);

@@ -784,6 +784,20 @@ expect "what is in the way can be mended" 0 rm s things b -c indexes/s.ini
 expect "then it is made" 0 rm s things b -c indexes/s.ini
 expect "find by it" 0 find s things '{"n":1}' --explain --json -c indexes/s.ini
 is "it is used" 1 "$(grep -c '"index":"n"' out)"
+printf '{"_id":"far","n":5,"mail":"x"}\n{"_id":"fine","n":6,"mail":"z"}\n' |
+  "$TALLY" put sqlite:indexes/far.db things -q || echo "not ok put"
+expect "a sync brings what breaks one" 0 pair s sqlite:indexes/far.db \
+  -c indexes/s.ini
+says "is told of" \
+  ': things: mail is unique, but documents "a" and "far" both have "x"$'
+is "once" 1 "$(grep -c 'is unique' err)"
+expect "and is stored" 0 get s things far -c indexes/s.ini
+expect "another sync" 0 pair s sqlite:indexes/far.db -c indexes/s.ini
+is "has nothing to tell" 0 "$(grep -c 'is unique' err)"
+expect "verify" 0 verify s sqlite:indexes/far.db -c indexes/s.ini
+expect "a write that is fine" 0 update s things '{"_id":"fine"}' \
+  '{"$set":{"mail":"y"}}' -c indexes/s.ini
+is "has nothing to tell either" 0 "$(grep -c 'is unique' err)"
 declare_index 'mail'
 expect "check: one that is another" 6 check -c indexes/s.ini
 says "says which" 's.ini:4: an index on mail is there'

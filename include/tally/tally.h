@@ -332,10 +332,10 @@ struct tally_index_options {
  * one that is there is left as it is.  It is kept from then on by every write,
  * also by a sync.  Cut short at any moment, it is not used, and the next call
  * goes on.  A document that a sync brings is stored also where an index is
- * unique; but none is made over documents that have the same already, and
- * TALLY_INVALID names two of them.  TALLY_INVALID also: there is one on these
- * fields that is another, or the fields are wrong.  TALLY_UNSUPPORTED: the
- * driver cannot. */
+ * unique, and the log is told; but none is made over documents that have the
+ * same already, and TALLY_INVALID names two of them.  TALLY_INVALID also:
+ * there is one on these fields that is another, or the fields are wrong.
+ * TALLY_UNSUPPORTED: the driver cannot. */
 TALLY_API int tally_index (struct tally_replica *replica,
                            const char *collection, const char *fields,
                            const struct tally_index_options *options,
