@@ -521,6 +521,21 @@ skip_settled (void *ctx, const struct tally_doc *doc)
   return settle->other;
 }
 
+/* Below a floor only a run of both directions finds what is gone: until then
+ * the cursor that says so stays where it is. */
+static bool
+leaves_gone_here (const struct sync *sync)
+{
+  return !sync->pulls && sync->own_floor > sync->local_cursor
+         && sync->far_cursor.data[0] != '\0';
+}
+
+static bool
+leaves_gone_there (const struct sync *sync)
+{
+  return !sync->pushes && sync->gone_there && sync->local_cursor > 0;
+}
+
 /* Everything here up to this seq is there, too.  A change that was made while
  * this run went on is not, and neither is what was set aside. */
 static int
@@ -532,7 +547,7 @@ find_local_cursor (struct sync *sync, uint64_t *cursor,
   int status;
 
   *cursor = sync->local_cursor;
-  if (!sync->pushes)
+  if (!sync->pushes || leaves_gone_here (sync))
     return TALLY_OK;
   if (sync->stuck > 0) {
     if (sync->stuck - 1 > *cursor)
@@ -594,7 +609,7 @@ finalize (struct sync *sync, struct tally_error *err)
     return status;
   /* What could not be taken is asked for again. */
   if (sync->bad.status != TALLY_OK || sync->far_stuck || sync->left
-      || !sync->pulls)
+      || !sync->pulls || leaves_gone_there (sync))
     far = had ? had->far : "";
   held_settle (&run->pair.held, sync->collection);
   /* Cursors that moved only because other collections did need no note. */

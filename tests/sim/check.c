@@ -340,14 +340,15 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
           || is_gone (standing, f) || has_namesake (history, i)
           || has_vanished (world, doc, i))
         continue;
-      if (other->forgotten && was_told (world, doc, told))
-        continue;
       if (((other->past >> at & 1)
            && !stood_aside (history, journals, doc, i, at, f))
-          || comes_after (world, doc, i, at, f))
+          || comes_after (world, doc, i, at, f)) {
+        if (other->forgotten && was_told (world, doc, told))
+          continue;
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,
                  doc_id (doc), at, i);
+      }
     }
   }
 }

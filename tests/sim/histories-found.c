@@ -261,6 +261,30 @@ static const struct op changed_and_rejoined[] = {
   { OP_SYNC, .site = 2, .wait_ms = UINT64_C (125) * SIM_DAY_MS },
 };
 
+/* A client that had been away only pulled first: that went past the floor, and
+ * what was deleted meanwhile stayed. */
+static const struct op away_and_pulls[] = {
+  { OP_PUT, .site = 3, .doc = 5, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_DELETE, .site = 0, .doc = 0 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_SYNC, .site = 1, .wait_ms = UINT64_C (140) * SIM_DAY_MS },
+  { OP_SYNC, .site = 2, .direction = TALLY_PULL },
+};
+
+/* The same of a hub that had been away, and a client that only pushes. */
+static const struct op away_and_is_pushed_to[] = {
+  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
+  { OP_PUT, .site = 3, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_SYNC, .site = 3 },
+  { OP_DELETE, .site = 3, .doc = 0 },
+  { OP_SYNC, .site = 3, .seed = 2 },
+  { OP_SYNC, .site = 3, .wait_ms = UINT64_C (140) * SIM_DAY_MS },
+  { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -304,6 +328,11 @@ static const struct op changed_and_rejoined[] = {
 #define HUB_OF_THREE                                             \
   .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 3, \
   .links = { { 1, 0, false }, { 2, 0, false }, { 3, 0, false } }
+#define HUB_OF_THREE_AND_A_NEXT                                        \
+  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 4,       \
+  .links = {                                                           \
+    { 1, 0, false }, { 2, 0, false }, { 3, 0, false }, { 1, 3, false } \
+  }
 #define ONE_LINK \
   .sites = 2, .docs = 6, .n_links = 1, .links = { { 1, 0, false } }
 #define CLONE_OF_A_CLIENT              \
@@ -404,5 +433,13 @@ const struct history_case found_histories[] = {
     HISTORY_OPS (changed_and_rejoined),
     .conflicts = -1,
     .returned = 2 },
+  { "a client that was away, and first only pulls",
+    { HUB_OF_THREE },
+    HISTORY_OPS (away_and_pulls),
+    .conflicts = 0 },
+  { "a hub that was away, and is first only pushed to",
+    { HUB_OF_THREE_AND_A_NEXT },
+    HISTORY_OPS (away_and_is_pushed_to),
+    .conflicts = 0 },
   { NULL, { 0 }, NULL, 0, 0, 0, 0 },
 };
