@@ -88,5 +88,6 @@ extern const struct kit_check kit_put_tests[];
 extern const struct kit_check kit_notes_tests[];
 extern const struct kit_check kit_wait_tests[];
 extern const struct kit_check kit_scan_tests[];
+extern const struct kit_check kit_find_tests[];
 
 #endif /* TALLY_TESTS_STORE_KIT_IMPL_H */

@@ -263,8 +263,8 @@ assert_conflict (const struct tally_outcome *outcome, uint64_t seq, unsigned n)
 }
 
 static const struct kit_check *const store_checks[] = {
-  kit_open_tests, kit_read_tests, kit_put_tests, kit_notes_tests,
-  kit_wait_tests, kit_scan_tests, NULL
+  kit_open_tests, kit_read_tests, kit_put_tests,  kit_notes_tests,
+  kit_wait_tests, kit_scan_tests, kit_find_tests, NULL
 };
 
 const struct kit_suite kit_store = { store_checks, kit_setup, kit_teardown };

@@ -111,6 +111,8 @@ store 7 changes_head changes '.'
 store 8 forget put '.'
 store 9 note_compare_and_set note_put '.'
 store 10 get_order get 'ends the process'
+store 11 find_between find 'is 4, not 3'
+store 12 find_between find 'is [0-9], not 3'
 
 folder ()
 {

@@ -22,6 +22,8 @@ enum {
   FORGET_KEEPS,
   NOTE_EXPECTS_NOTHING,
   EXITS,
+  FIND_LAST_TOO,
+  FIND_FROM_FIRST,
   CLOSE_NOTHING /* no fault: the harness itself */
 };
 
@@ -121,6 +123,27 @@ faulty_note_put (void *handle, const char *key,
   return inner ()->note_put (handle, key, expected, value, err);
 }
 
+static int
+faulty_find (void *handle, const char *collection,
+             const struct tally_slice *from, const struct tally_slice *to,
+             unsigned flags, tally_emit_doc *emit, void *ctx,
+             struct tally_error *err)
+{
+  struct tally_slice longer;
+  char text[64];
+
+  if (IS (FIND_LAST_TOO) && to && to->size < sizeof text) {
+    memcpy (text, to->data, to->size);
+    text[to->size] = '\1';
+    longer.data = text;
+    longer.size = to->size + 1;
+    to = &longer;
+  }
+  if (IS (FIND_FROM_FIRST))
+    from = NULL;
+  return inner ()->find (handle, collection, from, to, flags, emit, ctx, err);
+}
+
 const struct tally_driver *
 tally_driver_1 (void)
 {
@@ -131,6 +154,7 @@ tally_driver_1 (void)
   store.get = faulty_get;
   store.put = faulty_put;
   store.changes = faulty_changes;
+  store.find = faulty_find;
   store.note_put = faulty_note_put;
   driver = *inner_driver_1 ();
   driver.name = "faulty";
