@@ -51,7 +51,8 @@ static const struct op first_run[] = {
 };
 
 /* What s1 wrote before it was rolled back is at s2, and the name that s1
- * had then must not claim to know it. */
+ * had then must not claim to know it.  Its file tells it nothing: it learns of
+ * that from s0. */
 static const struct op rolled_back_and_mended[] = {
   { OP_PUT, .site = 1, .doc = 0, .fields = 3 },
   { OP_SYNC, .site = TO_S0 },
@@ -97,7 +98,7 @@ const struct history_case cut_histories[] = {
     .conflicts = -1,
     .cut = 4 },
   { "a roll-back, cut anywhere while it is mended",
-    { .features = FEATURE_COPIES, TWO_HUBS },
+    { .features = FEATURE_COPIES, TWO_HUBS, .site[1].lacks = LACKS_WITNESS },
     HISTORY_OPS (rolled_back_and_mended),
     .conflicts = -1,
     .cut = 10 },

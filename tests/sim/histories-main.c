@@ -43,7 +43,7 @@ run (const struct history_case *history, const struct op *ops, unsigned lacks,
 
   assert_non_null (world);
   for (unsigned i = 0; i < SIM_SITES; i++)
-    setup.site[i].lacks = lacks;
+    setup.site[i].lacks |= lacks;
   chance_start (1);
   world_start (world, &setup);
   world->trace = out;

@@ -104,6 +104,8 @@ draw_setup (struct setup *setup, struct rng *rng, unsigned features)
     setup->site[i].memory = i < setup->sites && rng_one_in (rng, 3);
     if (rng_one_in (rng, 3))
       setup->site[i].lacks = rng_below (rng, 16);
+    if (draw >> (48 + i) & 1)
+      setup->site[i].lacks |= LACKS_WITNESS;
   }
   draw_links (setup, rng);
 }

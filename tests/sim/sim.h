@@ -142,12 +142,14 @@ struct link_setup {
   bool folder;
 };
 
-/* Slots that a site's driver does not have. */
+/* Slots that a site's driver does not have; and a file system that remembers
+ * nothing of a file beside its content. */
 enum {
   LACKS_NOTES = 1,
   LACKS_COLLECTIONS = 2,
   LACKS_BATCHES = 4,
-  LACKS_SCANS = 8
+  LACKS_SCANS = 8,
+  LACKS_WITNESS = 16
 };
 
 struct setup {

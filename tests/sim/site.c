@@ -425,12 +425,15 @@ void
 site_open (struct site *site)
 {
   static const struct tally_value values[1] = { { NULL, 0 } };
+  unsigned lacks = site->world->setup->site[site->index].lacks;
   struct replica_setup setup = { .driver = &site->driver,
                                  .values = values,
                                  .flags = TALLY_OPEN_CREATE,
                                  .name = site->name,
                                  .place = site->place,
-                                 .witness = &site->witness,
+                                 .witness = lacks & LACKS_WITNESS
+                                                ? NULL
+                                                : &site->witness,
                                  .host = &site->host,
                                  .time = &site->time,
                                  .max_skew_ms = SIM_SKEW_MS,
