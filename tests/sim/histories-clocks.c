@@ -259,5 +259,5 @@ const struct history_case clock_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (refused_burial),
     .conflicts = -1 },
-  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
+  { .name = NULL },
 };

@@ -86,6 +86,21 @@ static const struct op rolled_back_and_written[] = {
   { OP_SYNC, .site = FROM_S2 },
 };
 
+/* s1 has forgotten what it deleted, since all whom it knew have that, when it
+ * first meets s2, who had it from s0. */
+static const struct op met_what_was_forgotten[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_PUT, .site = 1, .doc = 1, .fields = 2 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = TO_S2 },
+};
+
 const struct history_case cut_histories[] = {
   { "tombstones that are forgotten since they are old, cut anywhere",
     { .features = FEATURE_AWAY, TWO_HUBS },
@@ -106,6 +121,12 @@ const struct history_case cut_histories[] = {
     { .features = FEATURE_COPIES, TWO_HUBS },
     HISTORY_OPS (rolled_back_and_written),
     .conflicts = -1,
-    .cut = 11 },
-  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
+    .cut = 11,
+    .witness = true },
+  { "what was deleted and forgotten comes back by a new way, cut anywhere",
+    { .features = FEATURE_DELETES, TWO_HUBS },
+    HISTORY_OPS (met_what_was_forgotten),
+    .conflicts = 0,
+    .cut = 10 },
+  { .name = NULL },
 };

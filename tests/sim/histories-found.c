@@ -441,5 +441,5 @@ const struct history_case found_histories[] = {
     { HUB_OF_THREE_AND_A_NEXT },
     HISTORY_OPS (away_and_is_pushed_to),
     .conflicts = 0 },
-  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
+  { .name = NULL },
 };

@@ -50,5 +50,5 @@ const struct history_case looked_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (listed_and_held),
     .conflicts = -1 },
-  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
+  { .name = NULL },
 };

@@ -107,6 +107,7 @@ test_history (void **state)
   const struct history_case *history = *state;
   unsigned all = LACKS_NOTES | LACKS_COLLECTIONS | LACKS_BATCHES;
 
+  all |= history->witness ? 0 : LACKS_WITNESS;
   for (unsigned lacks = 0; lacks <= all; lacks += all) {
     must_hold (history, history->ops, lacks);
     if (history->cut > 0)

@@ -251,5 +251,5 @@ const struct history_case classic_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (first_sync_dies),
     .conflicts = 0 },
-  { NULL, { 0 }, NULL, 0, 0, 0, 0 },
+  { .name = NULL },
 };

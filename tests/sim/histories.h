@@ -19,6 +19,8 @@ struct history_case {
   unsigned returned;
   /* The operation, counted from 1, that is cut at every call; 0: none. */
   size_t cut;
+  /* It depends on what a file remembers; others are run without that, too. */
+  bool witness;
 };
 
 /* Ends with a case without a name. */
