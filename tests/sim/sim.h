@@ -134,7 +134,7 @@ enum feature {
 };
 
 /* What is tried unless it is asked for otherwise. */
-#define SIM_FEATURES (FEATURE_ALL & ~FEATURE_AWAY)
+#define SIM_FEATURES FEATURE_ALL
 
 struct link_setup {
   unsigned char client;
