@@ -15,5 +15,6 @@ sed 's/#.*//' "$srcdir/tests/sim/seeds.txt" | while read -r seed _; do
 done || exit 1
 # Everything, where nothing is known to be open.
 "$sim" -1 -j 2 1 "${SIM_FIXED:-500}" || exit 1
-# Fresh seeds, of all that make sim tries.
-exec "$sim" -t "${SIM_SECONDS:-4}" "$(date +%s%N | cut -c 6-18)" 1000000
+# Fresh seeds, without what has something open: copies of stores (8), clocks
+# that are off by years (1024) and long waits (4096).  make sim has all.
+exec "$sim" -x 5128 -t "${SIM_SECONDS:-4}" "$(date +%s%N | cut -c 6-18)" 1000000
