@@ -48,6 +48,7 @@ compare_free (struct compare *compare)
 {
   set_free (&compare->ours);
   set_free (&compare->theirs);
+  set_free (&compare->passed);
   doclist_free (&compare->splits);
 }
 
@@ -177,12 +178,14 @@ add_pair (struct compare *compare, const struct sketch_found *ours,
 {
   bool newer =
       memcmp (ours->item.stamp, theirs->item.stamp, TALLY_STAMP_SIZE) > 0;
+  bool gives = compare->offers && newer
+               && compare->offers (compare->ctx, ours->item.stamp);
 
-  if (!compare->offers
-      || (newer && compare->offers (compare->ctx, ours->item.stamp)))
+  if (gives || !compare->offers)
     add_found (compare, ours);
-  if (!compare->offers
-      || !(newer && compare->offers (compare->ctx, ours->item.stamp)))
+  else
+    set_add (&compare->passed, &ours->item, ROWS_PLACE_SIZE);
+  if (!gives)
     add_found (compare, theirs);
 }
 
@@ -194,7 +197,8 @@ take_found (struct compare *compare, struct sketch_peel *peel,
   size_t n = peel->n_found;
 
   if (!set_init (&compare->ours, n, ROWS_PLACE_SIZE)
-      || !set_init (&compare->theirs, n, ROWS_PLACE_SIZE))
+      || !set_init (&compare->theirs, n, ROWS_PLACE_SIZE)
+      || !set_init (&compare->passed, n, ROWS_PLACE_SIZE))
     return error_nomem (err);
   qsort (found, n, sizeof *found, by_id);
   for (size_t i = 0; i < n; i++) {
@@ -211,6 +215,7 @@ take_found (struct compare *compare, struct sketch_peel *peel,
   }
   qsort (compare->ours.items, compare->ours.n, ROWS_PLACE_SIZE, by_place);
   qsort (compare->theirs.items, compare->theirs.n, ROWS_PLACE_SIZE, by_place);
+  qsort (compare->passed.items, compare->passed.n, ROWS_PLACE_SIZE, by_place);
   compare->places = true;
   compare->kind = COMPARE_DIFFER;
   return TALLY_OK;
@@ -309,6 +314,8 @@ match_row (struct matching *matching, const unsigned char *row)
            || !bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE,
                         by_hash))
     set_add (&compare->ours, row, SKETCH_ID_SIZE);
+  else
+    set_add (&compare->passed, row, SKETCH_ID_SIZE);
 }
 
 static int
@@ -318,6 +325,8 @@ match_all (struct matching *matching, const struct buf *ours,
   struct compare *compare = matching->compare;
 
   if (!set_init (&compare->ours, ours->size / ROWS_ROW_SIZE, SKETCH_ID_SIZE)
+      || !set_init (&compare->passed, ours->size / ROWS_ROW_SIZE,
+                    SKETCH_ID_SIZE)
       || !set_init (&compare->theirs, matching->n, SKETCH_ID_SIZE))
     return error_nomem (err);
   for (size_t at = 0; at < ours->size; at += ROWS_ROW_SIZE)
@@ -327,6 +336,7 @@ match_all (struct matching *matching, const struct buf *ours,
       set_add (&compare->theirs, matching->list + i * ROWS_ROW_SIZE,
                SKETCH_ID_SIZE);
   qsort (compare->ours.items, compare->ours.n, SKETCH_ID_SIZE, by_hash);
+  qsort (compare->passed.items, compare->passed.n, SKETCH_ID_SIZE, by_hash);
   compare->places = false;
   compare->kind = COMPARE_DIFFER;
   return TALLY_OK;
@@ -518,6 +528,14 @@ compare_ours (struct compare *compare, struct compare_walk *walk, size_t most,
   buf_free (&walk->from);
   walk->from = next;
   return status;
+}
+
+void
+compare_turn_to_passed (struct compare *compare)
+{
+  set_free (&compare->ours);
+  compare->ours = compare->passed;
+  memset (&compare->passed, 0, sizeof compare->passed);
 }
 
 /* ---- both ----------------------------------------------------------------

@@ -51,6 +51,7 @@ struct compare {
   enum compare_kind kind;
   bool places; /* that is what the sets have */
   struct compare_set ours, theirs;
+  struct compare_set passed; /* ours of which theirs is to be taken instead */
   struct doclist splits; /* rows that stand at the splits, there and, if it was
                             asked for, here */
   uint64_t here, there;  /* how many rows */
@@ -81,6 +82,10 @@ struct compare_walk {
 
 int compare_ours (struct compare *compare, struct compare_walk *walk,
                   size_t most, struct doclist *out, struct tally_error *err);
+
+/* From here on those that were passed over are ours: what was to be taken in
+ * place of one may not have come, since it was written to meanwhile. */
+void compare_turn_to_passed (struct compare *compare);
 
 /* How many documents are in both sets, in two states. */
 int compare_pairs (const struct compare *compare, uint64_t *pairs,

@@ -58,9 +58,20 @@ step_ours (struct comparing *comparing, bool last, struct tally_error *err)
   return status;
 }
 
-/* What came from there. */
 static int
-step_theirs (struct comparing *comparing, struct tally_error *err)
+note_seen (struct comparing *comparing, struct tally_error *err)
+{
+  const struct doclist *remote = &comparing->sync->remote;
+
+  for (size_t i = 0; i < remote->count; i++)
+    if (!idset_add (&comparing->seen, &remote->docs[i].id, 1))
+      return error_nomem (err);
+  return TALLY_OK;
+}
+
+/* What came from there; note: keep the ids. */
+static int
+step_theirs (struct comparing *comparing, bool note, struct tally_error *err)
 {
   struct sync *sync = comparing->sync;
   int status = TALLY_OK;
@@ -71,6 +82,8 @@ step_theirs (struct comparing *comparing, struct tally_error *err)
   if (status == TALLY_OK)
     status = peer_list_hand (&sync->run->peer, &sync->remote, sync_hold_bad,
                              sync, err);
+  if (status == TALLY_OK && note)
+    status = note_seen (comparing, err);
   if (status == TALLY_OK)
     status = drop_seen (comparing, &sync->remote, err);
   return status == TALLY_OK ? go_through (comparing, true, err) : status;
@@ -187,17 +200,6 @@ fetch_went_on (struct comparing *comparing, struct fetch *fetch,
                            peer->channel->name);
 }
 
-static int
-note_seen (struct comparing *comparing, struct tally_error *err)
-{
-  const struct doclist *remote = &comparing->sync->remote;
-
-  for (size_t i = 0; i < remote->count; i++)
-    if (!idset_add (&comparing->seen, &remote->docs[i].id, 1))
-      return error_nomem (err);
-  return TALLY_OK;
-}
-
 /* Theirs, whose first question is queued, or answered; note: keep the ids. */
 static int
 take_theirs (struct comparing *comparing, struct fetch *fetch, bool note,
@@ -207,9 +209,7 @@ take_theirs (struct comparing *comparing, struct fetch *fetch, bool note,
 
   for (fetch->more = true; fetch->more && status == TALLY_OK;) {
     fetch->more = false;
-    status = step_theirs (comparing, err);
-    if (status == TALLY_OK && note)
-      status = note_seen (comparing, err);
+    status = step_theirs (comparing, note, err);
     if (status == TALLY_OK)
       status = fetch_went_on (comparing, fetch, err);
     if (status == TALLY_OK && fetch->more)
@@ -236,12 +236,52 @@ offer_ours (struct comparing *comparing, bool last, struct tally_error *err)
   return status;
 }
 
+/* Of what has come from there nothing is offered. */
+static void
+leave_seen (const struct comparing *comparing, struct doclist *ours)
+{
+  size_t kept = 0;
+
+  /* A look leaves them out by itself. */
+  if (comparing->sync->looks)
+    return;
+  for (size_t i = 0; i < ours->count; i++)
+    if (!idset_find (&comparing->seen, &ours->docs[i].id, 1))
+      ours->docs[kept++] = ours->docs[i];
+  ours->count = kept;
+}
+
+/* A document that was to be taken in place of ours, and was written to there
+ * meanwhile, stands elsewhere by now and did not come.  Ours must not be
+ * passed over, or the cursors would say that they have it. */
+static int
+offer_passed (struct comparing *comparing, struct tally_error *err)
+{
+  struct sync *sync = comparing->sync;
+  struct compare_walk walk = { .more = true };
+  int status = TALLY_OK;
+
+  compare_turn_to_passed (&comparing->compare);
+  if (comparing->compare.ours.n == 0)
+    return TALLY_OK;
+  while (walk.more && status == TALLY_OK) {
+    status = compare_ours (&comparing->compare, &walk, ROWS_FETCH_MAX,
+                           &sync->changed, err);
+    leave_seen (comparing, &sync->changed);
+    if (status == TALLY_OK && sync->changed.count > 0)
+      status = step_ours (comparing, true, err);
+  }
+  buf_free (&walk.from);
+  return status;
+}
+
 int
 comparing_move (struct comparing *comparing, struct tally_error *err)
 {
   struct sync *sync = comparing->sync;
   struct fetch fetch = { 0 };
   bool takes = comparing->compare.theirs.n > 0;
+  bool passes = comparing->compare.passed.n > 0 && !sync->looks;
   int status = TALLY_OK;
 
   make_fetch (comparing, &fetch.ask);
@@ -253,9 +293,15 @@ comparing_move (struct comparing *comparing, struct tally_error *err)
     fetch_queue (comparing, &fetch);
   if (status == TALLY_OK)
     status = offer_ours (comparing, !takes, err);
+  if (passes)
+    idset_free (&comparing->seen);
   if (takes && status == TALLY_OK)
-    status = take_theirs (comparing, &fetch, false, err);
+    status = take_theirs (comparing, &fetch, passes, err);
   peer_drop_hand (&sync->run->peer);
+  if (status == TALLY_OK)
+    status = offer_passed (comparing, err);
+  if (passes)
+    idset_free (&comparing->seen);
   buf_free (&fetch.from);
   return status;
 }
@@ -274,17 +320,11 @@ offer_others (struct comparing *comparing, struct tally_error *err)
   int status = TALLY_OK;
 
   while (more && status == TALLY_OK) {
-    size_t kept = 0;
-
     doclist_clear (&sync->changed);
     buf_clear (&next);
     status = rows_pick (&compare->rows, &range, NULL, 0, ROWS_FETCH_MAX,
                         &sync->changed, &next, &more, err);
-    for (size_t i = 0; i < sync->changed.count && !sync->looks; i++)
-      if (!idset_find (&comparing->seen, &sync->changed.docs[i].id, 1))
-        sync->changed.docs[kept++] = sync->changed.docs[i];
-    if (!sync->looks)
-      sync->changed.count = kept;
+    leave_seen (comparing, &sync->changed);
     if (status == TALLY_OK)
       status = step_ours (comparing, true, err);
     buf_clear (&from);

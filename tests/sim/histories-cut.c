@@ -101,6 +101,20 @@ static const struct op met_what_was_forgotten[] = {
   { OP_SYNC, .site = TO_S2 },
 };
 
+/* What differs is known, and before it is fetched it is written to there. */
+static const struct op written_while_compared[] = {
+  { OP_PUT, .site = 2, .doc = 2, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1, .wait_ms = 10 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_PUT, .meddle_site = 0,
+    .meddle_doc = 0, .meddle_fields = 15, .seed = 2 },
+};
+
 const struct history_case cut_histories[] = {
   { "tombstones that are forgotten since they are old, cut anywhere",
     { .features = FEATURE_AWAY, TWO_HUBS },
@@ -128,5 +142,10 @@ const struct history_case cut_histories[] = {
     HISTORY_OPS (met_what_was_forgotten),
     .conflicts = 0,
     .cut = 10 },
+  { "a comparison, and what differs is written to anywhere in it",
+    { TWO_HUBS },
+    HISTORY_OPS (written_while_compared),
+    .conflicts = -1,
+    .cut = 9 },
   { .name = NULL },
 };

@@ -61,7 +61,7 @@ run (const struct history_case *history, const struct op *ops, unsigned lacks,
              (unsigned) (world->returned[0] + world->returned[1]),
              history->returned);
   memcpy (why, world->why, sizeof world->why);
-  befell = world->happened & FEATURE_CRASHES;
+  befell = world->happened & (FEATURE_CRASHES | FEATURE_MEDDLING);
   world_free (world);
   free (world);
   return befell;
@@ -81,8 +81,18 @@ must_hold (const struct history_case *history, const struct op *ops,
   return false;
 }
 
-/* At every call of a store, on either side and in every way, until the
- * operation is over before. */
+/* At every point, counted by *at, until the operation is over before. */
+static void
+sweep (const struct history_case *history, const struct op *ops,
+       unsigned lacks, unsigned *at)
+{
+  for (*at = 1; *at < CALLS_MAX; ++*at)
+    if (!must_hold (history, ops, lacks))
+      break;
+  assert_true (*at > 1 && *at < CALLS_MAX);
+}
+
+/* On either side and in every way, or what comes between does so anywhere. */
 static void
 cut_anywhere (const struct history_case *history, unsigned lacks)
 {
@@ -90,14 +100,15 @@ cut_anywhere (const struct history_case *history, unsigned lacks)
 
   assert_true (history->n <= OPS_MAX && history->cut <= history->n);
   memcpy (ops, history->ops, history->n * sizeof *ops);
+  if (cut->meddle) {
+    sweep (history, ops, lacks, &cut->meddle_at);
+    return;
+  }
   for (int server = 0; server <= 1; server++)
     for (int crash = CRASH_BEFORE; crash < CRASHES; crash++) {
       cut->crash = (enum crash) crash;
       cut->crash_server = server;
-      for (cut->crash_at = 1; cut->crash_at < CALLS_MAX; cut->crash_at++)
-        if (!must_hold (history, ops, lacks))
-          break;
-      assert_true (cut->crash_at > 1 && cut->crash_at < CALLS_MAX);
+      sweep (history, ops, lacks, &cut->crash_at);
     }
 }
 

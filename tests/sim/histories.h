@@ -17,7 +17,8 @@ struct history_case {
   /* Documents that runs told of as kept though they may have been deleted; 0:
    * no matter. */
   unsigned returned;
-  /* The operation, counted from 1, that is cut at every call; 0: none. */
+  /* The operation, counted from 1, that is cut at every call, or if it has
+   * something come between, has that come at every point; 0: none. */
   size_t cut;
   /* It depends on what a file remembers; others are run without that, too. */
   bool witness;
