@@ -347,7 +347,7 @@ intake_batch (struct intake *intake, struct tally_error *err)
 
   for (unsigned round = 0; at < intake->n; round++) {
     size_t n = round < ROUNDS_TOGETHER ? intake->n - at : 1;
-    bool again;
+    bool again = false;
     int status = take_round (intake, at, n, &again, err);
 
     if (status != TALLY_OK)
