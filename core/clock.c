@@ -319,6 +319,18 @@ replica_pass (struct replica *replica, const struct stamp *stamp,
   return status;
 }
 
+int
+clock_rename (struct replica *replica, struct tally_error *err)
+{
+  int status = identity_renew (replica, err);
+
+  pthread_mutex_lock (&replica->identity_lock);
+  if (status == TALLY_OK)
+    status = reserve_span (replica, replica_wall_ms (replica), err);
+  pthread_mutex_unlock (&replica->identity_lock);
+  return status;
+}
+
 /* ---- a store that was rolled back --------------------------------------- */
 
 static bool

@@ -102,15 +102,13 @@ bury (struct sync *sync, const struct tally_doc *theirs,
       struct doclist *tombstones, struct tally_error *err)
 {
   struct state old = { 0 }, new = { 0 };
-  struct stamp newest, stamp;
+  struct stamp stamp;
   struct tally_doc doc = { .id = theirs->id, .flags = TALLY_DOC_DELETED };
   struct buf meta = BUF_INIT;
   int status = state_decode (&old, false, theirs->meta, theirs->body, err);
 
-  if (status == TALLY_OK) {
-    newest = state_newest (&old);
-    status = replica_stamp (sync->run->replica, &newest, &stamp, err);
-  }
+  if (status == TALLY_OK)
+    status = write_stamp (sync->run->replica, &old, &stamp, err);
   if (status == TALLY_OK)
     status = edit_delete (&new, &old, &stamp, err);
   if (status == TALLY_OK) {

@@ -38,7 +38,23 @@ make_id (struct grave_id *out, const char *collection, struct tally_slice id)
 struct digging {
   struct doclist *graves;
   const char *collection;
+  struct stamp next; /* of our clock */
+  bool known;
+  struct tally_error *err;
 };
+
+/* A repair leaves names of ours in it that are beyond our clock now. */
+static int
+note_known (struct digging *digging, const struct tally_doc *doc)
+{
+  struct state state = { 0 };
+  int status = state_decode (&state, true, doc->meta, doc->body, digging->err);
+
+  digging->known |=
+      status == TALLY_OK && state_knows (&state, &digging->next, NULL);
+  state_free (&state);
+  return status;
+}
 
 static int
 dig (void *ctx, const struct tally_doc *doc)
@@ -47,7 +63,12 @@ dig (void *ctx, const struct tally_doc *doc)
   struct tally_doc grave = *doc;
   struct grave_id id;
 
-  if (!(doc->flags & TALLY_DOC_DELETED) || doc->body.size > GRAVE_BODY_MAX)
+  if (!(doc->flags & TALLY_DOC_DELETED))
+    return 0;
+  digging->err->status = note_known (digging, doc);
+  if (digging->err->status != TALLY_OK)
+    return 1;
+  if (doc->body.size > GRAVE_BODY_MAX)
     return 0;
   make_id (&id, digging->collection, doc->id);
   grave.id = slice_make (id.text, GRAVE_ID);
@@ -59,7 +80,8 @@ graves_make (struct doclist *graves, struct replica *replica,
              const char *collection, const struct doclist *tombstones,
              struct tally_error *err)
 {
-  struct digging digging = { graves, collection };
+  struct tally_error why = { 0 };
+  struct digging digging = { graves, collection, .err = &why };
   struct tally_slice *ids = calloc (tombstones->count + 1, sizeof *ids);
   int status;
 
@@ -67,10 +89,17 @@ graves_make (struct doclist *graves, struct replica *replica,
     return error_nomem (err);
   for (size_t i = 0; i < tombstones->count; i++)
     ids[i] = tombstones->docs[i].id;
-  status = replica_get (replica, collection, ids, tombstones->count,
-                        TALLY_GET_BODY, dig, &digging, err);
+  status = replica_stamp (replica, NULL, &digging.next, err);
+  if (status == TALLY_OK)
+    status = replica_get (replica, collection, ids, tombstones->count,
+                          TALLY_GET_BODY, dig, &digging, err);
+  if (status == TALLY_OK && why.status != TALLY_OK)
+    status = error_set (err, why.status, "%s: a tombstone: %s", replica->name,
+                        why.text);
   if (status == TALLY_OK && graves->failed)
     status = error_nomem (err);
+  if (status == TALLY_OK && digging.known)
+    status = clock_rename (replica, err);
   free (ids);
   return status;
 }

@@ -27,7 +27,10 @@
 #define GRAVE_BODY_MAX 4096
 
 /* Appends a grave for each of these tombstones, as documents to be put into
- * GRAVES_COLLECTION on whatever is there. */
+ * GRAVES_COLLECTION on whatever is there.  When one of them knows more of our
+ * client than we are going to write under it, which a repair can leave behind,
+ * the store draws another: who makes the document anew has nothing that tells
+ * him, and would pass for known wherever the tombstone still is. */
 int graves_make (struct doclist *graves, struct replica *replica,
                  const char *collection, const struct doclist *tombstones,
                  struct tally_error *err);

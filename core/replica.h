@@ -291,6 +291,10 @@ void replica_seen (struct replica *replica, const struct stamp *stamp);
 int replica_pass (struct replica *replica, const struct stamp *stamp,
                   struct tally_error *err);
 
+/* A fresh client id, of which other processes that have the store open hear
+ * with their next span of time at the latest. */
+int clock_rename (struct replica *replica, struct tally_error *err);
+
 /* Takes notice of what time it is elsewhere. */
 void replica_compare_clock (struct replica *replica, uint64_t far_wall_ms);
 

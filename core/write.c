@@ -82,21 +82,21 @@ is_expected (const struct write_item *item, const struct tally_doc *stored)
 /* After a repair, or where a copy of this store went on, a document may have
  * seen later stamps of our client than any that we give now: a write under it
  * would count as known there. */
-static int
-draw_stamp (struct writer *writer, const struct state *old,
-            struct stamp *stamp, struct tally_error *err)
+int
+write_stamp (struct replica *replica, const struct state *old,
+             struct stamp *stamp, struct tally_error *err)
 {
   struct stamp newest;
   int status;
 
   if (!old)
-    return replica_stamp (writer->replica, NULL, stamp, err);
+    return replica_stamp (replica, NULL, stamp, err);
   newest = state_newest (old);
-  status = replica_stamp (writer->replica, &newest, stamp, err);
+  status = replica_stamp (replica, &newest, stamp, err);
   while (status == TALLY_OK && state_knows (old, stamp, NULL)) {
-    status = identity_renew (writer->replica, err);
+    status = identity_renew (replica, err);
     if (status == TALLY_OK)
-      status = replica_stamp (writer->replica, &newest, stamp, err);
+      status = replica_stamp (replica, &newest, stamp, err);
   }
   return status;
 }
@@ -136,7 +136,7 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
                         writer->replica->name, (int) item->id.size,
                         item->id.data, err->text);
   }
-  status = draw_stamp (writer, stored ? &old : NULL, &stamp, err);
+  status = write_stamp (writer->replica, stored ? &old : NULL, &stamp, err);
   if (status == TALLY_OK && body.data)
     status = edit_put (&new, &changed, stored ? &old : NULL, body,
                        item->replace, &stamp, err);

@@ -6,6 +6,7 @@
 #define TALLY_WRITE_H
 
 #include "replica.h"
+#include "state.h"
 
 /* More at once would hold too many bodies in memory. */
 #define WRITE_BATCH 1000
@@ -25,6 +26,11 @@ struct write_result {
   unsigned char rev[TALLY_REV_SIZE];
   uint64_t seq; /* of what was written; 0: nothing was */
 };
+
+/* A stamp for a write of this store over a state (NULL: over nothing), which
+ * does not know it. */
+int write_stamp (struct replica *replica, const struct state *old,
+                 struct stamp *stamp, struct tally_error *err);
 
 /* Writes items with different ids, each on its own; durable on return. */
 int write_batch (struct replica *replica, const char *collection,

@@ -177,6 +177,21 @@ static const struct op refused_burial[] = {
   { OP_SYNC, .site = 0 },
 };
 
+/* Written to in the middle of the run that repaired it, under the client that
+ * was drawn for that, with a name that was still ahead.  The tombstone knew
+ * that; once it was forgotten here the document was made anew under a name
+ * below, and passed for deleted there. */
+static const struct op anew_after_a_repair[] = {
+  { OP_CLOCK, .ms = 11918411783 },
+  { OP_REPLACE, .doc = 5, .fields = 1 },
+  { .kind = OP_CLOCK },
+  { OP_SYNC, .direction = TALLY_PUSH, .meddle = OP_REPLACE, .meddle_at = 4,
+    .meddle_doc = 5, .meddle_fields = 10 },
+  { OP_DELETE, .site = 1, .doc = 5, .fields = 1 },
+  { .kind = OP_SYNC },
+  { OP_PUT, .doc = 5, .fields = 1 },
+};
+
 #define RING_OF_A_CLONE                \
   .sites = 4, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -259,5 +274,13 @@ const struct history_case clock_histories[] = {
     { HISTORY_HUB },
     HISTORY_OPS (refused_burial),
     .conflicts = -1 },
+  { "a document made anew after a repair",
+    { .sites = 2,
+      .docs = 6,
+      .n_links = 2,
+      .links = { { 0, 1, false }, { 1, 0, false } } },
+    HISTORY_OPS (anew_after_a_repair),
+    .conflicts = -1,
+    .cut = 4 },
   { .name = NULL },
 };
