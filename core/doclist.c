@@ -73,10 +73,8 @@ copy_slice (struct doclist *list, struct tally_slice *slice)
 }
 
 struct tally_doc *
-doclist_add (struct doclist *list, const struct tally_doc *doc)
+doclist_refer (struct doclist *list, const struct tally_doc *doc)
 {
-  struct tally_doc copy = *doc;
-
   if (list->failed)
     return NULL;
   if (list->count == list->capacity) {
@@ -90,13 +88,23 @@ doclist_add (struct doclist *list, const struct tally_doc *doc)
     list->docs = docs;
     list->capacity = capacity;
   }
+  list->docs[list->count] = *doc;
+  return &list->docs[list->count++];
+}
+
+struct tally_doc *
+doclist_add (struct doclist *list, const struct tally_doc *doc)
+{
+  struct tally_doc copy = *doc;
+
+  if (list->failed)
+    return NULL;
   if (!copy_slice (list, &copy.id) || !copy_slice (list, &copy.meta)
       || !copy_slice (list, &copy.body)) {
     list->failed = true;
     return NULL;
   }
-  list->docs[list->count] = copy;
-  return &list->docs[list->count++];
+  return doclist_refer (list, &copy);
 }
 
 int

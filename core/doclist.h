@@ -38,6 +38,10 @@ struct doclist {
 struct tally_doc *doclist_add (struct doclist *list,
                                const struct tally_doc *doc);
 
+/* Without its bytes, which stay where they are for as long as the list. */
+struct tally_doc *doclist_refer (struct doclist *list,
+                                 const struct tally_doc *doc);
+
 /* The same as a tally_emit_doc, with the list as ctx. */
 int doclist_emit (void *list, const struct tally_doc *doc);
 

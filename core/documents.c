@@ -15,135 +15,10 @@
 #include "idmap.h"
 #include "json.h"
 #include "public.h"
+#include "puttext.h"
 #include "rev.h"
 #include "state.h"
 #include "write.h"
-
-/* ---- input -------------------------------------------------------------- */
-
-/* All documents of one put, checked and canonical. */
-struct input {
-  struct doclist docs; /* id and body; flag 1: the id was made */
-  const char *id_field;
-  size_t line;
-};
-
-static int
-add_document (struct input *input, struct tally_slice text,
-              struct tally_error *err)
-{
-  struct buf body = BUF_INIT, id = BUF_INIT;
-  struct tally_doc doc = { 0 };
-  bool made;
-  int status = document_read (&body, &id, &made, text, input->id_field, err);
-
-  if (status == TALLY_OK) {
-    doc.id = buf_slice (&id);
-    doc.body = buf_slice (&body);
-    doc.flags = made;
-    if (!doclist_add (&input->docs, &doc))
-      status = error_nomem (err);
-  } else if (status == TALLY_INVALID)
-    error_set (err, status, "document %zu: %s", input->docs.count + 1,
-               err->text);
-  buf_free (&id);
-  buf_free (&body);
-  return status;
-}
-
-static size_t
-skip_space (struct tally_slice text, size_t at)
-{
-  while (at < text.size && memchr (" \t\r\n", text.data[at], 4))
-    at++;
-  return at;
-}
-
-/* The elements are split off one by one: around them an array is no level of
- * a document's depth. */
-static int
-add_array (struct input *input, struct tally_slice array,
-           struct tally_error *err)
-{
-  struct tally_slice element;
-  size_t at = skip_space (array, 1);
-  int status = TALLY_OK;
-
-  if (at < array.size && array.data[at] == ']')
-    return TALLY_OK;
-  while (status == TALLY_OK) {
-    at = skip_space (array, at);
-    if (at < array.size && !memchr ("{]", array.data[at], 2))
-      return error_set (err, TALLY_INVALID, "document %zu: is not an object",
-                        input->docs.count + 1);
-    status = json_split (array.data, array.size, &at, &element, err);
-    if (status == TALLY_OK)
-      status = add_document (input, element, err);
-    at = skip_space (array, at);
-    if (status != TALLY_OK || at == array.size || array.data[at] == ']')
-      return status;
-    if (array.data[at++] != ',')
-      status = error_set (err, TALLY_INVALID,
-                          "document %zu: no comma "
-                          "behind it",
-                          input->docs.count);
-  }
-  return status;
-}
-
-static int
-add_member (struct input *input, struct tally_slice text, const char *at,
-            struct tally_error *err)
-{
-  struct buf canonical = BUF_INIT, key = BUF_INIT;
-  struct tally_slice value;
-  int status = json_canonical (&canonical, text.data, text.size, err);
-
-  json_encode_string (&key, slice_text (at));
-  if (status == TALLY_OK && (key.failed || canonical.failed))
-    status = error_nomem (err);
-  if (status != TALLY_OK)
-    goto out;
-  if (json_type (buf_slice (&canonical)) != JSON_OBJECT
-      || !json_find_member (buf_slice (&canonical),
-                            slice_make (key.data + 1, key.size - 2), &value))
-    status = error_set (err, TALLY_INVALID, "\"%s\": no such member", at);
-  else if (json_type (value) != JSON_ARRAY)
-    status = error_set (err, TALLY_INVALID, "\"%s\": is not an array", at);
-  else
-    status = add_array (input, value, err);
-out:
-  buf_free (&key);
-  buf_free (&canonical);
-  return status;
-}
-
-static int
-read_input (struct input *input, const char *json, size_t size, const char *at,
-            struct tally_error *err)
-{
-  struct tally_slice value;
-  size_t offset = 0;
-  bool first = true;
-  int status;
-
-  for (;; first = false) {
-    status = json_split (json, size, &offset, &value, err);
-    if (status == TALLY_NOTFOUND)
-      return TALLY_OK;
-    if (status != TALLY_OK)
-      return error_set (err, status, "document %zu: %s", input->docs.count + 1,
-                        err->text);
-    if (at)
-      status = add_member (input, value, at, err);
-    else if (first && value.data[0] == '[')
-      status = add_array (input, value, err);
-    else
-      status = add_document (input, value, err);
-    if (status != TALLY_OK)
-      return status;
-  }
-}
 
 /* ---- put ---------------------------------------------------------------- */
 
@@ -156,9 +31,10 @@ struct putting {
   tally_written_fn *emit;
   void *ctx;
 
-  struct write_item items[WRITE_BATCH];
-  struct write_result results[WRITE_BATCH];
-  size_t made[WRITE_BATCH];
+  /* For one batch. */
+  struct write_item *items;
+  struct write_result *results;
+  bool *made;
   size_t n;
   struct idmap ids;
   bool stop;
@@ -172,18 +48,20 @@ emit_written (struct putting *putting, const struct write_item *item,
   struct tally_written written = { .size = sizeof written };
   char rev[TALLY_REV_TEXT], id[TALLY_ID_MAX + 1];
 
+  if (result->status == TALLY_CONFLICT)
+    return error_set (err, TALLY_CONFLICT, "%.*s: moved since it was read",
+                      (int) item->id.size, item->id.data);
+  if (!putting->emit || putting->stop)
+    return TALLY_OK;
   memcpy (id, item->id.data, item->id.size);
   id[item->id.size] = '\0';
-  if (result->status == TALLY_CONFLICT)
-    return error_set (err, TALLY_CONFLICT, "%s: moved since it was read", id);
   rev_to_text (rev, result->rev);
   written.collection = putting->collection;
   written.id = id;
   written.rev = result->outcome == TALLY_MISSING ? "" : rev;
   written.outcome = result->outcome;
   written.generated_id = made;
-  if (putting->emit && !putting->stop)
-    putting->stop = putting->emit (putting->ctx, &written);
+  putting->stop = putting->emit (putting->ctx, &written);
   return TALLY_OK;
 }
 
@@ -199,6 +77,29 @@ flush (struct putting *putting, struct tally_error *err)
   putting->n = 0;
   idmap_clear (&putting->ids);
   return status;
+}
+
+/* For n documents in all. */
+static int
+putting_start (struct putting *putting, size_t n, struct tally_error *err)
+{
+  size_t room = n < WRITE_BATCH ? n : WRITE_BATCH;
+
+  putting->items = calloc (room + 1, sizeof *putting->items);
+  putting->results = calloc (room + 1, sizeof *putting->results);
+  putting->made = calloc (room + 1, sizeof *putting->made);
+  return putting->items && putting->results && putting->made
+             ? TALLY_OK
+             : error_nomem (err);
+}
+
+static void
+putting_end (struct putting *putting)
+{
+  idmap_free (&putting->ids);
+  free (putting->made);
+  free (putting->results);
+  free (putting->items);
 }
 
 /* An id that comes again is written after the one before. */
@@ -271,42 +172,39 @@ tally_put (struct tally_replica *replica, const char *collection,
            void *ctx, struct tally_error *err)
 {
   struct tally_put_options options = { 0 };
-  struct input input = { 0 };
-  struct putting *putting = calloc (1, sizeof *putting);
+  struct puttext input = { 0 };
+  struct putting putting = {
+    .collection = collection, .options = &options, .emit = emit, .ctx = ctx
+  };
   int status;
 
   err = PUBLIC_ERROR (err);
-  if (!putting)
-    return error_nomem (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
-  putting->collection = collection;
-  putting->options = &options;
-  putting->emit = emit;
-  putting->ctx = ctx;
   input.id_field = options.id_field;
   status = collection_check (collection, err);
   if (status == TALLY_OK && options.rev) {
-    putting->has_rev = true;
-    if (!rev_from_text (putting->rev, options.rev))
+    putting.has_rev = true;
+    if (!rev_from_text (putting.rev, options.rev))
       status = error_set (err, TALLY_INVALID, "\"%.60s\": is not a revision",
                           options.rev);
   }
   if (status == TALLY_OK)
-    status = read_input (&input, json, json_size, options.at, err);
+    status = puttext_read (&input, json, json_size, options.at, err);
   if (status == TALLY_OK && options.rev && input.docs.count != 1)
     status = error_set (err, TALLY_USAGE,
                         "a revision goes with one document, "
                         "not %zu",
                         input.docs.count);
   if (status == TALLY_OK)
-    status = context_replica (&putting->replica, replica, err);
+    status = context_replica (&putting.replica, replica, err);
   if (status == TALLY_OK)
-    status = check_schema (putting, &input.docs, err);
+    status = check_schema (&putting, &input.docs, err);
   if (status == TALLY_OK)
-    status = put_documents (putting, &input.docs, err);
+    status = putting_start (&putting, input.docs.count, err);
+  if (status == TALLY_OK)
+    status = put_documents (&putting, &input.docs, err);
+  putting_end (&putting);
   doclist_free (&input.docs);
-  idmap_free (&putting->ids);
-  free (putting);
   return status;
 }
 
@@ -329,28 +227,25 @@ tally_remove (struct tally_replica *replica, const char *collection,
               void *ctx, struct tally_error *err)
 {
   struct tally_put_options options = { 0 };
-  struct putting *putting = calloc (1, sizeof *putting);
+  struct putting putting = {
+    .collection = collection, .options = &options, .emit = emit, .ctx = ctx
+  };
   int status;
 
   err = PUBLIC_ERROR (err);
-  if (!putting)
-    return error_nomem (err);
-  putting->collection = collection;
-  putting->options = &options;
-  putting->emit = emit;
-  putting->ctx = ctx;
   status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
-    status = context_replica (&putting->replica, replica, err);
+    status = context_replica (&putting.replica, replica, err);
+  if (status == TALLY_OK)
+    status = putting_start (&putting, n, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     struct write_item item = { .id = slice_text (ids[i]) };
 
-    status = add_item (putting, &item, false, err);
+    status = add_item (&putting, &item, false, err);
   }
   if (status == TALLY_OK)
-    status = flush (putting, err);
-  idmap_free (&putting->ids);
-  free (putting);
+    status = flush (&putting, err);
+  putting_end (&putting);
   return status;
 }
 

@@ -160,6 +160,12 @@ check_value (const char *p, const char *end, unsigned depth)
   }
 }
 
+const char *
+json_canonical_end (const char *p, const char *end)
+{
+  return check_value (p, end, 0);
+}
+
 bool
 json_is_canonical (const char *text, size_t size)
 {

@@ -49,6 +49,10 @@ int json_canonical (struct buf *out, const char *text, size_t size,
 /* Whether json_canonical would give these very bytes.  Allocates nothing. */
 bool json_is_canonical (const char *text, size_t size);
 
+/* The place behind the value at p if it is canonical as it stands, else NULL;
+ * of a number what follows it is not looked at. */
+const char *json_canonical_end (const char *p, const char *end);
+
 /* Finds the next value in a stream of values, with or without white space
  * between them, from *offset on, and moves *offset behind it.  Only the
  * extent is looked for: json_canonical checks the value.  TALLY_NOTFOUND
