@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include <sqlite3.h>
 
@@ -91,41 +92,61 @@ sqlite_write (const char *path, const char *scratch, uint64_t n,
   return began;
 }
 
-/* The ids in random order. */
-static void
-collect_keys (sqlite3 *db)
+/* A key and an id of each document, in random order. */
+struct wanted {
+  sqlite3_int64 collection;
+  char id[64];
+  int size;
+};
+
+static struct wanted *
+collect_keys (sqlite3 *db, uint64_t *n)
 {
-  run (db, "CREATE TEMP TABLE wanted AS SELECT collection, id FROM document"
-           " ORDER BY random()");
+  sqlite3_stmt *all = prepare (db, "SELECT collection, id FROM document"
+                                   " ORDER BY random()");
+  struct wanted *wanted = calloc (*n, sizeof *wanted);
+  uint64_t i;
+
+  if (!wanted)
+    die ("out of memory");
+  for (i = 0; i < *n && sqlite3_step (all) == SQLITE_ROW; i++) {
+    wanted[i].collection = sqlite3_column_int64 (all, 0);
+    wanted[i].size = sqlite3_column_bytes (all, 1);
+    if (wanted[i].size > (int) sizeof wanted[i].id)
+      die ("an id is too long");
+    memcpy (wanted[i].id, sqlite3_column_blob (all, 1),
+            (size_t) wanted[i].size);
+  }
+  *n = i;
+  sqlite3_finalize (all);
+  return wanted;
 }
 
+/* Each by itself, as a get is: no transaction round all of them. */
 static double
 sqlite_read (const char *path, uint64_t n)
 {
   sqlite3 *db = open_db (path);
-  sqlite3_stmt *wanted, *find;
-  double spent = 0, began;
+  struct wanted *wanted = collect_keys (db, &n);
+  sqlite3_stmt *find;
+  double began;
 
-  collect_keys (db);
-  wanted = prepare (db, "SELECT collection, id FROM wanted");
   find = prepare (db, "SELECT seq, flags, stamp, hash, meta, body FROM"
                       " document WHERE collection = ?1 AND id = ?2");
+  began = now_seconds ();
   for (uint64_t i = 0; i < n; i++) {
-    if (sqlite3_step (wanted) != SQLITE_ROW)
-      break;
-    sqlite3_bind_value (find, 1, sqlite3_column_value (wanted, 0));
-    sqlite3_bind_value (find, 2, sqlite3_column_value (wanted, 1));
-    began = now_seconds ();
+    sqlite3_bind_int64 (find, 1, wanted[i].collection);
+    sqlite3_bind_blob (find, 2, wanted[i].id, wanted[i].size, SQLITE_STATIC);
     check (db, sqlite3_step (find));
     if (!sqlite3_column_blob (find, 5))
       die ("%s: a row is gone", path);
     sqlite3_reset (find);
-    spent += now_seconds () - began;
   }
-  sqlite3_finalize (wanted);
+  began = now_seconds () - began;
   sqlite3_finalize (find);
   sqlite3_close (db);
-  return spent;
+  free (wanted);
+  return began;
 }
 
 static void

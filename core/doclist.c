@@ -9,6 +9,9 @@
 #include "doclist.h"
 #include "slice.h"
 
+/* The first block is small, since most lists are of one document; each further
+ * one is twice as large as the one before. */
+#define BLOCK_FIRST ((size_t) 1 << 10)
 #define BLOCK_SIZE ((size_t) 64 << 10)
 
 struct arena_block {
@@ -20,9 +23,14 @@ struct arena_block {
 static struct arena_block *
 block_new (struct arena *arena, size_t size)
 {
-  size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-  struct arena_block *block = malloc (sizeof *block + room);
+  size_t room = arena->blocks ? 2 * arena->blocks->size : BLOCK_FIRST;
+  struct arena_block *block;
 
+  if (room > BLOCK_SIZE)
+    room = BLOCK_SIZE;
+  if (room < size)
+    room = size;
+  block = malloc (sizeof *block + room);
   if (!block)
     return NULL;
   block->used = 0;

@@ -74,10 +74,12 @@ stamp_to_text (char out[STAMP_TEXT + 1], const struct stamp *stamp)
 {
   /* Three bytes are four characters of six bits. */
   for (size_t i = 0; i < 4; i++) {
-    uint64_t bits = load_be (stamp->bytes + 3 * i, 3);
+    const unsigned char *b = stamp->bytes + 3 * i;
 
-    for (size_t j = 0; j < 4; j++)
-      out[4 * i + j] = alphabet[bits >> (18 - 6 * j) & 0x3f];
+    out[4 * i] = alphabet[b[0] >> 2];
+    out[4 * i + 1] = alphabet[(b[0] & 3) << 4 | b[1] >> 4];
+    out[4 * i + 2] = alphabet[(b[1] & 15) << 2 | b[2] >> 6];
+    out[4 * i + 3] = alphabet[b[2] & 0x3f];
   }
   out[STAMP_TEXT] = '\0';
 }

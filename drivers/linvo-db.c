@@ -185,6 +185,7 @@ restart (struct linvo *s, struct tally_error *err)
   if (s->db)
     leveldb_close (s->db);
   s->db = NULL;
+  memset (s->named, 0, sizeof s->named);
   r = start (s, false, err);
   if (r == TALLY_OK)
     s->broken = false;
@@ -243,13 +244,19 @@ linvo_db_open (struct linvo *s, const char *path, unsigned flags,
     r = linvo_fail_memory (s, err);
     goto out_db;
   }
+  if (pthread_mutex_init (&s->naming, NULL) != 0) {
+    r = linvo_fail_memory (s, err);
+    goto out_writing;
+  }
   if (pthread_rwlock_init (&s->gate, NULL) != 0) {
     r = linvo_fail_memory (s, err);
-    goto out_mutex;
+    goto out_naming;
   }
   return TALLY_OK;
 
-out_mutex:
+out_naming:
+  pthread_mutex_destroy (&s->naming);
+out_writing:
   pthread_mutex_destroy (&s->writing);
 out_db:
   leveldb_close (s->db);
@@ -263,6 +270,7 @@ void
 linvo_db_close (struct linvo *s)
 {
   pthread_rwlock_destroy (&s->gate);
+  pthread_mutex_destroy (&s->naming);
   pthread_mutex_destroy (&s->writing);
   if (s->db)
     leveldb_close (s->db);
@@ -312,6 +320,18 @@ linvo_view_close (struct linvo *s, struct linvo_view *view)
   leveldb_readoptions_destroy (view->range);
   leveldb_readoptions_destroy (view->point);
   leveldb_release_snapshot (s->db, view->snapshot);
+}
+
+int
+linvo_begin_look (struct linvo *s, struct tally_error *err)
+{
+  return enter (s, err);
+}
+
+void
+linvo_end_look (struct linvo *s)
+{
+  pthread_rwlock_unlock (&s->gate);
 }
 
 int

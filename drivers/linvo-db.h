@@ -15,6 +15,13 @@
 #include "linvo-folder.h"
 #include "linvo-keys.h"
 
+/* Numbers of collections that were read: a number is given once, for good. */
+#define LINVO_NAMED 16
+struct linvo_named {
+  uint32_t number; /* 0: none */
+  char name[LINVO_NAME_MAX + 1];
+};
+
 struct linvo {
   const struct tally_host *host;
   struct linvo_folder folder;
@@ -36,6 +43,9 @@ struct linvo {
    * after reopening went wrong. */
   pthread_rwlock_t gate;
   leveldb_t *db;
+
+  pthread_mutex_t naming; /* guards named */
+  struct linvo_named named[LINVO_NAMED];
 };
 
 /* What a reader sees: one moment of the store. */
@@ -61,6 +71,11 @@ void linvo_db_close (struct linvo *s);
 int linvo_begin_read (struct linvo *s, struct linvo_view *view,
                       struct tally_error *err);
 void linvo_end_read (struct linvo *s, struct linvo_view *view);
+
+/* The same without a view: for one record as it is now, read by s->read. */
+int linvo_begin_look (struct linvo *s, struct tally_error *err);
+void linvo_end_look (struct linvo *s);
+
 int linvo_begin_write (struct linvo *s, struct tally_error *err);
 void linvo_end_write (struct linvo *s);
 

@@ -15,6 +15,7 @@
 /* An entry and what is stored under its id now. */
 struct item {
   const struct tally_entry *entry;
+  uint64_t start;  /* of its id, see compare_items */
   uint32_t number; /* of its collection; 0: none yet */
   bool forget;
   bool found;
@@ -41,16 +42,35 @@ static const unsigned char nothing[TALLY_REV_SIZE];
 
 /* ---- checking ---------------------------------------------------------- */
 
+/* The first bytes of an id as a number of the same order, short ones with
+ * zeros. */
+static uint64_t
+start_of (const struct tally_slice *id)
+{
+  uint64_t start = 0;
+
+  for (size_t i = 0; i < sizeof start; i++)
+    start = start << 8
+            | (i < id->size ? (unsigned char) id->data[i] : (unsigned char) 0);
+  return start;
+}
+
+/* What begins differently, as nearly all does, is not looked at further. */
 static int
 compare_items (const void *a, const void *b)
 {
-  const struct tally_entry *x = (*(struct item *const *) a)->entry;
-  const struct tally_entry *y = (*(struct item *const *) b)->entry;
+  const struct item *p = *(struct item *const *) a;
+  const struct item *q = *(struct item *const *) b;
+  const struct tally_entry *x = p->entry, *y = q->entry;
   size_t size;
-  int r = strcmp (x->collection, y->collection);
+  int r = x->collection == y->collection
+              ? 0
+              : strcmp (x->collection, y->collection);
 
   if (r != 0)
     return r;
+  if (p->start != q->start)
+    return p->start < q->start ? -1 : 1;
   size = x->doc.id.size < y->doc.id.size ? x->doc.id.size : y->doc.id.size;
   r = memcmp (x->doc.id.data, y->doc.id.data, size);
   if (r != 0)
@@ -88,6 +108,7 @@ sort_items (struct batch *b, const struct tally_entry *entries,
     if (r != TALLY_OK)
       return r;
     b->items[i].entry = &entries[i];
+    b->items[i].start = start_of (&entries[i].doc.id);
     b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
     b->sorted[i] = &b->items[i];
   }

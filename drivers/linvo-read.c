@@ -19,6 +19,43 @@ linvo_read (struct linvo *s, const leveldb_readoptions_t *how,
   return TALLY_OK;
 }
 
+/* ---- numbers ------------------------------------------------------------ */
+
+static struct linvo_named *
+named_slot (struct linvo *s, const char *collection, size_t size)
+{
+  size_t hash = size;
+
+  for (size_t i = 0; i < size; i++)
+    hash = 31 * hash + (unsigned char) collection[i];
+  return &s->named[hash % LINVO_NAMED];
+}
+
+static uint32_t
+known_number (struct linvo *s, const char *collection, size_t size)
+{
+  const struct linvo_named *slot = named_slot (s, collection, size);
+  uint32_t number = 0;
+
+  pthread_mutex_lock (&s->naming);
+  if (slot->number != 0 && strcmp (slot->name, collection) == 0)
+    number = slot->number;
+  pthread_mutex_unlock (&s->naming);
+  return number;
+}
+
+static void
+keep_number (struct linvo *s, const char *collection, size_t size,
+             uint32_t number)
+{
+  struct linvo_named *slot = named_slot (s, collection, size);
+
+  pthread_mutex_lock (&s->naming);
+  slot->number = number;
+  memcpy (slot->name, collection, size + 1);
+  pthread_mutex_unlock (&s->naming);
+}
+
 int
 linvo_read_number (struct linvo *s, const leveldb_readoptions_t *how,
                    const char *collection, uint32_t *number,
@@ -33,6 +70,9 @@ linvo_read_number (struct linvo *s, const leveldb_readoptions_t *how,
   *number = 0;
   if (size > LINVO_NAME_MAX)
     return TALLY_OK;
+  *number = known_number (s, collection, size);
+  if (*number != 0)
+    return TALLY_OK;
   linvo_key_text (&key, LINVO_NAME, collection, size);
   r = linvo_read (s, how, &key, &text, &value.size, err);
   if (r != TALLY_OK || !text)
@@ -40,9 +80,13 @@ linvo_read_number (struct linvo *s, const leveldb_readoptions_t *how,
   value.data = text;
   if (!linvo_decode_number (&value, number))
     r = linvo_fail_corrupt (s, "the record of a collection is damaged", err);
+  if (r == TALLY_OK)
+    keep_number (s, collection, size, *number);
   leveldb_free (text);
   return r;
 }
+
+/* ---- records ------------------------------------------------------------ */
 
 int
 linvo_read_head (struct linvo *s, const leveldb_readoptions_t *how,

@@ -46,6 +46,15 @@ enum sqlite_statement {
   " WHERE name = 'document'), 0),"                         \
   " coalesce ((SELECT max (seq) FROM document), 0))"
 
+/* Keys of collections that were read outside of a write: a key is given once,
+ * for good. */
+#define SQLITE_NAMED 16
+#define SQLITE_NAME_MAX 255
+struct sqlite_named {
+  int64_t key; /* 0: none */
+  char name[SQLITE_NAME_MAX + 1];
+};
+
 struct sqlite_store {
   sqlite3 *db;
   sqlite3_stmt *statements[SQL_STATEMENTS];
@@ -53,6 +62,7 @@ struct sqlite_store {
   char *path;
   int64_t lock_timeout_ms;
   int64_t locked_since_ms; /* when the wait under way began */
+  struct sqlite_named named[SQLITE_NAMED];
 };
 
 /* ---- sqlite-file.c ---- */
@@ -116,6 +126,13 @@ int sqlite_slice (const struct sqlite_store *s, enum sqlite_statement which,
 /* *key is 0 when there is no such collection. */
 int sqlite_collection (const struct sqlite_store *s, const char *name,
                        int64_t *key, struct tally_error *err);
+
+/* The same, within a read: what was found is known from then on. */
+int sqlite_collection_read (struct sqlite_store *s, const char *name,
+                            int64_t *key, struct tally_error *err);
+
+/* 0: it must be looked up. */
+int64_t sqlite_collection_known (struct sqlite_store *s, const char *name);
 
 /* The greatest seq ever given. */
 int sqlite_head (const struct sqlite_store *s, int64_t *head,

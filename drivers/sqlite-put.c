@@ -8,15 +8,22 @@
 
 #include "sqlite-file.h"
 
+/* An entry, and the first bytes of its id as a number of the same order: what
+ * begins differently, as nearly all does, is not looked at further. */
+struct sqlite_place {
+  uint64_t start;
+  const struct tally_entry *entry;
+};
+
 /* A put under way. */
 struct sqlite_batch {
   const struct sqlite_store *s;
   const struct tally_entry *entries;
   struct tally_outcome *outcomes;
   size_t n;
-  const struct tally_entry **order; /* sorted by collection and id */
-  const char *collection;           /* that of the entry before */
-  int64_t key;                      /* of that collection; 0: none yet */
+  struct sqlite_place *order; /* sorted by collection and id */
+  const char *collection;     /* that of the entry before */
+  int64_t key;                /* of that collection; 0: none yet */
   /* The digest of that collection, as far as the batch is done. */
   struct tally_digest digest;
   bool known;   /* there is one */
@@ -26,14 +33,29 @@ struct sqlite_batch {
   bool wrote;
 };
 
-static int
-entry_compare (const void *left, const void *right)
+static uint64_t
+start_of (const struct tally_slice *id)
 {
-  const struct tally_entry *a = *(const struct tally_entry *const *) left;
-  const struct tally_entry *b = *(const struct tally_entry *const *) right;
-  size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
-  int order = strcmp (a->collection, b->collection);
+  uint64_t start = 0;
 
+  for (size_t i = 0; i < sizeof start; i++)
+    start = start << 8
+            | (i < id->size ? (unsigned char) id->data[i] : (unsigned char) 0);
+  return start;
+}
+
+static int
+place_compare (const void *left, const void *right)
+{
+  const struct sqlite_place *p = left, *q = right;
+  const struct tally_entry *a = p->entry, *b = q->entry;
+  size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
+  int order = a->collection == b->collection
+                  ? 0
+                  : strcmp (a->collection, b->collection);
+
+  if (!order && p->start != q->start)
+    return p->start < q->start ? -1 : 1;
   if (!order)
     order = memcmp (a->doc.id.data, b->doc.id.data,
                     a_size < b_size ? a_size : b_size);
@@ -48,14 +70,15 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
   if (!b->order)
     return sqlite_fail (b->s, err, TALLY_FAILED, "out of memory");
   for (size_t i = 0; i < b->n; i++) {
-    b->order[i] = &b->entries[i];
+    b->order[i].entry = &b->entries[i];
+    b->order[i].start = start_of (&b->entries[i].doc.id);
     if ((b->entries[i].flags & TALLY_ENTRY_FORGET) && !b->entries[i].expected)
       return sqlite_fail (b->s, err, TALLY_INVALID,
                           "an entry to forget names no rev");
   }
-  qsort (b->order, b->n, sizeof *b->order, entry_compare);
+  qsort (b->order, b->n, sizeof *b->order, place_compare);
   for (size_t i = 1; i < b->n; i++)
-    if (!entry_compare (&b->order[i - 1], &b->order[i]))
+    if (!place_compare (&b->order[i - 1], &b->order[i]))
       return sqlite_fail (b->s, err, TALLY_INVALID,
                           "an id stands twice in one batch");
   return TALLY_OK;
@@ -202,7 +225,7 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
   if (!status && b->n > (uint64_t) (INT64_MAX - b->head))
     status = sqlite_fail (b->s, err, TALLY_FAILED, "has no seq left to give");
   for (size_t i = 0; !status && i < b->n; i++) {
-    const struct tally_entry *entry = b->order[i];
+    const struct tally_entry *entry = b->order[i].entry;
 
     if (!b->collection || strcmp (b->collection, entry->collection) != 0)
       status = batch_turn (b, entry->collection, err);

@@ -154,6 +154,43 @@ sqlite_collection (const struct sqlite_store *s, const char *name,
   return result < 0 ? result : TALLY_OK;
 }
 
+static struct sqlite_named *
+named_slot (struct sqlite_store *s, const char *name)
+{
+  size_t hash = 0;
+
+  for (; *name; name++)
+    hash = 31 * hash + (unsigned char) *name;
+  return &s->named[hash % SQLITE_NAMED];
+}
+
+int64_t
+sqlite_collection_known (struct sqlite_store *s, const char *name)
+{
+  const struct sqlite_named *slot = named_slot (s, name);
+
+  return slot->key && strcmp (slot->name, name) == 0 ? slot->key : 0;
+}
+
+int
+sqlite_collection_read (struct sqlite_store *s, const char *name, int64_t *key,
+                        struct tally_error *err)
+{
+  struct sqlite_named *slot = named_slot (s, name);
+  size_t size = strlen (name);
+  int status;
+
+  *key = sqlite_collection_known (s, name);
+  if (*key)
+    return TALLY_OK;
+  status = sqlite_collection (s, name, key, err);
+  if (!status && *key && size <= SQLITE_NAME_MAX) {
+    slot->key = *key;
+    memcpy (slot->name, name, size + 1);
+  }
+  return status;
+}
+
 int
 sqlite_head (const struct sqlite_store *s, int64_t *head,
              struct tally_error *err)

@@ -66,7 +66,7 @@ ask (const struct linvo *s, size_t i, struct tally_error *err)
 }
 
 static int
-get_one (struct linvo *s, const struct linvo_view *view, uint32_t number,
+get_one (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
          const struct tally_slice *id, unsigned flags, tally_emit_doc *emit,
          void *ctx, bool *stop, struct tally_error *err)
 {
@@ -74,7 +74,7 @@ get_one (struct linvo *s, const struct linvo_view *view, uint32_t number,
   struct linvo_found found;
   int r;
 
-  r = linvo_find (s, view->point, number, id, &found, err);
+  r = linvo_find (s, how, number, id, &found, err);
   if (r == TALLY_OK && found.found) {
     if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
       found.doc.meta = none;
@@ -83,6 +83,26 @@ get_one (struct linvo *s, const struct linvo_view *view, uint32_t number,
     *stop = emit (ctx, &found.doc) != 0;
   }
   linvo_found_done (&found);
+  return r;
+}
+
+/* Without a snapshot, which costs as much as a small read.  TALLY_CORRUPT: it
+ * was written meanwhile, or is damaged. */
+static int
+get_single (struct linvo *s, const char *collection,
+            const struct tally_slice *id, unsigned flags, tally_emit_doc *emit,
+            void *ctx, struct tally_error *err)
+{
+  uint32_t number;
+  bool stop;
+  int r = linvo_begin_look (s, err);
+
+  if (r != TALLY_OK)
+    return r;
+  r = linvo_read_number (s, s->read, collection, &number, err);
+  if (r == TALLY_OK && number != 0)
+    r = get_one (s, s->read, number, id, flags, emit, ctx, &stop, err);
+  linvo_end_look (s);
   return r;
 }
 
@@ -96,8 +116,12 @@ linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
   bool stop = false;
   uint32_t number;
   size_t i;
-  int r;
+  int r = TALLY_CORRUPT;
 
+  if (n == 1)
+    r = get_single (s, collection, ids, flags, emit, ctx, err);
+  if (r != TALLY_CORRUPT)
+    return r;
   r = linvo_begin_read (s, &view, err);
   if (r != TALLY_OK)
     return r;
@@ -105,7 +129,8 @@ linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
   for (i = 0; r == TALLY_OK && number != 0 && !stop && i < n; i++) {
     r = ask (s, i, err);
     if (r == TALLY_OK)
-      r = get_one (s, &view, number, &ids[i], flags, emit, ctx, &stop, err);
+      r = get_one (s, view.point, number, &ids[i], flags, emit, ctx, &stop,
+                   err);
   }
   linvo_end_read (s, &view);
   return r;

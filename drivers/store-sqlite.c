@@ -54,12 +54,12 @@ sqlite_close (void *handle)
 /* Begins a read; *key as above.  To be ended by sqlite_rollback, also after
  * a failure. */
 static int
-read_begin (const struct sqlite_store *s, const char *collection, int64_t *key,
+read_begin (struct sqlite_store *s, const char *collection, int64_t *key,
             struct tally_error *err)
 {
   int status = sqlite_run (s, SQL_READ, err);
 
-  return status ? status : sqlite_collection (s, collection, key, err);
+  return status ? status : sqlite_collection_read (s, collection, key, err);
 }
 
 /* ---- get and changes ---- */
@@ -96,11 +96,15 @@ sqlite_get (void *handle, const char *collection,
             const struct tally_slice *ids, size_t n, unsigned flags,
             tally_emit_doc *emit, void *ctx, struct tally_error *err)
 {
-  const struct sqlite_store *s = handle;
-  int64_t key = 0;
+  struct sqlite_store *s = handle;
+  int64_t key = n == 1 ? sqlite_collection_known (s, collection) : 0;
   bool stop = false;
-  int status = read_begin (s, collection, &key, err);
+  int status;
 
+  /* One statement is a transaction of its own. */
+  if (key)
+    return get_one (s, key, ids[0], flags, emit, ctx, &stop, err);
+  status = read_begin (s, collection, &key, err);
   for (size_t i = 0; !status && key && !stop && i < n; i++)
     status = get_one (s, key, ids[i], flags, emit, ctx, &stop, err);
   sqlite_rollback (s);
@@ -112,7 +116,7 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
                 tally_emit_doc *emit, void *ctx, uint64_t *head,
                 struct tally_error *err)
 {
-  const struct sqlite_store *s = handle;
+  struct sqlite_store *s = handle;
   int64_t key = 0, last = 0;
   int status = read_begin (s, collection, &key, err);
 
@@ -169,7 +173,7 @@ sqlite_find (void *handle, const char *collection,
              unsigned flags, tally_emit_doc *emit, void *ctx,
              struct tally_error *err)
 {
-  const struct sqlite_store *s = handle;
+  struct sqlite_store *s = handle;
   enum sqlite_statement which =
       flags & TALLY_FIND_IDS ? SQL_WALK_IDS : SQL_WALK;
   struct tally_doc doc;
