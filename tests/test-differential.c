@@ -20,6 +20,7 @@
 
 #include "../core/context.h"
 #include "../core/indexes.h"
+#include "place.h"
 #include "rng.h"
 
 #define DOCUMENTS 60
@@ -585,7 +586,7 @@ struct world {
   struct tally_replica *replicas[6];
   const char *names[6];
   size_t n;
-  char folder[64];
+  char folder[PLACE_SIZE];
   uint64_t seed;
 };
 
@@ -897,8 +898,7 @@ make_folder (void **state)
 {
   struct world *world = *state;
 
-  strcpy (world->folder, "/tmp/tally-differential-XXXXXX");
-  return mkdtemp (world->folder) ? 0 : -1;
+  return place_make (world->folder, "differential") ? 0 : -1;
 }
 
 static int

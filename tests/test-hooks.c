@@ -17,6 +17,7 @@
 #include <tally/tally.h>
 
 #include "../core/live-order.h"
+#include "place.h"
 
 struct fixture {
   struct tally *tally;
@@ -512,13 +513,13 @@ live_hears_of_others (void **state)
   struct fixture *f = *state;
   struct heard heard = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
                          "", 0 };
-  char folder[] = "/tmp/tally-hooks-XXXXXX", store[64], path[64];
+  char folder[PLACE_SIZE], store[96], path[96];
   static const char *const names[] = { "db", "db-wal", "db-shm" };
   struct tally_replica *here, *there;
   struct tally_live *live;
   struct tally *other;
 
-  assert_non_null (mkdtemp (folder));
+  assert_true (place_make (folder, "hooks"));
   snprintf (store, sizeof store, "sqlite:%s/db", folder);
   if (tally_replica_open (&here, f->tally, store, TALLY_OPEN_CREATE, &f->err)
       != TALLY_OK) {

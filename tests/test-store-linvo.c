@@ -19,6 +19,7 @@
 #include <leveldb/c.h>
 
 #include "linvo-kit.h"
+#include "place.h"
 #include "store-kit.h"
 
 #define TEST(name) \
@@ -345,7 +346,7 @@ reads_run_beside_writes (void **state)
 
 /* ---- all --------------------------------------------------------------- */
 
-static char kit_root[] = "/tmp/linvo-kit-XXXXXX";
+static char kit_root[PLACE_SIZE];
 
 static int
 fresh (char *value, size_t size)
@@ -379,7 +380,7 @@ main (void)
                                  .fresh = fresh };
   int failed;
 
-  if (!mkdtemp (kit_root))
+  if (!place_make (kit_root, "linvo"))
     return 1;
   failed = store_kit_run (&kit);
   failed += linvo_kit_remove (kit_root) != 0;

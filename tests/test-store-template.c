@@ -19,9 +19,10 @@
 
 #include <cmocka.h>
 
+#include "place.h"
 #include "store-kit.h"
 
-static char base[] = "/tmp/tally-template-XXXXXX";
+static char base[PLACE_SIZE];
 static unsigned stores;
 
 static const struct tally_host host = { .size = sizeof host };
@@ -205,7 +206,7 @@ remove_all (void)
   for (unsigned i = 0; i < stores; i++) {
     DIR *dir;
 
-    snprintf (path, 64, "%s/store-%u", base, i);
+    snprintf (path, sizeof path, "%s/store-%u", base, i);
     dir = opendir (path);
     for (struct dirent *row = dir ? readdir (dir) : NULL; row;
          row = readdir (dir))
@@ -513,7 +514,7 @@ main (void)
                            .fresh = fresh };
   int failed;
 
-  if (!mkdtemp (base))
+  if (!place_make (base, "template"))
     return 99;
   failed = store_kit_run (&kit);
   failed += cmocka_run_group_tests (tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "file-kit.h"
+#include "place.h"
 
 static int
 is_cancelled (void *ctx)
@@ -51,8 +52,7 @@ kit_setup (void **state)
   if (!t)
     return -1;
   memset (&kit_fault, 0, sizeof kit_fault);
-  snprintf (t->base, sizeof t->base, "/tmp/tally-file-XXXXXX");
-  if (!mkdtemp (t->base))
+  if (!place_make (t->base, "file"))
     return -1;
   snprintf (t->path, sizeof t->path, "%s/shared", t->base);
   t->ops = tally_driver_1 ()->transport;

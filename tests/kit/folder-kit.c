@@ -18,6 +18,7 @@
 #include "../../core/segment.h"
 #include "../../core/state.h"
 #include "folder-kit.h"
+#include "place.h"
 
 /* The file transport is linked under this name, beside the memory store, which
  * has the one that every driver has. */
@@ -132,8 +133,7 @@ kit_setup (void **state)
 
   assert_non_null (w);
   memset (&kit_fault, 0, sizeof kit_fault);
-  snprintf (w->path, sizeof w->path, "/tmp/test-folder-XXXXXX");
-  assert_non_null (mkdtemp (w->path));
+  assert_true (place_make (w->path, "folder"));
   w->host.size = sizeof w->host;
   w->host.cancelled = host_cancelled;
   w->store = *tally_driver_1 ()->store;

@@ -41,7 +41,7 @@ struct device {
 };
 
 struct world {
-  char path[64];
+  char path[64]; /* PLACE_SIZE */
   struct tally_host host;
   struct tally_store store;
   struct tally_transport transport;

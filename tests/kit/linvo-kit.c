@@ -11,6 +11,7 @@
 
 #include "fake-print.h"
 #include "linvo-kit.h"
+#include "place.h"
 
 #define HALF (LINVO_KIT_BATCH / 2)
 #define BODY_SIZE 300
@@ -19,14 +20,11 @@ int
 linvo_kit_setup (void **state)
 {
   struct linvo_kit *k = calloc (1, sizeof *k);
-  const char *tmp = getenv ("TMPDIR");
 
   if (!k)
     return -1;
   k->ops = tally_driver_1 ()->store;
-  snprintf (k->root, sizeof k->root, "%s/linvo-XXXXXX",
-            tmp && strlen (tmp) < 40 ? tmp : "/tmp");
-  if (!mkdtemp (k->root)) {
+  if (!place_make (k->root, "linvo")) {
     free (k);
     return -1;
   }
