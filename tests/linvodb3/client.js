@@ -59,8 +59,15 @@ collections = todo
 `.replace (/\[sync (.)\]/g, '[sync link-$1]'));
 }
 
-const put = (store, doc) => well (['put', store, 'todo'],
-                                  JSON.stringify (doc));
+// A process may stamp a little ahead of the wall: what is written elsewhere is
+// later only when that has passed.
+async function put (store, doc) {
+  await well (['put', store, 'todo'], JSON.stringify (doc));
+  for (const { time } of lines (await well (['explain', store, 'todo',
+                                             doc._id, '--json'])))
+    while (Date.now () <= Date.parse (time))
+      ;
+}
 
 async function sync (link, expected = {}) {
   const [report] = lines (await well (['sync', `link-${link}`, '--json']));

@@ -54,7 +54,16 @@ function pair (account = 'ann') {
         path.join (folder, account + '.token'), '--collections', 'todo']);
 }
 
-const put = doc => run (['put', here ('ann'), 'todo'], JSON.stringify (doc));
+// A process may stamp a little ahead of the wall: what is written elsewhere is
+// later only when that has passed.
+function put (doc) {
+  run (['put', here ('ann'), 'todo'], JSON.stringify (doc));
+  for (const { time } of lines (run (['explain', here ('ann'), 'todo', doc._id,
+                                      '--json'])))
+    while (Date.now () <= Date.parse (time))
+      ;
+}
+
 const remove = id => run (['rm', here ('ann'), 'todo', id]);
 const ours = (account = 'ann') => lines (run (['export', here (account),
                                                'todo']));
