@@ -106,6 +106,11 @@ struct sync {
    * already. */
   struct idset moved;
 
+  /* Where everything is listed: the local head ahead of that.  What is deleted
+   * here meanwhile may have been met by an earlier window. */
+  uint64_t listed_from;
+  bool listing, was_empty; /* nothing was here then */
+
   /* Local seqs that the far side is known to have. */
   struct seqset settled;
   /* In a rejoin: local seqs of documents that the far side listed. */

@@ -247,32 +247,35 @@ found_one (void *ctx, const struct tally_doc *doc)
   return 1;
 }
 
+static int
+start_listing (struct sync *sync, struct tally_error *err)
+{
+  bool any = false;
+  int status;
+
+  if (!sync->full || sync->listing)
+    return TALLY_OK;
+  status = replica_changes (sync->run->replica, sync->collection, 0, found_one,
+                            &any, &sync->listed_from, err);
+  sync->listing = true;
+  sync->was_empty = !any;
+  return status;
+}
+
 /* Whole documents are asked for where most of them will be wanted: after a
  * checkpoint, where there is nothing here, and after a window of which most
  * was.  Else of each its header comes first. */
-static int
-wants_whole (const struct sync *sync, uint64_t *bytes, struct tally_error *err)
+static uint64_t
+wants_whole (const struct sync *sync)
 {
-  bool any = false;
-  uint64_t head;
-  int status;
-
-  *bytes = 0;
   if (sync->looks || sync->rejoins || sync->graves
       || peer_is_passive (&sync->run->peer))
-    return TALLY_OK;
-  if (sync->asked) {
-    *bytes = sync->takes ? WIRE_BYTES_MAX : 0;
-    return TALLY_OK;
-  }
-  if (!sync->full) {
-    *bytes = ENGINE_FIRST_BYTES;
-    return TALLY_OK;
-  }
-  status = replica_changes (sync->run->replica, sync->collection, 0, found_one,
-                            &any, &head, err);
-  *bytes = any ? 0 : WIRE_BYTES_MAX;
-  return status;
+    return 0;
+  if (sync->asked)
+    return sync->takes ? WIRE_BYTES_MAX : 0;
+  if (!sync->full)
+    return ENGINE_FIRST_BYTES;
+  return sync->was_empty ? WIRE_BYTES_MAX : 0;
 }
 
 int
@@ -291,7 +294,8 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
     ask.flags = first_flags (sync->run, sync->collection);
   if (sync->graves)
     ask.flags |= WIRE_META_GRAVES;
-  status = wants_whole (sync, &ask.bytes, err);
+  status = start_listing (sync, err);
+  ask.bytes = wants_whole (sync);
   if (status == TALLY_OK)
     status = peer_meta (&sync->run->peer, sync->collection, &ask,
                         &sync->remote, &page, err);
@@ -318,22 +322,19 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 }
 
 /* The next window comes while this one is stored. */
-static int
-fetch_remote_ahead (struct sync *sync, struct tally_error *err)
+static void
+fetch_remote_ahead (struct sync *sync)
 {
   struct peer_ask ask = { .since = sync->far_cursor.data, .until = "" };
   size_t wanted = 0;
-  int status;
 
   for (size_t i = 0; i < sync->remote.count; i++)
     wanted += sync->plan.items[i].action == PLAN_PULL;
   sync->takes = wanted >= sync->remote.count - sync->remote.count / 8;
   if (sync->remote_done || sync->rejoins || sync->looks || sync->graves)
-    return TALLY_OK;
-  status = wants_whole (sync, &ask.bytes, err);
-  if (status == TALLY_OK)
-    peer_fetch_ahead (&sync->run->peer, sync->collection, &ask);
-  return status;
+    return;
+  ask.bytes = wants_whole (sync);
+  peer_fetch_ahead (&sync->run->peer, sync->collection, &ask);
 }
 
 int
@@ -476,7 +477,9 @@ compile_changes (struct sync *sync, struct tally_error *err)
                               .forgetful = !sync_strict (sync) && !passive,
                               /* What was repaired has been looked at. */
                               .listed = sync->full && sync->pulls && !passive
-                                        && !sync->repaired,
+                                                && !sync->repaired
+                                            ? sync->listed_from
+                                            : 0,
                               .gone_here = sync->gone_here && sync->known,
                               .gone_there = sync->gone_there };
   int status = read_local (sync, err);
@@ -645,7 +648,7 @@ sync_window (struct sync *sync, struct idlist *both, bool merges,
   if (status == TALLY_OK)
     status = compile_changes (sync, err);
   if (status == TALLY_OK)
-    status = fetch_remote_ahead (sync, err);
+    fetch_remote_ahead (sync);
   if (status == TALLY_OK)
     status = bound_window (sync, err);
   if (status == TALLY_OK)

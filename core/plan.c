@@ -62,7 +62,8 @@ judge (const struct tally_doc *remote, const struct tally_doc *local,
 static enum plan_action
 judge_ours (const struct tally_doc *ours, const struct plan_rules *rules)
 {
-  if (rules->forgetful && rules->listed && (ours->flags & TALLY_DOC_DELETED))
+  if (rules->forgetful && (ours->flags & TALLY_DOC_DELETED)
+      && ours->seq <= rules->listed)
     return PLAN_EQUAL;
   if (rules->gone_there && ours->seq <= rules->local_cursor)
     return PLAN_DELETE_HERE;

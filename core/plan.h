@@ -65,7 +65,10 @@ struct plan_rules {
   /* One side may have forgotten a tombstone that the other still has, so it
    * is as good as nothing: it would go round a ring of stores for ever. */
   bool forgetful;
-  bool listed; /* everything there is: what is not is not there */
+  /* Everything there is listed, from when the greatest local seq was this: a
+   * tombstone up to it met what there is, or there was nothing.  0: not
+   * everything is. */
+  uint64_t listed;
   /* What is there and not here was here before, and what is here up to the
    * local cursor and not there was there before. */
   bool gone_here, gone_there;

@@ -24,7 +24,9 @@
 #define WIRE_SEAL_SIZE 16
 
 /* What one message may carry. */
+#ifndef WIRE_HEADERS_MAX
 #define WIRE_HEADERS_MAX 16384
+#endif
 #define WIRE_DOCS_MAX 16384
 #define WIRE_NAMES_MAX 64
 #define WIRE_WAIT_NAMES_MAX 1024

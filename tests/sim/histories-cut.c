@@ -115,6 +115,33 @@ static const struct op written_while_compared[] = {
     .meddle_doc = 0, .meddle_fields = 15, .seed = 2 },
 };
 
+/* Everything is listed, first what was known when the pair last met; what is
+ * deleted once its window is done must still be given to them. */
+static const struct op deleted_while_listed[] = {
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = TO_S0 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_DELETE, .site = 0, .doc = 5 },
+  { OP_SYNC, .site = FROM_S2, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_PUT, .site = 0, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_DELETE, .meddle_site = 1,
+    .meddle_doc = 0 },
+};
+
+/* Who has nothing takes all as it comes, in windows. */
+static const struct op deleted_while_taken[] = {
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 1, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 1 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_DELETE, .meddle_site = 1,
+    .meddle_doc = 0 },
+};
+
 const struct history_case cut_histories[] = {
   { "tombstones that are forgotten since they are old, cut anywhere",
     { .features = FEATURE_AWAY, TWO_HUBS },
@@ -147,5 +174,15 @@ const struct history_case cut_histories[] = {
     HISTORY_OPS (written_while_compared),
     .conflicts = -1,
     .cut = 9 },
+  { "a list of everything, and what was listed is deleted anywhere in it",
+    { .features = FEATURE_AWAY, TWO_HUBS },
+    HISTORY_OPS (deleted_while_listed),
+    .conflicts = -1,
+    .cut = 10 },
+  { "a first run, and what it brought is deleted anywhere in it",
+    { TWO_HUBS },
+    HISTORY_OPS (deleted_while_taken),
+    .conflicts = -1,
+    .cut = 6 },
   { .name = NULL },
 };
