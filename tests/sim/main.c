@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sim [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES] [-1] [-q] [SEED [N]]
+/* sim [-j JOBS] [-t SECONDS] [-f FEATURES] [-x FEATURES] [-a FEATURES] [-1]
+ *     [-q] [SEED [N]]
  *
  * Runs N schedules from SEED on in JOBS processes, or as many as SECONDS of
- * each process's time allow; one alone with its trace.  -f has only these
- * features, -x has all but these, -1 ends at the first violation, and that
- * and -q shrink nothing.  The last line is "N schedules, M operations, V
+ * each process's time allow; one alone with its trace.  A schedule draws some
+ * of the features; -f lets it have only these, -x all but these, and -a gives
+ * it these always.  -1 ends at the first violation, and that and -q shrink
+ * nothing.  The last line is "N schedules, M operations, V
  * violations". */
 
 #include <config.h>
@@ -25,7 +27,7 @@
 
 struct options {
   uint64_t seed, n;
-  unsigned jobs, seconds, features;
+  unsigned jobs, seconds, features, always;
   bool hasty, quiet;
 };
 
@@ -55,6 +57,7 @@ show (struct schedule *schedule, const struct verdict *verdict,
   struct verdict again;
 
   printf ("seed %" PRIu64 ": %s\n", schedule->seed, verdict->why);
+  fflush (stdout);
   if (options->hasty || options->quiet)
     return;
   schedule_shrink (schedule, verdict->violation);
@@ -75,7 +78,7 @@ run_one (uint64_t seed, const struct options *options, struct counts *counts)
   bool alone = options->n == 1;
 
   current_seed = seed;
-  schedule_make (&schedule, seed, options->features);
+  schedule_make (&schedule, seed, options->features, options->always);
   if (alone)
     setup_print (stdout, &schedule.setup);
   schedule_run (&schedule, alone ? stdout : NULL, &verdict);
@@ -183,7 +186,7 @@ main (int argc, char **argv)
   int option;
 
   options.seed = fresh_seed ();
-  while ((option = getopt (argc, argv, "j:t:f:x:1q")) != -1) {
+  while ((option = getopt (argc, argv, "j:t:f:x:a:1q")) != -1) {
     uint64_t number = optarg ? strtoull (optarg, NULL, 0) : 0;
 
     switch (option) {
@@ -198,6 +201,9 @@ main (int argc, char **argv)
       break;
     case 'x':
       options.features &= ~(unsigned) number;
+      break;
+    case 'a':
+      options.always = (unsigned) number;
       break;
     case '1':
       options.hasty = true;

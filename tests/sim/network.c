@@ -65,6 +65,7 @@ late_deliver (struct world *world, size_t which)
   struct site *to = &world->sites[late.to];
   static const struct op nothing;
   struct run_context run = { .outer = world->run,
+                             .number = ++world->runs,
                              .op = &nothing,
                              .client = &world->sites[late.from],
                              .server = to };

@@ -65,6 +65,18 @@ decode_stored (struct state *state, const struct tally_doc *doc,
 }
 
 static int
+header_doc (void *ctx, const struct tally_doc *doc)
+{
+  struct view *view = ctx;
+
+  view->there = true;
+  view->deleted = doc->flags & TALLY_DOC_DELETED;
+  view->seq = doc->seq;
+  memcpy (view->rev, doc->rev, TALLY_REV_SIZE);
+  return 1;
+}
+
+static int
 view_doc (void *ctx, const struct tally_doc *doc)
 {
   struct viewing *viewing = ctx;
@@ -75,10 +87,7 @@ view_doc (void *ctx, const struct tally_doc *doc)
   struct state state;
   unsigned char whole;
 
-  view->there = true;
-  view->deleted = doc->flags & TALLY_DOC_DELETED;
-  view->seq = doc->seq;
-  memcpy (view->rev, doc->rev, TALLY_REV_SIZE);
+  header_doc (view, doc);
   if (decode_stored (&state, doc, &err) != TALLY_OK) {
     violate (viewing->world, VIOLATION_WRONG, "a stored document: %s",
              err.text);
@@ -109,6 +118,19 @@ oracle_view (struct world *world, struct site *site, unsigned doc,
   if (site->inner)
     site->inner_ops->get (site->inner, doc_collection (world, doc), &id, 1,
                           TALLY_GET_BODY, view_doc, &viewing, &err);
+}
+
+void
+oracle_header (struct world *world, struct site *site, unsigned doc,
+               struct view *view)
+{
+  struct tally_slice id = slice_text (doc_id (doc));
+  struct tally_error err;
+
+  memset (view, 0, sizeof *view);
+  if (site->inner)
+    site->inner_ops->get (site->inner, doc_collection (world, doc), &id, 1, 0,
+                          header_doc, view, &err);
 }
 
 bool
@@ -316,7 +338,8 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
                         .site = (unsigned char) site->index,
                         .whole = true,
                         .deleted = true,
-                        .by_core = true };
+                        .by_core = true,
+                        .run = world->run->number };
     at = ++history->n;
   }
   if (at == 0 || !history->events[at - 1].by_core)
@@ -328,7 +351,9 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
     if (event->prior[f] == 0 && before->standing[f] > 0
         && was_deleted (history, before->standing[f] - 1u))
       event->prior[f] = before->standing[f];
-  for (unsigned i = 0; i < history->n; i++)
+  /* It is made here, and then put over theirs; who merges with it later is not
+   * its author. */
+  for (unsigned i = 0; i < history->n && event->run == world->run->number; i++)
     if (before->events >> i & 1 && i != at - 1)
       event->past |= UINT64_C (1) << i | history->events[i].past;
 }
@@ -507,10 +532,12 @@ check_claim (struct site *client, struct site *server, unsigned doc,
   struct world *world = client->world;
   struct view ours, theirs;
 
-  oracle_view (world, client, doc, &ours);
-  oracle_view (world, server, doc, &theirs);
+  oracle_header (world, client, doc, &ours);
+  oracle_header (world, server, doc, &theirs);
   if (oracle_equal (&ours, &theirs))
     return;
+  oracle_view (world, client, doc, &ours);
+  oracle_view (world, server, doc, &theirs);
   if (ours.there && ours.seq <= local
       && !has_all (server, client, doc, &ours, &theirs,
                    !theirs.there || theirs.seq > far))

@@ -20,6 +20,9 @@
 /* Reads a document past the gate. */
 void oracle_view (struct world *world, struct site *site, unsigned doc,
                   struct view *view);
+/* The same without what stands: there, deleted, seq and rev. */
+void oracle_header (struct world *world, struct site *site, unsigned doc,
+                    struct view *view);
 bool oracle_same (const struct view *a, const struct view *b);
 /* A tombstone counts as absent. */
 bool oracle_equal (const struct view *a, const struct view *b);

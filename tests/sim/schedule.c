@@ -82,7 +82,8 @@ draw_links (struct setup *setup, struct rng *rng)
 }
 
 static void
-draw_setup (struct setup *setup, struct rng *rng, unsigned features)
+draw_setup (struct setup *setup, struct rng *rng, unsigned features,
+            unsigned always)
 {
   uint64_t draw = rng_next (rng);
 
@@ -93,6 +94,7 @@ draw_setup (struct setup *setup, struct rng *rng, unsigned features)
     setup->features &= FEATURE_DELETES | FEATURE_FOLDERS | FEATURE_MESH;
   else if (rng_one_in (rng, 2))
     setup->features &= (unsigned) (draw >> 32);
+  setup->features |= always;
   /* Nobody says hello in a folder: no clock is confirmed there, and what was
    * stamped by a wrong one stays as it is. */
   if (setup->features & FEATURE_YEARS)
@@ -265,14 +267,15 @@ draw_op (struct op *op, const struct setup *setup, struct rng *rng,
 }
 
 void
-schedule_make (struct schedule *schedule, uint64_t seed, unsigned features)
+schedule_make (struct schedule *schedule, uint64_t seed, unsigned features,
+               unsigned always)
 {
   struct rng rng = { seed * UINT64_C (0x9e3779b97f4a7c15) + 1 };
   bool faulty = false;
 
   memset (schedule, 0, sizeof *schedule);
   schedule->seed = seed;
-  draw_setup (&schedule->setup, &rng, features);
+  draw_setup (&schedule->setup, &rng, features, always);
   schedule->n = 200 + rng_below (&rng, 40);
   for (size_t i = 0; i < schedule->n; i++) {
     if (rng_one_in (&rng, 25))

@@ -172,9 +172,9 @@ struct schedule {
   size_t n;
 };
 
-/* Draws it; `features` is what it may have. */
+/* Draws it; `features` is what it may have, `always` what it has. */
 void schedule_make (struct schedule *schedule, uint64_t seed,
-                    unsigned features);
+                    unsigned features, unsigned always);
 
 /* As a line that a person reads, and as C to paste into a history. */
 void op_print (FILE *out, const struct op *op);
@@ -304,6 +304,7 @@ struct event {
   unsigned char prior[SIM_FIELDS + 1]; /* event + 1 that its author replaced */
   uint64_t past;                       /* bit set of events before it */
   bool by_core;   /* a tombstone anew, where the first one was forgotten */
+  unsigned run;   /* in which that was made */
   bool forgotten; /* a tombstone that it went into was forgotten somewhere */
   unsigned char gone; /* fields whose value went with a disk or a copy of it */
   /* Of these, the ones that somebody has taken in all the same: they lost, and
@@ -367,6 +368,7 @@ struct totals {
 /* A run that is going on, or a late request. */
 struct run_context {
   struct run_context *outer;
+  unsigned number;
   const struct op *op;
   struct site *client;
   struct site *server;          /* NULL: a folder */
@@ -389,6 +391,7 @@ struct world {
   size_t n_late;
 
   struct run_context *run; /* the innermost */
+  unsigned runs;           /* so far */
   bool writing;            /* a local write is under way: no run's doing */
   bool looking;            /* a dry run is: nobody writes */
   uint64_t calls;

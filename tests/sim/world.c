@@ -156,7 +156,7 @@ read_views (struct world *world, struct site *site,
             struct view views[SIM_DOCS])
 {
   for (unsigned i = 0; i < world->setup->docs; i++)
-    oracle_view (world, site, i, &views[i]);
+    oracle_header (world, site, i, &views[i]);
 }
 
 static unsigned
@@ -218,7 +218,9 @@ void
 world_sync (struct world *world, const struct op *op, struct totals *totals)
 {
   const struct link_setup *link = &world->setup->links[op->site];
-  struct run_context run = { .outer = world->run, .op = op };
+  struct run_context run = { .outer = world->run,
+                             .number = ++world->runs,
+                             .op = op };
   struct view before[2][SIM_DOCS], after[2][SIM_DOCS];
   uint64_t repairs = world->repairs;
   struct foreseen foreseen;

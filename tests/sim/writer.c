@@ -62,7 +62,7 @@ finish (struct world *world, struct site *site, unsigned doc,
              doc_id (doc), err->text);
     return;
   }
-  oracle_view (world, site, doc, &after);
+  oracle_header (world, site, doc, &after);
   if (oracle_same (before, &after)) {
     if (event->assigned || event->whole)
       violate (world, VIOLATION_WRONG, "%s wrote %s, and nothing changed",
@@ -81,7 +81,7 @@ writer_recover (struct world *world, struct site *site)
   if (!unsure->set || unsure->site != site->index)
     return;
   unsure->set = false;
-  oracle_view (world, site, unsure->doc, &after);
+  oracle_header (world, site, unsure->doc, &after);
   if (!oracle_same (&unsure->before, &after))
     oracle_add (world, site, unsure->doc, &unsure->event, &unsure->before,
                 &after);
