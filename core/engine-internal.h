@@ -162,12 +162,16 @@ sync_strict (const struct sync *sync)
   return sync->strict.n > 0 ? &sync->strict : NULL;
 }
 
-/* Before the first thing of a run moves: gives the pair a fresh token, and
- * makes tombstones of the collection wait for it. */
-int sync_begin (struct sync *sync, struct tally_error *err);
+/* ---- engine-tell.c: what the application hears of ----------------------- */
 
-/* Tells the application. */
+/* An event: its start, progress, or end. */
+void sync_tell (struct sync *sync, int type);
 void sync_progress (struct sync *sync);
+
+/* The report of a collection that is over; a run's hello falls to its first
+ * one. */
+void sync_fill_report (struct sync *sync, int status,
+                       const struct tally_error *why);
 
 /* False: out of memory. */
 bool sync_conflict (struct sync *sync, struct tally_slice id,
@@ -185,14 +189,32 @@ bool sync_moves_first (struct sync *sync, struct tally_slice id);
 void sync_count_pushed (struct sync *sync, struct tally_slice id,
                         bool deleted);
 
+/* ---- the window --------------------------------------------------------- */
+
 /* As graves_fill, where anything was forgotten at all.  After a broken pair
  * nobody knows whose stamps a grave knew. */
 int sync_fill_graves (struct sync *sync, struct doclist *docs,
                       const struct tally_slice *ids, size_t n, unsigned flags,
                       struct tally_error *err);
 
+/* ---- engine-checkpoint.c: where a run begins and ends ------------------- */
+
+/* Before the first thing of a run moves: gives the pair a fresh token, and
+ * makes tombstones of the collection wait for it. */
+int sync_begin (struct sync *sync, struct tally_error *err);
+
+/* A cursor is below a floor: all is listed.  Cursors are kept, for what they
+ * say of either side. */
+int sync_rejoin (struct sync *sync, struct tally_error *err);
+
 /* Stops the local cursor before this seq. */
 void sync_stop_before (struct sync *sync, uint64_t seq);
+
+int ensure_indexes (struct sync *sync, struct tally_error *err);
+
+/* Both cursors become one note, once all that they claim is durable on both
+ * sides.  Where nothing moved, nothing is written. */
+int finalize (struct sync *sync, struct tally_error *err);
 
 /* ---- engine-held.c: what one side refuses ------------------------------- */
 
@@ -271,16 +293,21 @@ int run_repair (struct run *run, struct tally_error *err);
 
 /* ---- the steps ---------------------------------------------------------- */
 
-/* engine.c: the steps that move nothing. */
-int ensure_indexes (struct sync *sync, struct tally_error *err);
+/* engine-remote.c: the next page of what changed there. */
 int retrieve_remote_meta (struct sync *sync, struct tally_error *err);
-int compile_changes (struct sync *sync, struct tally_error *err);
+
+/* The one after it comes while this one is stored. */
+void fetch_remote_ahead (struct sync *sync);
 
 /* What a run asks first of a collection, for its next hello to bring along. */
 void foresee_remote_meta (struct run *run, const char *collection);
 
 /* The remote side once more from where this run began. */
 int restart_remote (struct sync *sync, struct tally_error *err);
+
+/* engine-compile.c: the plan of a window. */
+int compile_changes (struct sync *sync, struct tally_error *err);
+
 void sync_free (struct sync *sync);
 
 /* engine-guard.c: after the first window.  TALLY_CONFLICT: too many deletes

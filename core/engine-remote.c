@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* retrieve_remote_meta: the pages of what changed there, as headers or as
+ * whole documents, and the question that a run will ask first. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "engine-internal.h"
+#include "error.h"
+
+/* Only the first cursor of a run is durable here, and of what it went past a
+ * tombstone must not be forgotten there. */
+static unsigned
+first_flags (const struct run *run, const char *collection)
+{
+  unsigned flags = WIRE_META_COUNT;
+
+  if (!held_has_tombstone (&run->pair.held, collection))
+    flags |= WIRE_META_SAVED;
+  return flags;
+}
+
+void
+foresee_remote_meta (struct run *run, const char *collection)
+{
+  struct pair_cursor *cursor = pair_cursor (&run->pair, collection);
+  struct peer_ask ask = { .until = "" };
+
+  if (!pair_cursor_is_set (cursor) || run->link->look
+      || run->link->direction == TALLY_PUSH)
+    return;
+  ask.since = cursor->far;
+  ask.flags = first_flags (run, collection);
+  ask.bytes = ENGINE_FIRST_BYTES;
+  peer_foresee (&run->peer, collection, &ask);
+}
+
+static int
+found_one (void *ctx, const struct tally_doc *doc)
+{
+  (void) doc;
+  *(bool *) ctx = true;
+  return 1;
+}
+
+static int
+start_listing (struct sync *sync, struct tally_error *err)
+{
+  bool any = false;
+  int status;
+
+  if (!sync->full || sync->listing)
+    return TALLY_OK;
+  status = replica_changes (sync->run->replica, sync->collection, 0, found_one,
+                            &any, &sync->listed_from, err);
+  sync->listing = true;
+  sync->was_empty = !any;
+  return status;
+}
+
+/* Whole documents are asked for where most of them will be wanted: after a
+ * checkpoint, where there is nothing here, and after a window of which most
+ * was.  Else of each its header comes first. */
+static uint64_t
+wants_whole (const struct sync *sync)
+{
+  if (sync->looks || sync->rejoins || sync->graves
+      || peer_is_passive (&sync->run->peer))
+    return 0;
+  if (sync->asked)
+    return sync->takes ? WIRE_BYTES_MAX : 0;
+  if (!sync->full)
+    return ENGINE_FIRST_BYTES;
+  return sync->was_empty ? WIRE_BYTES_MAX : 0;
+}
+
+int
+retrieve_remote_meta (struct sync *sync, struct tally_error *err)
+{
+  bool known = sync->rejoins && !sync->past_known;
+  struct peer_ask ask = { .since = sync->far_cursor.data,
+                          .until = known ? sync->checkpoint.data : "" };
+  struct peer_page page;
+  int status;
+
+  doclist_clear (&sync->remote);
+  if (sync->remote_done)
+    return TALLY_OK;
+  if (!sync->asked && !sync->looks)
+    ask.flags = first_flags (sync->run, sync->collection);
+  if (sync->graves)
+    ask.flags |= WIRE_META_GRAVES;
+  status = start_listing (sync, err);
+  ask.bytes = wants_whole (sync);
+  if (status == TALLY_OK)
+    status = peer_meta (&sync->run->peer, sync->collection, &ask,
+                        &sync->remote, &page, err);
+  if (status != TALLY_OK)
+    return status;
+  if (!sync->full && peer_is_behind (sync->far_cursor.data, page.floor)) {
+    buf_free (&page.next);
+    status = sync_rejoin (sync, err);
+    return status == TALLY_OK ? retrieve_remote_meta (sync, err) : status;
+  }
+  if (!sync->asked)
+    sync->gone = page.gone;
+  sync->far_floor = page.floor;
+  if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
+    sync->gone_there = true;
+  sync->known = known;
+  sync->past_known |= known && !page.more;
+  sync->asked = true;
+  buf_free (&sync->far_cursor);
+  sync->far_cursor = page.next;
+  sync->remote_done = !page.more && !known;
+  sync->looked |= sync->remote.count > 0;
+  return TALLY_OK;
+}
+
+void
+fetch_remote_ahead (struct sync *sync)
+{
+  struct peer_ask ask = { .since = sync->far_cursor.data, .until = "" };
+  size_t wanted = 0;
+
+  for (size_t i = 0; i < sync->remote.count; i++)
+    wanted += sync->plan.items[i].action == PLAN_PULL;
+  sync->takes = wanted >= sync->remote.count - sync->remote.count / 8;
+  if (sync->remote_done || sync->rejoins || sync->looks || sync->graves)
+    return;
+  ask.bytes = wants_whole (sync);
+  peer_fetch_ahead (&sync->run->peer, sync->collection, &ask);
+}
+
+int
+restart_remote (struct sync *sync, struct tally_error *err)
+{
+  struct pair_cursor *cursor =
+      pair_cursor (&sync->run->pair, sync->collection);
+  const char *far = cursor ? cursor->far : "";
+
+  buf_clear (&sync->far_cursor);
+  buf_add (&sync->far_cursor, far, strlen (far) + 1);
+  sync->remote_done = !sync->pulls;
+  if (sync->far_cursor.failed)
+    return error_nomem (err);
+  return retrieve_remote_meta (sync, err);
+}
