@@ -248,12 +248,18 @@ linvo_db_open (struct linvo *s, const char *path, unsigned flags,
     r = linvo_fail_memory (s, err);
     goto out_writing;
   }
-  if (pthread_rwlock_init (&s->gate, NULL) != 0) {
+  if (!linvo_absent_init (&s->absent)) {
     r = linvo_fail_memory (s, err);
     goto out_naming;
   }
+  if (pthread_rwlock_init (&s->gate, NULL) != 0) {
+    r = linvo_fail_memory (s, err);
+    goto out_absent;
+  }
   return TALLY_OK;
 
+out_absent:
+  linvo_absent_free (&s->absent);
 out_naming:
   pthread_mutex_destroy (&s->naming);
 out_writing:
@@ -270,6 +276,7 @@ void
 linvo_db_close (struct linvo *s)
 {
   pthread_rwlock_destroy (&s->gate);
+  linvo_absent_free (&s->absent);
   pthread_mutex_destroy (&s->naming);
   pthread_mutex_destroy (&s->writing);
   if (s->db)
@@ -387,7 +394,9 @@ linvo_commit (struct linvo *s, leveldb_writebatch_t *batch,
   linvo_key_text (&key, LINVO_HEAD, NULL, 0);
   leveldb_writebatch_put (batch, key.data, key.size, value,
                           linvo_encode_head (value, head));
+  linvo_absent_moves (&s->absent);
   leveldb_write (s->db, s->write, batch, &text);
+  linvo_absent_moves (&s->absent);
   if (text) {
     s->broken = true;
     return linvo_fail_leveldb (s, text, err);

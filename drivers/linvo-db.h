@@ -12,6 +12,7 @@
 
 #include <tally/driver.h>
 
+#include "linvo-absent.h"
 #include "linvo-folder.h"
 #include "linvo-keys.h"
 
@@ -46,6 +47,8 @@ struct linvo {
 
   pthread_mutex_t naming; /* guards named */
   struct linvo_named named[LINVO_NAMED];
+
+  struct linvo_absent absent;
 };
 
 /* What a reader sees: one moment of the store. */

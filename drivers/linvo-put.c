@@ -18,6 +18,7 @@ struct item {
   uint64_t start;  /* of its id, see compare_items */
   uint32_t number; /* of its collection; 0: none yet */
   bool forget;
+  bool absent; /* known without a look */
   bool found;
   bool live; /* what was found */
   bool conflict;
@@ -139,12 +140,39 @@ changes_something (const struct item *item)
   return !item->conflict && (item->found || !item->forget);
 }
 
+/* Marks what a read has just found not to be there. */
+static int
+mark_absent (struct batch *b, struct tally_error *err)
+{
+  struct linvo_absence absence;
+  const char *collection = NULL;
+  uint32_t read, number = 0;
+  size_t at = 0;
+  bool holds = linvo_absent_take (&b->s->absent, &read, &absence);
+  int r = TALLY_OK;
+
+  for (size_t i = 0; r == TALLY_OK && holds && i < b->n; i++) {
+    struct item *item = &b->items[i];
+
+    if (collection != item->entry->collection) {
+      collection = item->entry->collection;
+      r = linvo_read_number (b->s, b->s->read, collection, &number, err);
+    }
+    item->absent =
+        r == TALLY_OK && number == read
+        && linvo_absence_next_is (&absence, &at, &item->entry->doc.id);
+  }
+  free (absence.ids);
+  return r;
+}
+
 static int
 look_up (struct batch *b, struct item *item, struct tally_error *err)
 {
-  struct linvo_found found;
-  int r = linvo_find (b->s, b->s->read, item->number, &item->entry->doc.id,
-                      &found, err);
+  struct linvo_found found = { .found = false };
+  int r = item->absent ? TALLY_OK
+                       : linvo_find (b->s, b->s->read, item->number,
+                                     &item->entry->doc.id, &found, err);
 
   if (r == TALLY_OK) {
     item->found = found.found;
@@ -425,7 +453,9 @@ put_batch (struct batch *b, unsigned flags, struct tally_outcome *outcomes,
   int r;
 
   b->head = b->s->head;
-  r = look_up_all (b, err);
+  r = mark_absent (b, err);
+  if (r == TALLY_OK)
+    r = look_up_all (b, err);
   if (r != TALLY_OK)
     return r;
   write = !((flags & TALLY_PUT_ALL) && b->conflicts > 0);

@@ -82,7 +82,8 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
                    " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
   [SQL_INSERT] = "INSERT INTO document"
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                 " ON CONFLICT (collection, id) DO NOTHING",
   [SQL_UPDATE] =
       "UPDATE document SET seq = ?1, flags = ?3, stamp = ?4, hash = ?5,"
       " meta = ?7, body = ?8 WHERE seq = ?9",

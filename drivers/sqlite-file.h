@@ -31,7 +31,8 @@ enum sqlite_statement {
   SQL_STAMPS,          /* key, stamp, id from, stamp, id to -> a row, id */
   SQL_WALK,            /* key, id from, get flags -> a row, meta, body, id */
   SQL_WALK_IDS,        /* key, id from -> id */
-  SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body */
+  SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body;
+                        * nothing where the id is there */
   SQL_UPDATE,          /* the same, and the seq it has */
   SQL_DELETE,          /* the seq it has */
   SQL_NOTE_FIND,       /* key -> value */

@@ -153,6 +153,32 @@ entry_count (struct sqlite_batch *b, const struct tally_entry *entry,
   b->known = tally_digest_entry (&b->digest, entry, was_live);
 }
 
+/* One that is to be new needs no look before it: the index of ids, which it
+ * comes into, tells.  *done false: it is there. */
+static int
+entry_try (struct sqlite_batch *b, const struct tally_entry *entry, size_t i,
+           bool *done, struct tally_error *err)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  struct tally_outcome *outcome = &b->outcomes[i];
+  int64_t seq = b->head + 1 + (int64_t) i;
+  int status;
+
+  *done = false;
+  if (b->refused || (entry->flags & TALLY_ENTRY_FORGET) || !entry->expected
+      || memcmp (entry->expected, absent, sizeof absent) != 0)
+    return TALLY_OK;
+  status = entry_write (b, entry, 0, seq, err);
+  if (status || sqlite3_changes (b->s->db) == 0)
+    return status;
+  *done = b->wrote = true;
+  entry_count (b, entry, false);
+  memset (outcome, 0, sizeof *outcome);
+  outcome->seq = (uint64_t) seq;
+  memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
+  return TALLY_OK;
+}
+
 /* Checks one entry and, unless the batch is refused, writes it. */
 static int
 entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
@@ -162,10 +188,12 @@ entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
   struct tally_outcome *outcome = &b->outcomes[i];
   int64_t seq = b->head + 1 + (int64_t) i;
   uint64_t stored_seq;
-  bool live;
-  int status = entry_find (b, entry, outcome, &live, err);
+  bool live, done;
+  int status = entry_try (b, entry, i, &done, err);
 
-  if (status)
+  if (!status && !done)
+    status = entry_find (b, entry, outcome, &live, err);
+  if (status || done)
     return status;
   if (entry->expected
       && memcmp (entry->expected, outcome->rev, TALLY_REV_SIZE) != 0) {

@@ -65,23 +65,36 @@ ask (const struct linvo *s, size_t i, struct tally_error *err)
   return linvo_fail (err, TALLY_CANCELLED, s->folder.path, "cancelled");
 }
 
+/* A get under way, of whole documents or parts of them. */
+struct getting {
+  struct linvo *s;
+  const leveldb_readoptions_t *how;
+  uint32_t number; /* of the collection */
+  unsigned flags;
+  tally_emit_doc *emit;
+  void *ctx;
+  bool stop;
+  struct linvo_absence absence;
+};
+
 static int
-get_one (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
-         const struct tally_slice *id, unsigned flags, tally_emit_doc *emit,
-         void *ctx, bool *stop, struct tally_error *err)
+get_one (struct getting *g, const struct tally_slice *id,
+         struct tally_error *err)
 {
   static const struct tally_slice none;
   struct linvo_found found;
+  unsigned flags = g->flags;
   int r;
 
-  r = linvo_find (s, how, number, id, &found, err);
+  r = linvo_find (g->s, g->how, g->number, id, &found, err);
   if (r == TALLY_OK && found.found) {
     if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
       found.doc.meta = none;
     if (!(flags & TALLY_GET_BODY))
       found.doc.body = none;
-    *stop = emit (ctx, &found.doc) != 0;
-  }
+    g->stop = g->emit (g->ctx, &found.doc) != 0;
+  } else if (r == TALLY_OK)
+    linvo_absence_note (&g->absence, id);
   linvo_found_done (&found);
   return r;
 }
@@ -89,20 +102,41 @@ get_one (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
 /* Without a snapshot, which costs as much as a small read.  TALLY_CORRUPT: it
  * was written meanwhile, or is damaged. */
 static int
-get_single (struct linvo *s, const char *collection,
-            const struct tally_slice *id, unsigned flags, tally_emit_doc *emit,
-            void *ctx, struct tally_error *err)
+get_single (struct getting *g, const char *collection,
+            const struct tally_slice *id, struct tally_error *err)
 {
-  uint32_t number;
-  bool stop;
+  struct linvo *s = g->s;
   int r = linvo_begin_look (s, err);
 
   if (r != TALLY_OK)
     return r;
-  r = linvo_read_number (s, s->read, collection, &number, err);
-  if (r == TALLY_OK && number != 0)
-    r = get_one (s, s->read, number, id, flags, emit, ctx, &stop, err);
+  g->how = s->read;
+  r = linvo_read_number (s, g->how, collection, &g->number, err);
+  if (r == TALLY_OK && g->number != 0)
+    r = get_one (g, id, err);
   linvo_end_look (s);
+  return r;
+}
+
+static int
+get_several (struct getting *g, const char *collection,
+             const struct tally_slice *ids, size_t n, struct tally_error *err)
+{
+  struct linvo *s = g->s;
+  struct linvo_view view;
+  size_t i;
+  int r = linvo_begin_read (s, &view, err);
+
+  if (r != TALLY_OK)
+    return r;
+  g->how = view.point;
+  r = linvo_read_number (s, g->how, collection, &g->number, err);
+  for (i = 0; r == TALLY_OK && g->number != 0 && !g->stop && i < n; i++) {
+    r = ask (s, i, err);
+    if (r == TALLY_OK)
+      r = get_one (g, &ids[i], err);
+  }
+  linvo_end_read (s, &view);
   return r;
 }
 
@@ -112,27 +146,15 @@ linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
            struct tally_error *err)
 {
   struct linvo *s = handle;
-  struct linvo_view view;
-  bool stop = false;
-  uint32_t number;
-  size_t i;
+  struct getting g = { .s = s, .flags = flags, .emit = emit, .ctx = ctx };
   int r = TALLY_CORRUPT;
 
+  linvo_absence_begin (&g.absence, &s->absent);
   if (n == 1)
-    r = get_single (s, collection, ids, flags, emit, ctx, err);
-  if (r != TALLY_CORRUPT)
-    return r;
-  r = linvo_begin_read (s, &view, err);
-  if (r != TALLY_OK)
-    return r;
-  r = linvo_read_number (s, view.point, collection, &number, err);
-  for (i = 0; r == TALLY_OK && number != 0 && !stop && i < n; i++) {
-    r = ask (s, i, err);
-    if (r == TALLY_OK)
-      r = get_one (s, view.point, number, &ids[i], flags, emit, ctx, &stop,
-                   err);
-  }
-  linvo_end_read (s, &view);
+    r = get_single (&g, collection, ids, err);
+  if (r == TALLY_CORRUPT)
+    r = get_several (&g, collection, ids, n, err);
+  linvo_absence_end (&g.absence, &s->absent, g.number);
   return r;
 }
 
