@@ -24,6 +24,7 @@
 #undef JSON_OBJECT
 
 #include "../core/json.h"
+#include "kit/rng.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -448,7 +449,7 @@ run_file (const char *path)
 int
 main (int argc, char **argv)
 {
-  unsigned long count = 200000, seed = 1;
+  unsigned long count = rng_tries (200000), seed = 1;
   int i, failed = 0;
   char *end;
 

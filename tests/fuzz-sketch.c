@@ -15,6 +15,7 @@
 #include <sodium.h>
 
 #include "../core/sketch.h"
+#include "kit/rng.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -155,7 +156,7 @@ run_file (const char *path)
 int
 main (int argc, char **argv)
 {
-  unsigned long count = 20000, seed = 1;
+  unsigned long count = rng_tries (20000), seed = 1;
   int failed = 0;
   char *end;
 

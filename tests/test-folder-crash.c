@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "folder-kit.h"
+#include "rng.h"
 
 #define ROUNDS 40
 
@@ -101,7 +102,7 @@ torture (struct world *w, bool after)
   long at = 1;
   bool died = true;
 
-  for (; died; at++) {
+  for (; died; at += 1 + 99 / rng_tries (100)) {
     died = die_once (w, at, after);
     memset (&kit_fault, 0, sizeof kit_fault);
     kit_each_file (w, "", kit_remove_file, NULL);

@@ -100,7 +100,7 @@ run_triples (const char *name, bool clash)
   struct rng rng = rng_start (name);
   static struct history history;
 
-  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH) {
+  for (unsigned done = 0; done < rng_tries (TRIPLES); done += TRIPLES_EACH) {
     history_run (&history, &rng, clash, 2 + rng_below (&rng, 4),
                  2 + rng_below (&rng, HISTORY_STATES - 2));
     check_history (&history);
@@ -130,7 +130,7 @@ test_laws_of_any_states (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned done = 0; done < TRIPLES; done += TRIPLES_EACH) {
+  for (unsigned done = 0; done < rng_tries (TRIPLES); done += TRIPLES_EACH) {
     history_draw_states (&history, &rng, 12);
     check_history (&history);
     history_free (&history);
@@ -209,7 +209,7 @@ test_knowledge (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < 4000; run++) {
+  for (unsigned run = 0; run < rng_tries (4000); run++) {
     history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 36);
     for (size_t i = 0; i < history.n_versions; i++)
       assert_knows (&history, &history.versions[i]);
@@ -373,7 +373,7 @@ test_losers (void **state)
   unsigned seen = 0;
 
   (void) state;
-  for (unsigned run = 0; run < 8000; run++) {
+  for (unsigned run = 0; run < rng_tries (8000); run++) {
     history_run (&history, &rng, false, 2 + rng_below (&rng, 4), 30);
     for (unsigned i = 0; i < 25 && history.n_versions > 0; i++) {
       const struct version *a = pick (&history), *b = pick (&history);
@@ -394,7 +394,7 @@ test_no_losers_in_sequence (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < 3000; run++) {
+  for (unsigned run = 0; run < rng_tries (3000); run++) {
     history_run_sequential (&history, &rng, 2 + rng_below (&rng, 4), 30);
     for (unsigned i = 0; i < 25 && history.n_versions > 0; i++)
       assert_int_equal (check_losers (pick (&history), pick (&history)), 0);

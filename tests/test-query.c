@@ -673,7 +673,7 @@ test_mutated (void **state)
   unsigned taken = 0;
 
   (void) state;
-  for (unsigned i = 0; i < 100000; i++) {
+  for (unsigned i = 0; i < rng_tries (100000); i++) {
     char text[sizeof valid];
     struct tally_error err;
     struct query *query;

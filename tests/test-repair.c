@@ -181,7 +181,7 @@ test_stamps (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 10; i++) {
       const struct state *old = &pick (&history)->state;
@@ -228,7 +228,7 @@ test_laws (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 10; i++) {
       const struct state *a = &pick (&history)->state;
@@ -263,7 +263,7 @@ test_replacing (void **state)
   unsigned replaced = 0;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 20; i++) {
       const struct state *a = &pick (&history)->state;
@@ -283,7 +283,7 @@ test_replacing (void **state)
       made_free (&ra);
     }
   }
-  assert_true (replaced > RUNS / 4);
+  assert_true (replaced > rng_tries (RUNS) / 4);
   history_free (&history);
 }
 
@@ -373,7 +373,7 @@ test_nothing_is_lost (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 10; i++) {
       const struct state *a = &pick (&history)->state;
@@ -409,7 +409,7 @@ test_a_repair_wins (void **state)
   static struct history history;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 10; i++) {
       const struct state *old = &pick (&history)->state;
@@ -459,7 +459,7 @@ test_two_repairs (void **state)
   unsigned met = 0;
 
   (void) state;
-  for (unsigned run = 0; run < RUNS; run++) {
+  for (unsigned run = 0; run < rng_tries (RUNS); run++) {
     run_history (&history, &rng);
     for (unsigned i = 0; i < 20; i++) {
       const struct version *less = pick (&history), *more = pick (&history);
@@ -482,7 +482,7 @@ test_two_repairs (void **state)
       made_free (&a);
     }
   }
-  assert_true (met > RUNS / 4);
+  assert_true (met > rng_tries (RUNS) / 4);
   history_free (&history);
 }
 

@@ -50,7 +50,7 @@ test_the_next_cell_is_the_first_that_is_far_enough (void **state)
   struct rng rng = { 7 };
 
   (void) state;
-  for (unsigned i = 0; i < 300000; i++) {
+  for (unsigned i = 0; i < rng_tries (300000); i++) {
     size_t end = 1 + rng_below (&rng, SKETCH_CELLS_MAX);
     size_t from = rng_below (&rng, (uint32_t) end);
     uint32_t draw = (uint32_t) rng_next (&rng) >> rng_below (&rng, 31);

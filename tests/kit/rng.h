@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Random choices that can be made again: every test prints the seed that it
- * runs with, and TALLY_TEST_SEED sets it. */
+ * runs with, and TALLY_TEST_SEED sets it.  TALLY_TEST_EFFORT is how many of
+ * them are made, in percent: below 100 where each costs a lot, as under
+ * valgrind; above it for a search that may take its time. */
 
 #ifndef TALLY_TESTS_RNG_H
 #define TALLY_TESTS_RNG_H
@@ -52,6 +54,17 @@ rng_start (const char *what)
   printf ("%s: TALLY_TEST_SEED=%llu\n", what, (unsigned long long) rng.state);
   fflush (stdout);
   return rng;
+}
+
+/* How many of n tries to make; at least one. */
+static inline unsigned
+rng_tries (unsigned n)
+{
+  const char *given = getenv ("TALLY_TEST_EFFORT");
+  unsigned long long percent = given ? strtoull (given, NULL, 10) : 100;
+  unsigned long long tries = n * percent / 100;
+
+  return tries < 1 ? 1 : (unsigned) tries;
 }
 
 #endif /* TALLY_TESTS_RNG_H */
