@@ -8,48 +8,18 @@
 
 #include <sodium.h>
 
-#include "compare.h"
+#include "compare-internal.h"
 #include "error.h"
 
 /* So often a sketch that did not do is begun anew. */
 #define RETRIES 2
 
-static int
-strange (const struct compare *compare, struct tally_error *err)
+int
+compare_strange (const struct compare *compare, struct tally_error *err)
 {
   return error_set (err, TALLY_INVALID,
                     "%s: answered something else than was asked",
                     compare->peer->channel->name);
-}
-
-static void
-set_free (struct compare_set *set)
-{
-  free (set->items);
-  memset (set, 0, sizeof *set);
-}
-
-static bool
-set_init (struct compare_set *set, size_t n, size_t size)
-{
-  set_free (set);
-  set->items = malloc (n * size + 1);
-  return set->items != NULL;
-}
-
-static void
-set_add (struct compare_set *set, const void *item, size_t size)
-{
-  memcpy (set->items + set->n++ * size, item, size);
-}
-
-void
-compare_free (struct compare *compare)
-{
-  set_free (&compare->ours);
-  set_free (&compare->theirs);
-  set_free (&compare->passed);
-  doclist_free (&compare->splits);
 }
 
 /* ---- asking ------------------------------------------------------------- */
@@ -148,79 +118,6 @@ sum_here (struct compare *compare, struct rows_sum *sum,
 
 /* ---- cells -------------------------------------------------------------- */
 
-static int
-by_id (const void *a, const void *b)
-{
-  const struct sketch_found *left = a, *right = b;
-  int order = memcmp (left->item.id, right->item.id, SKETCH_ID_SIZE);
-
-  return order ? order : (int) left->added - (int) right->added;
-}
-
-static int
-by_place (const void *a, const void *b)
-{
-  return memcmp (a, b, ROWS_PLACE_SIZE);
-}
-
-/* An item begins with its place. */
-static void
-add_found (struct compare *compare, const struct sketch_found *found)
-{
-  set_add (found->added ? &compare->theirs : &compare->ours, &found->item,
-           ROWS_PLACE_SIZE);
-}
-
-/* Of a document that both have, in two states, one is taken or given. */
-static void
-add_pair (struct compare *compare, const struct sketch_found *ours,
-          const struct sketch_found *theirs)
-{
-  bool newer =
-      memcmp (ours->item.stamp, theirs->item.stamp, TALLY_STAMP_SIZE) > 0;
-  bool gives = compare->offers && newer
-               && compare->offers (compare->ctx, ours->item.stamp);
-
-  if (gives || !compare->offers)
-    add_found (compare, ours);
-  else
-    set_add (&compare->passed, &ours->item, ROWS_PLACE_SIZE);
-  if (!gives)
-    add_found (compare, theirs);
-}
-
-static int
-take_found (struct compare *compare, struct sketch_peel *peel,
-            struct tally_error *err)
-{
-  struct sketch_found *found = peel->found;
-  size_t n = peel->n_found;
-
-  if (!set_init (&compare->ours, n, ROWS_PLACE_SIZE)
-      || !set_init (&compare->theirs, n, ROWS_PLACE_SIZE)
-      || !set_init (&compare->passed, n, ROWS_PLACE_SIZE))
-    return error_nomem (err);
-  qsort (found, n, sizeof *found, by_id);
-  for (size_t i = 0; i < n; i++) {
-    bool pair =
-        i + 1 < n && !found[i].added && found[i + 1].added
-        && memcmp (found[i].item.id, found[i + 1].item.id, SKETCH_ID_SIZE)
-               == 0;
-
-    if (pair)
-      add_pair (compare, &found[i], &found[i + 1]);
-    else
-      add_found (compare, &found[i]);
-    i += pair;
-  }
-  qsort (compare->ours.items, compare->ours.n, ROWS_PLACE_SIZE, by_place);
-  qsort (compare->theirs.items, compare->theirs.n, ROWS_PLACE_SIZE, by_place);
-  qsort (compare->passed.items, compare->passed.n, ROWS_PLACE_SIZE, by_place);
-  compare->places = true;
-  compare->kind = COMPARE_DIFFER;
-  return TALLY_OK;
-}
-
 /* The cells that came, less those of ours; *seq is what ours are of. */
 static int
 take_cells (struct compare *compare, const struct wire_compared *compared,
@@ -233,7 +130,7 @@ take_cells (struct compare *compare, const struct wire_compared *compared,
 
   if (n == 0 || compared->data.size % SKETCH_CELL_SIZE != 0
       || n > SKETCH_CELLS_MAX - peel->all.n)
-    return strange (compare, err);
+    return compare_strange (compare, err);
   if (!sketch_init (&sketch, compare->rows.nonce, peel->all.n, n))
     return error_nomem (err);
   sketch_read (&sketch, (const unsigned char *) compared->data.data);
@@ -273,106 +170,8 @@ peel_cells (struct compare *compare, const struct rows_sum *sum,
       status = ask (compare, sum, peel.all.n, seq_there, reply, err);
   }
   if (status == TALLY_OK && verdict == SKETCH_DONE)
-    status = take_found (compare, &peel, err);
+    status = compare_take_found (compare, &peel, err);
   sketch_peel_free (&peel);
-  return status;
-}
-
-/* ---- a list ------------------------------------------------------------- */
-
-struct matching {
-  struct compare *compare;
-  const unsigned char *list; /* sorted */
-  size_t n;
-  unsigned char *met; /* which of them are here */
-};
-
-static int
-by_row (const void *a, const void *b)
-{
-  return memcmp (a, b, ROWS_ROW_SIZE);
-}
-
-static int
-by_hash (const void *a, const void *b)
-{
-  return memcmp (a, b, SKETCH_ID_SIZE);
-}
-
-/* What is here in another state is left to be taken from there, but stays in
- * both sets for who only wants to know. */
-static void
-match_row (struct matching *matching, const unsigned char *row)
-{
-  struct compare *compare = matching->compare;
-  const unsigned char *found =
-      bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE, by_row);
-
-  if (found)
-    matching->met[(size_t) (found - matching->list) / ROWS_ROW_SIZE] = 1;
-  else if (!compare->offers
-           || !bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE,
-                        by_hash))
-    set_add (&compare->ours, row, SKETCH_ID_SIZE);
-  else
-    set_add (&compare->passed, row, SKETCH_ID_SIZE);
-}
-
-static int
-match_all (struct matching *matching, const struct buf *ours,
-           struct tally_error *err)
-{
-  struct compare *compare = matching->compare;
-
-  if (!set_init (&compare->ours, ours->size / ROWS_ROW_SIZE, SKETCH_ID_SIZE)
-      || !set_init (&compare->passed, ours->size / ROWS_ROW_SIZE,
-                    SKETCH_ID_SIZE)
-      || !set_init (&compare->theirs, matching->n, SKETCH_ID_SIZE))
-    return error_nomem (err);
-  for (size_t at = 0; at < ours->size; at += ROWS_ROW_SIZE)
-    match_row (matching, (const unsigned char *) ours->data + at);
-  for (size_t i = 0; i < matching->n; i++)
-    if (!matching->met[i])
-      set_add (&compare->theirs, matching->list + i * ROWS_ROW_SIZE,
-               SKETCH_ID_SIZE);
-  qsort (compare->ours.items, compare->ours.n, SKETCH_ID_SIZE, by_hash);
-  qsort (compare->passed.items, compare->passed.n, SKETCH_ID_SIZE, by_hash);
-  compare->places = false;
-  compare->kind = COMPARE_DIFFER;
-  return TALLY_OK;
-}
-
-static int
-take_list (struct compare *compare, struct tally_slice list,
-           struct tally_error *err)
-{
-  struct matching matching = { .compare = compare };
-  unsigned char *sorted = malloc (list.size + 1);
-  struct buf ours = BUF_INIT;
-  uint64_t seq;
-  int status = TALLY_OK;
-
-  matching.n = list.size / ROWS_ROW_SIZE;
-  matching.met = calloc (matching.n + 1, 1);
-  if (list.size % ROWS_ROW_SIZE != 0 || matching.n > ROWS_LIST_MAX)
-    status = strange (compare, err);
-  else if (!sorted || !matching.met)
-    status = error_nomem (err);
-  if (status == TALLY_OK)
-    status = rows_list (&compare->rows, &compare->range, &ours, &seq, err);
-  if (status == TALLY_OK) {
-    if (list.size > 0)
-      memcpy (sorted, list.data, list.size);
-    qsort (sorted, matching.n, ROWS_ROW_SIZE, by_row);
-    matching.list = sorted;
-    status = match_all (&matching, &ours, err);
-  } else if (status == TALLY_AGAIN) {
-    compare->kind = COMPARE_LOST;
-    status = TALLY_OK;
-  }
-  buf_free (&ours);
-  free (matching.met);
-  free (sorted);
   return status;
 }
 
@@ -393,7 +192,7 @@ take_splits (struct compare *compare, const struct wire_compared *compared,
     if (slice_cmp (end, last) <= 0
         || (compare->range.to.size > 0
             && slice_cmp (end, compare->range.to) >= 0))
-      return strange (compare, err);
+      return compare_strange (compare, err);
     last = end;
     memcpy (row.rev, end.data, TALLY_STAMP_SIZE);
     row.id =
@@ -449,7 +248,7 @@ take_reply (struct compare *compare, const struct rows_sum *sum,
   case WIRE_CELLS:
     return peel_cells (compare, sum, reply, err);
   case WIRE_LIST:
-    return take_list (compare, compared->data, err);
+    return compare_take_list (compare, compared->data, err);
   case WIRE_SPLIT:
     return take_splits (compare, compared, err);
   case WIRE_WHOLE:
@@ -528,48 +327,4 @@ compare_ours (struct compare *compare, struct compare_walk *walk, size_t most,
   buf_free (&walk->from);
   walk->from = next;
   return status;
-}
-
-void
-compare_turn_to_passed (struct compare *compare)
-{
-  set_free (&compare->ours);
-  compare->ours = compare->passed;
-  memset (&compare->passed, 0, sizeof compare->passed);
-}
-
-/* ---- both ----------------------------------------------------------------
- */
-
-/* The id hashes of a set, sorted; NULL: out of memory. */
-static unsigned char *
-sorted_ids (const struct compare *compare, const struct compare_set *set)
-{
-  unsigned char *ids = malloc (set->n * SKETCH_ID_SIZE + 1);
-  size_t skip = compare->places ? TALLY_STAMP_SIZE : 0;
-  size_t size = skip + SKETCH_ID_SIZE;
-
-  for (size_t i = 0; ids && i < set->n; i++)
-    memcpy (ids + i * SKETCH_ID_SIZE, set->items + i * size + skip,
-            SKETCH_ID_SIZE);
-  if (ids)
-    qsort (ids, set->n, SKETCH_ID_SIZE, by_hash);
-  return ids;
-}
-
-int
-compare_pairs (const struct compare *compare, uint64_t *pairs,
-               struct tally_error *err)
-{
-  unsigned char *ours = sorted_ids (compare, &compare->ours);
-  unsigned char *theirs = sorted_ids (compare, &compare->theirs);
-
-  *pairs = 0;
-  for (size_t i = 0; ours && theirs && i < compare->ours.n; i++)
-    *pairs += bsearch (ours + i * SKETCH_ID_SIZE, theirs, compare->theirs.n,
-                       SKETCH_ID_SIZE, by_hash)
-              != NULL;
-  free (ours);
-  free (theirs);
-  return ours && theirs ? TALLY_OK : error_nomem (err);
 }

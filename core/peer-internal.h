@@ -36,6 +36,11 @@ int peer_next_reply (const struct peer *peer, struct tally_slice *rest,
                      enum wire_type type, struct wire_message *reply,
                      struct tally_error *err);
 
+/* As peer_call; *rest is what follows the reply, good as long as that. */
+int peer_call_rest (struct peer *peer, const struct wire_message *message,
+                    struct wire_message *reply, struct tally_slice *rest,
+                    struct tally_error *err);
+
 /* The message of an ask. */
 int peer_make_meta (const struct peer *peer, const char *collection,
                     const struct peer_ask *ask, struct wire_meta *meta,

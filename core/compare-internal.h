@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a comparison share. */
+
+#ifndef TALLY_COMPARE_INTERNAL_H
+#define TALLY_COMPARE_INTERNAL_H
+
+#include "compare.h"
+
+int compare_strange (const struct compare *compare, struct tally_error *err);
+
+/* Makes sets of the items that were peeled off. */
+int compare_take_found (struct compare *compare, struct sketch_peel *peel,
+                        struct tally_error *err);
+
+/* Holds a list of theirs against the rows here. */
+int compare_take_list (struct compare *compare, struct tally_slice list,
+                       struct tally_error *err);
+
+#endif /* TALLY_COMPARE_INTERNAL_H */
