@@ -17,6 +17,8 @@ static const struct work {
   { "bulk-put", work_bulk_put, WORK_STORE },
   { "single-put", work_single_put, WORK_STORE },
   { "point-get", work_point_get, WORK_STORE },
+  { "lookup", work_lookup, WORK_STORE },
+  { "scan", work_scan, WORK_STORE },
   { "size", work_size, WORK_STORE },
   { "first-push", work_first_push, WORK_PAIR },
   { "first-pull", work_first_pull, WORK_PAIR },

@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <tally/tally.h>
+
 #define PATH_ROOM 512
 #define ID_SIZE 16
+#define COLLECTION "items"
 
 struct bench {
   uint64_t n;            /* documents */
@@ -140,6 +143,10 @@ void work_point_get (const struct bench *bench);
 void work_in_process (const struct bench *bench);
 void work_size (const struct bench *bench);
 
+/* queries.c */
+void work_lookup (const struct bench *bench);
+void work_scan (const struct bench *bench);
+
 /* syncs.c */
 void work_first_push (const struct bench *bench);
 void work_first_pull (const struct bench *bench);
@@ -149,6 +156,23 @@ void work_lost (const struct bench *bench);
 void work_lost_same (const struct bench *bench);
 void work_lost_many (const struct bench *bench);
 void work_lost_half (const struct bench *bench);
+
+/* A store in this process; what fails ends the bench. */
+struct opened {
+  struct tally *tally;
+  struct tally_replica *replica;
+};
+
+void must (int status, const struct tally_error *err);
+struct opened open_alone (const char *driver, const char *path);
+void close_alone (struct opened *opened);
+
+/* Seconds that n documents took; they are made before the clock runs. */
+double put_all (struct tally_replica *replica, uint64_t n);
+
+/* The row of a workload on one store. */
+void row_begin_store (const struct bench *bench, const char *workload,
+                      uint64_t n);
 
 /* The endpoint of a driver's store in the bench's folder, and its path. */
 void store_path (const struct bench *bench, const char *driver,

@@ -92,7 +92,8 @@ sqlite_write (const char *path, const char *scratch, uint64_t n,
   return began;
 }
 
-/* A key and an id of each document, in random order. */
+/* A key and an id of each document, in random order; rows of indexes have no
+ * body. */
 struct wanted {
   sqlite3_int64 collection;
   char id[64];
@@ -103,6 +104,7 @@ static struct wanted *
 collect_keys (sqlite3 *db, uint64_t *n)
 {
   sqlite3_stmt *all = prepare (db, "SELECT collection, id FROM document"
+                                   " WHERE length (body) > 0"
                                    " ORDER BY random()");
   struct wanted *wanted = calloc (*n, sizeof *wanted);
   uint64_t i;

@@ -4,13 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tally/tally.h>
-
 #include "bench.h"
 
 #define BULK 1000
 #define SINGLES 500
-#define COLLECTION "items"
 
 void
 store_path (const struct bench *bench, const char *driver, const char *name,
@@ -30,13 +27,8 @@ store_endpoint (const char *driver, const char *path, char endpoint[PATH_ROOM])
 
 /* ---- a store in this process -------------------------------------------- */
 
-struct opened {
-  struct tally *tally;
-  struct tally_replica *replica;
-};
-
-static void
-check (int status, const struct tally_error *err)
+void
+must (int status, const struct tally_error *err)
 {
   if (status != TALLY_OK)
     die ("%s", err->text);
@@ -50,24 +42,24 @@ open_store (struct tally *tally, const char *driver, const char *path)
   char endpoint[PATH_ROOM];
 
   store_endpoint (driver, path, endpoint);
-  check (
+  must (
       tally_replica_open (&replica, tally, endpoint, TALLY_OPEN_CREATE, &err),
       &err);
   return replica;
 }
 
-static struct opened
+struct opened
 open_alone (const char *driver, const char *path)
 {
   struct tally_error err = { 0 };
   struct opened opened = { 0 };
 
-  check (tally_new (&opened.tally, NULL, &err), &err);
+  must (tally_new (&opened.tally, NULL, &err), &err);
   opened.replica = open_store (opened.tally, driver, path);
   return opened;
 }
 
-static void
+void
 close_alone (struct opened *opened)
 {
   tally_replica_close (opened->replica);
@@ -79,13 +71,12 @@ put_lines (struct tally_replica *replica, const struct text *lines)
 {
   struct tally_error err = { 0 };
 
-  check (tally_put (replica, COLLECTION, lines->data, lines->size, NULL, NULL,
-                    NULL, &err),
-         &err);
+  must (tally_put (replica, COLLECTION, lines->data, lines->size, NULL, NULL,
+                   NULL, &err),
+        &err);
 }
 
-/* The documents are made before the clock runs. */
-static double
+double
 put_all (struct tally_replica *replica, uint64_t n)
 {
   uint64_t batches = (n + BULK - 1) / BULK;
@@ -107,7 +98,7 @@ put_all (struct tally_replica *replica, uint64_t n)
   return began;
 }
 
-static void
+void
 row_begin_store (const struct bench *bench, const char *workload, uint64_t n)
 {
   row_begin (bench, workload, n);
@@ -222,8 +213,8 @@ get_all (struct tally_replica *replica, uint64_t n)
     const char *id = text;
 
     data_id (data_random (&state, n), text);
-    check (tally_get (replica, COLLECTION, &id, 1, on_document, &read, &err),
-           &err);
+    must (tally_get (replica, COLLECTION, &id, 1, on_document, &read, &err),
+          &err);
   }
   if (read < n * 100)
     die ("documents are gone");
@@ -288,9 +279,9 @@ work_in_process (const struct bench *bench)
 
     put_all (opened.replica, bench->n);
     began = now_seconds ();
-    check (tally_pair (opened.tally, names[0], names[1], NULL, on_report,
-                       &report, &err),
-           &err);
+    must (tally_pair (opened.tally, names[0], names[1], NULL, on_report,
+                      &report, &err),
+          &err);
     series_add (&seconds, now_seconds () - began);
     if (report.pushed != bench->n)
       die ("%s: not all was pushed", names[1]);

@@ -8,7 +8,6 @@
 #include "bench.h"
 
 #define MEMORY_GOAL ((double) (64u << 20))
-#define COLLECTION "items"
 #define CHANGED 50
 #define BATCH_BYTES ((uint64_t) 2 << 20)
 

@@ -227,7 +227,7 @@ gather_ids (struct finder *finder, const struct index_plan *plan,
   drop_repeated (&finder->ids);
   finder->by_ids = true;
   finder->access = "index";
-  finder->spans = plan->n - 1;
+  finder->spans = plan->ranges;
   buf_add_slice (&finder->index, buf_slice (&plan->def->name));
   return status;
 }
@@ -241,7 +241,7 @@ use_index (struct finder *finder, struct tally_error *err)
   int status = indexes_load (finder->replica, finder->collection, &list, err);
 
   for (size_t i = 0; i < list.n && status == TALLY_OK; i++)
-    if (list.defs[i].ready)
+    if (list.defs[i].ready && list.defs[i].marks)
       status = find_several (finder, list.defs[i].number, &several[i], err);
   if (status == TALLY_OK && list.n > 0)
     status =

@@ -28,96 +28,53 @@ struct building {
 
 /* ---- the note ----------------------------------------------------------- */
 
-static struct index_def *
-find_def (const struct index_list *list, const char *fields)
+struct noting {
+  const char *collection, *fields;
+  bool unique, sparse;
+  bool makes_ready;
+  bool was_ready;
+};
+
+/* Adds it, or says that it is ready. */
+static int
+edit_in (void *ctx, struct index_list *list, bool *changes,
+         struct tally_error *err)
 {
-  for (size_t i = 0; i < list->n; i++)
-    if (slice_equal (buf_slice (&list->defs[i].name), slice_text (fields)))
-      return &list->defs[i];
-  return NULL;
+  struct noting *noting = ctx;
+  struct index_def *def = index_list_find (list, noting->fields);
+  int status;
+
+  noting->was_ready = def && def->ready;
+  *changes = !def || (noting->makes_ready && !def->ready);
+  if (def && (def->unique != noting->unique || def->sparse != noting->sparse))
+    return error_set (err, TALLY_INVALID,
+                      "%s: an index on %s is there, which is%s unique and"
+                      "%s sparse",
+                      noting->collection, noting->fields,
+                      def->unique ? "" : " not", def->sparse ? "" : " not");
+  if (!def) {
+    status = index_list_add (list, noting->fields, noting->unique,
+                             noting->sparse, err);
+    if (status != TALLY_OK)
+      return status;
+    def = &list->defs[list->n - 1];
+  }
+  def->ready = def->ready || noting->makes_ready;
+  return TALLY_OK;
 }
 
-/* Adds it, or says that it is ready, by compare-and-set.  *ready: it was. */
+/* Takes it out again, unless somebody has made it ready. */
 static int
-note_index (struct building *b, const char *fields, bool unique, bool sparse,
-            bool makes_ready, bool *ready, struct tally_error *err)
+edit_out (void *ctx, struct index_list *list, bool *changes,
+          struct tally_error *err)
 {
-  char key[COLLECTION_TEXT_MAX];
-  int status = TALLY_CONFLICT;
+  const struct index_def *def = index_list_find (list, ctx);
 
-  indexes_note_name (key, b->collection);
-  for (unsigned round = 0; status == TALLY_CONFLICT && round < ROUNDS_MAX;
-       round++) {
-    struct buf before = BUF_INIT, after = BUF_INIT;
-    struct tally_slice expected = { NULL, 0 }, value;
-    struct index_def *def;
-    bool found = false;
-
-    index_list_free (&b->list);
-    status = replica_note_get (b->replica, key, &before, &found, err);
-    if (status == TALLY_OK)
-      status = index_list_read (&b->list, buf_slice (&before), err);
-    def = find_def (&b->list, fields);
-    if (status == TALLY_OK && def
-        && (def->unique != unique || def->sparse != sparse))
-      status = error_set (err, TALLY_INVALID,
-                          "%s: an index on %s is there, which is%s unique and"
-                          "%s sparse",
-                          b->collection, fields, def->unique ? "" : " not",
-                          def->sparse ? "" : " not");
-    *ready = def && def->ready;
-    if (status == TALLY_OK && !def)
-      status = index_list_add (&b->list, fields, unique, sparse, err);
-    if (status == TALLY_OK && makes_ready)
-      find_def (&b->list, fields)->ready = true;
-    index_list_write (&b->list, &after);
-    if (found)
-      expected = buf_slice (&before);
-    value = buf_slice (&after);
-    if (status == TALLY_OK && after.failed)
-      status = error_nomem (err);
-    if (status == TALLY_OK && (!def || (makes_ready && !*ready)))
-      status = replica_note_put (b->replica, key, &expected, &value, err);
-    buf_free (&before);
-    buf_free (&after);
-  }
-  return status;
-}
-
-/* Takes it out of the note again, unless somebody has made it ready. */
-static int
-note_none (struct building *b, const char *fields, struct tally_error *err)
-{
-  char key[COLLECTION_TEXT_MAX];
-  int status = TALLY_CONFLICT;
-
-  indexes_note_name (key, b->collection);
-  for (unsigned round = 0; status == TALLY_CONFLICT && round < ROUNDS_MAX;
-       round++) {
-    struct buf before = BUF_INIT, after = BUF_INIT;
-    struct tally_slice expected, value;
-    struct index_def *def = NULL;
-    bool found = false;
-
-    index_list_free (&b->list);
-    status = replica_note_get (b->replica, key, &before, &found, err);
-    if (status == TALLY_OK)
-      status = index_list_read (&b->list, buf_slice (&before), err);
-    if (status == TALLY_OK)
-      def = find_def (&b->list, fields);
-    if (def && !def->ready) {
-      index_list_remove (&b->list, (size_t) (def - b->list.defs));
-      index_list_write (&b->list, &after);
-      expected = buf_slice (&before);
-      value = buf_slice (&after);
-      status = after.failed ? error_nomem (err)
-                            : replica_note_put (b->replica, key, &expected,
-                                                &value, err);
-    }
-    buf_free (&before);
-    buf_free (&after);
-  }
-  return status;
+  (void) err;
+  *changes = def && !def->ready;
+  if (*changes)
+    index_list_remove (list, (size_t) (def - list->defs));
+  return TALLY_OK;
 }
 
 /* ---- documents ---------------------------------------------------------- */
@@ -183,6 +140,9 @@ follow (struct building *b, struct tally_error *err)
   if (status == TALLY_OK)
     status = rows_settle (&rows, b->replica, err);
   if (status == TALLY_OK)
+    status = indexes_note_marks (b->replica, b->collection, &b->list,
+                                 &rows.marks, err);
+  if (status == TALLY_OK)
     status = put_rows (b, &rows, err);
   rows_free (&rows);
   doclist_free (&now);
@@ -200,6 +160,9 @@ build_batch (struct building *b, struct tally_error *err)
     status =
         rows_change (&rows, &b->list, b->rows_name, b->docs.docs[i].id,
                      slice_make (NULL, 0), body_of (&b->docs.docs[i]), err);
+  if (status == TALLY_OK)
+    status = indexes_note_marks (b->replica, b->collection, &b->list,
+                                 &rows.marks, err);
   if (status == TALLY_OK)
     status = put_rows (b, &rows, err);
   rows_free (&rows);
@@ -243,7 +206,8 @@ give_up (struct building *b, uint32_t number, const char *fields,
   int status = indexes_forget_rows (b->replica, b->collection, number, err);
 
   if (status == TALLY_OK)
-    status = note_none (b, fields, err);
+    status = indexes_edit (b->replica, b->collection, &b->list, edit_out,
+                           (void *) (uintptr_t) fields, err);
   if (status == TALLY_OK)
     status = indexes_forget_rows (b->replica, b->collection, number, err);
   return status;
@@ -254,13 +218,14 @@ give_up (struct building *b, uint32_t number, const char *fields,
 static int
 check_unique (struct building *b, const char *fields, struct tally_error *err)
 {
-  const struct index_def *def = find_def (&b->list, fields);
+  const struct index_def *def = index_list_find (&b->list, fields);
   struct buf why = BUF_INIT;
+  uint32_t number = def->number;
   int status = indexes_find_duplicate (b->replica, b->collection, def,
                                        slice_make (NULL, 0), &why, err);
 
   if (status == TALLY_OK && why.size > 0) {
-    status = give_up (b, def->number, fields, err);
+    status = give_up (b, number, fields, err);
     if (status == TALLY_OK)
       status = error_set (err, TALLY_INVALID, "%s: %s cannot be unique: %.*s",
                           b->collection, fields, (int) why.size, why.data);
@@ -276,20 +241,23 @@ indexes_ensure (struct replica *replica, const char *collection,
                 struct tally_error *err)
 {
   struct building b = { .replica = replica, .collection = collection };
-  bool ready = false;
+  struct noting noting = { collection, fields, unique, sparse, false, false };
   int status;
 
   if (!indexes_possible (replica))
     return error_set (err, TALLY_UNSUPPORTED,
                       "%s: its driver cannot keep indexes", replica->name);
   indexes_rows_name (b.rows_name, collection);
-  status = note_index (&b, fields, unique, sparse, false, &ready, err);
-  if (status == TALLY_OK && !ready)
+  status = indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
+  if (status == TALLY_OK && !noting.was_ready) {
     status = build_all (&b, progress, ctx, err);
-  if (status == TALLY_OK && !ready && unique)
-    status = check_unique (&b, fields, err);
-  if (status == TALLY_OK && !ready)
-    status = note_index (&b, fields, unique, sparse, true, &ready, err);
+    if (status == TALLY_OK && unique)
+      status = check_unique (&b, fields, err);
+    noting.makes_ready = true;
+    if (status == TALLY_OK)
+      status =
+          indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
+  }
   index_list_free (&b.list);
   doclist_free (&b.docs);
   return status;

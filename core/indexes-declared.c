@@ -21,15 +21,6 @@ tell (const struct replica *replica, int level, const char *text)
     replica->host->log (replica->host->ctx, level, text);
 }
 
-static const struct index_def *
-find_def (const struct index_list *list, const char *fields)
-{
-  for (size_t i = 0; i < list->n; i++)
-    if (slice_equal (buf_slice (&list->defs[i].name), slice_text (fields)))
-      return &list->defs[i];
-  return NULL;
-}
-
 static bool
 is_other (const struct index_def *def, const struct config_index *index)
 {
@@ -66,7 +57,7 @@ make_missing (void *ctx, const struct config_index *index,
 
   if (status != TALLY_OK)
     return status;
-  def = find_def (&list, index->fields);
+  def = index_list_find (&list, index->fields);
   if (!def || !def->ready || is_other (def, index))
     status = make (replica, index, err);
   index_list_free (&list);
@@ -108,7 +99,7 @@ look_for_other (void *ctx, const struct config_index *index,
 
   if (status != TALLY_OK)
     return status;
-  def = find_def (&list, index->fields);
+  def = index_list_find (&list, index->fields);
   if (is_other (def, index))
     status = error_set (err, TALLY_INVALID,
                         "%s: an index on %s is there, which is%s unique and"

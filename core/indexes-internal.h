@@ -12,6 +12,9 @@ struct rows {
   struct tally_entry *entries;
   size_t n, room;
   struct arena arena;
+  /* Indexes by their place in the list that get a row under a mark for the
+   * first time, see indexes_note_marks. */
+  uint64_t marks;
 };
 
 /* Every row's. */
@@ -53,5 +56,21 @@ int indexes_forget_rows (struct replica *replica, const char *collection,
                          uint32_t number, struct tally_error *err);
 
 void indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection);
+
+/* Changes the list, or leaves *changes false.  Called again when somebody else
+ * changed it meanwhile. */
+typedef int indexes_edit_fn (void *ctx, struct index_list *list, bool *changes,
+                             struct tally_error *err);
+
+/* Edits the note; *list is then what it says. */
+int indexes_edit (struct replica *replica, const char *collection,
+                  struct index_list *list, indexes_edit_fn *edit, void *ctx,
+                  struct tally_error *err);
+
+/* Notes that these indexes of the list have rows under marks, ahead of the
+ * first of those: a search looks there only then.  *which is 0 afterwards. */
+int indexes_note_marks (struct replica *replica, const char *collection,
+                        struct index_list *list, uint64_t *which,
+                        struct tally_error *err);
 
 #endif /* TALLY_INDEXES_INTERNAL_H */

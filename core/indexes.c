@@ -48,35 +48,6 @@ indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection)
   snprintf (out, COLLECTION_TEXT_MAX, INDEX_PREFIX "%.250s", collection);
 }
 
-void
-indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection)
-{
-  snprintf (out, COLLECTION_TEXT_MAX, "index.%.240s", collection);
-}
-
-int
-indexes_load (struct replica *replica, const char *collection,
-              struct index_list *out, struct tally_error *err)
-{
-  char key[COLLECTION_TEXT_MAX];
-  struct buf note = BUF_INIT;
-  bool found = false;
-  int status = TALLY_OK;
-
-  memset (out, 0, sizeof *out);
-  if (!indexes_possible (replica) || !indexes_concern (collection))
-    return TALLY_OK;
-  indexes_note_name (key, collection);
-  status = replica_note_get (replica, key, &note, &found, err);
-  if (status == TALLY_OK && found)
-    status = index_list_read (out, buf_slice (&note), err);
-  if (status == TALLY_CORRUPT && found)
-    error_set (err, status, "%s: %s: %s", replica->name, collection,
-               err->text);
-  buf_free (&note);
-  return status;
-}
-
 /* ---- rows --------------------------------------------------------------- */
 
 int
@@ -166,6 +137,8 @@ rows_change (struct rows *rows, const struct index_list *list,
     if (status == TALLY_OK)
       status = add_difference (rows, collection, def->number, &new, &old, id,
                                false, err);
+    if (index_keys_marked (&new) && !def->marks)
+      rows->marks |= UINT64_C (1) << i;
     index_keys_free (&old);
     index_keys_free (&new);
   }
@@ -319,7 +292,7 @@ add_documents (struct indexing *x, size_t from, size_t to, size_t k,
                size_t *n_put, struct rows *rows, bool *refused,
                struct tally_error *err)
 {
-  const struct indexed *indexed = &x->indexed[k];
+  struct indexed *indexed = &x->indexed[k];
   size_t at = 0;
   int status = TALLY_OK;
 
@@ -356,6 +329,9 @@ add_documents (struct indexing *x, size_t from, size_t to, size_t k,
     }
     x->put_of[(*n_put)++] = i;
   }
+  if (status == TALLY_OK)
+    status = indexes_note_marks (x->replica, indexed->collection,
+                                 &indexed->list, &rows->marks, err);
   return status;
 }
 

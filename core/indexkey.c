@@ -178,6 +178,12 @@ index_keys_make (struct index_keys *out, const struct index_def *def,
   return out->text.failed ? error_nomem (err) : TALLY_OK;
 }
 
+bool
+index_keys_marked (const struct index_keys *keys)
+{
+  return keys->overflow || keys->n > 1;
+}
+
 void
 index_keys_free (struct index_keys *keys)
 {

@@ -18,6 +18,7 @@ struct index_def {
   struct buf name; /* "a,-b.c" */
   bool unique, sparse;
   bool ready; /* every document is in it */
+  bool marks; /* there may be rows under INDEX_OVERFLOW or INDEX_SEVERAL */
 };
 
 struct index_list {
@@ -32,6 +33,8 @@ int index_list_read (struct index_list *out, struct tally_slice note,
 void index_list_write (const struct index_list *list, struct buf *out);
 int index_list_add (struct index_list *list, const char *fields, bool unique,
                     bool sparse, struct tally_error *err);
+struct index_def *index_list_find (const struct index_list *list,
+                                   const char *fields);
 void index_list_remove (struct index_list *list, size_t at);
 void index_list_free (struct index_list *list);
 
@@ -54,6 +57,9 @@ struct index_keys {
 /* One index's keys for a live document. */
 int index_keys_make (struct index_keys *out, const struct index_def *def,
                      struct tally_slice document, struct tally_error *err);
+
+/* Whether one of them is INDEX_OVERFLOW or INDEX_SEVERAL. */
+bool index_keys_marked (const struct index_keys *keys);
 void index_keys_free (struct index_keys *keys);
 
 /* ---- rows --------------------------------------------------------------- */

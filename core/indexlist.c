@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The indexes of a collection, as a note holds them:
- * {"indexes":[{"fields":"a,-b","n":1,"ready":true,...}],"next":2}. */
+ * {"indexes":[{"fields":"a,-b","marks":false,"n":1,...}],"next":2}. */
 
 #include <config.h>
 
@@ -65,6 +65,15 @@ index_list_add (struct index_list *list, const char *fields, bool unique,
   return TALLY_OK;
 }
 
+struct index_def *
+index_list_find (const struct index_list *list, const char *fields)
+{
+  for (size_t i = 0; i < list->n; i++)
+    if (slice_equal (buf_slice (&list->defs[i].name), slice_text (fields)))
+      return &list->defs[i];
+  return NULL;
+}
+
 void
 index_list_remove (struct index_list *list, size_t at)
 {
@@ -83,6 +92,15 @@ find_true (struct tally_slice object, const char *key)
 
   return json_find_member (object, slice_text (key), &value)
          && slice_equal (value, slice_text ("true"));
+}
+
+static bool
+find_false (struct tally_slice object, const char *key)
+{
+  struct tally_slice value;
+
+  return json_find_member (object, slice_text (key), &value)
+         && slice_equal (value, slice_text ("false"));
 }
 
 static bool
@@ -113,6 +131,8 @@ read_def (struct index_list *list, struct tally_slice object,
   if (good) {
     list->defs[list->n - 1].number = (uint32_t) number;
     list->defs[list->n - 1].ready = find_true (object, "ready");
+    /* One that was made before there was a word of it may have any. */
+    list->defs[list->n - 1].marks = !find_false (object, "marks");
   }
   buf_free (&text);
   return good;
@@ -151,9 +171,10 @@ index_list_write (const struct index_list *list, struct buf *out)
 
     buf_add_text (out, i > 0 ? ",{\"fields\":" : "{\"fields\":");
     json_encode_string (out, buf_slice (&def->name));
-    buf_addf (out, ",\"n\":%" PRIu32 ",\"ready\":%s,\"sparse\":%s",
-              def->number, def->ready ? "true" : "false",
-              def->sparse ? "true" : "false");
+    buf_addf (out, ",\"marks\":%s,\"n\":%" PRIu32,
+              def->marks ? "true" : "false", def->number);
+    buf_addf (out, ",\"ready\":%s,\"sparse\":%s",
+              def->ready ? "true" : "false", def->sparse ? "true" : "false");
     buf_addf (out, ",\"unique\":%s}", def->unique ? "true" : "false");
   }
   buf_addf (out, "],\"next\":%" PRIu32 "}", list->next);

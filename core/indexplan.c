@@ -345,9 +345,10 @@ place_spans (struct index_plan *plan, const struct candidate *best,
 {
   static const char overflow[] = { INDEX_OVERFLOW };
   uint32_t number = best->def->number;
-  size_t n = best->spans.n + 1, *ends = calloc (2 * n, sizeof *ends), at = 0;
+  size_t n = best->spans.n + best->def->marks, at = 0;
+  size_t *ends = calloc (2 * n + 1, sizeof *ends);
 
-  plan->spans = calloc (n, sizeof *plan->spans);
+  plan->spans = calloc (n + 1, sizeof *plan->spans);
   for (size_t i = 0; i < best->spans.n && ends; i++) {
     const struct interval *interval = &best->spans.items[i];
 
@@ -364,10 +365,12 @@ place_spans (struct index_plan *plan, const struct candidate *best,
     free (ends);
     return error_nomem (err);
   }
-  index_place (&plan->text, number, slice_make (overflow, 1), false);
-  ends[2 * n - 2] = plan->text.size;
-  index_place (&plan->text, number, slice_make (overflow, 1), true);
-  ends[2 * n - 1] = plan->text.size;
+  if (best->def->marks) {
+    index_place (&plan->text, number, slice_make (overflow, 1), false);
+    ends[2 * n - 2] = plan->text.size;
+    index_place (&plan->text, number, slice_make (overflow, 1), true);
+    ends[2 * n - 1] = plan->text.size;
+  }
   for (size_t i = 0; i < n && !plan->text.failed; i++) {
     plan->spans[i].from = slice_make (plan->text.data + at, ends[2 * i] - at);
     plan->spans[i].to = slice_make (plan->text.data + ends[2 * i],
@@ -376,6 +379,7 @@ place_spans (struct index_plan *plan, const struct candidate *best,
   }
   free (ends);
   plan->n = plan->text.failed ? 0 : n;
+  plan->ranges = best->spans.n;
   if (plan->n > 1)
     qsort (plan->spans, plan->n, sizeof *plan->spans, by_from);
   return plan->text.failed ? error_nomem (err) : TALLY_OK;

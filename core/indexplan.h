@@ -12,12 +12,13 @@
 
 struct index_plan {
   const struct index_def *def; /* NULL: none serves */
-  /* Places of rows, from one to before the other; the last span is that of
-   * documents that have no keys of their own. */
+  /* Places of rows, from one to before the other; one of them is that of
+   * documents that have no keys of their own, if there may be such. */
   struct index_span {
     struct tally_slice from, to;
   } * spans;
   size_t n;
+  size_t ranges;   /* those that the query asks for */
   size_t fields;   /* so many of the index's are bounded */
   bool exact;      /* each by a value, not a range */
   struct buf text; /* of the spans */
