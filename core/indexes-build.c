@@ -77,6 +77,21 @@ edit_out (void *ctx, struct index_list *list, bool *changes,
   return TALLY_OK;
 }
 
+/* Before any document is walked over: whoever still puts by the list without
+ * this index, and did not do so before, finds out by this record. */
+static int
+tell_made (struct building *b, uint32_t number, struct tally_error *err)
+{
+  char id[INDEX_MADE_MAX];
+  struct tally_entry entry = { .collection = b->rows_name };
+  struct tally_outcome outcome;
+
+  indexes_made_id (id, number);
+  entry.doc.id = slice_text (id);
+  memcpy (entry.doc.rev, index_row_rev, TALLY_REV_SIZE);
+  return replica_put_plain (b->replica, &entry, 1, 0, &outcome, err);
+}
+
 /* ---- documents ---------------------------------------------------------- */
 
 static int
@@ -249,6 +264,8 @@ indexes_ensure (struct replica *replica, const char *collection,
                       "%s: its driver cannot keep indexes", replica->name);
   indexes_rows_name (b.rows_name, collection);
   status = indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
+  if (status == TALLY_OK && !noting.was_ready)
+    status = tell_made (&b, index_list_find (&b.list, fields)->number, err);
   if (status == TALLY_OK && !noting.was_ready) {
     status = build_all (&b, progress, ctx, err);
     if (status == TALLY_OK && unique)

@@ -51,6 +51,12 @@ void indexes_tell_broken (struct replica *replica, const char *collection,
                           const struct rows *rows, const char *rows_name,
                           unsigned *most);
 
+/* The id of a record among the rows, which is there from before the index of
+ * this number is built.  A put checks that it is not there for the next number
+ * that it knows of: so it either has rows for the index, or was before it. */
+#define INDEX_MADE_MAX 24
+void indexes_made_id (char out[INDEX_MADE_MAX], uint32_t number);
+
 /* All rows of an index. */
 int indexes_forget_rows (struct replica *replica, const char *collection,
                          uint32_t number, struct tally_error *err);

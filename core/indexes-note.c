@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The note that says which indexes a collection has: read with each put and
- * each search, changed by compare-and-set. */
+/* The note that says which indexes a collection has: read with each search,
+ * and by puts when they do not know it; changed by compare-and-set. */
 
 #include <config.h>
 
@@ -82,6 +82,7 @@ indexes_edit (struct replica *replica, const char *collection,
     index_list_free (list);
     status = edit_once (replica, key, list, edit, ctx, err);
   }
+  indexes_unlearn (replica, collection);
   return status;
 }
 

@@ -2,8 +2,9 @@
 /* Rows follow the documents.  A put reads what is stored first, since the rows
  * of that must go; the revisions that were read become what the put expects,
  * all of it is one transaction, and when somebody was faster it is done again.
- * What indexes there are is read each time: another process may have made
- * one. */
+ * What indexes there are may have changed since that was read, also by another
+ * process: so the put checks that none was made, by a record that would be
+ * there then, and else begins again. */
 
 #include <config.h>
 
@@ -188,6 +189,8 @@ struct indexed {
   const char *collection;
   char rows[COLLECTION_TEXT_MAX];
   struct index_list list;
+  bool checks;               /* whether the list is an old one */
+  char made[INDEX_MADE_MAX]; /* the record that is then there */
 };
 
 struct indexing {
@@ -195,6 +198,8 @@ struct indexing {
   const struct tally_entry *entries;
   size_t n;
   bool all;
+  bool looked; /* INDEXES_LOOKED */
+  bool stale;  /* an old list was met */
   struct tally_outcome *outcomes;
 
   struct indexed *indexed; /* by collection */
@@ -207,6 +212,40 @@ struct indexing {
   size_t *put_of;
   unsigned to_tell; /* so many lines of unique indexes that are broken */
 };
+
+static int
+recall (struct indexing *x, struct indexed *indexed, struct tally_error *err)
+{
+  int status =
+      indexes_recall (x->replica, indexed->collection, &indexed->list, err);
+
+  indexed->checks =
+      indexes_possible (x->replica) && indexes_concern (indexed->collection);
+  indexes_made_id (indexed->made,
+                   indexed->list.next > 0 ? indexed->list.next : 1);
+  return status;
+}
+
+/* Reads anew what was old.  *any: there was such a one. */
+static int
+recall_stale (struct indexing *x, const struct tally_outcome *got, bool *any,
+              struct tally_error *err)
+{
+  int status = TALLY_OK;
+
+  *any = false;
+  for (size_t k = 0; k < x->n_indexed && status == TALLY_OK; k++) {
+    struct indexed *indexed = &x->indexed[k];
+
+    if (!indexed->checks || (got++)->status == TALLY_OK)
+      continue;
+    *any = x->stale = true;
+    index_list_free (&indexed->list);
+    indexes_unlearn (x->replica, indexed->collection);
+    status = recall (x, indexed, err);
+  }
+  return status;
+}
 
 static int
 find_indexed (struct indexing *x, size_t i, struct tally_error *err)
@@ -228,7 +267,7 @@ find_indexed (struct indexing *x, size_t i, struct tally_error *err)
   indexed->collection = collection;
   indexes_rows_name (indexed->rows, collection);
   x->of[i] = x->n_indexed++;
-  return indexes_load (x->replica, collection, &indexed->list, err);
+  return recall (x, indexed, err);
 }
 
 static int
@@ -358,25 +397,56 @@ tell_broken (struct indexing *x, const struct rows *rows)
   }
 }
 
+/* Checks that no index was made: what is to go must not be there, and nothing
+ * becomes of it. */
+static size_t
+add_checks (const struct indexing *x, struct tally_entry *put)
+{
+  size_t n = 0;
+
+  for (size_t k = 0; k < x->n_indexed; k++) {
+    const struct indexed *indexed = &x->indexed[k];
+    struct tally_entry *entry = &put[n];
+
+    if (!indexed->checks)
+      continue;
+    memset (entry, 0, sizeof *entry);
+    entry->collection = indexed->rows;
+    entry->flags = TALLY_ENTRY_FORGET;
+    entry->expected = absent_rev;
+    entry->doc.id = slice_text (indexed->made);
+    n++;
+  }
+  return n;
+}
+
 static int
 put_together (struct indexing *x, size_t n_put, const struct rows *rows,
               struct tally_error *err)
 {
-  size_t all = n_put + rows->n;
-  struct tally_entry *put = realloc (x->put, (all + 1) * sizeof *put);
+  size_t all = n_put + rows->n, checks;
+  struct tally_entry *put =
+      realloc (x->put, (all + x->n_indexed + 1) * sizeof *put);
   struct tally_outcome *got;
+  bool stale;
   int status;
 
   if (!put)
     return error_nomem (err);
   x->put = put;
-  got = realloc (x->got, (all + 1) * sizeof *got);
+  got = realloc (x->got, (all + x->n_indexed + 1) * sizeof *got);
   if (!got)
     return error_nomem (err);
   x->got = got;
   if (rows->n > 0)
     memcpy (put + n_put, rows->entries, rows->n * sizeof *put);
-  status = replica_put_plain (x->replica, put, all, TALLY_PUT_ALL, got, err);
+  checks = add_checks (x, put + all);
+  status = replica_put_plain (x->replica, put, all + checks, TALLY_PUT_ALL,
+                              got, err);
+  if (status == TALLY_OK)
+    status = recall_stale (x, got + all, &stale, err);
+  if (status == TALLY_OK && stale)
+    return TALLY_OK;
   for (size_t i = 0; i < all && status == TALLY_OK; i++)
     if (got[i].status != TALLY_OK)
       return TALLY_OK;
@@ -436,6 +506,8 @@ put_some (struct indexing *x, size_t from, size_t to, struct tally_error *err)
   int status = TALLY_OK;
 
   for (unsigned round = 0; status == TALLY_OK && !done && !refused; round++) {
+    if (x->stale && x->looked)
+      return TALLY_OK;
     if (round == ROUNDS_MAX)
       return error_set (err, TALLY_AGAIN, "%s: too many writers at once",
                         x->replica->name);
@@ -447,13 +519,24 @@ put_some (struct indexing *x, size_t from, size_t to, struct tally_error *err)
   return status;
 }
 
+/* Rows make a put larger; without any it is as large as it may be. */
 static size_t
 chunk (const struct indexing *x, size_t from)
 {
   size_t bytes = 0, to;
+  bool any = false;
 
   if (x->all)
     return x->n;
+  for (size_t k = 0; k < x->n_indexed; k++)
+    any = any || x->indexed[k].list.n > 0;
+  if (!any) {
+    to =
+        from + replica_batch_size (x->replica, x->entries + from, x->n - from);
+    return to - from > TALLY_BATCH_ENTRIES - x->n_indexed
+               ? from + TALLY_BATCH_ENTRIES - x->n_indexed
+               : to;
+  }
   for (to = from; to < x->n && to - from < PUT_DOCUMENTS; to++) {
     bytes += x->entries[to].doc.body.size;
     if (bytes > PUT_BYTES && to > from)
@@ -462,25 +545,28 @@ chunk (const struct indexing *x, size_t from)
   return to;
 }
 
-static int
-run (struct indexing *x, unsigned flags, struct tally_error *err)
+/* Whoever looked at a list that was old looks again. */
+static void
+settle_stale (struct indexing *x)
 {
-  bool any = false;
+  for (size_t i = 0; i < x->n && x->stale && x->looked; i++)
+    if (!x->settled[i])
+      settle (x, i, TALLY_CONFLICT, NULL);
+}
+
+static int
+run (struct indexing *x, struct tally_error *err)
+{
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < x->n && status == TALLY_OK; i++) {
+  for (size_t i = 0; i < x->n && status == TALLY_OK; i++)
     status = find_indexed (x, i, err);
-    any = any || (status == TALLY_OK && x->indexed[x->of[i]].list.n > 0);
-  }
-  if (status != TALLY_OK)
-    return status;
-  if (!any)
-    return replica_put_plain (x->replica, x->entries, x->n, flags, x->outcomes,
-                              err);
   for (size_t from = 0, to; from < x->n && status == TALLY_OK; from = to) {
     to = chunk (x, from);
     status = put_some (x, from, to, err);
   }
+  if (status == TALLY_OK)
+    settle_stale (x);
   return status;
 }
 
@@ -493,6 +579,7 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
                         .entries = entries,
                         .n = n,
                         .all = flags & TALLY_PUT_ALL,
+                        .looked = flags & INDEXES_LOOKED,
                         .outcomes = outcomes,
                         .to_tell = BROKEN_TOLD };
   int status = TALLY_OK;
@@ -504,7 +591,7 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
   if (!x.of || !x.settled || !x.put || !x.put_of)
     status = error_nomem (err);
   else
-    status = run (&x, flags, err);
+    status = run (&x, err);
   for (size_t k = 0; k < x.n_indexed; k++)
     index_list_free (&x.indexed[k].list);
   doclist_free (&x.stored);

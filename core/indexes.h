@@ -20,6 +20,18 @@ bool indexes_concern (const char *collection);
 int indexes_load (struct replica *replica, const char *collection,
                   struct index_list *out, struct tally_error *err);
 
+/* The same, as it was when it was last read through this handle: a put then
+ * finds out by itself whether that still holds, and forgets it if not. */
+int indexes_recall (struct replica *replica, const char *collection,
+                    struct index_list *out, struct tally_error *err);
+void indexes_unlearn (struct replica *replica, const char *collection);
+void indexes_known_free (struct replica *replica);
+
+/* Flag of a put: whoever puts has looked at the list, too.  If that was not
+ * true any more, all documents of the collection are TALLY_CONFLICT, and
+ * nothing is written of them. */
+#define INDEXES_LOOKED 0x80000000u
+
 /* A put of which some documents may be indexed. */
 int indexes_put (struct replica *replica, const struct tally_entry *entries,
                  size_t n, unsigned flags, struct tally_outcome *outcomes,

@@ -102,6 +102,7 @@ replica_close (struct replica *replica)
     replica->ops->close (replica->handle);
     leave (replica);
   }
+  indexes_known_free (replica);
   buf_free (&replica->collections);
   free (replica->clients);
   free (replica->place);
@@ -336,10 +337,9 @@ replica_collections (struct replica *replica, tally_emit_name *emit, void *ctx,
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* How many of the entries one call may take. */
-static size_t
-batch_size (const struct replica *replica, const struct tally_entry *entries,
-            size_t n)
+size_t
+replica_batch_size (const struct replica *replica,
+                    const struct tally_entry *entries, size_t n)
 {
   size_t most = TALLY_BATCH_ENTRIES, bytes = 0, i;
 
@@ -365,8 +365,10 @@ list_collections_of (struct replica *replica,
                      struct tally_error *err)
 {
   for (size_t i = 0; i < n; i++)
-    if (i == 0
-        || strcmp (entries[i].collection, entries[i - 1].collection) != 0) {
+    if (!(entries[i].flags & TALLY_ENTRY_FORGET)
+        && (i == 0
+            || strcmp (entries[i].collection, entries[i - 1].collection)
+                   != 0)) {
       int status = list_collection (replica, entries[i].collection, err);
 
       if (status != TALLY_OK)
@@ -406,12 +408,13 @@ replica_put_plain (struct replica *replica, const struct tally_entry *entries,
   size_t done = 0;
 
   while (status == TALLY_OK && done < n) {
-    size_t batch = flags & TALLY_PUT_ALL
-                       ? n
-                       : batch_size (replica, entries + done, n - done);
+    size_t batch =
+        flags & TALLY_PUT_ALL
+            ? n
+            : replica_batch_size (replica, entries + done, n - done);
 
-    status = put_batch (replica, entries + done, batch, flags, outcomes + done,
-                        err);
+    status = put_batch (replica, entries + done, batch, flags & TALLY_PUT_ALL,
+                        outcomes + done, err);
     done += batch;
   }
   if (done > 0)

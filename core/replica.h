@@ -75,6 +75,7 @@ struct replica {
   struct buf collections; /* the fallback's list, as names with NULs */
   bool mtimes_shown;      /* see mtime.h */
   uint64_t mtimes_asked_ms;
+  struct indexes_known *indexes_known; /* see indexes.h; NULL: nothing yet */
 };
 
 /* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY
@@ -108,6 +109,10 @@ int replica_put_by (struct replica *replica, const struct origin *origin,
                     const struct tally_entry *entries, size_t n,
                     unsigned flags, struct tally_outcome *outcomes,
                     struct tally_error *err);
+
+/* How many of the entries one call of the driver may take. */
+size_t replica_batch_size (const struct replica *replica,
+                           const struct tally_entry *entries, size_t n);
 
 /* The same without rows of indexes, see indexes.h. */
 int replica_put_plain (struct replica *replica,

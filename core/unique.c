@@ -33,7 +33,7 @@ unique_begin (struct unique *unique, struct replica *replica,
   unique->replica = replica;
   unique->collection = collection;
   indexes_rows_name (unique->rows, collection);
-  status = indexes_load (replica, collection, &unique->list, err);
+  status = indexes_recall (replica, collection, &unique->list, err);
   for (size_t i = 0; i < unique->list.n; i++)
     unique->any = unique->any || unique->list.defs[i].unique;
   return status;

@@ -215,8 +215,9 @@ put_unique (struct writer *writer, struct tally_error *err)
   bool lost = false;
 
   if (status == TALLY_OK)
-    status = replica_put (writer->replica, writer->entries, n + 1,
-                          TALLY_PUT_ALL, writer->outcomes, err);
+    status =
+        replica_put (writer->replica, writer->entries, n + 1,
+                     TALLY_PUT_ALL | INDEXES_LOOKED, writer->outcomes, err);
   writer->n_todo = 0;
   for (size_t i = 0; i <= n && status == TALLY_OK; i++)
     lost = lost || writer->outcomes[i].status != TALLY_OK;
@@ -243,7 +244,7 @@ put_all (struct writer *writer, unsigned flags, struct tally_error *err)
   if (writer->unique.any && writer->n_entries > 0)
     return put_unique (writer, err);
   status = replica_put (writer->replica, writer->entries, writer->n_entries,
-                        flags, writer->outcomes, err);
+                        flags | INDEXES_LOOKED, writer->outcomes, err);
   writer->n_todo = 0;
   for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++) {
     size_t item = writer->entry_item[i];
@@ -260,6 +261,15 @@ put_all (struct writer *writer, unsigned flags, struct tally_error *err)
   return status;
 }
 
+/* Somebody may have been faster with a unique index, too. */
+static int
+look_again (struct writer *writer, struct tally_error *err)
+{
+  unique_end (&writer->unique);
+  return unique_begin (&writer->unique, writer->replica, writer->collection,
+                       err);
+}
+
 static int
 run_rounds (struct writer *writer, struct tally_error *err)
 {
@@ -267,7 +277,10 @@ run_rounds (struct writer *writer, struct tally_error *err)
   unsigned round;
 
   for (round = 0; writer->n_todo > 0 && round < ROUNDS_MAX; round++) {
-    status = read_stored (writer, err);
+    if (round > 0)
+      status = look_again (writer, err);
+    if (status == TALLY_OK)
+      status = read_stored (writer, err);
     if (status == TALLY_OK)
       status = decide_all (writer, err);
     if (status == TALLY_OK)

@@ -39,13 +39,15 @@ slot_put (void *handle, const struct tally_entry *entries, size_t n,
           unsigned flags, struct tally_outcome *outcomes,
           struct tally_error *err)
 {
-  size_t bytes = 0;
+  size_t bytes = 0, documents = 0;
 
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     bytes += entries[i].doc.body.size;
-  if (n > current->most_entries)
-    current->most_entries = n;
-  if (n > 1 && bytes > current->most_bytes)
+    documents += !(entries[i].flags & TALLY_ENTRY_FORGET);
+  }
+  if (documents > current->most_entries)
+    current->most_entries = documents;
+  if (documents > 1 && bytes > current->most_bytes)
     current->most_bytes = bytes;
   current->puts++;
   if (current->meddle && !current->meddling && n > 0

@@ -20,7 +20,8 @@ struct shared_store {
 
   /* Counted over all handles. */
   unsigned puts, note_puts;
-  size_t most_entries, most_bytes; /* of one put; bytes of more than one */
+  size_t most_entries, most_bytes; /* documents of one put, which are not to
+                                    * go; bytes of more than one */
 
   /* Called before each put of documents, unless within itself. */
   void (*meddle) (void *ctx);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Indexes that somebody makes while others put: by another handle of the
+ * store, between a put's look at the list of indexes and its write. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <tally/tally.h>
+
+#include "../core/indexes.h"
+#include "../core/write.h"
+#include "kit/shared-store.h"
+
+static struct shared_store shared;
+static struct replica *ours, *others;
+
+static int
+start (void **state)
+{
+  (void) state;
+  shared_start (&shared);
+  ours = shared_replica (&shared);
+  others = shared_replica (&shared);
+  return 0;
+}
+
+static int
+end (void **state)
+{
+  (void) state;
+  replica_close (ours);
+  replica_close (others);
+  shared_free (&shared);
+  return 0;
+}
+
+static int
+try_write (struct replica *replica, const char *id, const char *body,
+           struct tally_error *err)
+{
+  struct write_item item = { .id = slice_text (id),
+                             .body = slice_text (body) };
+  struct write_result result;
+
+  return write_batch (replica, "notes", &item, 1, &result, err);
+}
+
+static void
+write_one (struct replica *replica, const char *id, const char *body)
+{
+  struct tally_error err = { 0, "" };
+
+  if (try_write (replica, id, body, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+static void
+assert_indexed (void)
+{
+  struct tally_error err = { 0, "" };
+
+  if (indexes_check (ours, "notes", &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+/* ---- what the other handle does ----------------------------------------- */
+
+struct making {
+  const char *fields;
+  bool unique;
+  bool done;
+};
+
+static void
+make_index (void *ctx)
+{
+  struct making *making = ctx;
+  struct tally_error err = { 0, "" };
+
+  if (making->done)
+    return;
+  making->done = true;
+  if (indexes_ensure (others, "notes", making->fields, making->unique, false,
+                      NULL, NULL, &err)
+      != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+static void
+make_meanwhile (struct making *making)
+{
+  shared.meddle = make_index;
+  shared.meddle_ctx = making;
+}
+
+/* ---- tests -------------------------------------------------------------- */
+
+static void
+test_made_since_the_last_put (void **state)
+{
+  struct making making = { "a", false, false };
+
+  (void) state;
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  make_index (&making);
+  write_one (ours, "y", "{\"_id\":\"y\",\"a\":2}");
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":3}");
+  assert_indexed ();
+}
+
+static void
+test_made_during_a_put (void **state)
+{
+  struct making first = { "a", false, false }, second = { "b", false, false };
+
+  (void) state;
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  make_meanwhile (&first);
+  write_one (ours, "y", "{\"_id\":\"y\",\"a\":2}");
+  assert_true (first.done);
+  assert_indexed ();
+  make_meanwhile (&second);
+  write_one (ours, "z", "{\"_id\":\"z\",\"a\":2,\"b\":2}");
+  assert_true (second.done);
+  assert_indexed ();
+}
+
+/* What a sync stores expects revisions of its own, and is put all the same. */
+static void
+test_made_during_a_put_of_a_sync (void **state)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  struct making making = { "a", false, false };
+  struct tally_entry entries[2] = { { .collection = "notes" },
+                                    { .collection = "notes" } };
+  struct tally_outcome outcomes[2];
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  entries[0].doc.id = slice_text ("x");
+  entries[0].doc.body = slice_text ("{\"_id\":\"x\",\"a\":2}");
+  entries[1].doc.id = slice_text ("y");
+  entries[1].doc.body = slice_text ("{\"_id\":\"y\",\"a\":2}");
+  for (int i = 0; i < 2; i++) {
+    entries[i].expected = absent;
+    entries[i].doc.rev[0] = (unsigned char) (i + 1);
+  }
+  make_meanwhile (&making);
+  assert_int_equal (replica_put (ours, entries, 2, 0, outcomes, &err),
+                    TALLY_OK);
+  assert_true (making.done);
+  assert_int_equal (outcomes[0].status, TALLY_CONFLICT);
+  assert_int_equal (outcomes[1].status, TALLY_OK);
+  assert_indexed ();
+}
+
+static void
+test_a_unique_one_made_during_a_put (void **state)
+{
+  struct making making = { "a", true, false };
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  make_meanwhile (&making);
+  assert_int_equal (try_write (ours, "y", "{\"_id\":\"y\",\"a\":1}", &err),
+                    TALLY_INVALID);
+  assert_true (making.done);
+  assert_non_null (strstr (err.text, "unique"));
+  write_one (ours, "y", "{\"_id\":\"y\",\"a\":2}");
+  assert_indexed ();
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (test_made_since_the_last_put, start, end),
+    cmocka_unit_test_setup_teardown (test_made_during_a_put, start, end),
+    cmocka_unit_test_setup_teardown (test_made_during_a_put_of_a_sync, start,
+                                     end),
+    cmocka_unit_test_setup_teardown (test_a_unique_one_made_during_a_put,
+                                     start, end),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
