@@ -55,7 +55,8 @@ sync_may_return (const struct sync *sync, const struct tally_doc *doc,
     *may = true;
   else if (sync->rejoins && (there ? sync->gone_there : sync->gone_here))
     return was_there (sync, doc, may, err);
-  else if (sync->full && !sync->rejoins)
+  else if ((sync->full && !sync->rejoins)
+           || peer_is_passive (&sync->run->peer))
     *may =
         (there ? sync->far_floor : sync->own_floor) > 0 && is_old (sync, doc);
   return TALLY_OK;

@@ -136,29 +136,48 @@ may_beat (const struct doc_history *history, unsigned at, unsigned other)
              || stamp_cmp (&event->stamp, &loser->stamp) > 0);
 }
 
-/* Somebody who had it replaced it; or it met, and lost against, a write that
- * says the same. */
+/* Somebody who had it replaced it.  What went with a disk may itself have been
+ * replaced before that, or is told of; where only the journal went, it did
+ * replace. */
+static bool
+was_written_over (const struct doc_history *history, uint64_t told,
+                  unsigned at, unsigned field)
+{
+  for (unsigned i = at + 1; i < history->n; i++) {
+    const struct event *other = &history->events[i];
+
+    if (assigns (other, field) && other->prior[field] == at + 1
+        && (!is_gone (other, field) || other->untold >> field & 1
+            || told >> i & 1 || was_written_over (history, told, i, field)))
+      return true;
+  }
+  return false;
+}
+
+static bool
+says_the_same (const struct doc_history *history, unsigned at, unsigned other,
+               unsigned field)
+{
+  const struct event *event = &history->events[at];
+  const struct event *loser = &history->events[other];
+
+  return at != other && assigns (event, field) && may_beat (history, at, other)
+         && value_of (event, field) == value_of (loser, field);
+}
+
+/* Or it met, and lost against, a write that says the same: of that nobody
+ * tells, and what became of it became of that one. */
 static bool
 was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
               unsigned field)
 {
-  const struct event *event = &history->events[at];
-
-  for (unsigned i = 0; i < history->n; i++) {
-    const struct event *other = &history->events[i];
-
-    if (i == at || !assigns (other, field))
-      continue;
-    /* What went with a disk may itself have been replaced before that, or is
-     * told of; where only the journal went, it did replace. */
-    if (other->prior[field] == at + 1 && i > at
-        && (!is_gone (other, field) || other->untold >> field & 1
-            || told >> i & 1 || was_replaced (history, told, i, field)))
+  if (was_written_over (history, told, at, field))
+    return true;
+  for (unsigned i = 0; i < history->n; i++)
+    if (says_the_same (history, i, at, field)
+        && (!is_gone (&history->events[i], field) || told >> i & 1
+            || was_written_over (history, told, i, field)))
       return true;
-    if (!is_gone (other, field) && may_beat (history, i, at)
-        && value_of (other, field) == value_of (event, field))
-      return true;
-  }
   return false;
 }
 
@@ -481,20 +500,43 @@ stands_anywhere (struct world *world, struct view views[SIM_SITES],
   return false;
 }
 
-/* On any disk, in a folder or on its way. */
 static uint64_t
-known_anywhere (const struct world *world, unsigned doc)
+known_on_disks (const struct world *world, unsigned doc)
 {
   uint64_t known = 0;
 
   for (unsigned i = 0; i < SIM_SITES; i++)
     if (world->sites[i].active)
       known |= world->knows[i][doc];
+  return known;
+}
+
+/* In a folder or on its way. */
+static uint64_t
+known_between (const struct world *world, unsigned doc)
+{
+  uint64_t known = 0;
+
   for (unsigned i = 0; i < SIM_FOLDERS; i++)
     known |= world->folders[i].knows[doc];
   for (size_t i = 0; i < world->n_late; i++)
     known |= world->late[i].knows[doc];
   return known;
+}
+
+/* It lost against one that says the same, and that lost, and only this disk's
+ * journal told of it. */
+static bool
+was_told_as_another (const struct world *world, unsigned doc, unsigned at,
+                     unsigned field)
+{
+  const struct doc_history *history = &world->docs[doc];
+
+  for (unsigned i = 0; i < history->n; i++)
+    if (world->was_journaled[doc][i] >> field & 1
+        && says_the_same (history, i, at, field))
+      return true;
+  return false;
 }
 
 /* Of a write of a field that no journal tells of any more, these go with a
@@ -504,26 +546,30 @@ known_anywhere (const struct world *world, unsigned doc)
  *   only that disk had it, also where something replaced it there before, or
  *   it went into a tombstone that was forgotten there.
  * - What stood in that disk's journal: it lost, and the store that merged is
- *   the only one that tells.
- * - What the store had written since its backup and stands nowhere.  Somebody
- *   read it for a run, which is what `known` goes by, and has not kept it.
- *   Once a tombstone that it went into is forgotten standing nowhere says
- *   nothing. */
+ *   the only one that tells.  It may still stand somewhere, and be lost there
+ *   to what has seen it.
+ * - What stands nowhere, is in no folder and was not replaced, if the store
+ *   had written it since its backup: somebody read it for a run, which is what
+ *   `known` goes by, and has not kept it.  Or if it had lost against one that
+ *   says the same, of which that journal told.  Once a tombstone that it went
+ *   into is forgotten standing nowhere says nothing. */
 static bool
 went (struct world *world, unsigned doc, const struct journals *journals,
       struct view views[SIM_SITES], unsigned at, unsigned field)
 {
   const struct doc_history *history = &world->docs[doc];
   const struct event *event = &history->events[at];
+  uint64_t between = known_between (world, doc);
 
   if (journals->fields[doc][at] >> field & 1)
     return false;
-  return world->was_journaled[doc][at] >> field & 1
-         || !(known_anywhere (world, doc) >> at & 1)
-         || (event->rewound && !event->forgotten
-             && !stands_anywhere (world, views, event, at, field)
-             && !was_replaced (history, told_of (journals, doc, field), at,
-                               field));
+  if (world->was_journaled[doc][at] >> field & 1
+      || !((known_on_disks (world, doc) | between) >> at & 1))
+    return true;
+  return (event->rewound || was_told_as_another (world, doc, at, field))
+         && !event->forgotten && !(between >> at & 1)
+         && !stands_anywhere (world, views, event, at, field)
+         && !was_replaced (history, told_of (journals, doc, field), at, field);
 }
 
 static void
