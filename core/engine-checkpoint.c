@@ -97,9 +97,10 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   if (sync->far_cursor.failed)
     return error_nomem (err);
   /* A run of one direction has compared that one only. */
+  sync->own = (struct strict){ run->pair.own, run->pair.n_own };
   if (sync->full || (sync->pushes && cursor->local == 0)
       || (sync->pulls && far[0] == '\0'))
-    sync->strict = (struct strict){ run->pair.own, run->pair.n_own };
+    sync->strict = sync->own;
   sync->report.strategy = sync->full ? "full" : "changes";
   return check_own_floor (sync, err);
 }

@@ -80,6 +80,8 @@ sync_hold (struct sync *sync, enum held_side side, const struct tally_doc *doc,
                     text.text, replica_wall_ms (run->replica));
   if (put == TALLY_FAILED)
     return error_nomem (err);
+  if (put == TALLY_OK && sync_strict_of (sync, doc->id))
+    held_set_strict (&run->pair.held, side, sync->collection, doc->id);
   if (put == TALLY_AGAIN)
     stop (sync, side, doc, status, text.text);
   else if (side == HELD_OURS && !seqset_add (&sync->settled, doc->seq))
@@ -244,7 +246,12 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
 
   *due = false;
   if (held->side == HELD_OURS) {
-    /* Edited since: it is past the cursor again. */
+    /* Edited since: it is past the cursor again.  But whether they know it
+     * must still be looked at as after a broken pair. */
+    if (held->strict && ours && ours->seq != held->seq) {
+      held->seq = ours->seq;
+      sync->run->pair.held.changed = true;
+    }
     held->tried |= !ours || ours->seq != held->seq;
     *due = sync->pushes && !held->tried
            && (held->status != TALLY_AGAIN

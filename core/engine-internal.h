@@ -69,6 +69,7 @@ struct sync {
   bool rejoins; /* a cursor is below the floor of tombstones forgotten */
   /* The pair was broken and this has not been compared since. */
   struct strict strict;
+  struct strict own; /* the same, for what was held in such a run */
   bool pushes, pulls;
 
   /* Where this run is. */
@@ -160,6 +161,17 @@ static inline const struct strict *
 sync_strict (const struct sync *sync)
 {
   return sync->strict.n > 0 ? &sync->strict : NULL;
+}
+
+/* The same for one document. */
+static inline const struct strict *
+sync_strict_of (const struct sync *sync, struct tally_slice id)
+{
+  if (sync->strict.n > 0)
+    return &sync->strict;
+  return held_is_strict (&sync->run->pair.held, sync->collection, id)
+             ? &sync->own
+             : NULL;
 }
 
 /* ---- engine-tell.c: what the application hears of ----------------------- */

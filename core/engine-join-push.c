@@ -119,6 +119,7 @@ join_push (struct joiner *joiner, struct tally_error *err)
   struct tally_slice *bases = calloc (joiner->n + 1, sizeof *bases);
   struct peer_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
   struct joined **of = calloc (joiner->n + 1, sizeof *of);
+  bool strict = false;
   size_t n = 0;
   int status = TALLY_OK;
 
@@ -136,13 +137,13 @@ join_push (struct joiner *joiner, struct tally_error *err)
 
       bases[n] = slice_make (there->rev, TALLY_REV_SIZE);
     }
+    strict |= sync_strict_of (sync, joined->id) != NULL;
     of[n++] = joined;
   }
   if (status == TALLY_OK && n > 0)
-    status =
-        peer_put (&sync->run->peer, sync->collection,
-                  sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs, bases, n,
-                  sync->remote_done ? &sync->far_cursor : NULL, outcomes, err);
+    status = peer_put (
+        &sync->run->peer, sync->collection, strict ? WIRE_PUT_STRICT : 0, docs,
+        bases, n, sync->remote_done ? &sync->far_cursor : NULL, outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = pushed (joiner, of[i], &outcomes[i], err);
   free (of);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* As JSON each is [side,"COLLECTION","ID","REV",seq,since,deleted,status,
+/* As JSON each is [side,"COLLECTION","ID","REV",seq,since,flags,status,
  * "REASON"], in the order in which they came. */
 
 #include <config.h>
@@ -12,6 +12,10 @@
 #include "held.h"
 #include "json.h"
 #include "notejson.h"
+
+/* In flags. */
+#define IS_DELETED 1
+#define IS_STRICT 2
 
 #define REV_HEX (2 * TALLY_REV_SIZE + 1)
 
@@ -86,6 +90,16 @@ held_has_tombstone (const struct held_list *list, const char *collection)
   return false;
 }
 
+bool
+held_is_strict (const struct held_list *list, const char *collection,
+                struct tally_slice id)
+{
+  const struct held *ours = held_find (list, HELD_OURS, collection, id);
+  const struct held *theirs = held_find (list, HELD_THEIRS, collection, id);
+
+  return (ours && ours->strict) || (theirs && theirs->strict);
+}
+
 /* ---- changing ----------------------------------------------------------- */
 
 static bool
@@ -158,6 +172,18 @@ held_put (struct held_list *list, enum held_side side, const char *collection,
 }
 
 void
+held_set_strict (struct held_list *list, enum held_side side,
+                 const char *collection, struct tally_slice id)
+{
+  struct held *held = held_find (list, side, collection, id);
+
+  if (!held || held->strict)
+    return;
+  held->strict = true;
+  list->changed = true;
+}
+
+void
 held_settle (struct held_list *list, const char *collection)
 {
   size_t kept = 0;
@@ -191,7 +217,9 @@ held_write (const struct held_list *list, struct buf *out)
     json_encode_string (out, slice_make (held->id, held->id_size));
     buf_addf (
         out, ",\"%s\",%llu,%llu,%d,%d,", rev, (unsigned long long) held->seq,
-        (unsigned long long) held->since_ms, held->deleted, -held->status);
+        (unsigned long long) held->since_ms,
+        (held->deleted ? IS_DELETED : 0) | (held->strict ? IS_STRICT : 0),
+        -held->status);
     json_encode_string (out, slice_text (held->reason));
     buf_add_byte (out, ']');
   }
@@ -199,7 +227,7 @@ held_write (const struct held_list *list, struct buf *out)
 }
 
 /* What stands in one entry, as it stands there. */
-enum { SIDE, COLLECTION, ID, REV, SEQ, SINCE, DELETED, STATUS, REASON, N };
+enum { SIDE, COLLECTION, ID, REV, SEQ, SINCE, FLAGS, STATUS, REASON, N };
 
 static bool
 split (struct tally_slice json, struct tally_slice out[N])
@@ -240,22 +268,23 @@ read_one (struct held_list *list, const struct tally_slice part[N])
 {
   struct tally_doc doc = { 0 };
   struct buf collection = BUF_INIT, id = BUF_INIT, reason = BUF_INIT;
-  uint64_t side, since, deleted, status;
-  bool good = note_number (part[SIDE], &side) && side <= HELD_THEIRS
-              && add_text (&collection, part[COLLECTION])
-              && add_text (&id, part[ID]) && read_rev (doc.rev, part[REV])
-              && note_number (part[SEQ], &doc.seq)
-              && note_number (part[SINCE], &since)
-              && note_number (part[DELETED], &deleted)
-              && note_number (part[STATUS], &status) && status <= 1000
-              && add_text (&reason, part[REASON]);
+  uint64_t side, since, flags, status;
+  bool good =
+      note_number (part[SIDE], &side) && side <= HELD_THEIRS
+      && add_text (&collection, part[COLLECTION]) && add_text (&id, part[ID])
+      && read_rev (doc.rev, part[REV]) && note_number (part[SEQ], &doc.seq)
+      && note_number (part[SINCE], &since) && note_number (part[FLAGS], &flags)
+      && note_number (part[STATUS], &status) && status <= 1000
+      && add_text (&reason, part[REASON]);
 
   if (good) {
     doc.id = slice_make (id.data, id.size - 1);
-    doc.flags = deleted ? TALLY_DOC_DELETED : 0;
+    doc.flags = flags & IS_DELETED ? TALLY_DOC_DELETED : 0;
     good = held_put (list, (enum held_side) side, collection.data, &doc,
                      -(int) status, reason.data, since)
            == TALLY_OK;
+    if (good && (flags & IS_STRICT))
+      held_set_strict (list, (enum held_side) side, collection.data, doc.id);
   }
   buf_free (&reason);
   buf_free (&id);

@@ -31,6 +31,9 @@ struct held {
   uint64_t seq;                      /* ours */
   uint64_t since_ms;
   bool deleted;
+  /* Of a run after a broken pair: what is known counts as little when it is
+   * tried again. */
+  bool strict;
   int status; /* TALLY_AGAIN: a clock is off; else it breaks a rule */
   char *reason;
   bool tried; /* in this run, and not refused so far */
@@ -63,6 +66,12 @@ uint64_t held_least_seq (const struct held_list *list, const char *collection);
 
 /* A tombstone of theirs that we do not have. */
 bool held_has_tombstone (const struct held_list *list, const char *collection);
+
+/* Of either side's. */
+bool held_is_strict (const struct held_list *list, const char *collection,
+                     struct tally_slice id);
+void held_set_strict (struct held_list *list, enum held_side side,
+                      const char *collection, struct tally_slice id);
 
 /* As JSON; false: it is damaged, or out of memory. */
 void held_write (const struct held_list *list, struct buf *out);

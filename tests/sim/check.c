@@ -501,24 +501,24 @@ stands_anywhere (struct world *world, struct view views[SIM_SITES],
 }
 
 static uint64_t
-known_on_disks (const struct world *world, unsigned doc)
-{
-  uint64_t known = 0;
-
-  for (unsigned i = 0; i < SIM_SITES; i++)
-    if (world->sites[i].active)
-      known |= world->knows[i][doc];
-  return known;
-}
-
-/* In a folder or on its way. */
-static uint64_t
-known_between (const struct world *world, unsigned doc)
+known_in_folders (const struct world *world, unsigned doc)
 {
   uint64_t known = 0;
 
   for (unsigned i = 0; i < SIM_FOLDERS; i++)
     known |= world->folders[i].knows[doc];
+  return known;
+}
+
+/* On any disk, in a folder or on its way. */
+static uint64_t
+known_anywhere (const struct world *world, unsigned doc)
+{
+  uint64_t known = known_in_folders (world, doc);
+
+  for (unsigned i = 0; i < SIM_SITES; i++)
+    if (world->sites[i].active)
+      known |= world->knows[i][doc];
   for (size_t i = 0; i < world->n_late; i++)
     known |= world->late[i].knows[doc];
   return known;
@@ -550,24 +550,24 @@ was_told_as_another (const struct world *world, unsigned doc, unsigned at,
  *   to what has seen it.
  * - What stands nowhere, is in no folder and was not replaced, if the store
  *   had written it since its backup: somebody read it for a run, which is what
- *   `known` goes by, and has not kept it.  Or if it had lost against one that
- *   says the same, of which that journal told.  Once a tombstone that it went
- *   into is forgotten standing nowhere says nothing. */
+ *   `known` goes by, and has not kept it, or it is in a request that may never
+ *   arrive; where it does, it stands (take_back).  Or if it had lost against
+ * one that says the same, of which that journal told.  Once a tombstone that
+ * it went into is forgotten standing nowhere says nothing. */
 static bool
 went (struct world *world, unsigned doc, const struct journals *journals,
       struct view views[SIM_SITES], unsigned at, unsigned field)
 {
   const struct doc_history *history = &world->docs[doc];
   const struct event *event = &history->events[at];
-  uint64_t between = known_between (world, doc);
 
   if (journals->fields[doc][at] >> field & 1)
     return false;
   if (world->was_journaled[doc][at] >> field & 1
-      || !((known_on_disks (world, doc) | between) >> at & 1))
+      || !(known_anywhere (world, doc) >> at & 1))
     return true;
   return (event->rewound || was_told_as_another (world, doc, at, field))
-         && !event->forgotten && !(between >> at & 1)
+         && !event->forgotten && !(known_in_folders (world, doc) >> at & 1)
          && !stands_anywhere (world, views, event, at, field)
          && !was_replaced (history, told_of (journals, doc, field), at, field);
 }

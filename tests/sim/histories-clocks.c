@@ -192,6 +192,24 @@ static const struct op anew_after_a_repair[] = {
   { OP_PUT, .doc = 5, .fields = 1 },
 };
 
+/* Put back without knowing it, s0 wrote under a name below one that s1 knew.
+ * The run that mended the pair held the document back, for a clock that was
+ * behind, and the next one took it for known. */
+static const struct op held_while_mended[] = {
+  { OP_BACKUP, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_CLOCK, .site = 0, .stops = 1, .ms = 73466719 },
+  { OP_REPLACE, .site = 1, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (3296756975) },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 2 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_ROLLBACK, .site = 0 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+};
+
 #define RING_OF_A_CLONE                \
   .sites = 4, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -282,5 +300,13 @@ const struct history_case clock_histories[] = {
     HISTORY_OPS (anew_after_a_repair),
     .conflicts = -1,
     .cut = 4 },
+  { "a document held back in the run that mends a pair",
+    { .sites = 3,
+      .docs = 6,
+      .n_links = 2,
+      .links = { { 0, 1, false }, { 2, 1, false } },
+      .site[0].lacks = LACKS_WITNESS },
+    HISTORY_OPS (held_while_mended),
+    .conflicts = -1 },
   { .name = NULL },
 };
