@@ -61,6 +61,7 @@ void
 wire_add_fetched (struct buf *out, const struct wire_fetched *fetched)
 {
   static const unsigned char none[TALLY_REV_SIZE];
+  struct wire_states states = { .n_clients = 0 };
 
   cbor_add_uint (out, fetched->answered);
   cbor_add_bytes (out, fetched->next);
@@ -70,10 +71,11 @@ wire_add_fetched (struct buf *out, const struct wire_fetched *fetched)
     bool whole = memcmp (doc->rev, none, sizeof none) == 0;
 
     cbor_add_array (out, 6);
-    wire_add_doc (out, doc);
+    wire_add_doc (out, &states, doc);
     cbor_add_uint (out, doc->seq);
     cbor_add_bytes (out, slice_make (doc->rev, whole ? 0 : TALLY_REV_SIZE));
   }
+  wire_states_free (&states);
 }
 
 /* ---- in ---------------------------------------------------------------- */
@@ -149,13 +151,15 @@ wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch)
 }
 
 static bool
-take_fetched (struct tally_slice *in, struct tally_doc *doc)
+take_fetched (struct tally_slice *in, struct wire_states *states,
+              struct arena *metas, struct tally_doc *doc)
 {
   static const unsigned char none[TALLY_REV_SIZE];
   struct tally_slice rev;
   size_t length;
 
-  if (!cbor_take_array (in, &length) || length != 6 || !wire_take_doc (in, doc)
+  if (!cbor_take_array (in, &length) || length != 6
+      || !wire_take_doc (in, states, metas, doc)
       || !cbor_take_uint (in, &doc->seq) || !cbor_take_bytes (in, &rev)
       || (rev.size != 0 && rev.size != TALLY_REV_SIZE))
     return false;
@@ -166,8 +170,10 @@ take_fetched (struct tally_slice *in, struct tally_doc *doc)
 }
 
 bool
-wire_take_fetched (struct tally_slice *in, struct wire_fetched *fetched)
+wire_take_fetched (struct tally_slice *in, struct wire_fetched *fetched,
+                   struct arena *metas)
 {
+  struct wire_states states = { .n_clients = 0 };
   size_t n;
 
   if (!cbor_take_uint (in, &fetched->answered)
@@ -178,7 +184,7 @@ wire_take_fetched (struct tally_slice *in, struct wire_fetched *fetched)
   if (!fetched->docs)
     return false;
   for (; fetched->n < n; fetched->n++)
-    if (!take_fetched (in, &fetched->docs[fetched->n]))
+    if (!take_fetched (in, &states, metas, &fetched->docs[fetched->n]))
       return false;
   return true;
 }

@@ -112,7 +112,8 @@ take_meta (struct tally_slice *in, struct wire_meta *meta)
 }
 
 static bool
-take_header (struct tally_slice *in, struct tally_doc *doc)
+take_header (struct tally_slice *in, struct wire_states *states,
+             struct arena *metas, struct tally_doc *doc)
 {
   struct tally_slice rev;
   size_t length;
@@ -120,7 +121,7 @@ take_header (struct tally_slice *in, struct tally_doc *doc)
   if (!cbor_take_array (in, &length))
     return false;
   if (length == 4)
-    return wire_take_doc (in, doc) && doc->meta.size > 0;
+    return wire_take_doc (in, states, metas, doc) && doc->meta.size > 0;
   if (length != 3 || !wire_take_id (in, &doc->id)
       || !cbor_take_bytes (in, &rev) || rev.size != TALLY_REV_SIZE
       || !wire_take_flags (in, &doc->flags))
@@ -130,8 +131,10 @@ take_header (struct tally_slice *in, struct tally_doc *doc)
 }
 
 static bool
-take_headers (struct tally_slice *in, struct wire_headers *headers)
+take_headers (struct tally_slice *in, struct wire_headers *headers,
+              struct arena *metas)
 {
+  struct wire_states states = { .n_clients = 0 };
   uint64_t more;
   size_t n;
 
@@ -145,7 +148,7 @@ take_headers (struct tally_slice *in, struct wire_headers *headers)
     return false;
   headers->more = more;
   for (; headers->n < n; headers->n++)
-    if (!take_header (in, &headers->docs[headers->n]))
+    if (!take_header (in, &states, metas, &headers->docs[headers->n]))
       return false;
   return true;
 }
@@ -167,8 +170,9 @@ take_get (struct tally_slice *in, struct wire_get *get)
 }
 
 static bool
-take_docs (struct tally_slice *in, struct wire_docs *docs)
+take_docs (struct tally_slice *in, struct wire_docs *docs, struct arena *metas)
 {
+  struct wire_states states = { .n_clients = 0 };
   size_t n;
 
   if (!cbor_take_uint (in, &docs->answered) || !cbor_take_array (in, &n)
@@ -176,15 +180,17 @@ take_docs (struct tally_slice *in, struct wire_docs *docs)
       || !make_array ((void **) &docs->docs, n, sizeof *docs->docs, *in, 6))
     return false;
   for (; docs->n < n; docs->n++)
-    if (!take_length (in, 5) || !wire_take_doc (in, &docs->docs[docs->n])
+    if (!take_length (in, 5)
+        || !wire_take_doc (in, &states, metas, &docs->docs[docs->n])
         || !cbor_take_uint (in, &docs->docs[docs->n].seq))
       return false;
   return true;
 }
 
 static bool
-take_put (struct tally_slice *in, struct wire_put *put)
+take_put (struct tally_slice *in, struct wire_put *put, struct arena *metas)
 {
+  struct wire_states states = { .n_clients = 0 };
   size_t n;
 
   if (!cbor_take_text (in, &put->collection)
@@ -195,7 +201,8 @@ take_put (struct tally_slice *in, struct wire_put *put)
       || !make_array ((void **) &put->bases, n, sizeof *put->bases, *in, 7))
     return false;
   for (; put->n < n; put->n++)
-    if (!take_length (in, 5) || !wire_take_doc (in, &put->docs[put->n])
+    if (!take_length (in, 5)
+        || !wire_take_doc (in, &states, metas, &put->docs[put->n])
         || !take_sized (in, &put->bases[put->n], TALLY_REV_SIZE))
       return false;
   return true;
@@ -309,7 +316,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_GET:
     return length == 4 && take_get (in, &message->as.get);
   case WIRE_PUT:
-    return length == 5 && take_put (in, &message->as.put);
+    return length == 5 && take_put (in, &message->as.put, &message->metas);
   case WIRE_ROTATE:
     return length == 3
            && take_sized (in, &message->as.rotate.expected, WIRE_TOKEN_SIZE)
@@ -318,9 +325,10 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_WELCOME:
     return length == 8 && take_welcome (in, &message->as.welcome);
   case WIRE_HEADERS:
-    return length == 7 && take_headers (in, &message->as.headers);
+    return length == 7
+           && take_headers (in, &message->as.headers, &message->metas);
   case WIRE_DOCS:
-    return length == 3 && take_docs (in, &message->as.docs);
+    return length == 3 && take_docs (in, &message->as.docs, &message->metas);
   case WIRE_STORED:
     return length == 4 && take_stored (in, &message->as.stored);
   case WIRE_ROTATED:
@@ -340,7 +348,8 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_FETCH:
     return length == 7 && wire_take_fetch (in, &message->as.fetch);
   case WIRE_FETCHED:
-    return length == 4 && wire_take_fetched (in, &message->as.fetched);
+    return length == 4
+           && wire_take_fetched (in, &message->as.fetched, &message->metas);
   default:
     return false;
   }
@@ -410,5 +419,6 @@ wire_message_free (struct wire_message *message)
   default:
     break;
   }
+  arena_free (&message->metas);
   memset (message, 0, sizeof *message);
 }

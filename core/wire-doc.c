@@ -40,24 +40,26 @@ is_id (struct tally_slice id)
 }
 
 void
-wire_add_doc (struct buf *out, const struct tally_doc *doc)
+wire_add_doc (struct buf *out, struct wire_states *states,
+              const struct tally_doc *doc)
 {
   struct tally_slice none = { NULL, 0 };
   bool inside = slice_equal (id_in_body (doc->body), doc->id);
 
   cbor_add_text (out, inside ? none : doc->id);
   cbor_add_uint (out, doc->flags);
-  cbor_add_bytes (out, doc->meta);
+  wire_add_state (out, states, doc->meta);
   cbor_add_bytes (out, doc->body);
 }
 
 bool
-wire_take_doc (struct tally_slice *in, struct tally_doc *doc)
+wire_take_doc (struct tally_slice *in, struct wire_states *states,
+               struct arena *arena, struct tally_doc *doc)
 {
   bool inside;
 
   if (!cbor_take_text (in, &doc->id) || !wire_take_flags (in, &doc->flags)
-      || !cbor_take_bytes (in, &doc->meta)
+      || !wire_take_state (in, states, arena, &doc->meta)
       || !cbor_take_bytes (in, &doc->body))
     return false;
   inside = doc->id.size == 0;

@@ -52,6 +52,8 @@ add_meta (struct buf *out, const struct wire_meta *meta)
 static void
 add_headers (struct buf *out, const struct wire_headers *headers)
 {
+  struct wire_states states = { .n_clients = 0 };
+
   cbor_add_uint (out, headers->next);
   cbor_add_uint (out, headers->more);
   cbor_add_uint (out, headers->floor);
@@ -63,7 +65,7 @@ add_headers (struct buf *out, const struct wire_headers *headers)
 
     if (doc->meta.size > 0) {
       cbor_add_array (out, 4);
-      wire_add_doc (out, doc);
+      wire_add_doc (out, &states, doc);
       continue;
     }
     cbor_add_array (out, 3);
@@ -71,6 +73,7 @@ add_headers (struct buf *out, const struct wire_headers *headers)
     cbor_add_bytes (out, slice_make (doc->rev, TALLY_REV_SIZE));
     cbor_add_uint (out, doc->flags);
   }
+  wire_states_free (&states);
 }
 
 static void
@@ -86,27 +89,33 @@ add_get (struct buf *out, const struct wire_get *get)
 static void
 add_docs (struct buf *out, const struct wire_docs *docs)
 {
+  struct wire_states states = { .n_clients = 0 };
+
   cbor_add_uint (out, docs->answered);
   cbor_add_array (out, docs->n);
   for (size_t i = 0; i < docs->n; i++) {
     cbor_add_array (out, 5);
-    wire_add_doc (out, &docs->docs[i]);
+    wire_add_doc (out, &states, &docs->docs[i]);
     cbor_add_uint (out, docs->docs[i].seq);
   }
+  wire_states_free (&states);
 }
 
 static void
 add_put (struct buf *out, const struct wire_put *put)
 {
+  struct wire_states states = { .n_clients = 0 };
+
   cbor_add_text (out, put->collection);
   cbor_add_uint (out, put->flags);
   cbor_add_uint (out, put->cursor);
   cbor_add_array (out, put->n);
   for (size_t i = 0; i < put->n; i++) {
     cbor_add_array (out, 5);
-    wire_add_doc (out, &put->docs[i]);
+    wire_add_doc (out, &states, &put->docs[i]);
     cbor_add_bytes (out, put->bases ? put->bases[i] : nothing);
   }
+  wire_states_free (&states);
 }
 
 static void

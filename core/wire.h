@@ -15,6 +15,7 @@
 #include <tally/driver.h>
 
 #include "buf.h"
+#include "doclist.h"
 #include "replica.h"
 
 #define WIRE_VERSION 1
@@ -312,6 +313,7 @@ struct wire_message {
     struct wire_fetched fetched;
     struct wire_failure failure;
   } as;
+  struct arena metas; /* of documents in it, when it was decoded */
 };
 
 /* Begins a frame. */

@@ -14,6 +14,7 @@
 #include "../core/cbor.h"
 #include "../core/error.h"
 #include "../core/rows.h"
+#include "../core/state.h"
 #include "../core/wire.h"
 #include "rng.h"
 
@@ -309,6 +310,36 @@ put_id_first (struct tally_doc *doc)
   doc->body = slice_text (body);
 }
 
+/* As most are: of few clients, and at nearly the same time. */
+static struct tally_slice
+any_meta (struct rng *rng)
+{
+  static struct buf metas[1024];
+  static unsigned next;
+  struct buf *meta = &metas[next++ % 1024];
+  struct state state = { .deleted = false };
+  struct override overrides[3] = { 0 };
+  struct stamp seen[2];
+  uint64_t ms = 1700000000000 + rng_below (rng, 4);
+
+  stamp_make (&state.whole, ms, rng_below (rng, 300), rng_below (rng, 3));
+  state.overrides = overrides;
+  for (size_t i = rng_below (rng, 4); i > 0; i--) {
+    struct override *override = &overrides[state.n_overrides++];
+
+    override->field = any_text (rng, 0, 200);
+    stamp_make (&override->stamp, ms + rng_below (rng, 9), rng_below (rng, 3),
+                rng_below (rng, 300));
+  }
+  state.seen = seen;
+  for (; state.n_seen < rng_below (rng, 3); state.n_seen++)
+    stamp_make (&seen[state.n_seen], any_number (rng) & HLC_MS_MAX, 0,
+                rng_below (rng, 3));
+  buf_clear (meta);
+  state_encode (&state, meta);
+  return buf_slice (meta);
+}
+
 static struct tally_doc *
 any_docs (struct rng *rng, size_t n, bool headers)
 {
@@ -322,7 +353,7 @@ any_docs (struct rng *rng, size_t n, bool headers)
               TALLY_REV_SIZE);
       continue;
     }
-    docs[i].meta = any_bytes (rng);
+    docs[i].meta = rng_below (rng, 4) ? any_meta (rng) : any_bytes (rng);
     docs[i].body = any_bytes (rng);
     if (headers && docs[i].meta.size == 0)
       docs[i].meta = slice_text ("m");
@@ -1078,6 +1109,72 @@ test_too_many_items (void **state)
   free (ids);
 }
 
+/* Stamps that are near each other take a fraction of their twelve bytes. */
+static void
+test_metas_are_small (void **state)
+{
+  struct wire_message message = { .type = WIRE_PUT };
+  struct rng rng = rng_start ("metas");
+  struct tally_doc docs[100] = { 0 };
+  struct buf frame = BUF_INIT, metas[100] = { BUF_INIT };
+
+  (void) state;
+  for (unsigned i = 0; i < 100; i++) {
+    struct override override = { .field = slice_text ("field") };
+    struct state one = { .overrides = &override, .n_overrides = 1 };
+
+    stamp_make (&one.whole, 1700000000000 + rng_below (&rng, 5000),
+                rng_below (&rng, 300), 0x2bcdef01);
+    stamp_make (&override.stamp, 1800000000000, i, 0x3abcdef0);
+    state_encode (&one, &metas[i]);
+    docs[i].id = slice_text ("an id");
+    docs[i].meta = buf_slice (&metas[i]);
+    docs[i].body = slice_text ("{\"_id\":\"an id\"}");
+  }
+  message.as.put.docs = docs;
+  message.as.put.n = 100;
+  wire_start (&frame, sender);
+  wire_encode (&frame, &message);
+  assert_true (accept (buf_slice (&frame)));
+  /* Beside a body and its head, the field's name and its length. */
+  assert_true (frame.size < 100 * (17 + 2 + 6 + 17));
+  for (unsigned i = 0; i < 100; i++)
+    buf_free (&metas[i]);
+  buf_free (&frame);
+}
+
+/* What has another format, or goes on behind its end, crosses as it is. */
+static void
+test_other_metas (void **state)
+{
+  static const char *const texts[] = { "\1", "\2and more", "\1too short",
+                                       "\1twelve bytes\0\0!" };
+  static const size_t sizes[] = { 1, 9, 10, 16 };
+  struct wire_message message = { .type = WIRE_DOCS }, again;
+  struct tally_doc docs[4] = { 0 };
+  struct buf frame = BUF_INIT;
+  unsigned char from[REPLICA_ID_SIZE];
+  struct tally_slice rest;
+  struct tally_error err;
+
+  (void) state;
+  for (size_t i = 0; i < 4; i++) {
+    docs[i].id = slice_text ("an id");
+    docs[i].meta = slice_make (texts[i], sizes[i]);
+  }
+  message.as.docs.docs = docs;
+  message.as.docs.n = 4;
+  wire_start (&frame, sender);
+  wire_encode (&frame, &message);
+  assert_int_equal (wire_open (&rest, from, buf_slice (&frame), &err),
+                    TALLY_OK);
+  assert_int_equal (wire_decode (&again, &rest, &err), TALLY_OK);
+  for (size_t i = 0; i < 4; i++)
+    assert_slice (docs[i].meta, again.as.docs.docs[i].meta);
+  wire_message_free (&again);
+  buf_free (&frame);
+}
+
 int
 main (void)
 {
@@ -1099,6 +1196,8 @@ main (void)
     cmocka_unit_test (test_id_in_body),
     cmocka_unit_test (test_id_left_out),
     cmocka_unit_test (test_too_many_items),
+    cmocka_unit_test (test_metas_are_small),
+    cmocka_unit_test (test_other_metas),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
