@@ -96,8 +96,8 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
   sync->local_done = !sync->pushes;
   if (sync->far_cursor.failed)
     return error_nomem (err);
-  /* A run of one direction has compared that one only. */
   sync->own = (struct strict){ run->pair.own, run->pair.n_own };
+  /* A run of one direction has compared that one only. */
   if (sync->full || (sync->pushes && cursor->local == 0)
       || (sync->pulls && far[0] == '\0'))
     sync->strict = sync->own;

@@ -80,7 +80,7 @@ sync_hold (struct sync *sync, enum held_side side, const struct tally_doc *doc,
                     text.text, replica_wall_ms (run->replica));
   if (put == TALLY_FAILED)
     return error_nomem (err);
-  if (put == TALLY_OK && sync_strict_of (sync, doc->id))
+  if (put == TALLY_OK && sync_strict_of (sync, doc->id, NULL))
     held_set_strict (&run->pair.held, side, sync->collection, doc->id);
   if (put == TALLY_AGAIN)
     stop (sync, side, doc, status, text.text);

@@ -163,13 +163,15 @@ sync_strict (const struct sync *sync)
   return sync->strict.n > 0 ? &sync->strict : NULL;
 }
 
-/* The same for one document. */
+/* The same for one document, and what is there of it (or NULL). */
 static inline const struct strict *
-sync_strict_of (const struct sync *sync, struct tally_slice id)
+sync_strict_of (const struct sync *sync, struct tally_slice id,
+                const struct tally_doc *theirs)
 {
   if (sync->strict.n > 0)
     return &sync->strict;
-  return held_is_strict (&sync->run->pair.held, sync->collection, id)
+  return held_is_strict (&sync->run->pair.held, sync->collection, id,
+                         theirs ? theirs->rev : NULL)
              ? &sync->own
              : NULL;
 }

@@ -137,7 +137,7 @@ join_push (struct joiner *joiner, struct tally_error *err)
 
       bases[n] = slice_make (there->rev, TALLY_REV_SIZE);
     }
-    strict |= sync_strict_of (sync, joined->id) != NULL;
+    strict |= sync_strict_of (sync, joined->id, joined->theirs) != NULL;
     of[n++] = joined;
   }
   if (status == TALLY_OK && n > 0)
@@ -185,6 +185,9 @@ join_finish (struct joiner *joiner, struct tally_error *err)
         status = error_nomem (err);
       continue;
     }
+    if (joined->ours && joined->theirs)
+      held_set_merged (&joiner->sync->run->pair.held, joiner->sync->collection,
+                       joined->id, joined->theirs->rev);
     if (!joined->result || must_push (joiner, joined))
       continue;
     if (joined->side == SIDE_THEIRS && !joiner->sync->pulls)

@@ -105,8 +105,9 @@ is_known_tombstone (const struct sync *sync, const struct tally_doc *theirs)
   uint64_t far;
 
   return (theirs->flags & TALLY_DOC_DELETED) && !peer_is_passive (&run->peer)
-         && !sync_strict_of (sync, theirs->id) && theirs->seq > 0 && cursor
-         && note_number (slice_text (cursor->far), &far) && theirs->seq <= far
+         && !sync_strict_of (sync, theirs->id, theirs) && theirs->seq > 0
+         && cursor && note_number (slice_text (cursor->far), &far)
+         && theirs->seq <= far
          && !held_find (&run->pair.held, HELD_THEIRS, sync->collection,
                         theirs->id);
 }
@@ -123,7 +124,7 @@ merge_one (struct joiner *joiner, struct joined *joined,
   int status;
 
   joined->first_loser = joiner->journal.entries.count;
-  rules.strict = sync_strict_of (sync, joined->id);
+  rules.strict = sync_strict_of (sync, joined->id, joined->theirs);
   /* Unchanged since the cursor of an unbroken pair: they have it all. */
   rules.a_known = !peer_is_passive (&sync->run->peer)
                   && !sync_is_changed (sync, joined->ours->seq);
@@ -306,7 +307,7 @@ leave_graves (const struct joiner *joiner, struct joined *joined,
       joined->grave = ours;
   } else if (theirs && is_grave (theirs)
              && !peer_is_passive (&sync->run->peer)) {
-    if (ours && !sync_strict_of (sync, ours->id))
+    if (ours && !sync_strict_of (sync, ours->id, theirs))
       status = graves_meet (theirs, ours, &meets, err);
     if (meets != GRAVE_KNOWS_ALL)
       joined->theirs = NULL;

@@ -226,6 +226,24 @@ graves_fill (struct doclist *docs, struct replica *replica,
   return status;
 }
 
+static int
+stop_at_once (void *ctx, const struct tally_doc *doc)
+{
+  (void) doc;
+  *(bool *) ctx = true;
+  return 1;
+}
+
+int
+graves_are_there (struct replica *replica, bool *any, struct tally_error *err)
+{
+  uint64_t head;
+
+  *any = false;
+  return replica_changes (replica, GRAVES_COLLECTION, 0, stop_at_once, any,
+                          &head, err);
+}
+
 int
 graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
              enum grave_meets *meets, struct tally_error *err)

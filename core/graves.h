@@ -42,6 +42,10 @@ int graves_fill (struct doclist *docs, struct replica *replica,
                  const char *collection, const struct tally_slice *ids,
                  size_t n, unsigned flags, struct tally_error *err);
 
+/* Whether there is any.  Cheaper than a look for one. */
+int graves_are_there (struct replica *replica, bool *any,
+                      struct tally_error *err);
+
 /* What a grave says of a document.  What it knows altogether is what was
  * deleted.  One that was changed by somebody who did not know of the delete is
  * kept, and told of, since what was deleted of it is back; one that was made

@@ -90,14 +90,19 @@ held_has_tombstone (const struct held_list *list, const char *collection)
   return false;
 }
 
+static bool
+is_strict (const struct held *held, const unsigned char *rev)
+{
+  return held && held->strict
+         && !(rev && memcmp (held->merged, rev, TALLY_REV_SIZE) == 0);
+}
+
 bool
 held_is_strict (const struct held_list *list, const char *collection,
-                struct tally_slice id)
+                struct tally_slice id, const unsigned char *rev)
 {
-  const struct held *ours = held_find (list, HELD_OURS, collection, id);
-  const struct held *theirs = held_find (list, HELD_THEIRS, collection, id);
-
-  return (ours && ours->strict) || (theirs && theirs->strict);
+  return is_strict (held_find (list, HELD_OURS, collection, id), rev)
+         || is_strict (held_find (list, HELD_THEIRS, collection, id), rev);
 }
 
 /* ---- changing ----------------------------------------------------------- */
@@ -181,6 +186,19 @@ held_set_strict (struct held_list *list, enum held_side side,
     return;
   held->strict = true;
   list->changed = true;
+}
+
+void
+held_set_merged (struct held_list *list, const char *collection,
+                 struct tally_slice id, const unsigned char *rev)
+{
+  struct held *ours = held_find (list, HELD_OURS, collection, id);
+  struct held *theirs = held_find (list, HELD_THEIRS, collection, id);
+
+  if (ours)
+    memcpy (ours->merged, rev, TALLY_REV_SIZE);
+  if (theirs)
+    memcpy (theirs->merged, rev, TALLY_REV_SIZE);
 }
 
 void

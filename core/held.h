@@ -34,6 +34,9 @@ struct held {
   /* Of a run after a broken pair: what is known counts as little when it is
    * tried again. */
   bool strict;
+  /* But not with this revision of theirs, which ours was merged with so in
+   * this run; zero: none. */
+  unsigned char merged[TALLY_REV_SIZE];
   int status; /* TALLY_AGAIN: a clock is off; else it breaks a rule */
   char *reason;
   bool tried; /* in this run, and not refused so far */
@@ -67,9 +70,11 @@ uint64_t held_least_seq (const struct held_list *list, const char *collection);
 /* A tombstone of theirs that we do not have. */
 bool held_has_tombstone (const struct held_list *list, const char *collection);
 
-/* Of either side's. */
+/* Of either side's, when it meets this revision of theirs (NULL: any). */
 bool held_is_strict (const struct held_list *list, const char *collection,
-                     struct tally_slice id);
+                     struct tally_slice id, const unsigned char *rev);
+void held_set_merged (struct held_list *list, const char *collection,
+                      struct tally_slice id, const unsigned char *rev);
 void held_set_strict (struct held_list *list, enum held_side side,
                       const char *collection, struct tally_slice id);
 

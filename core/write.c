@@ -11,6 +11,7 @@
 #include "doclist.h"
 #include "edit.h"
 #include "error.h"
+#include "graves.h"
 #include "hooks.h"
 #include "unique.h"
 #include "write.h"
@@ -101,7 +102,8 @@ write_stamp (struct replica *replica, const struct state *old,
   return status;
 }
 
-/* Decides one item against what is stored (NULL: nothing). */
+/* Decides one item against what is stored (NULL: nothing), or a grave: who
+ * makes a document anew knows what was deleted, and goes on from there. */
 static int
 decide (struct writer *writer, size_t at, const struct tally_doc *stored,
         struct tally_error *err)
@@ -111,12 +113,13 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
   struct stamp stamp;
   struct tally_slice body = item->body;
   bool alive = stored && !(stored->flags & TALLY_DOC_DELETED);
+  const struct tally_doc *here = stored && is_grave (stored) ? NULL : stored;
   bool changed = true;
   int status = TALLY_OK;
 
-  if (!is_expected (item, stored)) {
+  if (!is_expected (item, here)) {
     writer->results[at].status = TALLY_CONFLICT;
-    memcpy (writer->results[at].rev, stored ? stored->rev : absent_rev,
+    memcpy (writer->results[at].rev, here ? here->rev : absent_rev,
             TALLY_REV_SIZE);
     return TALLY_OK;
   }
@@ -143,7 +146,7 @@ decide (struct writer *writer, size_t at, const struct tally_doc *stored,
   else if (status == TALLY_OK)
     status = edit_delete (&new, &old, &stamp, err);
   if (status == TALLY_OK && changed)
-    add_entry (writer, at, &new, stored);
+    add_entry (writer, at, &new, here);
   else if (status == TALLY_OK)
     set_result (writer, at, TALLY_UNCHANGED, stored->rev);
   if (status == TALLY_OK && changed)
@@ -159,6 +162,7 @@ static int
 read_stored (struct writer *writer, struct tally_error *err)
 {
   struct tally_slice *ids = calloc (writer->n_todo, sizeof *ids);
+  bool graves = false;
   int status;
 
   if (!ids)
@@ -171,6 +175,11 @@ read_stored (struct writer *writer, struct tally_error *err)
                    TALLY_GET_BODY, doclist_emit, &writer->stored, err);
   if (status == TALLY_OK && writer->stored.failed)
     status = error_nomem (err);
+  if (status == TALLY_OK && writer->stored.count < writer->n_todo)
+    status = graves_are_there (writer->replica, &graves, err);
+  if (status == TALLY_OK && graves)
+    status = graves_fill (&writer->stored, writer->replica, writer->collection,
+                          ids, writer->n_todo, TALLY_GET_BODY, err);
   free (ids);
   return status;
 }

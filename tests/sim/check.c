@@ -595,9 +595,10 @@ static void
 note_untold (struct world *world, unsigned doc)
 {
   struct doc_history *history = &world->docs[doc];
+  uint64_t known = known_anywhere (world, doc);
 
   for (unsigned i = 0; i < history->n; i++)
-    if (is_known_anywhere (world, doc, i))
+    if (known >> i & 1)
       history->events[i].untold |= history->events[i].gone;
 }
 
