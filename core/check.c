@@ -13,8 +13,11 @@
 #include "context.h"
 #include "indexes.h"
 #include "mirror.h"
+#include "namelist.h"
 #include "peer.h"
 #include "public.h"
+#include "state.h"
+#include "walk.h"
 
 struct check {
   struct tally *tally;
@@ -101,6 +104,55 @@ tell (struct check *check, const char *title, int status,
 
 /* ---- stores and transports ---------------------------------------------- */
 
+struct reading {
+  const struct replica *replica;
+  struct tally_error *err;
+  int status;
+};
+
+static int
+read_document (void *ctx, const struct tally_doc *doc)
+{
+  struct reading *reading = ctx;
+
+  reading->status = state_verify (doc, reading->replica->name, reading->err);
+  return reading->status != TALLY_OK;
+}
+
+/* A search passes over what is damaged so that it does not match. */
+static int
+check_documents (struct replica *replica, const char *collection,
+                 struct tally_error *err)
+{
+  struct reading reading = { replica, err, TALLY_OK };
+  struct walk walk;
+  int status = TALLY_OK;
+
+  walk_start (&walk, replica, collection);
+  while (status == TALLY_OK && !walk.done) {
+    status = walk_on (&walk, read_document, &reading, err);
+    if (status == TALLY_OK)
+      status = reading.status;
+  }
+  walk_end (&walk);
+  return status;
+}
+
+static int
+check_collections (struct replica *replica, struct tally_error *err)
+{
+  struct namelist names = NAMELIST_INIT;
+  int status =
+      replica_collections (replica, namelist_emit_shared, &names, err);
+
+  if (status == TALLY_OK && names.failed)
+    status = error_nomem (err);
+  for (size_t i = 0; status == TALLY_OK && i < names.count; i++)
+    status = check_documents (replica, names.names[i], err);
+  namelist_free (&names);
+  return status;
+}
+
 static int
 check_store (struct check *check, const struct endpoint *endpoint,
              struct tally_error *why)
@@ -114,6 +166,8 @@ check_store (struct check *check, const struct endpoint *endpoint,
     status = context_replica (&replica, handle, why);
     if (status == TALLY_OK)
       status = replica_check (replica, why);
+    if (status == TALLY_OK)
+      status = check_collections (replica, why);
     if (status == TALLY_OK)
       status = indexes_check_all (replica, why);
     if (status == TALLY_OK)

@@ -39,6 +39,14 @@ keep (struct finder *finder, const struct tally_doc *doc)
                                              : error_nomem (finder->err);
 }
 
+static bool
+is_full (const struct finder *finder)
+{
+  return finder->looks >= FINDER_LOOKS || finder->found.count >= FINDER_BATCH
+         || finder->found.bytes >= FINDER_BATCH_BYTES
+         || finder->seeming.count >= FINDER_BATCH;
+}
+
 static int
 look (void *ctx, const struct tally_doc *doc)
 {
@@ -49,16 +57,42 @@ look (void *ctx, const struct tally_doc *doc)
     return 0;
   finder->looked++;
   finder->looks++;
-  finder->status = state_verify (doc, finder->replica->name, finder->err);
-  if (finder->status == TALLY_OK)
-    finder->status =
-        query_match (finder->query, doc->body, &matches, finder->err);
+  /* The match minds no damage; hashing all that is passed over would take as
+   * long as looking at it. */
+  finder->status =
+      query_match (finder->query, doc->body, &matches, finder->err);
+  finder->matches += matches;
   if (matches)
+    finder->status = state_verify (doc, finder->replica->name, finder->err);
+  if (matches && finder->status == TALLY_OK)
     finder->status =
         finder->sorted ? gather_key (finder, doc) : keep (finder, doc);
-  finder->full = finder->looks >= FINDER_LOOKS
-                 || finder->found.count >= FINDER_BATCH
-                 || finder->found.bytes >= FINDER_BATCH_BYTES;
+  finder->full = is_full (finder);
+  return finder->status != TALLY_OK || finder->full;
+}
+
+/* Of a walk for bodies; a store may give no body of a tombstone. */
+static int
+look_at_body (void *ctx, const struct tally_doc *doc)
+{
+  static const unsigned char none[TALLY_REV_SIZE];
+  struct finder *finder = ctx;
+  struct tally_doc id = { .id = doc->id };
+  bool matches = true;
+
+  if (memcmp (doc->rev, none, sizeof none) != 0)
+    return look (finder, doc);
+  finder->looks++;
+  if (doc->body.size > 0)
+    finder->status =
+        query_match (finder->query, doc->body, &matches, finder->err);
+  if (finder->status == TALLY_OK && matches
+      && !doclist_add (&finder->seeming, &id))
+    finder->status = error_nomem (finder->err);
+  /* Those that do are counted as looked at when they are read. */
+  finder->looked += !matches;
+  finder->matches += matches;
+  finder->full = is_full (finder);
   return finder->status != TALLY_OK || finder->full;
 }
 
@@ -275,6 +309,59 @@ next_of_ids (struct finder *finder, struct tally_error *err)
 }
 
 static int
+look_seeming (void *ctx, const struct tally_doc *doc)
+{
+  struct finder *finder = ctx;
+
+  while (
+      finder->next_seeming < finder->seeming.count
+      && !slice_equal (finder->seeming.docs[finder->next_seeming].id, doc->id))
+    finder->next_seeming++;
+  finder->next_seeming++;
+  return look (finder, doc);
+}
+
+static int
+next_seeming (struct finder *finder, struct tally_error *err)
+{
+  struct tally_slice ids[FINDER_BATCH];
+  size_t n = finder->seeming.count - finder->next_seeming;
+  size_t end = finder->seeming.count;
+  int status;
+
+  for (size_t i = 0; i < n; i++)
+    ids[i] = finder->seeming.docs[finder->next_seeming + i].id;
+  status = replica_get (finder->replica, finder->collection, ids, n,
+                        TALLY_GET_BODY, look_seeming, finder, err);
+  if (!finder->full)
+    finder->next_seeming = end;
+  if (finder->next_seeming >= end) {
+    doclist_clear (&finder->seeming);
+    finder->next_seeming = 0;
+  }
+  return status;
+}
+
+/* Where little matches, what a document is beside its body is read of those
+ * alone that do. */
+static int
+next_of_walk (struct finder *finder, struct tally_error *err)
+{
+  int status = walk_on (
+      &finder->walk, finder->walk.bodies ? look_at_body : look, finder, err);
+
+  finder->walk.bodies =
+      finder->query->root.n > 0 && finder->matches * 8 < finder->looks;
+  if (status == TALLY_OK && finder->status == TALLY_OK
+      && finder->seeming.count > 0) {
+    finder->looks = 0;
+    finder->full = false;
+    status = next_seeming (finder, err);
+  }
+  return status;
+}
+
+static int
 cancelled (const struct finder *finder, struct tally_error *err)
 {
   const struct tally_host *host = finder->replica->host;
@@ -292,15 +379,16 @@ finder_next (struct finder *finder, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   doclist_clear (&finder->found);
-  finder->looks = 0;
+  finder->looks = finder->matches = 0;
   finder->full = false;
   finder->status = TALLY_OK;
   finder->err = err;
   if (finder->by_ids)
     status = next_of_ids (finder, err);
   else {
-    status = walk_on (&finder->walk, look, finder, err);
-    finder->done = finder->walk.done;
+    status = finder->seeming.count > 0 ? next_seeming (finder, err)
+                                       : next_of_walk (finder, err);
+    finder->done = finder->walk.done && finder->seeming.count == 0;
   }
   return status == TALLY_OK ? finder->status : status;
 }
@@ -361,6 +449,7 @@ void
 finder_end (struct finder *finder)
 {
   doclist_free (&finder->found);
+  doclist_free (&finder->seeming);
   sorter_free (&finder->ids);
   walk_end (&finder->walk);
   buf_free (&finder->key);

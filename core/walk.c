@@ -148,6 +148,7 @@ get_batch (struct walk *walk, struct tally_error *err)
 static int
 find_on (struct walk *walk, struct tally_error *err)
 {
+  unsigned flags = TALLY_GET_BODY | (walk->bodies ? TALLY_FIND_IDS : 0);
   struct tally_slice from;
   struct buf next = BUF_INIT;
   int status;
@@ -158,8 +159,8 @@ find_on (struct walk *walk, struct tally_error *err)
     return error_nomem (err);
   from = buf_slice (&next);
   status = replica_find (walk->replica, walk->collection,
-                         walk->begun ? &from : NULL, NULL, TALLY_GET_BODY,
-                         hand_out, walk, err);
+                         walk->begun ? &from : NULL, NULL, flags, hand_out,
+                         walk, err);
   if (status == TALLY_OK && walk->last.failed)
     status = error_nomem (err);
   walk->done = !walk->status;

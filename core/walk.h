@@ -16,6 +16,8 @@ struct walk {
   struct buf last; /* id of the document that was handed out last */
   bool begun;
   bool done;
+  bool bodies; /* set to have ids and bodies, and nothing else, of a store that
+                  has these for less; tombstones may be among them */
 
   /* Ids yet to be handed out, of a store that cannot walk by itself. */
   struct doclist ids;

@@ -43,6 +43,10 @@ emit_document (struct linvo *s, const struct linvo_view *view,
   value.data = leveldb_iter_value (it, &value.size);
   if (!linvo_decode_doc (&value, &doc))
     return linvo_fail_corrupt (s, "a document's record is damaged", err);
+  if (range->flags & TALLY_FIND_IDS) {
+    *stop = range->emit (range->ctx, &doc) != 0;
+    return TALLY_OK;
+  }
   linvo_key_seq (&key, range->number, doc.seq);
   r = linvo_read (s, view->point, &key, &text, &header.size, err);
   if (r != TALLY_OK)
@@ -73,7 +77,7 @@ walk (struct linvo *s, const struct linvo_view *view,
 
     if (range->to && !is_before (doc.id, range->to))
       break;
-    if (range->flags & TALLY_FIND_IDS)
+    if ((range->flags & TALLY_FIND_IDS) && !(range->flags & TALLY_GET_BODY))
       stop = range->emit (range->ctx, &doc) != 0;
     else
       r = emit_document (s, view, range, it, doc.id, &stop, err);

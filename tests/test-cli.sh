@@ -577,6 +577,12 @@ sed 's/hello/hellp/' flip.db >flop.db
 refuses "a document that was damaged" 7 'document "flip": is damaged' \
   get sqlite:flop.db docs flip
 refuses "nor is it exported" 7 'is damaged' export sqlite:flop.db docs
+refuses "nor found" 7 'is damaged' find sqlite:flop.db docs '{"v":"hellp"}'
+expect "what does not match is passed over" 0 \
+  find sqlite:flop.db docs '{"v":"hello"}'
+printf '[store f]\ndriver = sqlite\npath = flop.db\n' >flop.ini
+expect "but a check finds it" 7 -c flop.ini check
+says "and says which" 'document "flip": is damaged'
 
 # ---- standard output that fails -------------------------------------------
 

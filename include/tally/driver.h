@@ -379,9 +379,10 @@ struct tally_store {
 
   /* Emits the live documents whose ids are at or after `from` and before `to`
    * (NULL: from the first, to the last) in bytewise order, with flags as in
-   * get, all from one snapshot.  With TALLY_FIND_IDS nothing but the id needs
-   * to be filled, and tombstones may be among them.  A store with this slot
-   * and with transactions has indexes: they are documents of collections that
+   * get, all from one snapshot.  With TALLY_FIND_IDS nothing but the id, and
+   * the body if TALLY_GET_BODY is there, too, needs to be filled, and
+   * tombstones may be among them.  A store with this slot and with
+   * transactions has indexes: they are documents of collections that
    * begin with "_i:", whose ids are values in their order, put in one
    * transaction with what they are of.  Without it core looks through changes
    * and get, and at every document. */
