@@ -248,6 +248,7 @@ linvo_db_open (struct linvo *s, const char *path, unsigned flags,
     r = linvo_fail_memory (s, err);
     goto out_writing;
   }
+  linvo_filter_start (&s->filled, s->head.seq == 0);
   if (!linvo_absent_init (&s->absent)) {
     r = linvo_fail_memory (s, err);
     goto out_naming;
@@ -276,6 +277,7 @@ void
 linvo_db_close (struct linvo *s)
 {
   pthread_rwlock_destroy (&s->gate);
+  linvo_filter_free (&s->filled);
   linvo_absent_free (&s->absent);
   pthread_mutex_destroy (&s->naming);
   pthread_mutex_destroy (&s->writing);

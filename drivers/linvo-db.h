@@ -13,6 +13,7 @@
 #include <tally/driver.h>
 
 #include "linvo-absent.h"
+#include "linvo-filter.h"
 #include "linvo-folder.h"
 #include "linvo-keys.h"
 
@@ -49,6 +50,7 @@ struct linvo {
   struct linvo_named named[LINVO_NAMED];
 
   struct linvo_absent absent;
+  struct linvo_filter filled;
 };
 
 /* What a reader sees: one moment of the store. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One put is one LevelDB batch.  The entries are looked up in the order of
- * their keys, which finds an id that comes twice and reads neighbours
- * together, and written in the order given, as their seqs must be. */
+/* One put is one LevelDB batch.  The entries are looked up and written in the
+ * order of their keys, which finds an id that comes twice and reads and writes
+ * neighbours together; their seqs have the order given. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,7 @@ struct item {
   bool live; /* what was found */
   bool conflict;
   uint64_t seq;
+  uint64_t next; /* the seq that it gets */
   unsigned char rev[TALLY_REV_SIZE];
 };
 
@@ -301,7 +302,7 @@ write_doc (struct batch *b, const struct item *item, struct tally_error *err)
   r = make_room (b, doc, err);
   if (r != TALLY_OK)
     return r;
-  n = linvo_encode_doc_head (b->value, b->head.seq, doc->meta.size);
+  n = linvo_encode_doc_head (b->value, item->next, doc->meta.size);
   if (doc->meta.size > 0)
     memcpy (b->value + n, doc->meta.data, doc->meta.size);
   n += doc->meta.size;
@@ -320,7 +321,7 @@ write_orders (struct batch *b, const struct item *item)
   char value[LINVO_SEQ_MAX];
   struct linvo_key key;
 
-  linvo_key_seq (&key, item->number, b->head.seq);
+  linvo_key_seq (&key, item->number, item->next);
   add (b, &key, value, linvo_encode_seq (value, doc));
   if (doc->flags & TALLY_DOC_DELETED)
     return;
@@ -342,29 +343,52 @@ drop_orders (struct batch *b, const struct item *item)
   drop (b, &key);
 }
 
-/* Afterwards seq and rev of a document that stays are those now stored. */
 static int
-write_item (struct batch *b, struct item *item, struct tally_error *err)
+write_item (struct batch *b, const struct item *item, struct tally_error *err)
 {
+  const struct tally_slice *id = &item->entry->doc.id;
   struct linvo_key key;
-  int r;
 
+  if (!item->forget) {
+    linvo_filter_add (&b->s->filled, item->number, id);
+    return write_doc (b, item, err);
+  }
+  linvo_key_doc (&key, item->number, id);
+  drop (b, &key);
+  return TALLY_OK;
+}
+
+/* Afterwards seq and rev of a document that stays are those now stored. */
+static void
+move_item (struct batch *b, struct item *item)
+{
   if (item->found)
     drop_orders (b, item);
-  if (item->forget) {
-    linvo_key_doc (&key, item->number, &item->entry->doc.id);
-    drop (b, &key);
-    return TALLY_OK;
-  }
-
-  b->head.seq++;
-  r = write_doc (b, item, err);
-  if (r != TALLY_OK)
-    return r;
+  if (item->forget)
+    return;
   write_orders (b, item);
-  item->seq = b->head.seq;
+  item->seq = item->next;
   memcpy (item->rev, item->entry->doc.rev, sizeof item->rev);
-  return TALLY_OK;
+}
+
+/* Each kind of record in the order of its keys, so that LevelDB finds the
+ * place of one beside that of the one before. */
+static int
+write_items (struct batch *b, struct tally_error *err)
+{
+  int r = TALLY_OK;
+  size_t i;
+
+  for (i = 0; i < b->n; i++)
+    if (changes_something (&b->items[i]) && !b->items[i].forget)
+      b->items[i].next = ++b->head.seq;
+  for (i = 0; r == TALLY_OK && i < b->n; i++)
+    if (changes_something (b->sorted[i]))
+      r = write_item (b, b->sorted[i], err);
+  for (i = 0; r == TALLY_OK && i < b->n; i++)
+    if (changes_something (&b->items[i]))
+      move_item (b, &b->items[i]);
+  return r;
 }
 
 /* Follows the items of one collection, which begin at `from`, in its digest;
@@ -408,17 +432,14 @@ count_all (struct batch *b, struct tally_error *err)
 static int
 write_all (struct batch *b, struct tally_error *err)
 {
-  size_t i;
   int r;
 
   b->records = leveldb_writebatch_create ();
   r = number_collections (b, err);
   if (r == TALLY_OK)
     r = count_all (b, err);
-  for (i = 0; r == TALLY_OK && i < b->n; i++) {
-    if (changes_something (&b->items[i]))
-      r = write_item (b, &b->items[i], err);
-  }
+  if (r == TALLY_OK)
+    r = write_items (b, err);
   if (r == TALLY_OK)
     r = linvo_commit (b->s, b->records, &b->head, err);
   leveldb_writebatch_destroy (b->records);

@@ -119,7 +119,8 @@ linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
   int r;
 
   memset (found, 0, sizeof *found);
-  if (number == 0 || id->size == 0 || id->size > TALLY_ID_MAX)
+  if (number == 0 || id->size == 0 || id->size > TALLY_ID_MAX
+      || linvo_filter_lacks (&s->filled, number, id))
     return TALLY_OK;
   linvo_key_doc (&key, number, id);
   r = linvo_read (s, how, &key, &found->value, &value.size, err);
