@@ -12,6 +12,8 @@ export const runs = Number(process.env.RUNS || 1)
 export const bulk = 1000
 export const singles = 200
 export const reads = Math.min(n, 10000)
+export const lookups = 10000
+export const scans = 5
 
 // The documents of `bench`, one a line.
 export const documents = fs.readFileSync(process.env.DOCUMENTS, 'utf8')
@@ -44,6 +46,10 @@ export function anyIds (count) {
     ids.push(documents[Number((state >> 33n) % BigInt(documents.length))]._id)
   }
   return ids
+}
+
+export function anyDocument (i) {
+  return documents[(i * 7919 + 13) % documents.length]
 }
 
 export async function seconds (work) {

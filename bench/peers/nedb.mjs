@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { anyIds, batches, documents, folder, median, n, reads, require, row,
-  seconds, singles, version } from './common.mjs'
+import { anyDocument, anyIds, batches, documents, folder, lookups, median, n,
+  reads, require, row, scans, seconds, singles, version } from './common.mjs'
 
 const Nedb = require('@seald-io/nedb')
 const who = `NeDB ${version('@seald-io/nedb')}`
@@ -31,3 +31,18 @@ for (const batch of batches()) await full.insertAsync(batch)
 row(who, 'point-get', { seconds: await median(async () => (await seconds(async () => {
   for (const id of anyIds(reads)) await full.findOneAsync({ _id: id })
 })) * n / reads) })
+
+// In memory, where it is fastest; 10,000 lookups and one scan, as tally's.
+const memory = new Nedb()
+for (const batch of batches()) await memory.insertAsync(batch)
+row(who, 'scan', { seconds: await median(async () => (await seconds(async () => {
+  for (let i = 0; i < scans; i++) {
+    await memory.findAsync({ title: anyDocument(i).title })
+  }
+})) / scans) })
+await memory.ensureIndexAsync({ fieldName: 'amount' })
+row(who, 'lookup', { lookups, seconds: await median(async () => seconds(async () => {
+  for (let i = 0; i < lookups; i++) {
+    await memory.findAsync({ amount: anyDocument(i).amount })
+  }
+})) })
