@@ -113,6 +113,9 @@ int linvo_find (struct linvo *s, const leveldb_readoptions_t *how,
 void linvo_found_done (struct linvo_found *found);
 
 /* An iterator that stands on the first key at or after `from`. */
+leveldb_iterator_t *linvo_scan_kept (struct linvo *s,
+                                     const leveldb_readoptions_t *how,
+                                     const struct linvo_key *from);
 leveldb_iterator_t *linvo_scan (struct linvo *s, const struct linvo_view *view,
                                 const struct linvo_key *from);
 

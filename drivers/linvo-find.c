@@ -65,7 +65,12 @@ static int
 walk (struct linvo *s, const struct linvo_view *view,
       const struct range *range, struct tally_error *err)
 {
-  leveldb_iterator_t *it = linvo_scan (s, view, &range->from);
+  /* Where ids alone are asked for it is an index, of which a search wants
+   * little: its blocks are worth to be kept, as those of a get. */
+  bool ids =
+      (range->flags & TALLY_FIND_IDS) && !(range->flags & TALLY_GET_BODY);
+  leveldb_iterator_t *it =
+      linvo_scan_kept (s, ids ? view->point : view->range, &range->from);
   struct tally_slice key;
   bool stop = false;
   int r = TALLY_OK;
@@ -77,7 +82,7 @@ walk (struct linvo *s, const struct linvo_view *view,
 
     if (range->to && !is_before (doc.id, range->to))
       break;
-    if ((range->flags & TALLY_FIND_IDS) && !(range->flags & TALLY_GET_BODY))
+    if (ids)
       stop = range->emit (range->ctx, &doc) != 0;
     else
       r = emit_document (s, view, range, it, doc.id, &stop, err);

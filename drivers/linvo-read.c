@@ -151,13 +151,20 @@ linvo_found_done (struct linvo_found *found)
 }
 
 leveldb_iterator_t *
-linvo_scan (struct linvo *s, const struct linvo_view *view,
-            const struct linvo_key *from)
+linvo_scan_kept (struct linvo *s, const leveldb_readoptions_t *how,
+                 const struct linvo_key *from)
 {
-  leveldb_iterator_t *it = leveldb_create_iterator (s->db, view->range);
+  leveldb_iterator_t *it = leveldb_create_iterator (s->db, how);
 
   leveldb_iter_seek (it, from->data, from->size);
   return it;
+}
+
+leveldb_iterator_t *
+linvo_scan (struct linvo *s, const struct linvo_view *view,
+            const struct linvo_key *from)
+{
+  return linvo_scan_kept (s, view->range, from);
 }
 
 bool
