@@ -68,11 +68,13 @@ static void
 add_pair (struct compare *compare, const struct sketch_found *ours,
           const struct sketch_found *theirs)
 {
+  unsigned char stamp[TALLY_STAMP_SIZE];
   bool newer =
-      memcmp (ours->item.stamp, theirs->item.stamp, TALLY_STAMP_SIZE) > 0;
-  bool gives = compare->offers && newer
-               && compare->offers (compare->ctx, ours->item.stamp);
+      memcmp (ours->item.when, theirs->item.when, SKETCH_WHEN_SIZE) > 0;
+  bool gives;
 
+  sketch_stamp (stamp, ours->item.when);
+  gives = compare->offers && newer && compare->offers (compare->ctx, stamp);
   if (gives || !compare->offers)
     add_found (compare, ours);
   else
@@ -222,7 +224,7 @@ static unsigned char *
 sorted_ids (const struct compare *compare, const struct compare_set *set)
 {
   unsigned char *ids = malloc (set->n * SKETCH_ID_SIZE + 1);
-  size_t skip = compare->places ? TALLY_STAMP_SIZE : 0;
+  size_t skip = compare->places ? SKETCH_WHEN_SIZE : 0;
   size_t size = skip + SKETCH_ID_SIZE;
 
   for (size_t i = 0; ids && i < set->n; i++)

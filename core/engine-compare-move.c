@@ -106,7 +106,7 @@ ask_names (struct comparing *comparing, struct tally_error *err)
   for (size_t i = 0; i < theirs->n && i < RUN_NAMES_MAX; i++) {
     struct tally_doc doc = { 0 };
 
-    memcpy (doc.rev, theirs->items + i * ROWS_PLACE_SIZE, TALLY_STAMP_SIZE);
+    sketch_stamp (doc.rev, theirs->items + i * ROWS_PLACE_SIZE);
     if (!doclist_add (&sync->remote, &doc))
       return error_nomem (err);
   }

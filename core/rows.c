@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "error.h"
+#include "hlc.h"
 #include "rows.h"
 
 /* ---- ranges ------------------------------------------------------------- */
@@ -254,8 +255,8 @@ static void
 make_place (unsigned char place[ROWS_PLACE_SIZE], const struct rows *rows,
             const struct tally_doc *doc)
 {
-  memcpy (place, doc->rev, TALLY_STAMP_SIZE);
-  sketch_id (place + TALLY_STAMP_SIZE, &rows->key, doc->id);
+  sketch_when (place, doc->rev);
+  sketch_id (place + SKETCH_WHEN_SIZE, &rows->key, doc->id);
 }
 
 size_t
@@ -284,20 +285,32 @@ find_row (void *ctx, const struct tally_doc *row)
   return !doclist_add (finding->out, &header);
 }
 
-/* The rows of one stamp are a range. */
-static int
-find_at (struct finding *finding, struct tally_error *err)
+static uint64_t
+place_ms (const unsigned char *place)
 {
-  unsigned char after[TALLY_STAMP_SIZE];
-  struct rows_range range;
-  uint64_t seq;
-  size_t i = TALLY_STAMP_SIZE;
+  struct stamp stamp;
 
-  memcpy (after, finding->places, sizeof after);
-  while (i > 0 && ++after[i - 1] == 0)
-    i--;
-  range.from = slice_make (finding->places, TALLY_STAMP_SIZE);
-  range.to = slice_make (after, i == 0 ? 0 : sizeof after);
+  sketch_stamp (stamp.bytes, place);
+  return stamp_ms (&stamp);
+}
+
+/* The rows of one millisecond are a range, which is read once however many of
+ * the places are in it. */
+static int
+find_at (struct finding *finding, size_t most, struct tally_error *err)
+{
+  uint64_t ms = place_ms (finding->places), seq;
+  struct stamp from, to;
+  struct rows_range range = { { NULL, 0 }, { NULL, 0 } };
+
+  finding->n = 1;
+  while (finding->n < most
+         && place_ms (finding->places + finding->n * ROWS_PLACE_SIZE) == ms)
+    finding->n++;
+  if (stamp_make (&from, ms, 0, 0))
+    range.from = slice_make (from.bytes, sizeof from.bytes);
+  if (stamp_make (&to, ms + 1, 0, 0))
+    range.to = slice_make (to.bytes, sizeof to.bytes);
   return scan (finding->rows, &range, find_row, finding, &seq, err);
 }
 
@@ -330,12 +343,9 @@ find_all (struct finding *finding, struct tally_error *err)
 {
   const struct rows *rows = finding->rows;
   uint64_t head;
-  int status = replica_changes (rows->replica, rows->collection, 0, find_row,
-                                finding, &head, err);
 
-  if (status == TALLY_OK && !sort_by_place (rows, finding->out))
-    status = error_nomem (err);
-  return status;
+  return replica_changes (rows->replica, rows->collection, 0, find_row,
+                          finding, &head, err);
 }
 
 int
@@ -348,11 +358,11 @@ rows_find (const struct rows *rows, const unsigned char *places, size_t n,
   if (n > 0 && !replica_can_scan (rows->replica))
     status = find_all (&finding, err);
   else
-    for (finding.n = 1; n > 0 && status == TALLY_OK; n--) {
-      status = find_at (&finding, err);
-      finding.places += ROWS_PLACE_SIZE;
+    for (; n > 0 && status == TALLY_OK; n -= finding.n) {
+      status = find_at (&finding, n, err);
+      finding.places += finding.n * ROWS_PLACE_SIZE;
     }
-  if (status == TALLY_OK && out->failed)
+  if (status == TALLY_OK && (out->failed || !sort_by_place (rows, out)))
     status = error_nomem (err);
   return status;
 }

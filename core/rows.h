@@ -23,7 +23,7 @@
 #endif
 #define ROWS_ROOT_SIZE 16
 #define ROWS_ROW_SIZE (SKETCH_ID_SIZE + SKETCH_REV_SIZE) /* in a list */
-#define ROWS_PLACE_SIZE (TALLY_STAMP_SIZE + SKETCH_ID_SIZE)
+#define ROWS_PLACE_SIZE (SKETCH_WHEN_SIZE + SKETCH_ID_SIZE)
 
 /* From `from` inclusive to `to` exclusive; each a stamp with an id behind it,
  * or empty: no end. */

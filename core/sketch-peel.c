@@ -72,7 +72,7 @@ is_pure (const struct sketch_peel *peel, size_t at, struct sketch_found *found,
   memcpy (&found->item, bytes, SKETCH_ITEM_SIZE);
   found->added = cell->count == 1;
   *hash = sketch_hash (&peel->all.key, &found->item);
-  return (uint32_t) *hash >> 2 == cell->check && goes_to (*hash, at);
+  return sketch_check (*hash) == cell->check && goes_to (*hash, at);
 }
 
 /* ---- all cells ---------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include <sodium.h>
 
+#include "hlc.h"
 #include "sketch.h"
 
 /* ---- keys and items ----------------------------------------------------- */
@@ -68,10 +69,44 @@ void
 sketch_item (struct sketch_item *item, const struct sketch_key *key,
              struct tally_slice id, const unsigned char rev[TALLY_REV_SIZE])
 {
-  memcpy (item->stamp, rev, TALLY_STAMP_SIZE);
+  sketch_when (item->when, rev);
   sketch_id (item->id, key, id);
   write_low (item->rev, siphash (key->rev, rev, TALLY_REV_SIZE),
              SKETCH_REV_SIZE);
+}
+
+void
+sketch_when (unsigned char out[SKETCH_WHEN_SIZE],
+             const unsigned char stamp[TALLY_STAMP_SIZE])
+{
+  struct stamp from;
+  uint64_t ms;
+  uint32_t client;
+
+  memcpy (from.bytes, stamp, sizeof from.bytes);
+  ms = stamp_ms (&from);
+  client = stamp_client (&from);
+  for (unsigned i = 0; i < 5; i++)
+    out[i] = (unsigned char) (ms >> (34 - 8 * i));
+  out[5] = (unsigned char) (ms << 6 | client >> 24);
+  for (unsigned i = 6; i < 9; i++)
+    out[i] = (unsigned char) (client >> (64 - 8 * i));
+}
+
+void
+sketch_stamp (unsigned char out[TALLY_STAMP_SIZE],
+              const unsigned char when[SKETCH_WHEN_SIZE])
+{
+  struct stamp stamp = { { 0 } };
+  uint64_t ms = 0;
+  uint32_t client = when[5] & 0x3f;
+
+  for (unsigned i = 0; i < 5; i++)
+    ms = ms << 8 | when[i];
+  for (unsigned i = 6; i < 9; i++)
+    client = client << 8 | when[i];
+  stamp_make (&stamp, ms << 2 | when[5] >> 6, 0, client);
+  memcpy (out, stamp.bytes, sizeof stamp.bytes);
 }
 
 uint64_t
@@ -192,7 +227,7 @@ change (struct sketch *sketch, const struct sketch_item *item, uint32_t by)
     cell->sum[0] ^= words[0];
     cell->sum[1] ^= words[1];
     cell->sum[2] ^= words[2];
-    cell->check ^= (uint32_t) hash >> 2;
+    cell->check ^= sketch_check (hash);
     cell->count = (cell->count + by) & 3;
   }
 }
@@ -218,7 +253,7 @@ sketch_write (const struct sketch *sketch, unsigned char *out)
     write_low (out, cell->sum[0], 8);
     write_low (out + 8, cell->sum[1], 8);
     write_low (out + 16, cell->sum[2], SKETCH_ITEM_SIZE - 16);
-    write_low (out + SKETCH_ITEM_SIZE, cell->check << 2 | cell->count, 4);
+    write_low (out + SKETCH_ITEM_SIZE, cell->check << 2 | cell->count, 3);
   }
 }
 
@@ -232,8 +267,8 @@ sketch_read (struct sketch *sketch, const unsigned char *in)
     memcpy (bytes, in, SKETCH_CELL_SIZE);
     cell->sum[0] = read64 (bytes);
     cell->sum[1] = read64 (bytes + 8);
-    cell->sum[2] = read64 (bytes + 16) & UINT64_C (0xffffffffffff);
-    cell->check = (uint32_t) read64 (bytes + SKETCH_ITEM_SIZE);
+    cell->sum[2] = read64 (bytes + 16) & UINT64_C (0xffff);
+    cell->check = (uint32_t) read64 (bytes + SKETCH_ITEM_SIZE) & 0xffffff;
     cell->count = cell->check & 3;
     cell->check >>= 2;
   }

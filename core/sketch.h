@@ -2,7 +2,7 @@
 /* How two sets of rows (stamp, id, rev) are told apart at the cost of their
  * difference: a rateless sketch, after "Practical Rateless Set Reconciliation"
  * (Lei Yang, Yossi Gilad, Mohammad Alizadeh, SIGCOMM 2024, arXiv 2402.02668).
- * A row becomes an item of 22 bytes; each item is added to cells of an endless
+ * A row becomes an item of 18 bytes; each item is added to cells of an endless
  * row of cells, to cell i with probability 1 / (1 + i/2).  The cells of one
  * set less those of the other are the cells of their difference, and from the
  * first 1.35 to 1.7 for each item that differs (more where these are few) the
@@ -22,10 +22,13 @@
 #include <tally/driver.h>
 
 #define SKETCH_NONCE_SIZE 16
-#define SKETCH_ID_SIZE 6  /* of an item: the keyed hash of its id */
-#define SKETCH_REV_SIZE 4 /* and that of its rev */
-#define SKETCH_ITEM_SIZE (TALLY_STAMP_SIZE + SKETCH_ID_SIZE + SKETCH_REV_SIZE)
-#define SKETCH_CELL_SIZE (SKETCH_ITEM_SIZE + 4) /* as bytes */
+/* The parts of an item: milliseconds and client of its rev, the keyed hash of
+ * its id, and that of its rev. */
+#define SKETCH_WHEN_SIZE 9
+#define SKETCH_ID_SIZE 5
+#define SKETCH_REV_SIZE 4
+#define SKETCH_ITEM_SIZE (SKETCH_WHEN_SIZE + SKETCH_ID_SIZE + SKETCH_REV_SIZE)
+#define SKETCH_CELL_SIZE (SKETCH_ITEM_SIZE + 3) /* as bytes */
 #define SKETCH_CELLS_MAX 32768
 
 struct sketch_key {
@@ -35,9 +38,9 @@ struct sketch_key {
 void sketch_key_init (struct sketch_key *key,
                       const unsigned char nonce[SKETCH_NONCE_SIZE]);
 
-/* The parts of an item. */
+/* The parts of an item.  A counter would tell no more than its rev does. */
 struct sketch_item {
-  unsigned char stamp[TALLY_STAMP_SIZE];
+  unsigned char when[SKETCH_WHEN_SIZE];
   unsigned char id[SKETCH_ID_SIZE];
   unsigned char rev[SKETCH_REV_SIZE];
 };
@@ -48,15 +51,29 @@ void sketch_item (struct sketch_item *item, const struct sketch_key *key,
 void sketch_id (unsigned char out[SKETCH_ID_SIZE],
                 const struct sketch_key *key, struct tally_slice id);
 
+/* A stamp without its counter, as bytes that sort as it does; and back, with a
+ * counter of 0. */
+void sketch_when (unsigned char out[SKETCH_WHEN_SIZE],
+                  const unsigned char stamp[TALLY_STAMP_SIZE]);
+void sketch_stamp (unsigned char out[TALLY_STAMP_SIZE],
+                   const unsigned char when[SKETCH_WHEN_SIZE]);
+
 /* The keyed hash of an item. */
 uint64_t sketch_hash (const struct sketch_key *key,
                       const struct sketch_item *item);
 
 struct sketch_cell {
-  uint64_t sum[3]; /* the item's bytes, the last two of these are zero */
-  uint32_t check;
-  uint32_t count; /* modulo 4: how many of ours less how many of theirs */
+  uint64_t sum[3]; /* the item's bytes, the last six of these are zero */
+  uint32_t check;  /* 22 bits of its hash */
+  uint32_t count;  /* modulo 4: how many of ours less how many of theirs */
 };
+
+/* The part of an item's hash that is kept with it. */
+static inline uint32_t
+sketch_check (uint64_t hash)
+{
+  return (uint32_t) hash >> 10;
+}
 
 /* Cells `first` to `first` + n of a set. */
 struct sketch {

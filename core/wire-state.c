@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A meta of format 1 is one more than the number of its overrides, the whole
- * stamp, the length, name and stamp of each override, and the stamps that were
- * seen.  Any other is a zero and itself.  Numbers are LEB128, and there is one
- * way to write each meta. */
+ * stamp, the field and stamp of each override, and the stamps that were seen.
+ * Any other is a zero and itself.  Numbers are LEB128, and there is one way to
+ * write each meta. */
 
 #include <config.h>
 
@@ -150,6 +150,59 @@ take_stamp (struct tally_slice *in, struct wire_states *states,
          && stamp_make (last, ms, (uint32_t) counter, client);
 }
 
+/* ---- names of fields ---------------------------------------------------- */
+
+static size_t
+find_field (const struct wire_states *states, struct tally_slice field)
+{
+  size_t i = 0;
+
+  while (i < states->n_fields && !slice_equal (states->fields[i], field))
+    i++;
+  return i;
+}
+
+static void
+note_field (struct wire_states *states, struct tally_slice field)
+{
+  if (states->n_fields < WIRE_STATE_FIELDS)
+    states->fields[states->n_fields++] = field;
+}
+
+static void
+add_field (struct buf *out, struct wire_states *states,
+           struct tally_slice field)
+{
+  size_t number = find_field (states, field);
+
+  add_number (out, number);
+  if (number < states->n_fields)
+    return;
+  add_number (out, field.size);
+  buf_add_slice (out, field);
+  note_field (states, field);
+}
+
+static bool
+take_field (struct tally_slice *in, struct wire_states *states,
+            struct tally_slice *field)
+{
+  uint64_t number, size;
+
+  if (!take_number (in, &number, states->n_fields))
+    return false;
+  if (number < states->n_fields) {
+    *field = states->fields[number];
+    return true;
+  }
+  if (!take_number (in, &size, in->size)
+      || !take_bytes (in, (size_t) size, field)
+      || find_field (states, *field) < states->n_fields)
+    return false;
+  note_field (states, *field);
+  return true;
+}
+
 /* ---- out ---------------------------------------------------------------- */
 
 /* A stamp as it stands in a meta. */
@@ -177,8 +230,7 @@ squeeze_override (struct buf *out, struct wire_states *states,
   if (!take_number (meta, &size, meta->size)
       || !take_bytes (meta, (size_t) size, &field))
     return false;
-  add_number (out, field.size);
-  buf_add_slice (out, field);
+  add_field (out, states, field);
   return squeeze_stamp (out, states, &states->other, meta);
 }
 
@@ -248,12 +300,10 @@ expand_override (struct buf *out, struct wire_states *states,
                  struct tally_slice *in)
 {
   struct tally_slice field;
-  uint64_t size;
 
-  if (!take_number (in, &size, in->size)
-      || !take_bytes (in, (size_t) size, &field))
+  if (!take_field (in, states, &field))
     return false;
-  add_number (out, size);
+  add_number (out, field.size);
   buf_add_slice (out, field);
   return expand_stamp (out, states, &states->other, in);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The meta of documents in a message.  It is mostly stamps, and those of
  * documents that travel together are near each other: so each is told by what
- * it differs from the one before, and a client by its number in the message.
- */
+ * it differs from the one before, and a client, or the name of a field, by its
+ * number in the message. */
 
 #ifndef TALLY_WIRE_STATE_H
 #define TALLY_WIRE_STATE_H
@@ -15,12 +15,16 @@
 #include "hlc.h"
 
 #define WIRE_STATE_CLIENTS 64
+#define WIRE_STATE_FIELDS 32
 
-/* Of one message, out or in: what was told so far.  Begins as all zero. */
+/* Of one message, out or in: what was told so far.  Begins as all zero.  The
+ * names lie in its documents, or in its bytes. */
 struct wire_states {
   struct stamp whole, other; /* the last of either kind */
   uint32_t clients[WIRE_STATE_CLIENTS];
   size_t n_clients;
+  struct tally_slice fields[WIRE_STATE_FIELDS];
+  size_t n_fields;
   struct buf scratch; /* going out */
 };
 

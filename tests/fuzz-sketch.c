@@ -124,8 +124,8 @@ run_one (uint64_t *state)
   for (size_t i = 0; i < items; i++) {
     struct sketch_item item = { 0 };
 
-    for (size_t at = 0; at < sizeof item.stamp; at++)
-      item.stamp[at] = (unsigned char) next (state);
+    for (size_t at = 0; at < sizeof item.when; at++)
+      item.when[at] = (unsigned char) next (state);
     if (next (state) & 1)
       sketch_add (&sketch, &item);
     else
