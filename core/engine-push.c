@@ -7,42 +7,69 @@
 #include <string.h>
 
 #include "engine-internal.h"
+#include "errand.h"
 #include "error.h"
+
+/* A batch that is read while the one before it is pushed. */
+struct reading {
+  struct push *push;
+  size_t from, to; /* which of the ids */
+  struct doclist docs;
+  bool full;
+};
 
 struct push {
   struct sync *sync;
   struct idlist *both;
   struct tally_slice *ids;
   size_t n;
-  struct doclist docs;
-  bool full;
 };
 
 static int
 collect_doc (void *ctx, const struct tally_doc *doc)
 {
-  struct push *push = ctx;
+  struct reading *reading = ctx;
+  struct doclist *docs = &reading->docs;
 
-  if (push->docs.count > 0
-      && push->docs.bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX) {
-    push->full = true;
+  if (docs->count > 0
+      && docs->bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX) {
+    reading->full = true;
     return 1;
   }
-  return !doclist_add (&push->docs, doc);
+  return !doclist_add (docs, doc);
 }
 
 /* Where the ids go on after the documents that were read. */
 static size_t
-count_read (const struct push *push, size_t from)
+count_read (const struct reading *reading)
 {
-  size_t at = 0, read = from;
+  const struct push *push = reading->push;
+  size_t at = 0, read = reading->from;
 
-  if (!push->full)
+  if (!reading->full)
     return push->n;
-  for (size_t i = from; i < push->n; i++)
-    if (doclist_next_if (&push->docs, &at, push->ids[i]))
+  for (size_t i = reading->from; i < push->n; i++)
+    if (doclist_next_if (&reading->docs, &at, push->ids[i]))
       read = i + 1;
   return read;
+}
+
+static int
+read_batch (void *ctx, struct tally_error *err)
+{
+  struct reading *reading = ctx;
+  const struct push *push = reading->push;
+  int status;
+
+  doclist_clear (&reading->docs);
+  reading->full = false;
+  status = replica_get (push->sync->run->replica, push->sync->collection,
+                        push->ids + reading->from, push->n - reading->from,
+                        TALLY_GET_BODY, collect_doc, reading, err);
+  if (status == TALLY_OK && reading->docs.failed)
+    status = error_nomem (err);
+  reading->to = count_read (reading);
+  return status;
 }
 
 static int
@@ -71,32 +98,32 @@ take_outcome (struct push *push, const struct tally_doc *doc,
 }
 
 static int
-push_batch (struct push *push, struct tally_error *err)
+push_batch (struct push *push, const struct doclist *docs,
+            struct tally_error *err)
 {
   struct sync *sync = push->sync;
   struct run *run = sync->run;
-  size_t n = push->docs.count;
+  size_t n = docs->count;
   struct peer_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
   bool *returns = calloc (n + 1, sizeof *returns);
   int status =
       outcomes && returns ? sync_begin (sync, err) : error_nomem (err);
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    status = bound_check (sync, push->docs.docs[i].id, push->docs.docs[i].rev,
-                          NULL, err);
+    status =
+        bound_check (sync, docs->docs[i].id, docs->docs[i].rev, NULL, err);
     if (status == TALLY_OK)
-      status =
-          sync_may_return (sync, &push->docs.docs[i], true, &returns[i], err);
+      status = sync_may_return (sync, &docs->docs[i], true, &returns[i], err);
     sync->returned += returns[i];
   }
   if (status == TALLY_OK)
-    status = peer_put (
-        &run->peer, sync->collection, sync_strict (sync) ? WIRE_PUT_STRICT : 0,
-        push->docs.docs, NULL, n, sync->remote_done ? &sync->far_cursor : NULL,
-        outcomes, err);
+    status = peer_put (&run->peer, sync->collection,
+                       sync_strict (sync) ? WIRE_PUT_STRICT : 0, docs->docs,
+                       NULL, n, sync->remote_done ? &sync->far_cursor : NULL,
+                       outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++) {
     sync->returned -= returns[i] && outcomes[i].status != TALLY_OK;
-    status = take_outcome (push, &push->docs.docs[i], &outcomes[i], err);
+    status = take_outcome (push, &docs->docs[i], &outcomes[i], err);
   }
   free (returns);
   free (outcomes);
@@ -104,31 +131,47 @@ push_batch (struct push *push, struct tally_error *err)
   return status;
 }
 
+/* Pushes what was read, and meanwhile reads the next batch. */
+static int
+push_and_read (struct push *push, const struct reading *reading,
+               struct reading *next, struct tally_error *err)
+{
+  bool threads = push->sync->run->peer.threads;
+  struct errand errand = { .run = NULL };
+  struct tally_error reason;
+  int status = TALLY_OK, read;
+
+  next->from = reading->to;
+  next->to = push->n;
+  if (next->from < push->n)
+    errand_start (&errand, threads, read_batch, next);
+  if (reading->docs.count > 0)
+    status = push_batch (push, &reading->docs, err);
+  read = errand_wait (&errand, &reason);
+  if (status == TALLY_OK && read != TALLY_OK) {
+    *err = reason;
+    status = read;
+  }
+  return status;
+}
+
 static int
 push_all (struct push *push, struct tally_error *err)
 {
-  struct sync *sync = push->sync;
-  size_t at = 0;
+  struct reading readings[2] = { { .push = push }, { .push = push } };
+  unsigned now = 0;
+  int status = push->n > 0 ? read_batch (&readings[0], err) : TALLY_OK;
 
-  while (at < push->n) {
-    int status;
-
-    if (sync_cancelled (sync))
-      return error_set (err, TALLY_CANCELLED, "cancelled");
-    doclist_clear (&push->docs);
-    push->full = false;
-    status =
-        replica_get (sync->run->replica, sync->collection, push->ids + at,
-                     push->n - at, TALLY_GET_BODY, collect_doc, push, err);
-    if (status == TALLY_OK && push->docs.failed)
-      status = error_nomem (err);
-    at = count_read (push, at);
-    if (status == TALLY_OK && push->docs.count > 0)
-      status = push_batch (push, err);
-    if (status != TALLY_OK)
-      return status;
+  while (status == TALLY_OK && readings[now].from < push->n) {
+    if (sync_cancelled (push->sync))
+      status = error_set (err, TALLY_CANCELLED, "cancelled");
+    else
+      status = push_and_read (push, &readings[now], &readings[!now], err);
+    now = !now;
   }
-  return TALLY_OK;
+  doclist_free (&readings[0].docs);
+  doclist_free (&readings[1].docs);
+  return status;
 }
 
 /* Adds an item, unless it is kept back. */
@@ -168,7 +211,6 @@ push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
       status = add_item (&push, &sync->plan.items[i], err);
   if (status == TALLY_OK)
     status = push_all (&push, err);
-  doclist_free (&push.docs);
   free (push.ids);
   return status;
 }
