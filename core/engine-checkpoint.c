@@ -70,7 +70,7 @@ check_own_floor (struct sync *sync, struct tally_error *err)
   if (status != TALLY_OK || sync->full || !sync->pushes || !sync->pulls
       || peer_is_passive (&sync->run->peer))
     return status;
-  sync->gone_here = sync->own_floor > sync->local_cursor;
+  sync->gone_here = sync->own_floor > sync->met;
   return sync->gone_here ? sync_rejoin (sync, err) : status;
 }
 
@@ -85,6 +85,7 @@ ensure_indexes (struct sync *sync, struct tally_error *err)
 
   sync->full = !pair_cursor_is_set (cursor);
   sync->local_cursor = cursor ? cursor->local : 0;
+  sync->met = cursor && cursor->behind ? cursor->met : sync->local_cursor;
   if (run->peer.folder
       && folder_is_behind (run->peer.folder, sync->collection))
     sync->local_cursor = 0;
@@ -129,15 +130,16 @@ skip_settled (void *ctx, const struct tally_doc *doc)
   return settle->other;
 }
 
-/* Below a floor only a run of both directions finds what is gone: until then
- * the cursor that says so stays where it is. */
+/* Below a floor only a run of both directions finds what is gone.  One that
+ * pushes gives them what is here, and notes where that is to be looked for. */
 static bool
 leaves_gone_here (const struct sync *sync)
 {
-  return !sync->pulls && sync->own_floor > sync->local_cursor
-         && sync->far_cursor.data[0] != '\0';
+  return !(sync->pushes && sync->pulls) && !peer_is_passive (&sync->run->peer)
+         && sync->own_floor > sync->met && sync->far_cursor.data[0] != '\0';
 }
 
+/* Likewise; but theirs is listed again, from where the cursor stays. */
 static bool
 leaves_gone_there (const struct sync *sync)
 {
@@ -155,7 +157,7 @@ find_local_cursor (struct sync *sync, uint64_t *cursor,
   int status;
 
   *cursor = sync->local_cursor;
-  if (!sync->pushes || leaves_gone_here (sync))
+  if (!sync->pushes)
     return TALLY_OK;
   if (sync->stuck > 0) {
     if (sync->stuck - 1 > *cursor)
@@ -175,6 +177,7 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
               struct tally_error *err)
 {
   struct run *run = sync->run;
+  struct pair_cursor *cursor;
   int status = sync_begin (sync, err);
 
   if (status == TALLY_OK)
@@ -190,6 +193,9 @@ save_cursors (struct sync *sync, uint64_t local, const char *far,
   pair_meet (&run->pair, run->replica);
   if (!pair_set_cursor (&run->pair, sync->collection, local, far))
     return error_nomem (err);
+  cursor = pair_cursor (&run->pair, sync->collection);
+  cursor->behind = leaves_gone_here (sync);
+  cursor->met = sync->met;
   status = pair_save (&run->pair, run->replica, err);
   if (status == TALLY_OK)
     status = forget_tombstones (run->replica, sync->collection,
@@ -219,7 +225,8 @@ finalize (struct sync *sync, struct tally_error *err)
     far = had ? had->far : "";
   held_settle (&run->pair.held, sync->collection);
   /* Cursors that moved only because other collections did need no note. */
-  if (run->pair.held.changed)
+  if (run->pair.held.changed
+      || (had && had->behind && !leaves_gone_here (sync)))
     return save_cursors (sync, local, far, err);
   if (!sync->looked
       || (had && had->local == local && strcmp (had->far, far) == 0))

@@ -65,6 +65,7 @@ struct sync {
 
   /* Where the last run left off; 0 and "": nowhere. */
   uint64_t local_cursor;
+  uint64_t met; /* the same, or where the last run of both directions did */
   bool full;    /* everything is listed: there is no checkpoint, or */
   bool rejoins; /* a cursor is below the floor of tombstones forgotten */
   /* The pair was broken and this has not been compared since. */

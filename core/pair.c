@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pair notes as canonical JSON:
  * {"alias":"hex","contact":ms,"counts":true,"current":"hex",
- * "cursors":{"NAME":[local,"far"]},"held":[see held.c],"own":[client],
+ * "cursors":{"NAME":[local,"far",met]},"held":[see held.c],"own":[client],
  * "pending":"hex","unsure":true}. */
 
 #include <config.h>
@@ -145,8 +145,9 @@ read_token (struct pair_token *token, struct tally_slice note,
 static bool
 read_cursor (struct pair *pair, const struct json_member *member)
 {
-  struct tally_slice rest = member->value, local, far;
+  struct tally_slice rest = member->value, local, far, met;
   char name[COLLECTION_TEXT_MAX];
+  struct pair_cursor *cursor;
   uint64_t seq;
   char *text;
   bool good;
@@ -160,7 +161,11 @@ read_cursor (struct pair *pair, const struct json_member *member)
   text = text_of (far);
   good = text && pair_set_cursor (pair, name, seq, text);
   free (text);
-  return good;
+  if (!good || !json_next_element (&rest, &met))
+    return good;
+  cursor = pair_cursor (pair, name);
+  cursor->behind = true;
+  return note_number (met, &cursor->met);
 }
 
 static bool
@@ -272,6 +277,8 @@ write_note (const struct pair *pair, struct buf *out)
     buf_addf (out, "%s\"%s\":[%llu,", i ? "," : "", cursor->collection,
               (unsigned long long) cursor->local);
     json_encode_string (out, slice_text (cursor->far));
+    if (cursor->behind)
+      buf_addf (out, ",%llu", (unsigned long long) cursor->met);
     buf_add_byte (out, ']');
   }
   buf_add_byte (out, '}');

@@ -25,6 +25,10 @@ struct pair_cursor {
   char *collection;
   uint64_t local;
   char *far;
+  /* Runs that only push went past our floor: what is gone here is still to be
+   * looked for, from what `local` was before them. */
+  bool behind;
+  uint64_t met;
 };
 
 struct pair {

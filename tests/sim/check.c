@@ -175,7 +175,8 @@ was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
     return true;
   for (unsigned i = 0; i < history->n; i++)
     if (says_the_same (history, i, at, field)
-        && (!is_gone (&history->events[i], field) || told >> i & 1
+        && (!is_gone (&history->events[i], field)
+            || history->events[i].untold >> field & 1 || told >> i & 1
             || was_written_over (history, told, i, field)))
       return true;
   return false;

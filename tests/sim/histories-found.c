@@ -285,6 +285,32 @@ static const struct op away_and_is_pushed_to[] = {
   { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
 };
 
+/* A run that only pushes did not get past the floor at all: what lost there
+ * was merged, and told of, in each of them. */
+static const struct op pushed_again_and_again[] = {
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+  { OP_DELETE, .site = 1, .doc = 2 },
+  { OP_REPLACE, .site = 0, .doc = 2, .fields = 1 },
+  { OP_SYNC, .direction = TALLY_PULL, .seed = 1 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_REPLACE, .site = 0, .doc = 0, .fields = 2, .wait_ms = 7 },
+  { OP_SYNC, .direction = TALLY_PUSH },
+};
+
+/* The same with a folder, where nothing is looked for: each run put there what
+ * it had put there before. */
+static const struct op put_into_a_folder_again[] = {
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 2 },
+  { OP_DELETE, .site = 1, .doc = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1, .direction = TALLY_PULL },
+  { OP_PUT, .site = 1, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = 1, .direction = TALLY_PUSH },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -440,6 +466,17 @@ const struct history_case found_histories[] = {
   { "a hub that was away, and is first only pushed to",
     { HUB_OF_THREE_AND_A_NEXT },
     HISTORY_OPS (away_and_is_pushed_to),
+    .conflicts = 0 },
+  { "a store that forgot, and only pushes after that",
+    { ONE_LINK },
+    HISTORY_OPS (pushed_again_and_again),
+    .conflicts = -1 },
+  { "a store that forgot, and only puts into a folder after that",
+    { .sites = 2,
+      .docs = 6,
+      .n_links = 3,
+      .links = { { 1, 0, false }, { 1, 0, true }, { 0, 0, true } } },
+    HISTORY_OPS (put_into_a_folder_again),
     .conflicts = 0 },
   { .name = NULL },
 };

@@ -203,10 +203,10 @@ tell_note (struct site *site, struct tally_slice key, struct tally_slice value)
 static void
 tell_entry (struct site *site, const struct tally_entry *entry)
 {
+  if (entry->flags & TALLY_ENTRY_FORGET)
+    return;
   if (!is_local (entry->collection))
     oracle_wrote (site, entry->doc.id);
-  else if (entry->flags & TALLY_ENTRY_FORGET)
-    return;
   else if (strcmp (entry->collection, NOTES_COLLECTION) == 0)
     tell_note (site, entry->doc.id, entry->doc.body);
   else if (strcmp (entry->collection, JOURNAL_COLLECTION) == 0)
