@@ -46,6 +46,7 @@ enum option_key {
   OPTION_EXPLAIN,
   OPTION_UNIQUE,
   OPTION_SPARSE,
+  OPTION_DROP,
   OPTION_KEYS
 };
 

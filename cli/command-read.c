@@ -231,26 +231,3 @@ command_export (struct cli *cli)
   }
   tally_replica_close (replica);
 }
-
-/* ---- index -------------------------------------------------------------- */
-
-void
-command_index (struct cli *cli)
-{
-  const struct args *args = cli->args;
-  struct tally_index_options options = { .size = sizeof options };
-  struct tally_error err = { .status = 0 };
-  struct tally_replica *replica;
-  int status;
-
-  options.unique = args->value[OPTION_UNIQUE] != NULL;
-  options.sparse = args->value[OPTION_SPARSE] != NULL;
-  replica = cli_open (cli, args->operands[0], 0);
-  if (!replica)
-    return;
-  status = tally_index (replica, args->operands[1], args->operands[2],
-                        &options, &err);
-  if (status)
-    cli_fail_err (cli, status, &err);
-  tally_replica_close (replica);
-}

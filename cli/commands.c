@@ -65,6 +65,7 @@ static const struct option_row find_options[] = {
 static const struct option_row index_options[] = {
   { OPTION_UNIQUE, 0, "unique", NULL, "no write may give two the same" },
   { OPTION_SPARSE, 0, "sparse", NULL, "without documents that have no field" },
+  { OPTION_DROP, 0, "drop", NULL, "take it away again" },
   END
 };
 

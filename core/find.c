@@ -197,6 +197,22 @@ tally_count (struct tally_replica *handle, const char *collection,
 }
 
 int
+tally_index_drop (struct tally_replica *handle, const char *collection,
+                  const char *fields, struct tally_error *err)
+{
+  struct replica *replica;
+  int status;
+
+  err = PUBLIC_ERROR (err);
+  status = collection_check (collection, err);
+  if (status == TALLY_OK)
+    status = context_replica (&replica, handle, err);
+  if (status == TALLY_OK)
+    status = indexes_drop (replica, collection, fields, err);
+  return status;
+}
+
+int
 tally_index (struct tally_replica *handle, const char *collection,
              const char *fields, const struct tally_index_options *given,
              struct tally_error *err)

@@ -33,6 +33,7 @@ struct noting {
   bool unique, sparse;
   bool makes_ready;
   bool was_ready;
+  uint32_t number;
 };
 
 /* Adds it, or says that it is ready. */
@@ -52,6 +53,10 @@ edit_in (void *ctx, struct index_list *list, bool *changes,
                       "%s sparse",
                       noting->collection, noting->fields,
                       def->unique ? "" : " not", def->sparse ? "" : " not");
+  if (noting->makes_ready && (!def || def->number != noting->number))
+    return error_set (err, TALLY_NOTFOUND,
+                      "%s: the index on %s was dropped while it was made",
+                      noting->collection, noting->fields);
   if (!def) {
     status = index_list_add (list, noting->fields, noting->unique,
                              noting->sparse, err);
@@ -59,6 +64,7 @@ edit_in (void *ctx, struct index_list *list, bool *changes,
       return status;
     def = &list->defs[list->n - 1];
   }
+  noting->number = def->number;
   def->ready = def->ready || noting->makes_ready;
   return TALLY_OK;
 }
@@ -75,21 +81,6 @@ edit_out (void *ctx, struct index_list *list, bool *changes,
   if (*changes)
     index_list_remove (list, (size_t) (def - list->defs));
   return TALLY_OK;
-}
-
-/* Before any document is walked over: whoever still puts by the list without
- * this index, and did not do so before, finds out by this record. */
-static int
-tell_made (struct building *b, uint32_t number, struct tally_error *err)
-{
-  char id[INDEX_MADE_MAX];
-  struct tally_entry entry = { .collection = b->rows_name };
-  struct tally_outcome outcome;
-
-  indexes_made_id (id, number);
-  entry.doc.id = slice_text (id);
-  memcpy (entry.doc.rev, index_row_rev, TALLY_REV_SIZE);
-  return replica_put_plain (b->replica, &entry, 1, 0, &outcome, err);
 }
 
 /* ---- documents ---------------------------------------------------------- */
@@ -189,9 +180,13 @@ build_all (struct building *b, indexes_progress_fn *progress, void *ctx,
            struct tally_error *err)
 {
   const struct tally_host *host = b->replica->host;
+  struct tally_digest digest = { 0 };
   struct walk walk;
   int status = TALLY_OK;
 
+  /* Where the store keeps no count, nobody knows how many there will be. */
+  if (progress && replica_keeps_digest (b->replica))
+    status = replica_digest (b->replica, b->collection, 0, &digest, err);
   walk_start (&walk, b->replica, b->collection);
   while (status == TALLY_OK && !walk.done) {
     doclist_clear (&b->docs);
@@ -202,7 +197,7 @@ build_all (struct building *b, indexes_progress_fn *progress, void *ctx,
       status = build_batch (b, err);
     b->done += b->docs.count;
     if (progress)
-      progress (ctx, b->done);
+      progress (ctx, b->done, digest.count);
     if (status == TALLY_OK && host && host->cancelled
         && host->cancelled (host->ctx))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
@@ -256,7 +251,9 @@ indexes_ensure (struct replica *replica, const char *collection,
                 struct tally_error *err)
 {
   struct building b = { .replica = replica, .collection = collection };
-  struct noting noting = { collection, fields, unique, sparse, false, false };
+  struct noting noting = {
+    collection, fields, unique, sparse, false, false, 0
+  };
   int status;
 
   if (!indexes_possible (replica))
@@ -265,7 +262,7 @@ indexes_ensure (struct replica *replica, const char *collection,
   indexes_rows_name (b.rows_name, collection);
   status = indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
   if (status == TALLY_OK && !noting.was_ready)
-    status = tell_made (&b, index_list_find (&b.list, fields)->number, err);
+    status = indexes_tell_made (replica, collection, noting.number, err);
   if (status == TALLY_OK && !noting.was_ready) {
     status = build_all (&b, progress, ctx, err);
     if (status == TALLY_OK && unique)

@@ -82,6 +82,7 @@ indexes_declare (struct replica *replica,
   /* All that is wrong in the ini comes before anything is made. */
   int status = config_each_index (section, do_nothing, NULL, err);
 
+  replica->section = section;
   if (status == TALLY_OK && !(replica->flags & TALLY_OPEN_READONLY))
     status = config_each_index (section, make_missing, replica, err);
   return status;

@@ -63,6 +63,11 @@ int indexes_forget_rows (struct replica *replica, const char *collection,
 
 void indexes_note_name (char out[COLLECTION_TEXT_MAX], const char *collection);
 
+/* Tells whoever puts by a list that ends before this number that there is
+ * another one by now. */
+int indexes_tell_made (struct replica *replica, const char *collection,
+                       uint32_t number, struct tally_error *err);
+
 /* Changes the list, or leaves *changes false.  Called again when somebody else
  * changed it meanwhile. */
 typedef int indexes_edit_fn (void *ctx, struct index_list *list, bool *changes,

@@ -86,6 +86,22 @@ indexes_edit (struct replica *replica, const char *collection,
   return status;
 }
 
+/* Ahead of the first row of an index, and after the last of one that goes. */
+int
+indexes_tell_made (struct replica *replica, const char *collection,
+                   uint32_t number, struct tally_error *err)
+{
+  char rows[COLLECTION_TEXT_MAX], id[INDEX_MADE_MAX];
+  struct tally_entry entry = { .collection = rows };
+  struct tally_outcome outcome;
+
+  indexes_rows_name (rows, collection);
+  indexes_made_id (id, number);
+  entry.doc.id = slice_text (id);
+  memcpy (entry.doc.rev, index_row_rev, TALLY_REV_SIZE);
+  return replica_put_plain (replica, &entry, 1, 0, &outcome, err);
+}
+
 /* ---- marks -------------------------------------------------------------- */
 
 struct marking {

@@ -37,8 +37,8 @@ int indexes_put (struct replica *replica, const struct tally_entry *entries,
                  size_t n, unsigned flags, struct tally_outcome *outcomes,
                  struct tally_error *err);
 
-/* Told of documents that were looked at. */
-typedef void indexes_progress_fn (void *ctx, uint64_t done);
+/* Told of documents that were looked at, of how many; 0: nobody knows. */
+typedef void indexes_progress_fn (void *ctx, uint64_t done, uint64_t total);
 
 /* Makes the index unless it is there, and puts into it all that is not.  Cut
  * short, it is not used, and the next call goes on.  TALLY_INVALID: one of
@@ -48,6 +48,11 @@ int indexes_ensure (struct replica *replica, const char *collection,
                     const char *fields, bool unique, bool sparse,
                     indexes_progress_fn *progress, void *ctx,
                     struct tally_error *err);
+
+/* Takes it away again, with its rows.  TALLY_NOTFOUND: there is none.
+ * TALLY_INVALID: the ini declares it. */
+int indexes_drop (struct replica *replica, const char *collection,
+                  const char *fields, struct tally_error *err);
 
 /* Those that the ini declares for the store: makes what is missing, and tells
  * the log of one that cannot be made; what is stored must stay in reach, or

@@ -176,6 +176,12 @@ replica_can_scan (const struct replica *replica)
   return replica->ops->scan != NULL;
 }
 
+bool
+replica_keeps_digest (const struct replica *replica)
+{
+  return replica->ops->digest != NULL;
+}
+
 int
 replica_digest (struct replica *replica, const char *collection,
                 unsigned flags, struct tally_digest *out,

@@ -75,7 +75,8 @@ struct replica {
   struct buf collections; /* the fallback's list, as names with NULs */
   bool mtimes_shown;      /* see mtime.h */
   uint64_t mtimes_asked_ms;
-  struct indexes_known *indexes_known; /* see indexes.h; NULL: nothing yet */
+  struct indexes_known *indexes_known;   /* see indexes.h; NULL: nothing yet */
+  const struct config_endpoint *section; /* it declares indexes; or NULL */
 };
 
 /* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY
@@ -140,6 +141,7 @@ bool replica_can_scan (const struct replica *replica);
 int replica_digest (struct replica *replica, const char *collection,
                     unsigned flags, struct tally_digest *out,
                     struct tally_error *err);
+bool replica_keeps_digest (const struct replica *replica);
 
 /* What these are made of where the driver has no slots. */
 int replica_scan_changes (struct replica *replica, const char *collection,

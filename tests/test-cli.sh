@@ -407,6 +407,12 @@ expect "which a sparse one leaves out" 0 \
   index linvo:up up none.at.all --unique --sparse
 refuses "two documents with one unique value" 6 'has the same' \
   update linvo:up up '{}' '{"$set":{"n":1}}'
+expect "index --drop" 0 index linvo:up up none.at.all --drop
+refuses "no such index" 4 'there is no index on none.at.all; there is n, same' \
+  index linvo:up up none.at.all --drop
+refuses "a drop with what does not go with it" 2 'stands alone' \
+  index linvo:up up n --drop --unique
+expect "then another one can be made" 0 index linvo:up up none.at.all
 expect "find --explain" 0 find linvo:up up '{"n":{"$gt":2}}' --explain --json
 members "members of explain" \
   "access index ranges rows documents found sorted"
@@ -789,6 +795,9 @@ says "says of which documents" \
 expect "what is in the way can be mended" 0 rm s things b -c indexes/s.ini
 expect "then it is made" 0 rm s things b -c indexes/s.ini
 expect "find by it" 0 find s things '{"n":1}' --explain --json -c indexes/s.ini
+refuses "one that the ini declares stays" 6 's.ini:4: .* is declared there' \
+  index s things n --drop -c indexes/s.ini
+expect "and is used" 0 find s things '{"n":1}' --explain --json -c indexes/s.ini
 is "it is used" 1 "$(grep -c '"index":"n"' out)"
 printf '{"_id":"far","n":5,"mail":"x"}\n{"_id":"fine","n":6,"mail":"z"}\n' |
   "$TALLY" put sqlite:indexes/far.db things -q || echo "not ok put"

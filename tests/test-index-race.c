@@ -97,6 +97,46 @@ make_meanwhile (struct making *making)
   shared.meddle_ctx = making;
 }
 
+struct dropping {
+  const char *fields;
+  bool done;
+};
+
+static void
+drop_index (void *ctx)
+{
+  struct dropping *dropping = ctx;
+  struct tally_error err = { 0, "" };
+
+  if (dropping->done)
+    return;
+  dropping->done = true;
+  if (indexes_drop (others, "notes", dropping->fields, &err) != TALLY_OK)
+    fail_msg ("%s", err.text);
+}
+
+static int
+count_row (void *ctx, const struct tally_doc *row)
+{
+  /* Records of indexes as such are no rows. */
+  *(unsigned *) ctx += row->id.size < 4
+                       || (memcmp (row->id.data, "made", 4) != 0
+                           && memcmp (row->id.data, "uniq", 4) != 0);
+  return 0;
+}
+
+static void
+assert_no_rows (void)
+{
+  struct tally_error err = { 0, "" };
+  unsigned rows = 0;
+
+  assert_int_equal (replica_find (ours, "_i:notes", NULL, NULL, TALLY_FIND_IDS,
+                                  count_row, &rows, &err),
+                    TALLY_OK);
+  assert_int_equal (rows, 0);
+}
+
 /* ---- tests -------------------------------------------------------------- */
 
 static void
@@ -176,6 +216,73 @@ test_a_unique_one_made_during_a_put (void **state)
   assert_indexed ();
 }
 
+static void
+test_dropped_since_the_last_put (void **state)
+{
+  struct making making = { "a", true, false };
+  struct dropping dropping = { "a", false };
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  make_index (&making);
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  assert_int_equal (try_write (ours, "y", "{\"_id\":\"y\",\"a\":1}", &err),
+                    TALLY_INVALID);
+  drop_index (&dropping);
+  assert_no_rows ();
+  write_one (ours, "y", "{\"_id\":\"y\",\"a\":1}");
+  assert_no_rows ();
+  assert_int_equal (indexes_drop (ours, "notes", "a", &err), TALLY_NOTFOUND);
+}
+
+static void
+test_dropped_during_a_put (void **state)
+{
+  struct making making = { "a", false, false }, other = { "b", false, false };
+  struct dropping dropping = { "a", false };
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  make_index (&making);
+  make_index (&other);
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  shared.meddle = drop_index;
+  shared.meddle_ctx = &dropping;
+  write_one (ours, "y", "{\"_id\":\"y\",\"a\":1,\"b\":1}");
+  assert_true (dropping.done);
+  assert_indexed ();
+  /* What is left is the other one. */
+  shared.meddle = NULL;
+  assert_int_equal (indexes_drop (ours, "notes", "b", &err), TALLY_OK);
+  assert_no_rows ();
+}
+
+static void
+drop_once (void *ctx, uint64_t done, uint64_t total)
+{
+  (void) done;
+  (void) total;
+  drop_index (ctx);
+}
+
+/* Made ready it would be one without rows. */
+static void
+test_dropped_while_it_is_made (void **state)
+{
+  struct dropping dropping = { "a", false };
+  struct tally_error err = { 0, "" };
+  struct index_list list;
+
+  (void) state;
+  write_one (ours, "x", "{\"_id\":\"x\",\"a\":1}");
+  assert_int_equal (indexes_ensure (ours, "notes", "a", false, false,
+                                    drop_once, &dropping, &err),
+                    TALLY_NOTFOUND);
+  assert_int_equal (indexes_load (ours, "notes", &list, &err), TALLY_OK);
+  assert_int_equal (list.n, 0);
+  index_list_free (&list);
+}
+
 int
 main (void)
 {
@@ -186,6 +293,11 @@ main (void)
                                      end),
     cmocka_unit_test_setup_teardown (test_a_unique_one_made_during_a_put,
                                      start, end),
+    cmocka_unit_test_setup_teardown (test_dropped_since_the_last_put, start,
+                                     end),
+    cmocka_unit_test_setup_teardown (test_dropped_during_a_put, start, end),
+    cmocka_unit_test_setup_teardown (test_dropped_while_it_is_made, start,
+                                     end),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

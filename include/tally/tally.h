@@ -323,8 +323,9 @@ struct tally_index_options {
   size_t size;
   int unique; /* no write through here may give two documents the same */
   int sparse; /* leaves out documents that have none of the fields */
-  /* Told of how many documents were looked at so far; may be NULL. */
-  void (*progress) (void *ctx, uint64_t documents);
+  /* Told of how many documents were looked at so far, of how many (0: nobody
+   * knows); may be NULL. */
+  void (*progress) (void *ctx, uint64_t documents, uint64_t total);
   void *ctx;
 };
 
@@ -340,6 +341,12 @@ TALLY_API int tally_index (struct tally_replica *replica,
                            const char *collection, const char *fields,
                            const struct tally_index_options *options,
                            struct tally_error *err);
+
+/* Takes such an index away again, in any process.  TALLY_NOTFOUND: there is
+ * none on these fields.  TALLY_INVALID: the ini declares it. */
+TALLY_API int tally_index_drop (struct tally_replica *replica,
+                                const char *collection, const char *fields,
+                                struct tally_error *err);
 
 struct tally_update_options {
   size_t size;
