@@ -53,8 +53,8 @@ db_open (struct db *db, const char *path, int compression)
   leveldb_options_set_write_buffer_size (db->options, 8u << 20);
   leveldb_options_set_max_file_size (db->options, 16u << 20);
   leveldb_options_set_max_open_files (db->options, 74);
-  leveldb_options_set_block_size (db->options, 8192);
-  leveldb_options_set_block_restart_interval (db->options, 32);
+  leveldb_options_set_block_size (db->options, 4096);
+  leveldb_options_set_block_restart_interval (db->options, 64);
   leveldb_options_set_compression (db->options, compression);
   db->db = leveldb_open (db->options, path, &error);
   check (path, error);

@@ -51,8 +51,8 @@ compact (const char *path)
 
   leveldb_options_set_filter_policy (options, filter);
   leveldb_options_set_max_file_size (options, 16u << 20);
-  leveldb_options_set_block_size (options, 8192);
-  leveldb_options_set_block_restart_interval (options, 32);
+  leveldb_options_set_block_size (options, 4096);
+  leveldb_options_set_block_restart_interval (options, 64);
   leveldb_options_set_compression (options, leveldb_no_compression);
   db = leveldb_open (options, path, &text);
   assert_non_null (db);
