@@ -19,8 +19,8 @@ shift 2
 list=$src/tests/mutants/list.txt
 open=$src/tests/mutants/open.txt
 schedules=${MUTANT_SCHEDULES:-2000}
-small='-DENGINE_WINDOW=3 -DWIRE_HEADERS_MAX=3 -DROWS_WINDOW=2
-  -DROWS_FETCH_MAX=2 -DSKETCH_ESTIMATE_MAX=2 -DGRAVES_MAX=1 -DGRAVES_SWEEP=1'
+# One line: make would take a second one for something else.
+small=$(paste -sd' ' "$src/tests/sim/small-windows")
 
 say () { printf '%s\n' "$*"; }
 die () { say "mutants: $*" >&2; exit 1; }
