@@ -1,186 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What must hold of every write when all is settled, and what is forgiven
- * because the only place that had it was destroyed. */
+/* What must hold of every write when all is settled. */
 
 #include <config.h>
 
 #include <string.h>
 
-#include "oracle.h"
-
-/* For each event: the fields that some journal has, and how many sites. */
-struct journals {
-  struct world *world;
-  unsigned site;
-  unsigned char fields[SIM_DOCS][SIM_EVENTS];
-  unsigned char sites[SIM_DOCS][SIM_EVENTS][SIM_FIELDS + 1];
-  unsigned char last[SIM_DOCS][SIM_EVENTS][SIM_FIELDS + 1];
-};
+#include "fate.h"
 
 /* Documents that are back and were told of, and how many of each collection.
  */
 struct told {
   uint64_t docs, n[2];
 };
-
-static void
-note_loser (struct journals *journals, unsigned doc, unsigned event,
-            unsigned field)
-{
-  journals->fields[doc][event] |= (unsigned char) (1u << field);
-  if (journals->last[doc][event][field] == journals->site + 1)
-    return;
-  journals->last[doc][event][field] = (unsigned char) (journals->site + 1);
-  journals->sites[doc][event][field]++;
-}
-
-/* A field that was removed. */
-static bool
-takes_away (const struct event *event, unsigned field)
-{
-  return !event->whole && (event->assigned & 1u << field)
-         && event->value[field] == 0;
-}
-
-/* A body that lost as a whole has its writes by their values, and those that
- * removed something by its not being there. */
-static void
-note_entry (void *ctx, struct tally_slice id, struct tally_slice body)
-{
-  struct journals *journals = ctx;
-  struct world *world = journals->world;
-  const struct doc_history *history;
-  unsigned values[SIM_FIELDS], at;
-  struct lost lost;
-
-  (void) id;
-  if (!oracle_lost (world, body, &lost))
-    return;
-  history = &world->docs[lost.doc];
-  at = oracle_event (history, &lost.stamp);
-  if (at > 0 && (lost.field < SIM_WHOLE || lost.absent))
-    note_loser (journals, lost.doc, at - 1, lost.field);
-  if (lost.field < SIM_WHOLE || lost.absent)
-    return;
-  oracle_lost_values (&lost, values);
-  for (unsigned i = 0; i < history->n; i++)
-    for (unsigned f = 0; f < SIM_FIELDS; f++)
-      if (values[f] > 0 ? history->events[i].value[f] == values[f]
-                        : takes_away (&history->events[i], f))
-        note_loser (journals, lost.doc, i, f);
-}
-
-static void
-read_journals (struct world *world, struct journals *journals)
-{
-  memset (journals, 0, sizeof *journals);
-  journals->world = world;
-  for (unsigned i = 0; i < SIM_SITES; i++) {
-    journals->site = i;
-    if (world->sites[i].active)
-      oracle_journal (&world->sites[i], note_entry, journals);
-  }
-}
-
-/* ---- one write ---------------------------------------------------------- */
-
-static bool
-assigns (const struct event *event, unsigned field)
-{
-  return event->whole || (field < SIM_FIELDS && event->assigned & 1u << field);
-}
-
-static bool
-is_gone (const struct event *event, unsigned field)
-{
-  return event->gone >> field & 1;
-}
-
-/* Whether the write of a field is one that must not be lost: a value, or a
- * field taken away.  What a whole write does not have it did not choose, and
- * that a document is there shows in its fields.  Of a delete it matters that
- * what was deleted does not come back. */
-static bool
-matters (const struct event *event, unsigned field)
-{
-  return assigns (event, field) && (event->value[field] > 0 || !event->whole);
-}
-
-static unsigned
-value_of (const struct event *event, unsigned field)
-{
-  return field == SIM_WHOLE ? event->deleted : event->value[field];
-}
-
-/* Which writes of a field some journal tells of. */
-static uint64_t
-told_of (const struct journals *journals, unsigned doc, unsigned field)
-{
-  uint64_t told = 0;
-
-  for (unsigned i = 0; i < SIM_EVENTS; i++)
-    told |= (uint64_t) (journals->fields[doc][i] >> field & 1) << i;
-  return told;
-}
-
-/* Where a repair moved one of two writes their stamps do not say which of
- * them lost; but none loses to what its author had before him. */
-static bool
-may_beat (const struct doc_history *history, unsigned at, unsigned other)
-{
-  const struct event *event = &history->events[at];
-  const struct event *loser = &history->events[other];
-
-  return !(loser->past >> at & 1)
-         && (event->n_also + loser->n_also > 0
-             || stamp_cmp (&event->stamp, &loser->stamp) > 0);
-}
-
-/* Somebody who had it replaced it.  What went with a disk may itself have been
- * replaced before that, or is told of; where only the journal went, it did
- * replace. */
-static bool
-was_written_over (const struct doc_history *history, uint64_t told,
-                  unsigned at, unsigned field)
-{
-  for (unsigned i = at + 1; i < history->n; i++) {
-    const struct event *other = &history->events[i];
-
-    if (assigns (other, field) && other->prior[field] == at + 1
-        && (!is_gone (other, field) || other->untold >> field & 1
-            || told >> i & 1 || was_written_over (history, told, i, field)))
-      return true;
-  }
-  return false;
-}
-
-static bool
-says_the_same (const struct doc_history *history, unsigned at, unsigned other,
-               unsigned field)
-{
-  const struct event *event = &history->events[at];
-  const struct event *loser = &history->events[other];
-
-  return at != other && assigns (event, field) && may_beat (history, at, other)
-         && value_of (event, field) == value_of (loser, field);
-}
-
-/* Or it met, and lost against, a write that says the same: of that nobody
- * tells, and what became of it became of that one. */
-static bool
-was_replaced (const struct doc_history *history, uint64_t told, unsigned at,
-              unsigned field)
-{
-  if (was_written_over (history, told, at, field))
-    return true;
-  for (unsigned i = 0; i < history->n; i++)
-    if (says_the_same (history, i, at, field)
-        && (!is_gone (&history->events[i], field)
-            || history->events[i].untold >> field & 1 || told >> i & 1
-            || was_written_over (history, told, i, field)))
-      return true;
-  return false;
-}
 
 /* A store that was put back in its own place goes on under its name until it
  * meets somebody who knows better.  Nothing that it has says so, and who gets
@@ -242,39 +73,19 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
     for (unsigned f = 0; f < SIM_FIELDS; f++) {
       const struct event *event = &history->events[i];
 
-      if (matters (event, f) && !is_gone (event, f)
+      if (fate_matters (event, f) && !fate_is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
           && !(journals->fields[doc][i] >> f & 1) && !has_namesake (history, i)
-          && !was_replaced (history, told_of (journals, doc, f), i, f))
+          && !fate_was_replaced (history, fate_told_of (journals, doc, f), i,
+                                 f))
         violate (world, VIOLATION_LOST,
                  "field %u of event %u of %s, written by s%u, is lost", f, i,
                  doc_id (doc), event->site);
     }
 }
 
-/* A repair gave it another place, or what somebody wrote over it, or what it
- * met: then it may have lost before that was moved, or after. */
-static bool
-was_moved (const struct doc_history *history, unsigned at, unsigned field)
-{
-  const struct event *event = &history->events[at];
-
-  if (event->n_also > 0)
-    return true;
-  for (unsigned i = 0; i < history->n; i++)
-    if (history->events[i].n_also > 0 && assigns (&history->events[i], field)
-        && !(event->past >> i & 1))
-      return true;
-  return false;
-}
-
 /* Of two writes that did not know each other the one with the greater stamp
- * stands.  A repair gives a write the place of when it was repaired, which is
- * not what its stamp says, and it is that place which competes with others:
- * of what was repaired, and of what it met or had replaced, nothing is
- * promised here but what is promised of every write: that it does not come
- * back, and is not lost.  The same of a stamp that is beyond every clock even
- * now: it lost before it could be repaired. */
+ * stands, but for what repairs did. */
 static bool
 comes_after (const struct world *world, unsigned doc, unsigned at,
              unsigned standing, unsigned field)
@@ -283,10 +94,9 @@ comes_after (const struct world *world, unsigned doc, unsigned at,
   const struct event *event = &history->events[at];
   const struct event *other = &history->events[standing];
 
-  return !(other->past >> at & 1) && !event->forgotten
-         && stamp_cmp (&event->stamp, &other->stamp) > 0
-         && stamp_ms (&event->stamp) <= world->now_ms + SIM_SKEW_MS
-         && !was_moved (history, at, field) && other->n_also == 0;
+  return !(other->past >> at & 1) && !(event->past >> standing & 1)
+         && !event->forgotten && stamp_cmp (&event->stamp, &other->stamp) > 0
+         && !fate_may_lose_to (history, at, standing, field);
 }
 
 /* Who replaced what stands lost to a third, that neither knew, and is told of;
@@ -301,14 +111,8 @@ stood_aside (const struct doc_history *history,
   if (history->events[standing].n_also == 0
       || !(journals->fields[doc][at] | history->events[at].read))
     return false;
-  if (journals->world->broke)
-    return true;
-  for (unsigned i = 0; i < history->n; i++)
-    if (i != at && assigns (&history->events[i], field)
-        && !(history->events[at].past >> i & 1)
-        && !(history->events[i].past >> at & 1))
-      return true;
-  return false;
+  return journals->world->broke
+         || fate_may_lose_to (history, at, standing, field);
 }
 
 /* A run tells of how many documents of a collection it kept that may have been
@@ -356,8 +160,8 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
     for (unsigned i = 0; i < history->n; i++) {
       const struct event *other = &history->events[i];
 
-      if (i == at || !assigns (other, f) || is_gone (other, f)
-          || is_gone (standing, f) || has_namesake (history, i)
+      if (i == at || !fate_assigns (other, f) || fate_is_gone (other, f)
+          || fate_is_gone (standing, f) || has_namesake (history, i)
           || has_vanished (world, doc, i))
         continue;
       if (((other->past >> at & 1)
@@ -457,7 +261,7 @@ check_settled (struct world *world)
   struct told told = { 0, { 0, 0 } };
   struct journals journals;
 
-  read_journals (world, &journals);
+  fate_read_journals (world, &journals);
   for (unsigned doc = 0; doc < world->setup->docs; doc++) {
     struct view view;
 
@@ -468,150 +272,4 @@ check_settled (struct world *world)
     check_values (world, doc, &view);
   }
   check_journals (world, &journals);
-}
-
-/* ---- what is forgiven --------------------------------------------------- */
-
-void
-oracle_forgive_journal (struct site *site)
-{
-  struct world *world = site->world;
-  struct journals journals;
-
-  memset (&journals, 0, sizeof journals);
-  journals.world = world;
-  oracle_journal (site, note_entry, &journals);
-  memcpy (world->was_journaled, journals.fields, sizeof journals.fields);
-}
-
-/* Whether some site still shows it. */
-static bool
-stands_anywhere (struct world *world, struct view views[SIM_SITES],
-                 const struct event *event, unsigned at, unsigned field)
-{
-  for (unsigned i = 0; i < SIM_SITES; i++) {
-    if (!world->sites[i].active || !views[i].there)
-      continue;
-    if (field == SIM_WHOLE
-            ? views[i].standing[field] == at + 1
-            : views[i].standing[field] == at + 1
-                  && views[i].value[field] == event->value[field])
-      return true;
-  }
-  return false;
-}
-
-static uint64_t
-known_in_folders (const struct world *world, unsigned doc)
-{
-  uint64_t known = 0;
-
-  for (unsigned i = 0; i < SIM_FOLDERS; i++)
-    known |= world->folders[i].knows[doc];
-  return known;
-}
-
-/* On any disk, in a folder or on its way. */
-static uint64_t
-known_anywhere (const struct world *world, unsigned doc)
-{
-  uint64_t known = known_in_folders (world, doc);
-
-  for (unsigned i = 0; i < SIM_SITES; i++)
-    if (world->sites[i].active)
-      known |= world->knows[i][doc];
-  for (size_t i = 0; i < world->n_late; i++)
-    known |= world->late[i].knows[doc];
-  return known;
-}
-
-/* It lost against one that says the same, and that lost, and only this disk's
- * journal told of it. */
-static bool
-was_told_as_another (const struct world *world, unsigned doc, unsigned at,
-                     unsigned field)
-{
-  const struct doc_history *history = &world->docs[doc];
-
-  for (unsigned i = 0; i < history->n; i++)
-    if (world->was_journaled[doc][i] >> field & 1
-        && says_the_same (history, i, at, field))
-      return true;
-  return false;
-}
-
-/* Of a write of a field that no journal tells of any more, these go with a
- * disk that is put back, and nothing else does:
- *
- * - What nobody has taken in, no store, no folder and no request on its way:
- *   only that disk had it, also where something replaced it there before, or
- *   it went into a tombstone that was forgotten there.
- * - What stood in that disk's journal: it lost, and the store that merged is
- *   the only one that tells.  It may still stand somewhere, and be lost there
- *   to what has seen it.
- * - What stands nowhere, is in no folder and was not replaced, if the store
- *   had written it since its backup: somebody read it for a run, which is what
- *   `known` goes by, and has not kept it, or it is in a request that may never
- *   arrive; where it does, it stands (take_back).  Or if it had lost against
- * one that says the same, of which that journal told.  Once a tombstone that
- * it went into is forgotten standing nowhere says nothing. */
-static bool
-went (struct world *world, unsigned doc, const struct journals *journals,
-      struct view views[SIM_SITES], unsigned at, unsigned field)
-{
-  const struct doc_history *history = &world->docs[doc];
-  const struct event *event = &history->events[at];
-
-  if (journals->fields[doc][at] >> field & 1)
-    return false;
-  if (world->was_journaled[doc][at] >> field & 1
-      || !(known_anywhere (world, doc) >> at & 1))
-    return true;
-  return (event->rewound || was_told_as_another (world, doc, at, field))
-         && !event->forgotten && !(known_in_folders (world, doc) >> at & 1)
-         && !stands_anywhere (world, views, event, at, field)
-         && !was_replaced (history, told_of (journals, doc, field), at, field);
-}
-
-static void
-forgive_doc (struct world *world, unsigned doc,
-             const struct journals *journals)
-{
-  struct doc_history *history = &world->docs[doc];
-  struct view views[SIM_SITES];
-
-  for (unsigned i = 0; i < SIM_SITES; i++)
-    if (world->sites[i].active)
-      oracle_view (world, &world->sites[i], doc, &views[i]);
-  /* Who replaced it comes later. */
-  for (unsigned i = history->n; i > 0; i--)
-    for (unsigned f = 0; f <= SIM_WHOLE; f++)
-      if (assigns (&history->events[i - 1], f)
-          && went (world, doc, journals, views, i - 1, f))
-        history->events[i - 1].gone |= (unsigned char) (1u << f);
-}
-
-/* What is gone, and somebody has taken in all the same. */
-static void
-note_untold (struct world *world, unsigned doc)
-{
-  struct doc_history *history = &world->docs[doc];
-  uint64_t known = known_anywhere (world, doc);
-
-  for (unsigned i = 0; i < history->n; i++)
-    if (known >> i & 1)
-      history->events[i].untold |= history->events[i].gone;
-}
-
-void
-oracle_forgive (struct world *world)
-{
-  struct journals journals;
-
-  read_journals (world, &journals);
-  for (unsigned doc = 0; doc < world->setup->docs; doc++)
-    forgive_doc (world, doc, &journals);
-  for (unsigned doc = 0; doc < world->setup->docs; doc++)
-    note_untold (world, doc);
-  memset (world->was_journaled, 0, sizeof world->was_journaled);
 }

@@ -72,7 +72,8 @@ bool oracle_lost (struct world *world, struct tally_slice body,
 /* Of a body that lost as a whole; false: there are none. */
 bool oracle_lost_values (const struct lost *lost, unsigned values[SIM_FIELDS]);
 
-/* A disk was put back or lost: what is nowhere any more is gone. */
+/* A disk was put back or lost: what is nowhere any more is gone (forgive.c).
+ */
 void oracle_forgive (struct world *world);
 /* Before that: what stands in this site's journal may go with it. */
 void oracle_forgive_journal (struct site *site);
