@@ -380,7 +380,7 @@ work_lost (const struct bench *bench)
 void
 work_lost_same (const struct bench *bench)
 {
-  lost (bench, 0, "lost-same", 1, 450 + 350);
+  lost (bench, 0, "lost-same", 1, 450 + 250);
 }
 
 void

@@ -174,6 +174,33 @@ compare_rows (struct comparing *comparing, struct tally_error *err)
   return give_smallest (comparing, err);
 }
 
+/* Both are equal, and that was the first exchange: the pair's token rides on
+ * it.  One that has a token keeps it. */
+static int
+take_token (struct comparing *comparing, struct tally_error *err)
+{
+  struct asked *asked = comparing->asked;
+  struct tally_slice token = comparing->compare->token;
+  struct pair pair;
+  int status;
+
+  if (comparing->reply.kind != WIRE_SAME || token.size == 0)
+    return TALLY_OK;
+  status = pair_load (&pair, asked->replica, PAIR_SERVER, asked->sender, err);
+  if (status != TALLY_OK)
+    return status;
+  if (pair.exists && !pair.current.set) {
+    memcpy (pair.current.bytes, token.data, WIRE_TOKEN_SIZE);
+    pair.current.set = true;
+    pair_meet (&pair, asked->replica);
+    status = pair_save (&pair, asked->replica, err);
+    if (status == TALLY_OK)
+      buf_add_slice (&comparing->data, token);
+  }
+  pair_free (&pair);
+  return status;
+}
+
 int
 answer_compare (struct asked *asked, const struct wire_compare *compare,
                 struct tally_error *err)
@@ -196,6 +223,8 @@ answer_compare (struct asked *asked, const struct wire_compare *compare,
   if (status == TALLY_OK)
     status =
         forget_floor (asked->replica, collection, &comparing.reply.floor, err);
+  if (status == TALLY_OK)
+    status = take_token (&comparing, err);
   if (status == TALLY_OK) {
     comparing.reply.data = buf_slice (&comparing.data);
     reply.as.compared = comparing.reply;

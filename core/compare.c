@@ -47,28 +47,11 @@ make_question (struct question *question, const char *collection,
       slice_make (question->counters, sizeof question->counters);
 }
 
-static int
-ask (struct compare *compare, const struct rows_sum *sum, size_t first,
-     uint64_t seq, struct wire_message *reply, struct tally_error *err)
-{
-  struct question question;
-
-  make_question (&question, compare->collection, compare->rows.nonce, sum,
-                 compare->flags);
-  question.message.from = compare->range.from;
-  question.message.to = compare->range.to;
-  question.message.first = first;
-  question.message.cells = first > 0 ? sketch_more_cells (first) : 0;
-  question.message.seq = seq;
-  return peer_compare (compare->peer, &question.message, reply, err);
-}
-
 int
-compare_foresee (struct peer *peer, const char *collection,
-                 const unsigned char *nonce, unsigned flags,
-                 struct compare_ahead *ahead, struct tally_error *err)
+compare_look_ahead (struct peer *peer, const char *collection,
+                    const unsigned char *nonce, struct compare_ahead *ahead,
+                    struct tally_error *err)
 {
-  struct question question;
   struct rows rows;
   int status;
 
@@ -79,11 +62,27 @@ compare_foresee (struct peer *peer, const char *collection,
     randombytes_buf (ahead->nonce, sizeof ahead->nonce);
   rows_init (&rows, peer->replica, collection, ahead->nonce);
   status = rows_digest (&rows, &ahead->sum, err);
-  if (status != TALLY_OK || ahead->sum.count == 0
-      || strlen (collection) >= sizeof ahead->collection)
-    return status;
-  memcpy (ahead->collection, collection, strlen (collection));
-  make_question (&question, collection, ahead->nonce, &ahead->sum, flags);
+  if (status == TALLY_OK && ahead->sum.count > 0
+      && strlen (collection) < sizeof ahead->collection)
+    memcpy (ahead->collection, collection, strlen (collection));
+  return status;
+}
+
+static struct tally_slice
+token_of (const struct compare_ahead *ahead)
+{
+  return slice_make (ahead->token, ahead->offers ? sizeof ahead->token : 0);
+}
+
+int
+compare_foresee (struct peer *peer, const struct compare_ahead *ahead,
+                 unsigned flags, struct tally_error *err)
+{
+  struct question question;
+
+  make_question (&question, ahead->collection, ahead->nonce, &ahead->sum,
+                 flags);
+  question.message.token = token_of (ahead);
   return peer_foresee_compare (peer, &question.message) ? TALLY_OK
                                                         : error_nomem (err);
 }
@@ -99,6 +98,25 @@ find_ahead (const struct compare *compare)
                  && strcmp (ahead->collection, compare->collection) == 0
              ? ahead
              : NULL;
+}
+
+static int
+ask (struct compare *compare, const struct rows_sum *sum, size_t first,
+     uint64_t seq, struct wire_message *reply, struct tally_error *err)
+{
+  const struct compare_ahead *ahead = find_ahead (compare);
+  struct question question;
+
+  make_question (&question, compare->collection, compare->rows.nonce, sum,
+                 compare->flags);
+  question.message.from = compare->range.from;
+  question.message.to = compare->range.to;
+  question.message.first = first;
+  question.message.cells = first > 0 ? sketch_more_cells (first) : 0;
+  question.message.seq = seq;
+  if (ahead && first == 0)
+    question.message.token = token_of (ahead);
+  return peer_compare (compare->peer, &question.message, reply, err);
 }
 
 static int
@@ -232,6 +250,20 @@ compare_split_here (struct compare *compare, struct tally_error *err)
 
 /* ---- a range ------------------------------------------------------------ */
 
+/* What they took is told. */
+static int
+take_token (struct compare *compare, struct tally_slice token,
+            struct tally_error *err)
+{
+  const struct compare_ahead *ahead = find_ahead (compare);
+
+  if (token.size == 0)
+    return TALLY_OK;
+  compare->taken =
+      ahead && ahead->offers && slice_equal (token, token_of (ahead));
+  return compare->taken ? TALLY_OK : compare_strange (compare, err);
+}
+
 static int
 take_reply (struct compare *compare, const struct rows_sum *sum,
             struct wire_message *reply, struct tally_error *err)
@@ -244,7 +276,7 @@ take_reply (struct compare *compare, const struct rows_sum *sum,
   switch (compared->kind) {
   case WIRE_SAME:
     compare->kind = COMPARE_SAME;
-    return TALLY_OK;
+    return take_token (compare, compared->data, err);
   case WIRE_CELLS:
     return peel_cells (compare, sum, reply, err);
   case WIRE_LIST:
@@ -271,6 +303,7 @@ compare_range (struct compare *compare, const struct rows_range *range,
   int status = TALLY_OK;
 
   compare->range = *range;
+  compare->taken = false;
   ahead = find_ahead (compare);
   compare->kind = COMPARE_LOST;
   for (unsigned i = 0;

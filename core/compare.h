@@ -33,6 +33,9 @@ struct compare_ahead {
   char collection[COLLECTION_TEXT_MAX]; /* empty: none */
   unsigned char nonce[SKETCH_NONCE_SIZE];
   struct rows_sum sum;
+  /* For the far side to take as the pair's, if both are equal. */
+  bool offers;
+  unsigned char token[WIRE_TOKEN_SIZE];
 };
 
 struct compare {
@@ -49,6 +52,7 @@ struct compare {
   struct rows rows;
   struct rows_range range;
   enum compare_kind kind;
+  bool taken;  /* the token that was offered ahead */
   bool places; /* that is what the sets have */
   struct compare_set ours, theirs;
   struct compare_set passed; /* ours of which theirs is to be taken instead */
@@ -58,12 +62,15 @@ struct compare {
   uint64_t seq_here, seq_there, floor_there;
 };
 
-/* Has the next hello ask about the whole of a collection; what is answered is
- * found by compare_range, with `ahead`.  Asks nothing where there is nothing
+/* What to ask about the whole of a collection; nothing where there is nothing
  * here. */
-int compare_foresee (struct peer *peer, const char *collection,
-                     const unsigned char *nonce, unsigned flags,
-                     struct compare_ahead *ahead, struct tally_error *err);
+int compare_look_ahead (struct peer *peer, const char *collection,
+                        const unsigned char *nonce,
+                        struct compare_ahead *ahead, struct tally_error *err);
+
+/* Has the next hello ask it; what is answered is found by compare_range. */
+int compare_foresee (struct peer *peer, const struct compare_ahead *ahead,
+                     unsigned flags, struct tally_error *err);
 
 int compare_range (struct compare *compare, const struct rows_range *range,
                    struct tally_error *err);

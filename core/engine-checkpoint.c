@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "engine-internal.h"
+#include "engine-connect.h"
 #include "engine-names.h"
 #include "error.h"
 #include "forget.h"
@@ -38,6 +38,8 @@ sync_begin (struct sync *sync, struct tally_error *err)
   if (rotates && !run->pair.pending.set)
     pair_draw_token (&run->pair.pending);
   status = pair_save (&run->pair, run->replica, err);
+  if (status == TALLY_OK)
+    status = route_settle (run, err);
   if (status != TALLY_OK || !rotates)
     return status;
   peer_queue_rotation (&run->peer, pair_token_slice (&run->pair.current),

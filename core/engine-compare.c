@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "engine-comparing.h"
+#include "engine-connect.h"
 #include "error.h"
 #include "namelist.h"
 
@@ -41,9 +42,29 @@ first_flags (const struct run *run, const char *collection)
              : 0;
 }
 
+static int
+ride (struct run *run, const char *collection, bool named,
+      struct tally_error *err)
+{
+  struct compare_ahead *ahead = &run->compare_ahead;
+  int status = compare_look_ahead (&run->peer, collection, run->link->nonce,
+                                   ahead, err);
+
+  if (status != TALLY_OK || ahead->collection[0] == '\0')
+    return status;
+  status = route_offer (run, named, err);
+  if (status != TALLY_OK)
+    return status;
+  if (run->offered.set)
+    memcpy (ahead->token, run->offered.bytes, sizeof ahead->token);
+  ahead->offers = run->offered.set;
+  return compare_foresee (&run->peer, ahead, first_flags (run, collection),
+                          err);
+}
+
 /* The first of those that the run may find: names are in order. */
 int
-compare_ride (struct run *run, struct tally_error *err)
+compare_ride (struct run *run, bool named, struct tally_error *err)
 {
   const struct engine_link *link = run->link;
   struct namelist names = NAMELIST_INIT;
@@ -64,9 +85,7 @@ compare_ride (struct run *run, struct tally_error *err)
     first = names.names[0];
   if (status == TALLY_OK && first
       && !pair_cursor_is_set (pair_cursor (&run->pair, first)))
-    status =
-        compare_foresee (&run->peer, first, link->nonce,
-                         first_flags (run, first), &run->compare_ahead, err);
+    status = ride (run, first, named, err);
   namelist_free (&names);
   return status;
 }
@@ -217,6 +236,11 @@ compare_begin (struct comparing *comparing, bool *compares,
   compare->ahead = &sync->run->compare_ahead;
   compare->flags = sync->looks ? 0 : first_flags (sync->run, sync->collection);
   status = compare_range (compare, &all, err);
+  if (status == TALLY_OK && compare->taken
+      && sync->run->welcome.verdict == WIRE_PAIR_NEW) {
+    sync->run->pair.pending = sync->run->offered;
+    sync->run->rotated = true;
+  }
   if (status == TALLY_OK)
     *compares = compare->there > 0 && compare->kind != COMPARE_LOST
                 && compare->kind != COMPARE_WHOLE;

@@ -11,8 +11,9 @@
  * known that only a list tells. */
 bool compare_may (const struct sync *sync);
 
-/* Has the next hello ask what a run without a checkpoint asks first. */
-int compare_ride (struct run *run, struct tally_error *err);
+/* Has the next hello ask what a run without a checkpoint asks first; named: as
+ * in route_offer. */
+int compare_ride (struct run *run, bool named, struct tally_error *err);
 
 /* What is to be done with the window, that is sync->remote and sync->changed;
  * last: also with what earlier ones left to be merged. */

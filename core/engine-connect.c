@@ -49,50 +49,6 @@ idlist_free (struct idlist *list)
   memset (list, 0, sizeof *list);
 }
 
-/* ---- routes ------------------------------------------------------------- */
-
-#define ROUTE_KEY (6 + 32 + 1)
-
-static void
-route_key (const char *channel_name, char key[ROUTE_KEY])
-{
-  unsigned char hash[16];
-
-  crypto_generichash (hash, sizeof hash, (const unsigned char *) channel_name,
-                      strlen (channel_name), NULL, 0);
-  memcpy (key, "route/", 6);
-  sodium_bin2hex (key + 6, ROUTE_KEY - 6, hash, sizeof hash);
-}
-
-int
-engine_route (struct replica *replica, const char *channel_name,
-              unsigned char far[REPLICA_ID_SIZE], bool *found,
-              struct tally_error *err)
-{
-  char key[ROUTE_KEY];
-  struct buf value = BUF_INIT;
-  int status;
-
-  route_key (channel_name, key);
-  status = replica_note_get (replica, key, &value, found, err);
-  if (status == TALLY_OK && *found)
-    *found = replica_id_from_text (far, buf_slice (&value));
-  buf_free (&value);
-  return status;
-}
-
-static int
-save_route (struct run *run, struct tally_error *err)
-{
-  char key[ROUTE_KEY], text[REPLICA_ID_TEXT];
-  struct tally_slice value;
-
-  route_key (run->link->channel->name, key);
-  replica_id_text (run->peer.far, text);
-  value = slice_text (text);
-  return replica_note_put (run->replica, key, NULL, &value, err);
-}
-
 /* ---- hello -------------------------------------------------------------- */
 
 /* What the run will ask first comes along, if the pair is not broken. */
@@ -124,13 +80,15 @@ hello (struct run *run, bool named, unsigned flags, struct tally_error *err)
   if (named) {
     message.expects = slice_make (run->pair.far, REPLICA_ID_SIZE);
     message.current = pair_token_slice (&run->pair.current);
-    message.pending = pair_token_slice (&run->pair.pending);
   }
   run->peer.threads = run->link->threads;
   if (named && !(flags & WIRE_HELLO_MENDS))
     foresee (run);
   peer_welcome_free (&run->welcome);
-  status = run->peer.n_ahead == 0 ? compare_ride (run, err) : TALLY_OK;
+  status = run->peer.n_ahead == 0 ? compare_ride (run, named, err) : TALLY_OK;
+  /* That may be a new one. */
+  if (named)
+    message.pending = pair_token_slice (&run->pair.pending);
   if (status == TALLY_OK)
     status = peer_hello (&run->peer, &message, &run->welcome, err);
   if (status == TALLY_OK && !peer_is_passive (&run->peer))
@@ -161,6 +119,8 @@ load_pair (struct run *run, const unsigned char far[REPLICA_ID_SIZE],
   status = pair_load (&run->pair, run->replica, PAIR_CLIENT, far, err);
   run->last_contact_ms = run->pair.contact_ms;
   run->was_unsure = run->pair.unsure;
+  if (status == TALLY_OK)
+    status = route_recall (run, err);
   if (status == TALLY_OK)
     take_name (run);
   return status;
@@ -338,7 +298,7 @@ run_connect (struct run *run, struct tally_error *err)
   }
   if (status == TALLY_OK)
     status = names_introduce (run, err);
-  return routed || status != TALLY_OK ? status : save_route (run, err);
+  return routed || status != TALLY_OK ? status : route_save (run, err);
 }
 
 void

@@ -41,6 +41,10 @@ struct run {
   struct pair pair;
   struct peer_welcome welcome;
   bool rotated; /* the pair has this run's token */
+  /* The far side may take this one, if both are equal; and there is a note of
+   * it that is the channel's yet, not the pair's. */
+  struct pair_token offered;
+  bool has_offer;
   /* When the pair last met, and whether that is no measure, as in the pair. */
   uint64_t last_contact_ms;
   bool was_unsure;

@@ -30,6 +30,7 @@ wire_add_compare (struct buf *out, const struct wire_compare *compare)
   cbor_add_uint (out, compare->first);
   cbor_add_uint (out, compare->cells);
   cbor_add_uint (out, compare->seq);
+  cbor_add_bytes (out, compare->token);
 }
 
 void
@@ -105,6 +106,9 @@ wire_take_compare (struct tally_slice *in, struct wire_compare *compare)
          && cbor_take_uint (in, &compare->first)
          && cbor_take_uint (in, &compare->cells)
          && cbor_take_uint (in, &compare->seq)
+         && cbor_take_bytes (in, &compare->token)
+         && (compare->token.size == 0
+             || compare->token.size == WIRE_TOKEN_SIZE)
          && compare->first <= SKETCH_CELLS_MAX
          && compare->cells <= SKETCH_CELLS_MAX - compare->first;
 }

@@ -342,7 +342,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_WAITED:
     return length == 3 && take_waited (in, &message->as.waited);
   case WIRE_COMPARE:
-    return length == 12 && wire_take_compare (in, &message->as.compare);
+    return length == 13 && wire_take_compare (in, &message->as.compare);
   case WIRE_COMPARED:
     return length == 7 && wire_take_compared (in, &message->as.compared);
   case WIRE_FETCH:

@@ -172,7 +172,7 @@ wire_encode (struct buf *out, const struct wire_message *message)
     [WIRE_WELCOME] = 8,  [WIRE_HEADERS] = 7,  [WIRE_DOCS] = 3,
     [WIRE_STORED] = 4,   [WIRE_ROTATED] = 1,  [WIRE_NAMES] = 2,
     [WIRE_NAMED] = 2,    [WIRE_WAIT] = 5,     [WIRE_WAITED] = 3,
-    [WIRE_COMPARE] = 12, [WIRE_COMPARED] = 7, [WIRE_FETCH] = 7,
+    [WIRE_COMPARE] = 13, [WIRE_COMPARED] = 7, [WIRE_FETCH] = 7,
     [WIRE_FETCHED] = 4,
   };
 

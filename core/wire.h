@@ -256,14 +256,17 @@ struct wire_compare {
   /* To go on with a sketch: cells that are there, so many more, and the seq
    * that it is of.  0: begin one. */
   uint64_t first, cells, seq;
+  /* The pair's from now on, if it has none and both sides are equal; or empty:
+   * none is offered. */
+  struct tally_slice token;
 };
 
 struct wire_compared {
-  uint64_t kind;  /* enum wire_comparison */
-  uint64_t seq;   /* the snapshot that this is of */
-  uint64_t floor; /* as in wire_headers */
-  uint64_t count; /* of rows there */
-  struct tally_slice data;
+  uint64_t kind;              /* enum wire_comparison */
+  uint64_t seq;               /* the snapshot that this is of */
+  uint64_t floor;             /* as in wire_headers */
+  uint64_t count;             /* of rows there */
+  struct tally_slice data;    /* of WIRE_SAME: the token, if it was taken */
   struct tally_slice *splits; /* ends, rising */
   size_t n_splits;
 };

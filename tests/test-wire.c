@@ -486,6 +486,7 @@ fill_compare (struct rng *rng, struct wire_compare *compare)
   compare->cells =
       rng_below (rng, (uint32_t) (SKETCH_CELLS_MAX - compare->first) + 1);
   compare->seq = any_number (rng);
+  compare->token = any_token (rng, WIRE_TOKEN_SIZE);
 }
 
 static void
