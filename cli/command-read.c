@@ -107,11 +107,12 @@ on_plan (void *ctx, const struct tally_find_plan *plan)
 
   if (!cli->json) {
     printf ("%s%s%s: %" PRIu64 " ranges, %" PRIu64 " rows, %" PRIu64
-            " documents looked at, %" PRIu64 " found%s\n",
+            " documents looked at, %" PRIu64 " found%s%s\n",
             plan->access, plan->index ? " " : "",
             plan->index ? plan->index : "", plan->ranges, plan->rows,
             plan->documents, plan->found,
-            plan->sorted ? ", sorted in memory" : "");
+            plan->sorted ? ", sorted in memory" : "",
+            plan->ordered ? ", in the order of the sort" : "");
     return;
   }
   object_open (&object);
@@ -123,6 +124,8 @@ on_plan (void *ctx, const struct tally_find_plan *plan)
   object_number (&object, "found", plan->found);
   object_json (&object, "sorted", plan->sorted ? "true" : "false",
                plan->sorted ? 4 : 5);
+  object_json (&object, "ordered", plan->ordered ? "true" : "false",
+               plan->ordered ? 4 : 5);
   object_close ();
 }
 

@@ -92,6 +92,7 @@ explain (struct finding *finding, struct tally_error *err)
   plan.documents = finder->looked;
   plan.found = finding->given;
   plan.sorted = finder->sorts;
+  plan.ordered = finder->in_order;
   finding->options.explain (finding->options.explain_ctx, &plan);
   return TALLY_OK;
 }

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "error.h"
-#include "finder.h"
+#include "finder-order.h"
 #include "indexes.h"
-#include "indexplan.h"
 #include "json.h"
 #include "query-tree.h"
 #include "state.h"
@@ -266,24 +265,50 @@ gather_ids (struct finder *finder, const struct index_plan *plan,
   return status;
 }
 
+/* An index that has the order spares the sort; but one that finds less, or all
+ * of an index where a query without a limit finds little, costs more. */
+static bool
+goes_in_order (const struct finder *finder, const struct index_plan *ordered,
+               const struct index_plan *best)
+{
+  if (!ordered->def)
+    return false;
+  if (!best->def && ordered->fields == 0)
+    return finder->query->root.n == 0 || finder->most > 0;
+  return ordered->fields >= best->fields && (ordered->exact || !best->exact);
+}
+
+static int
+plan_indexes (struct finder *finder, struct index_plan *best,
+              struct tally_error *err)
+{
+  struct index_list *list = &finder->indexes;
+  bool several[INDEXES_MAX] = { false };
+  int status = indexes_load (finder->replica, finder->collection, list, err);
+
+  for (size_t i = 0; i < list->n && status == TALLY_OK; i++)
+    if (list->defs[i].ready && list->defs[i].marks)
+      status = find_several (finder, list->defs[i].number, &several[i], err);
+  if (status == TALLY_OK && list->n > 0)
+    status = index_plan_make (best, list, &finder->query->root, several, err);
+  if (status == TALLY_OK && list->n > 0 && finder->sort
+      && finder->sort->count > 0)
+    status = index_plan_ordered (&finder->plan, list, &finder->query->root,
+                                 finder->sort, err);
+  return status;
+}
+
 static int
 use_index (struct finder *finder, struct tally_error *err)
 {
-  struct index_list list;
-  struct index_plan plan = { 0 };
-  bool several[INDEXES_MAX] = { false };
-  int status = indexes_load (finder->replica, finder->collection, &list, err);
+  struct index_plan best = { 0 };
+  int status = plan_indexes (finder, &best, err);
 
-  for (size_t i = 0; i < list.n && status == TALLY_OK; i++)
-    if (list.defs[i].ready && list.defs[i].marks)
-      status = find_several (finder, list.defs[i].number, &several[i], err);
-  if (status == TALLY_OK && list.n > 0)
-    status =
-        index_plan_make (&plan, &list, &finder->query->root, several, err);
-  if (status == TALLY_OK && plan.def)
-    status = gather_ids (finder, &plan, err);
-  index_plan_free (&plan);
-  index_list_free (&list);
+  if (status == TALLY_OK && goes_in_order (finder, &finder->plan, &best))
+    finder_order_start (finder);
+  else if (status == TALLY_OK && best.def)
+    status = gather_ids (finder, &best, err);
+  index_plan_free (&best);
   return status;
 }
 
@@ -383,7 +408,9 @@ finder_next (struct finder *finder, struct tally_error *err)
   finder->full = false;
   finder->status = TALLY_OK;
   finder->err = err;
-  if (finder->by_ids)
+  if (finder->in_order)
+    status = finder_order_next (finder, look, err);
+  else if (finder->by_ids)
     status = next_of_ids (finder, err);
   else {
     status = finder->seeming.count > 0 ? next_seeming (finder, err)
@@ -400,7 +427,8 @@ finder_next (struct finder *finder, struct tally_error *err)
 static int
 sort_all (struct finder *finder, struct tally_error *err)
 {
-  struct sorter sorted = { .most = finder->most };
+  struct sorter sorted = { .most = finder->most,
+                           .bytes_max = finder->sort_bytes };
   int status = TALLY_OK;
 
   finder->sorts = true;
@@ -412,6 +440,14 @@ sort_all (struct finder *finder, struct tally_error *err)
     status = sorter_end (&sorted, err);
   sorter_free (&finder->ids);
   finder->ids = sorted;
+  /* More than fits in memory: an index has the order after all. */
+  if (status == TALLY_UNSUPPORTED && finder->plan.def) {
+    sorter_free (&finder->ids);
+    finder->sorts = false;
+    finder->done = false;
+    finder_order_start (finder);
+    return TALLY_OK;
+  }
   finder->by_ids = true;
   finder->next = 0;
   finder->done = false;
@@ -427,7 +463,8 @@ finder_start (struct finder *finder, struct tally_error *err)
   walk_start (&finder->walk, finder->replica, finder->collection);
   finder->access = ids ? "ids" : "scan";
   status = ids ? use_ids (finder, ids, err) : use_index (finder, err);
-  if (status == TALLY_OK && finder->sort && finder->sort->count > 0)
+  if (status == TALLY_OK && finder->sort && finder->sort->count > 0
+      && !finder->in_order)
     status = sort_all (finder, err);
   return status;
 }
@@ -454,4 +491,5 @@ finder_end (struct finder *finder)
   walk_end (&finder->walk);
   buf_free (&finder->key);
   buf_free (&finder->index);
+  finder_order_end (finder);
 }

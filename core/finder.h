@@ -6,6 +6,7 @@
 #define TALLY_FINDER_H
 
 #include "fields.h"
+#include "indexplan.h"
 #include "query.h"
 #include "sorter.h"
 #include "walk.h"
@@ -22,6 +23,7 @@ struct finder {
   const struct field_list *sort; /* NULL or none: by id */
   uint64_t most;                 /* so many will do; 0: all */
   bool headers;                  /* found documents need no body */
+  size_t sort_bytes;             /* in memory; 0: what a sorter takes */
 
   /* Where they come from: ids, in the order in which they are given out, or a
    * walk over all. */
@@ -29,6 +31,15 @@ struct finder {
   struct sorter ids;
   size_t next;
   struct walk walk;
+
+  /* Or an index that has them in the order of the sort, see finder-order.c. */
+  bool in_order;
+  struct index_list indexes; /* the plan's */
+  struct index_plan plan;
+  size_t span;             /* of the plan, where to go on */
+  struct buf row;          /* the last one read there; empty: none */
+  struct doclist rows_got; /* of which no document was read yet */
+  size_t next_row, most_rows;
 
   /* How: for --explain. */
   const char *access; /* "ids", "index" or "scan" */
@@ -55,7 +66,7 @@ struct finder {
   struct tally_error *err;
 };
 
-/* The caller has filled replica to headers; query and sort stay its own. */
+/* The caller has filled replica to sort_bytes; query and sort stay its own. */
 int finder_start (struct finder *finder, struct tally_error *err);
 
 /* The same for these documents only, so far as they match. */

@@ -138,7 +138,7 @@ rows_change (struct rows *rows, const struct index_list *list,
     if (status == TALLY_OK)
       status = add_difference (rows, collection, def->number, &new, &old, id,
                                false, err);
-    if (index_keys_marked (&new) && !def->marks)
+    if (index_keys_marked (&new, id) && !def->marks)
       rows->marks |= UINT64_C (1) << i;
     index_keys_free (&old);
     index_keys_free (&new);

@@ -68,6 +68,21 @@ read_part (struct part *part, const struct field_name *field,
       part->text.data[i] = (char) ~part->text.data[i];
 }
 
+/* An array on the way to what has one value makes it sort as an array. */
+static bool
+strays (const struct part *part, const struct field_name *field,
+        struct tally_slice document, struct buf *key)
+{
+  if (field->path.n == 1 || part->n != 1)
+    return false;
+  buf_clear (key);
+  path_sort_key (&field->path, document, key);
+  for (size_t i = 0; i < key->size && field->descending && !key->failed; i++)
+    key->data[i] = (char) ~key->data[i];
+  return key->failed
+         || !slice_equal (buf_slice (key), buf_slice (&part->text));
+}
+
 static int
 in_order (const void *a, const void *b)
 {
@@ -148,12 +163,16 @@ index_keys_make (struct index_keys *out, const struct index_def *def,
 {
   struct part parts[INDEX_FIELDS_MAX];
   size_t n = def->fields.count, total = 1;
+  struct buf key = BUF_INIT;
   bool any = false;
 
   memset (out, 0, sizeof *out);
   memset (parts, 0, sizeof parts);
   for (size_t i = 0; i < n; i++) {
     read_part (&parts[i], &def->fields.fields[i], document);
+    out->strays =
+        out->strays
+        || strays (&parts[i], &def->fields.fields[i], document, &key);
     any = any || parts[i].any;
     out->text.failed =
         out->text.failed || parts[i].failed || parts[i].text.failed;
@@ -171,6 +190,7 @@ index_keys_make (struct index_keys *out, const struct index_def *def,
     else if (out->n > 1)
       add_several (out);
   }
+  buf_free (&key);
   for (size_t i = 0; i < n; i++) {
     buf_free (&parts[i].text);
     free (parts[i].ends);
@@ -179,9 +199,10 @@ index_keys_make (struct index_keys *out, const struct index_def *def,
 }
 
 bool
-index_keys_marked (const struct index_keys *keys)
+index_keys_marked (const struct index_keys *keys, struct tally_slice id)
 {
-  return keys->overflow || keys->n > 1;
+  return keys->overflow || keys->n > 1 || keys->strays
+         || (keys->n > 0 && id.size > INDEX_ID_MAX);
 }
 
 void

@@ -18,7 +18,8 @@ struct index_def {
   struct buf name; /* "a,-b.c" */
   bool unique, sparse;
   bool ready; /* every document is in it */
-  bool marks; /* there may be rows under INDEX_OVERFLOW or INDEX_SEVERAL */
+  bool marks; /* there may be rows under INDEX_OVERFLOW or INDEX_SEVERAL, and
+                 documents that sort in another order than their rows */
 };
 
 struct index_list {
@@ -52,14 +53,16 @@ struct index_keys {
   size_t n;
   struct buf text;
   bool overflow;
+  bool strays; /* the document sorts by something else than its one key */
 };
 
 /* One index's keys for a live document. */
 int index_keys_make (struct index_keys *out, const struct index_def *def,
                      struct tally_slice document, struct tally_error *err);
 
-/* Whether one of them is INDEX_OVERFLOW or INDEX_SEVERAL. */
-bool index_keys_marked (const struct index_keys *keys);
+/* Whether the index has marks, in the sense of index_def, with such keys of a
+ * document of this id. */
+bool index_keys_marked (const struct index_keys *keys, struct tally_slice id);
 void index_keys_free (struct index_keys *keys);
 
 /* ---- rows --------------------------------------------------------------- */

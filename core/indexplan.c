@@ -385,6 +385,96 @@ place_spans (struct index_plan *plan, const struct candidate *best,
   return plan->text.failed ? error_nomem (err) : TALLY_OK;
 }
 
+static int
+take_plan (struct index_plan *out, const struct candidate *best,
+           struct tally_error *err)
+{
+  out->def = best->def;
+  out->fields = best->fields;
+  out->exact = best->exact;
+  return place_spans (out, best, err);
+}
+
+/* ---- sorts -------------------------------------------------------------- */
+
+static bool
+is_one_value (const struct query_node *root, const struct field_name *field)
+{
+  struct field_bounds bounds = { 0 };
+
+  read_bounds (root, buf_slice (&field->path.text), &bounds);
+  return bounds.equal && bounds.equal->op == QUERY_EQ
+         && value_type (bounds.equal->value) != VALUE_NULL;
+}
+
+/* The last fields of the index are those of the sort, so that what ties comes
+ * by id, and those before have one value each. */
+static bool
+is_in_order (const struct index_def *def, const struct query_node *root,
+             const struct field_list *sort)
+{
+  size_t before = def->fields.count - sort->count;
+
+  if (!def->ready || def->sparse || def->marks
+      || def->fields.count < sort->count)
+    return false;
+  for (size_t i = 0; i < before; i++)
+    if (!is_one_value (root, &def->fields.fields[i]))
+      return false;
+  for (size_t i = 0; i < sort->count; i++) {
+    const struct field_name *a = &def->fields.fields[before + i];
+    const struct field_name *b = &sort->fields[i];
+
+    if (a->descending != b->descending
+        || !slice_equal (buf_slice (&a->path.text), buf_slice (&b->path.text)))
+      return false;
+  }
+  return true;
+}
+
+/* Where nothing is bounded it is all of the index. */
+static bool
+add_all (struct candidate *candidate)
+{
+  struct interval *all = add_interval (&candidate->spans);
+
+  candidate->exact = false;
+  if (all)
+    all->to.after = true;
+  return all != NULL;
+}
+
+int
+index_plan_ordered (struct index_plan *out, const struct index_list *list,
+                    const struct query_node *root,
+                    const struct field_list *sort, struct tally_error *err)
+{
+  struct candidate best = { 0 };
+  int status = TALLY_OK;
+
+  memset (out, 0, sizeof *out);
+  for (size_t i = 0; i < list->n && status == TALLY_OK; i++) {
+    struct candidate candidate;
+
+    if (!is_in_order (&list->defs[i], root, sort))
+      continue;
+    status = try_index (&candidate, &list->defs[i], root, false, err);
+    if (status == TALLY_OK && (!best.def || candidate.fields > best.fields)) {
+      free_intervals (&best.spans);
+      best = candidate;
+    } else
+      free_intervals (&candidate.spans);
+  }
+  if (status == TALLY_OK && best.def && best.fields == 0 && !add_all (&best))
+    status = error_nomem (err);
+  if (status == TALLY_OK && best.def)
+    status = take_plan (out, &best, err);
+  free_intervals (&best.spans);
+  return status;
+}
+
+/* ---- searches ----------------------------------------------------------- */
+
 int
 index_plan_make (struct index_plan *out, const struct index_list *list,
                  const struct query_node *root, const bool *several,
@@ -406,12 +496,8 @@ index_plan_make (struct index_plan *out, const struct index_list *list,
     } else
       free_intervals (&candidate.spans);
   }
-  if (status == TALLY_OK && best.def) {
-    out->def = best.def;
-    out->fields = best.fields;
-    out->exact = best.exact;
-    status = place_spans (out, &best, err);
-  }
+  if (status == TALLY_OK && best.def)
+    status = take_plan (out, &best, err);
   free_intervals (&best.spans);
   return status;
 }

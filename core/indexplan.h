@@ -29,6 +29,13 @@ struct index_plan {
 int index_plan_make (struct index_plan *out, const struct index_list *list,
                      const struct query_node *root, const bool *several,
                      struct tally_error *err);
+
+/* An index that has documents in the order of the sort, and where in it those
+ * are that the query lets through; def NULL: there is none. */
+int index_plan_ordered (struct index_plan *out, const struct index_list *list,
+                        const struct query_node *root,
+                        const struct field_list *sort,
+                        struct tally_error *err);
 void index_plan_free (struct index_plan *plan);
 
 #endif /* TALLY_INDEXPLAN_H */

@@ -72,7 +72,9 @@ grow (struct sorter *sorter)
 static bool
 is_full (const struct sorter *sorter)
 {
-  return sorter->bytes + sorter->n * sizeof *sorter->items > SORTER_BYTES_MAX;
+  size_t most = sorter->bytes_max ? sorter->bytes_max : SORTER_BYTES_MAX;
+
+  return sorter->bytes + sorter->n * sizeof *sorter->items > most;
 }
 
 int

@@ -18,8 +18,9 @@ struct sorter {
     struct tally_slice key, id;
   } * items;
   size_t n, room;
-  size_t bytes;  /* of keys and ids in the arena */
-  uint64_t most; /* 0: all are wanted */
+  size_t bytes;     /* of keys and ids in the arena */
+  uint64_t most;    /* 0: all are wanted */
+  size_t bytes_max; /* 0: SORTER_BYTES_MAX */
   struct arena arena;
 };
 

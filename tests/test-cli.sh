@@ -415,7 +415,7 @@ refuses "a drop with what does not go with it" 2 'stands alone' \
 expect "then another one can be made" 0 index linvo:up up none.at.all
 expect "find --explain" 0 find linvo:up up '{"n":{"$gt":2}}' --explain --json
 members "members of explain" \
-  "access index ranges rows documents found sorted"
+  "access index ranges rows documents found sorted ordered"
 is "an index is used" 1 "$(grep -c '"access":"index","index":"n"' out)"
 expect "rm --query" 0 rm linvo:up up --query '{"n":{"$exists":true}}'
 expect "count what is left" 0 find linvo:up up --count

@@ -280,6 +280,7 @@ struct tally_find_plan {
   uint64_t documents; /* looked at, those that are sorted twice */
   uint64_t found;     /* given out */
   int sorted;         /* in memory */
+  int ordered;        /* the index has the order of the sort */
 };
 
 struct tally_find_options {
@@ -297,7 +298,8 @@ struct tally_find_options {
 /* Emits the documents that match the query (NULL or "{}": all) in bytewise
  * _id order unless sorted.  tally-query(7) says what a query may hold.  It is
  * no snapshot: a document that is written meanwhile may show as it was or as
- * it is.  TALLY_INVALID: the query is wrong, or a regular expression in it
+ * it is; where an index serves the sort, and it moves in that, twice or not at
+ * all.  TALLY_INVALID: the query is wrong, or a regular expression in it
  * takes too many steps.  TALLY_UNSUPPORTED: more is to be sorted than fits in
  * 128 MiB, and there is no limit. */
 TALLY_API int tally_find (struct tally_replica *replica,
