@@ -67,6 +67,25 @@ joined_up (struct joiner *joiner, struct joined *joined, bool has_moved,
   return TALLY_OK;
 }
 
+/* A run of one direction leaves what there is on either side.  Where theirs
+ * lies behind the far cursor the next run that could do more must ask for
+ * it. */
+static int
+leave_there (struct joiner *joiner, const struct joined *joined,
+             const char *why, struct tally_error *err)
+{
+  struct sync *sync = joiner->sync;
+  struct pair_cursor *cursor =
+      pair_cursor (&sync->run->pair, sync->collection);
+  uint64_t far;
+
+  if (!joined->theirs || !cursor
+      || !note_number (slice_text (cursor->far), &far)
+      || joined->theirs->seq > far)
+    return TALLY_OK;
+  return sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN, why, err);
+}
+
 /* Where what is here now is not offered, or not yet.  It is behind the local
  * cursor only when it is a tombstone that they had no document for: a run that
  * pushes must hear of theirs again. */
@@ -76,18 +95,22 @@ joined_here (struct joiner *joiner, struct joined *joined,
 {
   struct sync *sync = joiner->sync;
   struct tally_doc doc = *joined->result;
+  int status = TALLY_OK;
 
   if (joined->side == SIDE_OURS && !peer_is_passive (&sync->run->peer)
       && (!sync->pushes || joined->seq == 0)
-      && joined->seq <= sync->local_cursor)
+      && joined->seq <= sync->local_cursor) {
     sync->far_stuck = true;
+    status = leave_there (
+        joiner, joined, "a run that only pulls does not give them ours", err);
+  }
   if (is_merged (joined))
     sync_count (sync, joined->id, &sync->report.merged, false);
   doc.seq = joined->seq;
-  if (!sync->pushes || joined->seq == 0
+  if (status != TALLY_OK || !sync->pushes || joined->seq == 0
       || sync_keeps (sync, doc.rev) != KEEP_HELD
       || !(joined->made || joined->theirs || sync_is_changed (sync, doc.seq)))
-    return TALLY_OK;
+    return status;
   return sync_hold (sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
 }
 
@@ -153,24 +176,6 @@ join_push (struct joiner *joiner, struct tally_error *err)
   return status;
 }
 
-/* What lost to theirs in a run that only pushes is still here.  Where theirs
- * lies behind the far cursor the next run that pulls must ask for it. */
-static int
-leave_there (struct joiner *joiner, const struct joined *joined,
-             struct tally_error *err)
-{
-  struct sync *sync = joiner->sync;
-  struct pair_cursor *cursor =
-      pair_cursor (&sync->run->pair, sync->collection);
-  uint64_t far;
-
-  if (!cursor || !note_number (slice_text (cursor->far), &far)
-      || joined->theirs->seq > far)
-    return TALLY_OK;
-  return sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
-                    "a run that only pushes leaves it there", err);
-}
-
 /* What needs no push is done once it is here. */
 int
 join_finish (struct joiner *joiner, struct tally_error *err)
@@ -191,7 +196,8 @@ join_finish (struct joiner *joiner, struct tally_error *err)
     if (!joined->result || must_push (joiner, joined))
       continue;
     if (joined->side == SIDE_THEIRS && !joiner->sync->pulls)
-      status = leave_there (joiner, joined, err);
+      status = leave_there (joiner, joined,
+                            "a run that only pushes leaves it there", err);
     if (status == TALLY_OK
         && (joined->side == SIDE_THEIRS || joined->side == SIDE_BOTH))
       status = joined_up (joiner, joined, joiner->sync->pulls, err);

@@ -134,7 +134,9 @@ merge_one (struct joiner *joiner, struct joined *joined,
     status = decode (joiner, &theirs, joined->theirs, err);
   if (status == TALLY_OK)
     status = merge_states (&merged, &body, &ours, &theirs, &rules, err);
-  if (status == TALLY_OK && !rules.a_known)
+  /* A tombstone of what they did not have is here alone, whatever the cursor
+   * says: if it beats theirs, it has seen that from now on. */
+  if (status == TALLY_OK && (!rules.a_known || joined->losers > 0))
     joined->both = !state_knows_all (&theirs, &ours, rules.strict)
                    && !state_knows_all (&ours, &theirs, rules.strict);
   if (status == TALLY_OK)

@@ -99,20 +99,20 @@ comes_after (const struct world *world, unsigned doc, unsigned at,
          && !fate_may_lose_to (history, at, standing, field);
 }
 
-/* Who replaced what stands lost to a third, that neither knew, and is told of;
- * where that was not heard of, what stands was then repaired.  What only two
- * are about keeps its order, however often it is repaired; but where a store
- * was rolled back it may give a name anew, which then passes for known. */
+/* Who replaced what stands lost to a third, that neither knew and that a
+ * repair moved, and is told of; where that was not heard of the third then
+ * lost to what stands.  What only two are about keeps its order, however often
+ * it is repaired; but where a store was rolled back it may give a name anew,
+ * which then passes for known. */
 static bool
 stood_aside (const struct doc_history *history,
              const struct journals *journals, unsigned doc, unsigned at,
              unsigned standing, unsigned field)
 {
-  if (history->events[standing].n_also == 0
-      || !(journals->fields[doc][at] | history->events[at].read))
+  if (!(journals->fields[doc][at] | history->events[at].read))
     return false;
-  return journals->world->broke
-         || fate_may_lose_to (history, at, standing, field);
+  return fate_may_lose_to (history, at, standing, field)
+         || (journals->world->broke && history->events[standing].n_also > 0);
 }
 
 /* A run tells of how many documents of a collection it kept that may have been

@@ -210,6 +210,26 @@ static const struct op held_while_mended[] = {
   { OP_SYNC, .site = 0 },
 };
 
+/* Held back for a clock that was behind, and then met in a run that only pulls
+ * by a tombstone that had not been given to those who had forgotten the
+ * document: neither was asked for again. */
+static const struct op met_by_a_tombstone[] = {
+  { OP_PUT, .site = 1, .doc = 4, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 0, .doc = 4 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1, .ms = 2711457728 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PUSH },
+  { OP_SYNC, .site = 0 },
+  { OP_CLOCK, .site = 1, .ms = -19156611908 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_CLOCK, .site = 1, .ms = 28782030673 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PULL },
+};
+
 #define RING_OF_A_CLONE                \
   .sites = 4, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -307,6 +327,13 @@ const struct history_case clock_histories[] = {
       .links = { { 0, 1, false }, { 2, 1, false } },
       .site[0].lacks = LACKS_WITNESS },
     HISTORY_OPS (held_while_mended),
+    .conflicts = -1 },
+  { "a document held back, and a tombstone that meets it in a pull",
+    { .sites = 3,
+      .docs = 6,
+      .n_links = 3,
+      .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } } },
+    HISTORY_OPS (met_by_a_tombstone),
     .conflicts = -1 },
   { .name = NULL },
 };

@@ -298,7 +298,7 @@ create_blob (void *handle, const char *name, const void *data, size_t size,
   if (!add_blob (folder, name, data, size))
     return folder_error (err, TALLY_FAILED, "out of memory");
   for (size_t i = 0; i < SIM_DOCS; i++)
-    folder->knows[i] |= world->knows[run->client->index][i];
+    folder->knows[i] |= run->client_read[i];
   return fault == NET_LOSE ? unreachable (err) : TALLY_OK;
 }
 
