@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http-server.h"
+#include "http-zstd.h"
 
 #define BUDGET 4 /* times max_request: bodies held at once */
 
@@ -77,4 +78,40 @@ http_body_append (struct call *call, const char *data, size_t n)
   }
   memcpy (call->body + call->size, data, n);
   call->size += n;
+}
+
+/* Of what is being unpacked no more than max_request is held beside the
+ * budget, for each worker. */
+void
+http_body_unpack (struct call *call)
+{
+  struct http_server *server = call->server;
+  char *body = NULL;
+  size_t size = 0;
+  bool fits;
+
+  switch (http_zstd_unpack (call->body, call->size, server->max_request, &body,
+                            &size)) {
+  case HTTP_UNPACKED:
+    break;
+  case HTTP_UNPACKED_LARGE:
+    call->refusal = &http_too_large;
+    return;
+  default:
+    call->refusal = &http_bad_body;
+    return;
+  }
+  http_body_drop (call);
+  pthread_mutex_lock (&server->lock);
+  fits = size <= BUDGET * server->max_request - server->held;
+  if (fits)
+    server->held += size;
+  pthread_mutex_unlock (&server->lock);
+  if (!fits) {
+    free (body);
+    call->refusal = &http_busy;
+    return;
+  }
+  call->body = body;
+  call->size = call->allocated = size;
 }

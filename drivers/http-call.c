@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,13 @@
 #include <microhttpd.h>
 
 #include "http-server.h"
+#include "http-zstd.h"
 
 const struct refusal http_bad_head = { 400, "request head is malformed\n" };
+const struct refusal http_bad_body = { 400, "request body is malformed\n" };
+const struct refusal http_bad_encoding = { 415,
+                                           "request has an encoding that is "
+                                           "not known\n" };
 const struct refusal http_too_large = { 413, "request is too large\n" };
 const struct refusal http_busy = { 503, "server is busy\n" };
 
@@ -83,21 +89,44 @@ call_refuse (struct call *call)
   return result;
 }
 
+static bool
+add_headers (const struct call *call, const struct tally_response *reply,
+             bool packed, struct MHD_Response *response)
+{
+  if (reply->content_type
+      && !MHD_add_response_header (response, "Content-Type",
+                                   reply->content_type))
+    return false;
+  if (packed
+      && !MHD_add_response_header (response, "Content-Encoding", "zstd"))
+    return false;
+  return !call->takes_packed
+         || MHD_add_response_header (response, "Accept-Encoding", "zstd");
+}
+
 static struct MHD_Response *
-call_response (const struct tally_response *reply)
+call_response (const struct call *call, const struct tally_response *reply)
 {
   struct MHD_Response *response;
+  size_t size = reply->body.size;
+  char *packed = call->takes_packed
+                     ? http_zstd_pack (reply->body.data, size, &size)
+                     : NULL;
 
-  response = MHD_create_response_from_buffer (
-      reply->body.size, (void *) (uintptr_t) reply->body.data,
-      MHD_RESPMEM_MUST_COPY);
-  if (response && reply->content_type
-      && !MHD_add_response_header (response, "Content-Type",
-                                   reply->content_type)) {
-    MHD_destroy_response (response);
-    response = NULL;
+  if (packed)
+    response =
+        MHD_create_response_from_buffer (size, packed, MHD_RESPMEM_MUST_FREE);
+  else
+    response = MHD_create_response_from_buffer (
+        size, (void *) (uintptr_t) reply->body.data, MHD_RESPMEM_MUST_COPY);
+  if (!response) {
+    free (packed);
+    return NULL;
   }
-  return response;
+  if (add_headers (call, reply, packed != NULL, response))
+    return response;
+  MHD_destroy_response (response);
+  return NULL;
 }
 
 /* What the service calls, from any thread, also while call_hand_up is still
@@ -108,7 +137,7 @@ call_reply (void *ctx, const struct tally_response *reply)
 {
   struct call *call = ctx;
   struct http_server *server = call->server;
-  struct MHD_Response *response = call_response (reply);
+  struct MHD_Response *response = call_response (call, reply);
 
   pthread_mutex_lock (&server->lock);
   call->response = response;
@@ -211,6 +240,8 @@ http_call_access (void *ctx, struct MHD_Connection *connection,
   }
   if (call->handed)
     return call_finish (call);
+  if (!call->refusal && call->packed)
+    http_body_unpack (call);
   if (call->refusal)
     return call_refuse (call);
   return call_hand_up (call, verb, path);

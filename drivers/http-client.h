@@ -5,6 +5,7 @@
 #define TALLY_HTTP_CLIENT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,7 +25,9 @@ struct http_client {
   long timeout_ms;
   unsigned retries;
   size_t max_reply;
-  pthread_mutex_t lock; /* guards the two below */
+  bool zstd;               /* asked for */
+  atomic_bool far_unpacks; /* the server's last reply said so */
+  pthread_mutex_t lock;    /* guards the two below */
   CURL *idle[HTTP_POOL_MAX];
   size_t n_idle;
 };

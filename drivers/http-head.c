@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 
 #include "http-server.h"
+#include "http-zstd.h"
 
 struct head {
   struct tally_request *request;
@@ -17,6 +18,8 @@ struct head {
   unsigned encodings;
   unsigned hosts;
   unsigned credentials;
+  const char *encoding; /* of the body, or NULL */
+  const char *accepts;
   bool bad;
 };
 
@@ -79,7 +82,11 @@ head_line (void *ctx, enum MHD_ValueKind kind, const char *name,
   } else if (strcasecmp (name, "Host") == 0) {
     head->hosts++;
     head->request->host = value;
-  } else if (strcasecmp (name, "Origin") == 0)
+  } else if (strcasecmp (name, "Content-Encoding") == 0)
+    head->encoding = value;
+  else if (strcasecmp (name, "Accept-Encoding") == 0)
+    head->accepts = value;
+  else if (strcasecmp (name, "Origin") == 0)
     head->request->origin = value;
   else if (strcasecmp (name, "Content-Type") == 0)
     head->request->content_type = value;
@@ -101,6 +108,12 @@ http_head_check (struct call *call)
     return &http_bad_head;
   if (head.length / 2 > call->server->max_request)
     return &http_too_large;
+  if (head.encoding
+      && (!http_zstd_here () || strcasecmp (head.encoding, "zstd") != 0))
+    return &http_bad_encoding;
+  call->packed = head.encoding != NULL;
+  call->takes_packed =
+      http_zstd_here () && head.accepts && http_zstd_named (head.accepts);
   call->length = head.length;
   return NULL;
 }

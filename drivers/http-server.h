@@ -53,7 +53,8 @@ struct refusal {
   const char *text;
 };
 
-extern const struct refusal http_bad_head, http_too_large, http_busy;
+extern const struct refusal http_bad_head, http_bad_body, http_bad_encoding,
+    http_too_large, http_busy;
 
 /* One request, from its head to the end of its reply. */
 struct call {
@@ -67,6 +68,8 @@ struct call {
   size_t allocated;
   char peer[80];
   struct tally_request request;
+  bool packed;       /* the body is, with zstd */
+  bool takes_packed; /* the reply may be */
   bool handed;
   /* Under server->lock. */
   bool replied;
@@ -99,6 +102,10 @@ void http_conn_tick (struct http_server *server);
 /* Takes in what has come, or refuses the call. */
 void http_body_append (struct call *call, const char *data, size_t n);
 void http_body_drop (struct call *call);
+
+/* Puts what is packed in a body that is whole into its place, or refuses the
+ * call. */
+void http_body_unpack (struct call *call);
 
 /* ---- http-call.c ---- */
 

@@ -25,7 +25,8 @@ enum {
   HTTP_PER_IP,
   HTTP_IDLE_TIMEOUT,
   HTTP_REQUEST_TIMEOUT,
-  HTTP_WORKERS
+  HTTP_WORKERS,
+  HTTP_COMPRESS
 };
 
 struct http_client;

@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "http-zstd.h"
 #include "http.h"
 
 struct http {
@@ -61,6 +63,10 @@ static const struct tally_option http_options[] = {
                              NULL },
   [HTTP_WORKERS] = { "workers", TALLY_OPTION_INTEGER, 0, "4",
                      "threads that serve", NULL },
+  [HTTP_COMPRESS] = { "compress", TALLY_OPTION_STRING, 0, NULL,
+                      "zstd: ask the server to pack what it sends, and pack "
+                      "what is sent to it where it can unpack that",
+                      NULL },
   { NULL, 0, 0, NULL, NULL, NULL }
 };
 
@@ -105,6 +111,7 @@ http_now_ms (void)
 static int
 http_check (const struct tally_value *values, struct tally_error *err)
 {
+  const char *compress = values[HTTP_COMPRESS].text;
   size_t i;
 
   for (i = 0; i < sizeof http_ranges / sizeof http_ranges[0]; i++) {
@@ -116,6 +123,14 @@ http_check (const struct tally_value *values, struct tally_error *err)
           err, TALLY_INVALID, "http: %s must be from %" PRId64 " to %" PRId64,
           http_options[row].name, http_ranges[i].min, http_ranges[i].max);
   }
+
+  if (compress && strcmp (compress, "none") != 0
+      && strcmp (compress, "zstd") != 0)
+    return http_fail (err, TALLY_INVALID,
+                      "http: compress is zstd or none, not %.40s", compress);
+  if (compress && strcmp (compress, "zstd") == 0 && !http_zstd_here ())
+    return http_fail (err, TALLY_UNSUPPORTED,
+                      "http: compress: this driver was built without zstd");
 
   if (!values[HTTP_TLS_CERT].text != !values[HTTP_TLS_KEY].text)
     return http_fail (err, TALLY_INVALID,

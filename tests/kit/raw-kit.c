@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -89,11 +90,23 @@ raw_listen (unsigned *port)
   return fd;
 }
 
+/* Whether the body is here, of which `used` bytes have come with the head. */
+static bool
+is_whole (const char *head, size_t used)
+{
+  const char *body = strstr (head, "\r\n\r\n");
+  const char *length = strstr (head, "Content-Length: ");
+
+  return body && length && length < body
+         && used - (size_t) (body + 4 - head)
+                >= strtoul (length + 16, NULL, 10);
+}
+
 static void *
 script_main (void *ctx)
 {
   struct script *script = ctx;
-  char buffer[4096];
+  char buffer[16384];
   size_t used;
   ssize_t n;
   int fd;
@@ -106,7 +119,7 @@ script_main (void *ctx)
       n = recv (fd, buffer + used, sizeof buffer - 1 - used, 0);
       used += n > 0 ? (size_t) n : 0;
       buffer[used] = '\0';
-      if (strstr (buffer, "\r\n\r\nhello"))
+      if (strstr (buffer, "\r\n\r\nhello") || is_whole (buffer, used))
         break;
     }
     atomic_fetch_add (&script->connections, 1);
