@@ -46,8 +46,8 @@ add_field (struct field_list *list, struct tally_slice name, bool descending,
 }
 
 int
-field_list_parse (struct field_list *out, const char *text, bool signs,
-                  struct tally_error *err)
+field_list_read (struct field_list *out, const char *text, bool signs,
+                 const char *what, struct tally_error *err)
 {
   memset (out, 0, sizeof *out);
   while (text) {
@@ -57,12 +57,19 @@ field_list_parse (struct field_list *out, const char *text, bool signs,
 
     text += descending;
     status = add_field (out, slice_make (text, (size_t) (end - text)),
-                        descending, signs ? "sort" : "fields", err);
+                        descending, what, err);
     if (status != TALLY_OK)
       return status;
     text = *end ? end + 1 : NULL;
   }
   return TALLY_OK;
+}
+
+int
+field_list_parse (struct field_list *out, const char *text, bool signs,
+                  struct tally_error *err)
+{
+  return field_list_read (out, text, signs, signs ? "sort" : "fields", err);
 }
 
 void

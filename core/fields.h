@@ -19,6 +19,10 @@ struct field_list {
 /* NULL text: none.  signs: a '-' before a name means descending. */
 int field_list_parse (struct field_list *out, const char *text, bool signs,
                       struct tally_error *err);
+
+/* The same, where it is neither a sort nor a projection: `what` it is. */
+int field_list_read (struct field_list *out, const char *text, bool signs,
+                     const char *what, struct tally_error *err);
 void field_list_free (struct field_list *list);
 
 /* Appends a key for the document, by memcmp in the order of the list. */

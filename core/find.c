@@ -9,6 +9,7 @@
 
 #include "context.h"
 #include "document.h"
+#include "error.h"
 #include "finder.h"
 #include "indexes.h"
 #include "json.h"
@@ -225,6 +226,9 @@ tally_index (struct tally_replica *handle, const char *collection,
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
   status = collection_check (collection, err);
+  if (status == TALLY_OK && !indexes_concern (collection))
+    status = error_set (err, TALLY_INVALID,
+                        "%s: a local collection has no indexes", collection);
   if (status == TALLY_OK)
     status = context_replica (&replica, handle, err);
   if (status == TALLY_OK)

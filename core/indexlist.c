@@ -30,6 +30,19 @@ index_list_free (struct index_list *list)
   memset (list, 0, sizeof *list);
 }
 
+static int
+check_twice (const struct field_list *fields, struct tally_error *err)
+{
+  for (size_t i = 0; i < fields->count; i++)
+    for (size_t k = 0; k < i; k++)
+      if (slice_equal (buf_slice (&fields->fields[i].path.text),
+                       buf_slice (&fields->fields[k].path.text)))
+        return error_set (err, TALLY_INVALID, "index: \"%.*s\": twice",
+                          (int) fields->fields[i].path.text.size,
+                          fields->fields[i].path.text.data);
+  return TALLY_OK;
+}
+
 int
 index_list_add (struct index_list *list, const char *fields, bool unique,
                 bool sparse, struct tally_error *err)
@@ -45,9 +58,11 @@ index_list_add (struct index_list *list, const char *fields, bool unique,
     return error_nomem (err);
   list->defs = defs;
   memset (&def, 0, sizeof def);
-  status = field_list_parse (&def.fields, fields, true, err);
+  status = field_list_read (&def.fields, fields, true, "index", err);
+  if (status == TALLY_OK)
+    status = check_twice (&def.fields, err);
   if (status == TALLY_OK && def.fields.count > INDEX_FIELDS_MAX)
-    status = error_set (err, TALLY_INVALID, "an index is of at most %d fields",
+    status = error_set (err, TALLY_INVALID, "index: more than %d fields",
                         INDEX_FIELDS_MAX);
   buf_add_text (&def.name, fields);
   if (status == TALLY_OK && def.name.failed)

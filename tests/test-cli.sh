@@ -344,6 +344,27 @@ is "is by number" '{"_id":"a","n":5}
 {"_id":"c","n":30,"t":"x"}'
 expect "find --sort and --fields by paths" 0 \
   find $s docs '{"o.p":{"$exists":false}}' --sort o.p,-n --fields n.m --count
+hostile ()
+{
+  refuses "a hostile query: $1" 6 "$2" find $s docs "$3"
+}
+levels=$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "{\"$and\":[" }')
+hostile "levels without end" 'more than 64 levels' "$levels"
+awk 'BEGIN { printf "{\"_id\":\"long\",\"s\":\""
+  for (i = 0; i < 200; i++) printf "a"; print "\"}" }' >long
+expect "a long text" 0 put sqlite:hostile.db c long
+refuses "a hostile query: steps without end" 6 'too many steps' \
+  find sqlite:hostile.db c '{"s":{"$regex":"^(a+)+[bd]"}}'
+refuses "nor are documents removed by it" 6 'too many steps' \
+  rm sqlite:hostile.db c --query '{"s":{"$regex":"^(a+)+[bd]"}}'
+hostile "an expression that grows" 'regular expression is too large' \
+  '{"s":{"$regex":"((a{1,1000}){1,1000}){1,1000}"}}'
+hostile "a type that is none" 'takes the name or number of a type' \
+  '{"n":{"$type":"zzz"}}'
+hostile "a number for an array" '$in: takes an array' '{"n":{"$in":1}}'
+hostile "code" 'unknown operator "$where"' '{"$where":"1"}'
+hostile "a member twice" 'duplicate member "n"' '{"n":1,"n":2}'
+hostile "no query at all" 'expected a value' ''
 refuses "find --sort by an empty name" 6 'sort: "n..m": an empty name' \
   find $s docs --sort a,-n..m
 expect "find --sort" 0 find $s docs --sort -n --fields n
@@ -388,6 +409,10 @@ expect "index" 0 index linvo:up up n --unique
 expect "index once more" 0 index linvo:up up n --unique
 refuses "an index that is another" 6 'is there' index linvo:up up n
 refuses "an index on no name" 6 'empty name' index linvo:up up a..b
+refuses "an index on nothing" 6 '^tally: index: an empty' index linvo:up up a,
+refuses "an index on one twice" 6 '"a": twice' index linvo:up up a,b,-a
+refuses "an index of a local collection" 6 'has no indexes' \
+  index linvo:up _up a
 expect "two with the same" 0 update linvo:up up '{"_id":{"$in":["u","v"]}}' \
   '{"$set":{"same":["y","x"],"one":{"k":"x"}}}'
 for fields in same one,-same; do
