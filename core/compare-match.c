@@ -235,6 +235,22 @@ sorted_ids (const struct compare *compare, const struct compare_set *set)
   return ids;
 }
 
+unsigned char *
+compare_their_ids (const struct compare *compare)
+{
+  return sorted_ids (compare, &compare->theirs);
+}
+
+bool
+compare_is_theirs (const struct compare *compare, const unsigned char *ids,
+                   struct tally_slice id)
+{
+  unsigned char hash[SKETCH_ID_SIZE];
+
+  sketch_id (hash, &compare->rows.key, id);
+  return bsearch (hash, ids, compare->theirs.n, SKETCH_ID_SIZE, by_hash);
+}
+
 int
 compare_pairs (const struct compare *compare, uint64_t *pairs,
                struct tally_error *err)

@@ -162,6 +162,16 @@ take_cells (struct compare *compare, const struct wire_compared *compared,
   return status;
 }
 
+/* An estimate is never so far off that more than this many were needed: the
+ * far side gives something else, or one of the two is at fault. */
+static size_t
+most_cells (size_t first)
+{
+  size_t most = 4 * first + 256;
+
+  return most < SKETCH_CELLS_MAX ? most : SKETCH_CELLS_MAX;
+}
+
 /* Asks for more cells until they do; COMPARE_LOST: they never will. */
 static int
 peel_cells (struct compare *compare, const struct rows_sum *sum,
@@ -170,6 +180,7 @@ peel_cells (struct compare *compare, const struct rows_sum *sum,
   struct sketch_peel peel = { 0 };
   enum sketch_verdict verdict = SKETCH_MORE;
   uint64_t seq_there = reply->as.compared.seq, seq_here = 0, seq;
+  size_t most = 0;
   int status = TALLY_OK;
 
   compare->kind = COMPARE_LOST;
@@ -177,14 +188,15 @@ peel_cells (struct compare *compare, const struct rows_sum *sum,
          && reply->as.compared.kind == WIRE_CELLS) {
     size_t had = peel.all.n;
 
+    if (had == 0)
+      most = most_cells (reply->as.compared.data.size / SKETCH_CELL_SIZE);
     status =
         take_cells (compare, &reply->as.compared, &peel, &verdict, &seq, err);
     wire_message_free (reply);
     if (had > 0 && seq != seq_here)
       break;
     seq_here = seq;
-    if (status == TALLY_OK && verdict == SKETCH_MORE
-        && peel.all.n < SKETCH_CELLS_MAX)
+    if (status == TALLY_OK && verdict == SKETCH_MORE && peel.all.n < most)
       status = ask (compare, sum, peel.all.n, seq_there, reply, err);
   }
   if (status == TALLY_OK && verdict == SKETCH_DONE)

@@ -94,6 +94,12 @@ int compare_ours (struct compare *compare, struct compare_walk *walk,
  * place of one may not have come, since it was written to meanwhile. */
 void compare_turn_to_passed (struct compare *compare);
 
+/* The id hashes of what is only there, sorted; free them.  NULL: out of
+ * memory. */
+unsigned char *compare_their_ids (const struct compare *compare);
+bool compare_is_theirs (const struct compare *compare,
+                        const unsigned char *ids, struct tally_slice id);
+
 /* How many documents are in both sets, in two states. */
 int compare_pairs (const struct compare *compare, uint64_t *pairs,
                    struct tally_error *err);

@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine-comparing.h"
@@ -69,6 +70,27 @@ note_seen (struct comparing *comparing, struct tally_error *err)
   return TALLY_OK;
 }
 
+static int
+strange (const struct comparing *comparing, struct tally_error *err)
+{
+  return error_set (err, TALLY_INVALID,
+                    "%s: answered something else than was asked",
+                    comparing->sync->run->peer.channel->name);
+}
+
+/* What nobody asked for is not taken. */
+static int
+check_asked (const struct comparing *comparing, struct tally_error *err)
+{
+  const struct doclist *remote = &comparing->sync->remote;
+
+  for (size_t i = 0; comparing->asked && i < remote->count; i++)
+    if (!compare_is_theirs (&comparing->compare, comparing->asked,
+                            remote->docs[i].id))
+      return strange (comparing, err);
+  return TALLY_OK;
+}
+
 /* What came from there; note: keep the ids. */
 static int
 step_theirs (struct comparing *comparing, bool note, struct tally_error *err)
@@ -82,6 +104,8 @@ step_theirs (struct comparing *comparing, bool note, struct tally_error *err)
   if (status == TALLY_OK)
     status = peer_list_hand (&sync->run->peer, &sync->remote, sync_hold_bad,
                              sync, err);
+  if (status == TALLY_OK)
+    status = check_asked (comparing, err);
   if (status == TALLY_OK && note)
     status = note_seen (comparing, err);
   if (status == TALLY_OK)
@@ -194,10 +218,7 @@ fetch_went_on (struct comparing *comparing, struct fetch *fetch,
     fetch->more |= fetch->at < comparing->compare.theirs.n;
   if (fetch->from.failed)
     return error_nomem (err);
-  return good ? TALLY_OK
-              : error_set (err, TALLY_INVALID,
-                           "%s: answered something else than was asked",
-                           peer->channel->name);
+  return good ? TALLY_OK : strange (comparing, err);
 }
 
 /* Theirs, whose first question is queued, or answered; note: keep the ids. */
@@ -285,6 +306,9 @@ comparing_move (struct comparing *comparing, struct tally_error *err)
   int status = TALLY_OK;
 
   make_fetch (comparing, &fetch.ask);
+  comparing->asked = compare_their_ids (&comparing->compare);
+  if (!comparing->asked)
+    return error_nomem (err);
   if (takes && !sync->looks)
     status = sync_begin (sync, err);
   if (takes && status == TALLY_OK)
@@ -298,6 +322,8 @@ comparing_move (struct comparing *comparing, struct tally_error *err)
   if (takes && status == TALLY_OK)
     status = take_theirs (comparing, &fetch, passes, err);
   peer_drop_hand (&sync->run->peer);
+  free (comparing->asked);
+  comparing->asked = NULL;
   if (status == TALLY_OK)
     status = offer_passed (comparing, err);
   if (passes)

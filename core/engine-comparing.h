@@ -15,6 +15,8 @@ struct comparing {
   /* Of a look, in which nothing moves, and of parts that are taken whole:
    * what was seen. */
   struct idset seen;
+  /* Whose documents were asked for, by the hashes of their ids; NULL: all. */
+  unsigned char *asked;
 };
 
 /* Moves what differs in the range that was compared last. */

@@ -44,4 +44,5 @@ costs ()
 costs "${N:-20000}" "first-push first-pull" linvo:sqlite
 costs 10000 "nothing changed" linvo:sqlite
 costs 10000 "first-push first-pull nothing changed" sqlite:linvo
+costs "${N:-10000}" "lost lost-same" linvo:sqlite
 [ $failures -eq 0 ]

@@ -41,6 +41,8 @@ static struct {
   unsigned fault_at, exchanges, calls;
   size_t where, reply_size;
   struct hook exchange, call;
+  shim_rewrite_fn *rewrite;
+  void *rewrite_ctx;
   char call_store[64], dead_store[64];
   char die_after[64];
   unsigned die_at, dead_calls;
@@ -97,6 +99,15 @@ shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx)
 {
   pthread_mutex_lock (&shim.lock);
   shim.exchange = (struct hook){ at, fn, ctx };
+  pthread_mutex_unlock (&shim.lock);
+}
+
+void
+shim_rewrite (shim_rewrite_fn *fn, void *ctx)
+{
+  pthread_mutex_lock (&shim.lock);
+  shim.rewrite = fn;
+  shim.rewrite_ctx = ctx;
   pthread_mutex_unlock (&shim.lock);
 }
 
@@ -425,6 +436,7 @@ shim_reset (void)
   memset (&shim.call, 0, sizeof shim.call);
   shim.n_stores = 0;
   shim_spoil ("", NULL);
+  shim_rewrite (NULL, NULL);
   shim_die_at ("", 0);
   shim_fault_at (SHIM_NONE, 0, 0);
 }
@@ -437,6 +449,21 @@ struct wire_reply {
   enum shim_fault fault;
   size_t where;
 };
+
+static int
+rewrite (struct wire_reply *reply, const struct tally_response *response)
+{
+  struct tally_response other = *response;
+  char *bytes =
+      shim.rewrite (shim.rewrite_ctx, response->body.data, &other.body.size);
+  int stop;
+
+  if (bytes)
+    other.body.data = bytes;
+  stop = reply->emit (reply->ctx, &other);
+  free (bytes);
+  return stop;
+}
 
 static int
 damage (void *ctx, const struct tally_response *response)
@@ -452,6 +479,8 @@ damage (void *ctx, const struct tally_response *response)
   pthread_mutex_unlock (&shim.lock);
   if (!reply->emit)
     return 0;
+  if (shim.rewrite)
+    return rewrite (reply, response);
   if (reply->fault < SHIM_SHORT || at >= response->body.size)
     return reply->emit (reply->ctx, response);
   bytes = malloc (response->body.size);

@@ -34,6 +34,11 @@ unsigned shim_exchanges (void);
 /* The size of the last reply, before anything was done to it. */
 size_t shim_reply_size (void);
 
+/* Has every reply replaced by what fn makes of it, malloced and *size bytes,
+ * or leaves one as it is for NULL.  fn NULL: no more. */
+typedef char *shim_rewrite_fn (void *ctx, const char *reply, size_t *size);
+void shim_rewrite (shim_rewrite_fn *fn, void *ctx);
+
 /* Calls fn before exchange `at`, counted as above, once. */
 void shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx);
 

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* A far side that lies in a comparison: about counts, cells, lists, splits,
+ * what it was asked for and what it answered.  The run ends, after few
+ * exchanges and with one clear error, and has changed nothing; or it finds
+ * another way, and then all is as it should be. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "../core/rows.h"
+#include "../core/wire.h"
+#include "sync-world.h"
+
+#define EXCHANGES_MAX 100
+#define ROOM ((size_t) SKETCH_CELL_SIZE * (SKETCH_CELLS_MAX + 1))
+
+struct liar;
+typedef void lie_fn (struct liar *liar, struct wire_message *message);
+
+struct liar {
+  lie_fn *lie;
+  enum wire_type about;
+  unsigned told;
+  unsigned char room[ROOM];
+  struct tally_slice splits[2];
+};
+
+static char *
+tell (void *ctx, const char *reply, size_t *size)
+{
+  struct liar *liar = ctx;
+  struct wire_message message;
+  struct tally_error err;
+  unsigned char sender[REPLICA_ID_SIZE];
+  struct tally_slice frame = slice_make (reply, *size), rest;
+  struct buf out = BUF_INIT;
+
+  assert_int_equal (wire_open (&rest, sender, frame, &err), TALLY_OK);
+  assert_int_equal (wire_unseal (&rest, frame, &err), TALLY_OK);
+  wire_start (&out, sender);
+  while (wire_decode (&message, &rest, &err) == TALLY_OK) {
+    struct wire_message told = message;
+
+    if (message.type == liar->about) {
+      liar->told++;
+      liar->lie (liar, &told);
+    }
+    wire_encode (&out, &told);
+    wire_message_free (&message);
+  }
+  wire_seal (&out);
+  assert_false (out.failed);
+  *size = out.size;
+  return out.data;
+}
+
+static struct tally_slice
+noise (struct liar *liar, size_t size)
+{
+  assert_true (size <= ROOM);
+  randombytes_buf (liar->room, size);
+  return slice_make (liar->room, size);
+}
+
+/* ---- lies --------------------------------------------------------------- */
+
+static void
+cells_of_noise (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_CELLS;
+  message->as.compared.data = noise (liar, 100 * SKETCH_CELL_SIZE);
+}
+
+/* As if nothing were there. */
+static void
+empty_cells (struct liar *liar, struct wire_message *message)
+{
+  memset (liar->room, 0, ROOM);
+  message->as.compared.kind = WIRE_CELLS;
+  message->as.compared.data = slice_make (liar->room, 50 * SKETCH_CELL_SIZE);
+}
+
+static void
+half_a_cell (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_CELLS;
+  message->as.compared.data = noise (liar, SKETCH_CELL_SIZE / 2);
+}
+
+static void
+no_cells (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.compared.kind = WIRE_CELLS;
+  message->as.compared.data.size = 0;
+}
+
+static void
+too_many_cells (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_CELLS;
+  message->as.compared.data = noise (liar, ROOM);
+}
+
+static void
+list_of_noise (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_LIST;
+  message->as.compared.data = noise (liar, 1000 * ROWS_ROW_SIZE);
+}
+
+static void
+half_a_row (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_LIST;
+  message->as.compared.data = noise (liar, ROWS_ROW_SIZE / 2);
+}
+
+static void
+splits_that_fall (struct liar *liar, struct wire_message *message)
+{
+  struct wire_compared *compared = &message->as.compared;
+
+  memset (liar->room, 9, TALLY_STAMP_SIZE);
+  memset (liar->room + TALLY_STAMP_SIZE, 8, TALLY_STAMP_SIZE);
+  for (size_t i = 0; i < 2; i++)
+    liar->splits[i] =
+        slice_make (liar->room + i * TALLY_STAMP_SIZE, TALLY_STAMP_SIZE);
+  compared->kind = WIRE_SPLIT;
+  compared->splits = liar->splits;
+  compared->n_splits = 2;
+}
+
+static void
+a_split_again (struct liar *liar, struct wire_message *message)
+{
+  splits_that_fall (liar, message);
+  message->as.compared.n_splits = 1;
+}
+
+static void
+no_splits (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.compared.kind = WIRE_SPLIT;
+  message->as.compared.n_splits = 0;
+}
+
+static void
+always_another (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.compared.kind = WIRE_OTHER;
+}
+
+static void
+wild_numbers (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.compared.count = UINT64_MAX;
+}
+
+static void
+token_of_another (struct liar *liar, struct wire_message *message)
+{
+  message->as.compared.kind = WIRE_SAME;
+  message->as.compared.data = noise (liar, WIRE_TOKEN_SIZE);
+}
+
+static void
+nothing_is_answered (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.fetched.answered = 0;
+  message->as.fetched.n = 0;
+}
+
+static void
+more_is_answered (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.fetched.answered = UINT64_MAX;
+}
+
+static void
+what_nobody_asked_for (struct liar *liar, struct wire_message *message)
+{
+  struct tally_doc *doc = message->as.fetched.docs;
+
+  (void) liar;
+  assert_true (message->as.fetched.n > 0);
+  doc->id = slice_text ("planted");
+  doc->body = slice_text ("{\"_id\":\"planted\",\"v\":1}");
+}
+
+static void
+on_from_the_start (struct liar *liar, struct wire_message *message)
+{
+  memset (liar->room, 0, TALLY_STAMP_SIZE);
+  message->as.fetched.next = slice_make (liar->room, TALLY_STAMP_SIZE);
+}
+
+/* ---- the tests ---------------------------------------------------------- */
+
+struct case_of {
+  const char *name;
+  lie_fn *lie;
+  enum wire_type about;
+  unsigned documents; /* many: cells; few: a list */
+  enum {
+    GOES_ON, /* in another way, or with less */
+    REFUSED, /* and nothing has changed */
+    STOPPED  /* what it was asked for, and gave, is taken */
+  } end;
+};
+
+/* The hub and d2 have the same and never met; then each changes a few. */
+static void
+make_strangers (struct world *w, unsigned n)
+{
+  struct kit_run run;
+
+  world_fill (w->d1, 'a', n);
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_OK);
+  kit_try_pair (&run, w->tally, "d1", "d2");
+  assert_int_equal (run.status, TALLY_OK);
+  for (unsigned i = 0; i < 3; i++) {
+    kit_put (w->hub, "notes", "{\"_id\":\"a%03u\",\"v\":1}", i);
+    kit_put (w->d2, "notes", "{\"_id\":\"a%03u\",\"v\":2}", i + 3);
+  }
+}
+
+static void
+expect_refused (struct world *w, const struct kit_run *run, const char *before)
+{
+  char *after = kit_dump (w->d2);
+
+  assert_int_equal (run->status, TALLY_INVALID);
+  assert_non_null (strstr (run->err.text, "answered something else"));
+  if (before)
+    assert_string_equal (after, before);
+  free (after);
+}
+
+static void
+try_lie (const struct case_of *tried)
+{
+  struct liar *liar = calloc (1, sizeof *liar);
+  struct world world, *w = &world;
+  struct kit_run run;
+  char *before;
+
+  print_message ("%s\n", tried->name);
+  assert_non_null (liar);
+  world_make (w, NULL);
+  world_open (w);
+  make_strangers (w, tried->documents);
+  before = kit_dump (w->d2);
+  liar->lie = tried->lie;
+  liar->about = tried->about;
+  shim_fault_at (SHIM_NONE, 0, 0);
+  shim_rewrite (tell, liar);
+  kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
+  shim_rewrite (NULL, NULL);
+  assert_true (liar->told > 0);
+  assert_true (shim_exchanges () <= EXCHANGES_MAX);
+  if (tried->end == GOES_ON)
+    assert_int_equal (run.status, TALLY_OK);
+  else
+    expect_refused (w, &run, tried->end == REFUSED ? before : NULL);
+  kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_OK);
+  kit_same (w->d2, w->hub);
+  free (before);
+  free (liar);
+  world_remove (w);
+}
+
+static void
+test_lies (void **state)
+{
+  static const struct case_of cases[] = {
+    { "cells of noise", cells_of_noise, WIRE_COMPARED, 300, GOES_ON },
+    { "empty cells", empty_cells, WIRE_COMPARED, 300, GOES_ON },
+    { "half a cell", half_a_cell, WIRE_COMPARED, 300, REFUSED },
+    { "no cells", no_cells, WIRE_COMPARED, 300, REFUSED },
+    { "too many cells", too_many_cells, WIRE_COMPARED, 300, REFUSED },
+    { "a list of noise", list_of_noise, WIRE_COMPARED, 300, GOES_ON },
+    { "half a row", half_a_row, WIRE_COMPARED, 300, REFUSED },
+    { "splits that fall", splits_that_fall, WIRE_COMPARED, 300, REFUSED },
+    { "one split, again and again", a_split_again, WIRE_COMPARED, 300,
+      REFUSED },
+    { "no splits", no_splits, WIRE_COMPARED, 300, GOES_ON },
+    { "always another", always_another, WIRE_COMPARED, 300, GOES_ON },
+    { "wild numbers", wild_numbers, WIRE_COMPARED, 300, GOES_ON },
+    { "another's token", token_of_another, WIRE_COMPARED, 300, REFUSED },
+    { "nothing is answered", nothing_is_answered, WIRE_FETCHED, 300, REFUSED },
+    { "more is answered", more_is_answered, WIRE_FETCHED, 300, STOPPED },
+    { "what nobody asked for", what_nobody_asked_for, WIRE_FETCHED, 300,
+      REFUSED },
+    { "the same in a range", what_nobody_asked_for, WIRE_FETCHED, 30,
+      REFUSED },
+    { "on from the start", on_from_the_start, WIRE_FETCHED, 30, STOPPED },
+  };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    try_lie (&cases[i]);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = { cmocka_unit_test (test_lies) };
+
+  if (sodium_init () < 0)
+    return 1;
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
