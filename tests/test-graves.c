@@ -14,6 +14,7 @@
 
 #include "../core/forget.h"
 #include "../core/graves.h"
+#include "../core/state.h"
 #include "../core/write.h"
 #include "shared-store.h"
 
@@ -161,6 +162,79 @@ test_counts_against_what_it_knew (void **state)
   doclist_free (&old);
 }
 
+/* A tombstone that somebody else wrote, now, after a write of ours that was
+ * named when our clock was so far ahead. */
+static void
+put_tombstone (const char *id, uint64_t ahead_ms)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  struct stamp seen;
+  struct state state = { .deleted = true, .seen = &seen, .n_seen = 1 };
+  struct tally_entry entry = { .collection = "notes", .expected = absent };
+  struct tally_outcome outcome;
+  struct buf meta = BUF_INIT;
+  struct tally_error err = { 0 };
+  uint32_t us = replica_client (replica);
+
+  stamp_make (&state.whole, SHARED_WALL_MS, 0, us ^ 1);
+  stamp_make (&seen, SHARED_WALL_MS + ahead_ms, 0, us);
+  state_encode (&state, &meta);
+  entry.doc.id = slice_text (id);
+  entry.doc.flags = TALLY_DOC_DELETED;
+  entry.doc.meta = buf_slice (&meta);
+  state_rev (&state, entry.doc.id, entry.doc.rev);
+  assert_int_equal (replica_put (replica, &entry, 1, 0, &outcome, &err),
+                    TALLY_OK);
+  assert_int_equal (outcome.status, TALLY_OK);
+  buf_free (&meta);
+}
+
+/* Under the name that it knows nobody writes again who has forgotten it. */
+static void
+test_a_name_that_is_known_is_given_up (void **state)
+{
+  uint32_t us = replica_client (replica);
+
+  (void) state;
+  put ("a", "{\"_id\":\"a\"}");
+  put ("a", NULL);
+  forget ();
+  assert_int_equal (replica_client (replica), us);
+  put_tombstone ("b", 8640000000);
+  forget ();
+  assert_int_not_equal (replica_client (replica), us);
+}
+
+/* Who makes the document anew knows what was deleted. */
+static void
+test_a_write_is_over_its_grave (void **state)
+{
+  const struct tally_slice id = slice_text ("a");
+  struct doclist grave = DOCLIST_INIT, new = DOCLIST_INIT;
+  struct state dead, alive;
+  struct tally_error err = { 0 };
+
+  (void) state;
+  put_tombstone ("a", 0);
+  forget ();
+  fill (&grave, &id, 1);
+  put ("a", "{\"_id\":\"a\",\"v\":2}");
+  read_docs (&new, &id, 1);
+  assert_int_equal (new.count, 1);
+  assert_int_equal (
+      state_decode (&dead, true, grave.docs[0].meta, grave.docs[0].body, &err),
+      TALLY_OK);
+  assert_int_equal (
+      state_decode (&alive, false, new.docs[0].meta, new.docs[0].body, &err),
+      TALLY_OK);
+  assert_true (state_knows_all (&alive, &dead, NULL));
+  assert_true (stamp_cmp (&alive.whole, &dead.whole) > 0);
+  state_free (&alive);
+  state_free (&dead);
+  doclist_free (&new);
+  doclist_free (&grave);
+}
+
 static int
 count (void *ctx, const struct tally_doc *doc)
 {
@@ -213,9 +287,11 @@ test_they_are_never_too_many (void **state)
 int
 main (void)
 {
-  const struct CMUnitTest tests[] = { TEST (test_takes_its_place),
-                                      TEST (test_counts_against_what_it_knew),
-                                      TEST (test_they_are_never_too_many) };
+  const struct CMUnitTest tests[] = {
+    TEST (test_takes_its_place), TEST (test_counts_against_what_it_knew),
+    TEST (test_a_name_that_is_known_is_given_up),
+    TEST (test_a_write_is_over_its_grave), TEST (test_they_are_never_too_many)
+  };
 
   return cmocka_run_group_tests_name ("graves", tests, NULL, NULL);
 }

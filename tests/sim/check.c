@@ -99,20 +99,36 @@ comes_after (const struct world *world, unsigned doc, unsigned at,
          && !fate_may_lose_to (history, at, standing, field);
 }
 
+/* That it lost is told of, or there is nothing to tell; of a whole write, by
+ * any of its fields. */
+static bool
+is_told (const struct journals *journals, unsigned doc, unsigned at,
+         unsigned field)
+{
+  const struct event *event = &journals->world->docs[doc].events[at];
+  unsigned told = journals->fields[doc][at] | event->read;
+  bool matters = false;
+
+  if (event->deleted)
+    return told;
+  if (field < SIM_WHOLE)
+    return told >> field & 1 || !fate_matters (event, field);
+  for (unsigned f = 0; f < SIM_FIELDS; f++)
+    matters |= fate_matters (event, f);
+  return told || !matters;
+}
+
 /* Who replaced what stands lost to a third, that neither knew and that a
  * repair moved, and is told of; where that was not heard of the third then
  * lost to what stands.  What only two are about keeps its order, however often
- * it is repaired; but where a store was rolled back it may give a name anew,
- * which then passes for known. */
+ * it is repaired, but for names that were given twice. */
 static bool
-stood_aside (const struct doc_history *history,
-             const struct journals *journals, unsigned doc, unsigned at,
+stood_aside (const struct journals *journals, unsigned doc, unsigned at,
              unsigned standing, unsigned field)
 {
-  if (!(journals->fields[doc][at] | history->events[at].read))
-    return false;
-  return fate_may_lose_to (history, at, standing, field)
-         || (journals->world->broke && history->events[standing].n_also > 0);
+  return is_told (journals, doc, at, field)
+         && fate_may_lose_to (&journals->world->docs[doc], at, standing,
+                              field);
 }
 
 /* A run tells of how many documents of a collection it kept that may have been
@@ -164,8 +180,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
           || fate_is_gone (standing, f) || has_namesake (history, i)
           || has_vanished (world, doc, i))
         continue;
-      if (((other->past >> at & 1)
-           && !stood_aside (history, journals, doc, i, at, f))
+      if (((other->past >> at & 1) && !stood_aside (journals, doc, i, at, f))
           || comes_after (world, doc, i, at, f)) {
         if (other->forgotten && was_told (world, doc, told))
           continue;

@@ -198,12 +198,42 @@ may_stand_above (const struct event *event, const struct event *other)
   return false;
 }
 
+/* A store that was put back and does not know it gives names that it had given
+ * before, or some in between.  What is written under a later one of them
+ * passes for knowing what was written under an earlier one, and for coming
+ * after it, with all that its author had. */
+static bool
+passes_for_knowing (const struct event *event, const struct event *other)
+{
+  return event->site == other->site && (event->rewound || other->rewound)
+         && stamp_client (&event->stamp) == stamp_client (&other->stamp)
+         && stamp_cmp (&event->stamp, &other->stamp) > 0;
+}
+
+static bool
+may_be_over (const struct doc_history *history, unsigned at, unsigned other,
+             unsigned field)
+{
+  const struct event *winner = &history->events[at];
+  const struct event *loser = &history->events[other];
+
+  if (!fate_assigns (winner, field))
+    return false;
+  for (unsigned i = 0; i < history->n; i++)
+    if (!(history->events[i].past >> other & 1)
+        && passes_for_knowing (&history->events[i], loser)
+        && (i == at || history->events[i].past >> at & 1))
+      return true;
+  return !(loser->past >> at & 1)
+         && (winner->past >> other & 1 || may_stand_above (winner, loser));
+}
+
 /* A repair gives a write the place of when it was repaired, which is not what
  * its stamp says, and it is that place which competes with others.  So of two
  * writes the one may lose and the other stand because of a third: the one lost
  * to that in the place that it had then, and the third to what stands in
- * another, or its author had it.  Where nothing was repaired every step leads
- * to a greater stamp. */
+ * another, or its author had it.  Where nothing was repaired, and no name
+ * given twice, every step leads to a greater stamp. */
 bool
 fate_may_lose_to (const struct doc_history *history, unsigned at, unsigned to,
                   unsigned field)
@@ -213,14 +243,9 @@ fate_may_lose_to (const struct doc_history *history, unsigned at, unsigned to,
   while (reached != before) {
     before = reached;
     for (unsigned x = 0; x < history->n; x++)
-      for (unsigned y = 0; y < history->n && (before >> x & 1); y++) {
-        const struct event *loser = &history->events[x];
-        const struct event *winner = &history->events[y];
-
-        if (fate_assigns (winner, field) && !(loser->past >> y & 1)
-            && (winner->past >> x & 1 || may_stand_above (winner, loser)))
+      for (unsigned y = 0; y < history->n && (before >> x & 1); y++)
+        if (!(before >> y & 1) && may_be_over (history, y, x, field))
           reached |= UINT64_C (1) << y;
-      }
   }
   return reached >> to & 1;
 }
