@@ -9,7 +9,7 @@
 #include "output.h"
 #include "table.h"
 
-/* Rows of four kinds come mixed; for people each kind is a table. */
+/* Rows of six kinds come mixed; for people each kind is a table. */
 struct looking {
   struct cli *cli;
   struct table links;
@@ -17,6 +17,7 @@ struct looking {
   struct table peers;
   struct table journals;
   struct table held;
+  struct table broken;
 };
 
 static void
@@ -54,6 +55,11 @@ print_json (const struct tally_status_row *row)
     object_text (&object, "collection", row->collection);
     object_text (&object, "_id", row->id);
     object_text (&object, "held", row->held);
+    object_text (&object, "reason", row->reason);
+  } else if (row->index) {
+    object_text (&object, "store", row->store);
+    object_text (&object, "collection", row->collection);
+    object_text (&object, "unique", row->index);
     object_text (&object, "reason", row->reason);
   } else {
     object_text (&object, "store", row->store);
@@ -106,6 +112,12 @@ keep (struct looking *looking, const struct tally_status_row *row)
     cells[3] = row->held;
     cells[4] = row->reason;
     table_add (&looking->held, cells);
+  } else if (row->index) {
+    cells[0] = row->store;
+    cells[1] = row->collection;
+    cells[2] = row->index;
+    cells[3] = row->reason;
+    table_add (&looking->broken, cells);
   } else {
     cells[0] = row->store;
     cells[1] = row->collection;
@@ -149,12 +161,15 @@ print_tables (const struct looking *looking)
 
   static const char *const held[] = { "STORE", "COLLECTION", "HELD BACK", "ON",
                                       "REASON" };
+  static const char *const broken[] = { "STORE", "COLLECTION", "NOT UNIQUE",
+                                        "REASON" };
   bool any = false;
 
   print_table (&looking->links, links, &any);
   print_table (&looking->stores, stores, &any);
   print_table (&looking->peers, peers, &any);
   print_table (&looking->held, held, &any);
+  print_table (&looking->broken, broken, &any);
   print_table (&looking->journals, journals, &any);
 }
 
@@ -167,6 +182,7 @@ command_status (struct cli *cli)
                              .stores = { .columns = 4 },
                              .peers = { .columns = 4 },
                              .held = { .columns = 5 },
+                             .broken = { .columns = 4 },
                              .journals = { .columns = 3 } };
   struct tally_error err = { .status = 0 };
   int status;
@@ -182,13 +198,15 @@ command_status (struct cli *cli)
   if (status)
     cli_fail_err (cli, status, &err);
   if (looking.links.failed || looking.stores.failed || looking.peers.failed
-      || looking.held.failed || looking.journals.failed)
+      || looking.held.failed || looking.journals.failed
+      || looking.broken.failed)
     cli_fail (cli, TALLY_FAILED, "status: out of memory");
   table_free (&looking.links);
   table_free (&looking.stores);
   table_free (&looking.peers);
   table_free (&looking.journals);
   table_free (&looking.held);
+  table_free (&looking.broken);
 }
 
 /* ---- verify ------------------------------------------------------------- */

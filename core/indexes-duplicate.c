@@ -275,3 +275,34 @@ indexes_forget_rows (struct replica *replica, const char *collection,
   buf_free (&from);
   return status;
 }
+
+/* ---- what is broken ----------------------------------------------------- */
+
+int
+indexes_each_broken (struct replica *replica, const char *collection,
+                     indexes_broken_fn *fn, void *ctx, struct tally_error *err)
+{
+  struct index_list list;
+  int status = indexes_load (replica, collection, &list, err);
+
+  for (size_t i = 0; i < list.n && status == TALLY_OK; i++) {
+    struct index_def *def = &list.defs[i];
+    struct buf why = BUF_INIT;
+
+    if (!def->unique || !def->ready)
+      continue;
+    status = indexes_find_duplicate (replica, collection, def,
+                                     slice_make (NULL, 0), &why, err);
+    buf_add_byte (&def->name, 0);
+    if (status == TALLY_OK && why.size > 0) {
+      buf_add_byte (&why, 0);
+      if (why.failed || def->name.failed)
+        status = error_nomem (err);
+      else
+        fn (ctx, def->name.data, why.data);
+    }
+    buf_free (&why);
+  }
+  index_list_free (&list);
+  return status;
+}

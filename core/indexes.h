@@ -75,6 +75,14 @@ int indexes_check (struct replica *replica, const char *collection,
 /* The same for all collections, while others may write. */
 int indexes_check_all (struct replica *replica, struct tally_error *err);
 
+/* Told of each unique index that what a sync brought has broken, with two of
+ * the documents. */
+typedef void indexes_broken_fn (void *ctx, const char *fields,
+                                const char *why);
+int indexes_each_broken (struct replica *replica, const char *collection,
+                         indexes_broken_fn *fn, void *ctx,
+                         struct tally_error *err);
+
 /* The local collection of rows. */
 void indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection);
 

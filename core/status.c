@@ -11,6 +11,7 @@
 #include "context.h"
 #include "document.h"
 #include "engine.h"
+#include "indexes.h"
 #include "journal.h"
 #include "namelist.h"
 #include "notejson.h"
@@ -49,6 +50,23 @@ count_document (void *ctx, const struct tally_doc *doc)
   return 0;
 }
 
+struct breaking {
+  struct looker *looker;
+  const char *store, *collection;
+};
+
+static void
+tell_broken (void *ctx, const char *fields, const char *why)
+{
+  const struct breaking *breaking = ctx;
+  struct tally_status_row row = { .store = breaking->store };
+
+  row.collection = breaking->collection;
+  row.index = fields;
+  row.reason = why;
+  tell (breaking->looker, &row);
+}
+
 static int
 tell_collections (struct looker *looker, const char *store,
                   struct tally_error *err)
@@ -69,6 +87,12 @@ tell_collections (struct looker *looker, const char *store,
                               count_document, &row, &head, err);
     if (status == TALLY_OK)
       tell (looker, &row);
+  }
+  for (size_t i = 0; i < names.count && status == TALLY_OK; i++) {
+    struct breaking breaking = { looker, store, names.names[i] };
+
+    status = indexes_each_broken (looker->replica, names.names[i], tell_broken,
+                                  &breaking, err);
   }
   namelist_free (&names);
   return status;

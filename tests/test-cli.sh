@@ -838,6 +838,15 @@ expect "verify" 0 verify s sqlite:indexes/far.db -c indexes/s.ini
 expect "a write that is fine" 0 update s things '{"_id":"fine"}' \
   '{"$set":{"mail":"y"}}' -c indexes/s.ini
 is "has nothing to tell either" 0 "$(grep -c 'is unique' err)"
+expect "status of a store with an index that is broken" 0 \
+  status s --json -c indexes/s.ini
+is "shows it" 1 "$(grep -c '"unique":"mail","reason":"documents \\"a\\" and' out)"
+expect "status, for people" 0 status s -c indexes/s.ini
+is "shows it, too" 1 "$(grep -c '^s .*things .*mail .*both have "x"' out)"
+expect "one of them is changed" 0 update s things '{"_id":"far"}' \
+  '{"$set":{"mail":"w"}}' -c indexes/s.ini
+expect "status" 0 status s --json -c indexes/s.ini
+is "shows it no more" 0 "$(grep -c '"unique"' out)"
 declare_index 'mail'
 expect "check: one that is another" 6 check -c indexes/s.ini
 says "says which" 's.ini:4: an index on mail is there'

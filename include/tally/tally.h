@@ -904,7 +904,9 @@ struct tally_status_row {
   uint64_t dropped;         /* since they were old, or too many */
   const char *id;           /* a held document's row: its _id */
   const char *held;         /* "push": refused there; "pull": refused here */
-  const char *reason;       /* why it is held back */
+  const char *reason;       /* why it is held back, or the index is broken */
+  const char *index;        /* a unique index's row: its fields; what a sync
+                               brought has broken it */
 };
 
 /* name: a link, a store or another store endpoint; NULL: every link and
