@@ -10,6 +10,7 @@
 
 #include <leveldb/c.h>
 
+#include "../drivers/linvo-bloom.h"
 #include "bench.h"
 #include "limit.h"
 
@@ -45,7 +46,7 @@ db_open (struct db *db, const char *path, int compression)
 
   db->options = leveldb_options_create ();
   db->cache = leveldb_cache_create_lru (8u << 20);
-  db->filter = leveldb_filterpolicy_create_bloom (10);
+  db->filter = linvo_bloom_create ();
   leveldb_options_set_create_if_missing (db->options, 1);
   leveldb_options_set_cache (db->options, db->cache);
   leveldb_options_set_filter_policy (db->options, db->filter);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linvo-bloom.h"
 #include "linvo-db.h"
 
 /* The memory of a store: two write buffers, the cache, and up to 0.3 MB for
@@ -18,7 +19,6 @@
 #define CACHE (8u << 20)
 #define TABLE_SIZE (16u << 20)
 #define OPEN_FILES 74
-#define BLOOM_BITS 10
 
 /* Of a block all is unpacked and checked to read a record in it, so larger
  * ones make single reads and syncs slower: 8 KB by a tenth.  LevelDB's own
@@ -200,7 +200,7 @@ make_options (struct linvo *s)
 {
   s->options = leveldb_options_create ();
   s->cache = leveldb_cache_create_lru (CACHE);
-  s->filter = leveldb_filterpolicy_create_bloom (BLOOM_BITS);
+  s->filter = linvo_bloom_create ();
   leveldb_options_set_cache (s->options, s->cache);
   leveldb_options_set_filter_policy (s->options, s->filter);
   leveldb_options_set_paranoid_checks (s->options, 1);

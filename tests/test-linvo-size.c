@@ -14,6 +14,7 @@
 #include <leveldb/c.h>
 #include <sys/stat.h>
 
+#include "linvo-bloom.h"
 #include "linvo-kit.h"
 #include "size-kit.h"
 
@@ -45,7 +46,7 @@ static void
 compact (const char *path)
 {
   leveldb_options_t *options = leveldb_options_create ();
-  leveldb_filterpolicy_t *filter = leveldb_filterpolicy_create_bloom (10);
+  leveldb_filterpolicy_t *filter = linvo_bloom_create ();
   char *text = NULL;
   leveldb_t *db;
 
