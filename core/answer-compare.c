@@ -274,6 +274,9 @@ collect_doc (void *ctx, const struct tally_doc *doc)
     given.meta = given.body = slice_make (NULL, 0);
   else
     memset (given.rev, 0, sizeof given.rev);
+  /* Whoever compares has no cursor to hold it against: it only is not that of
+   * a grave, which is 0. */
+  given.seq = 1;
   if (fetching->docs.count > 0
       && fetching->docs.bytes + given.body.size + given.meta.size
              > WIRE_BYTES_MAX) {

@@ -267,7 +267,7 @@ sketch_read (struct sketch *sketch, const unsigned char *in)
     memcpy (bytes, in, SKETCH_CELL_SIZE);
     cell->sum[0] = read64 (bytes);
     cell->sum[1] = read64 (bytes + 8);
-    cell->sum[2] = read64 (bytes + 16) & UINT64_C (0xffff);
+    cell->sum[2] = read64 (bytes + 16) & UINT64_C (0xffffff);
     cell->check = (uint32_t) read64 (bytes + SKETCH_ITEM_SIZE) & 0xffffff;
     cell->count = cell->check & 3;
     cell->check >>= 2;

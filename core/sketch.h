@@ -2,7 +2,7 @@
 /* How two sets of rows (stamp, id, rev) are told apart at the cost of their
  * difference: a rateless sketch, after "Practical Rateless Set Reconciliation"
  * (Lei Yang, Yossi Gilad, Mohammad Alizadeh, SIGCOMM 2024, arXiv 2402.02668).
- * A row becomes an item of 18 bytes; each item is added to cells of an endless
+ * A row becomes an item of 19 bytes; each item is added to cells of an endless
  * row of cells, to cell i with probability 1 / (1 + i/2).  The cells of one
  * set less those of the other are the cells of their difference, and from the
  * first 1.35 to 1.7 for each item that differs (more where these are few) the
@@ -25,7 +25,7 @@
 /* The parts of an item: milliseconds and client of its rev, the keyed hash of
  * its id, and that of its rev. */
 #define SKETCH_WHEN_SIZE 9
-#define SKETCH_ID_SIZE 5
+#define SKETCH_ID_SIZE 6
 #define SKETCH_REV_SIZE 4
 #define SKETCH_ITEM_SIZE (SKETCH_WHEN_SIZE + SKETCH_ID_SIZE + SKETCH_REV_SIZE)
 #define SKETCH_CELL_SIZE (SKETCH_ITEM_SIZE + 3) /* as bytes */
@@ -63,7 +63,7 @@ uint64_t sketch_hash (const struct sketch_key *key,
                       const struct sketch_item *item);
 
 struct sketch_cell {
-  uint64_t sum[3]; /* the item's bytes, the last six of these are zero */
+  uint64_t sum[3]; /* the item's bytes, the last five of these are zero */
   uint32_t check;  /* 22 bits of its hash */
   uint32_t count;  /* modulo 4: how many of ours less how many of theirs */
 };

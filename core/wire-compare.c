@@ -46,6 +46,26 @@ wire_add_compared (struct buf *out, const struct wire_compared *compared)
     cbor_add_bytes (out, compared->splits[i]);
 }
 
+/* Places rise, so that each is near the one before. */
+static void
+add_places (struct buf *out, struct tally_slice items)
+{
+  struct wire_states states = { .n_clients = 0 };
+  struct buf told = BUF_INIT;
+
+  for (size_t at = 0; at < items.size; at += ROWS_PLACE_SIZE) {
+    const unsigned char *place = (const unsigned char *) items.data + at;
+    struct stamp stamp;
+
+    sketch_stamp (stamp.bytes, place);
+    wire_add_when (&told, &states, &stamp);
+    buf_add (&told, place + SKETCH_WHEN_SIZE, SKETCH_ID_SIZE);
+  }
+  cbor_add_bytes (out, buf_slice (&told));
+  out->failed |= told.failed;
+  buf_free (&told);
+}
+
 void
 wire_add_fetch (struct buf *out, const struct wire_fetch *fetch)
 {
@@ -54,7 +74,10 @@ wire_add_fetch (struct buf *out, const struct wire_fetch *fetch)
   cbor_add_bytes (out, fetch->nonce);
   cbor_add_bytes (out, fetch->from);
   cbor_add_bytes (out, fetch->to);
-  cbor_add_bytes (out, fetch->items);
+  if (fetch->flags & WIRE_FETCH_RANGE)
+    cbor_add_bytes (out, fetch->items);
+  else
+    add_places (out, fetch->items);
 }
 
 /* A document, or with a rev its header. */
@@ -135,23 +158,51 @@ wire_take_compared (struct tally_slice *in, struct wire_compared *compared)
   return true;
 }
 
-bool
-wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch)
+static bool
+take_places (struct tally_slice *in, struct arena *arena,
+             struct tally_slice *items)
 {
-  size_t size;
+  struct wire_states states = { .n_clients = 0 };
+  struct buf places = BUF_INIT;
+  struct tally_slice told;
+  struct stamp stamp;
+  bool good = cbor_take_bytes (in, &told);
 
+  while (good && told.size > 0) {
+    unsigned char when[SKETCH_WHEN_SIZE];
+
+    good = wire_take_when (&told, &states, &stamp)
+           && told.size >= SKETCH_ID_SIZE
+           && places.size < ITEMS_MAX * ROWS_PLACE_SIZE;
+    if (!good)
+      break;
+    sketch_when (when, stamp.bytes);
+    buf_add (&places, when, sizeof when);
+    buf_add (&places, told.data, SKETCH_ID_SIZE);
+    told.data += SKETCH_ID_SIZE;
+    told.size -= SKETCH_ID_SIZE;
+  }
+  good = good && !places.failed;
+  *items = slice_make (
+      good ? arena_add (arena, places.data, places.size) : NULL, places.size);
+  buf_free (&places);
+  return good && items->data;
+}
+
+bool
+wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch,
+                 struct arena *arena)
+{
   if (!cbor_take_text (in, &fetch->collection)
       || !cbor_take_uint (in, &fetch->flags)
       || !take_sized (in, &fetch->nonce, SKETCH_NONCE_SIZE)
-      || !take_end (in, &fetch->from) || !take_end (in, &fetch->to)
-      || !cbor_take_bytes (in, &fetch->items))
+      || !take_end (in, &fetch->from) || !take_end (in, &fetch->to))
     return false;
-  size = fetch->flags & WIRE_FETCH_RANGE ? SKETCH_ID_SIZE : ROWS_PLACE_SIZE;
-  return fetch->items.size % size == 0
-         && fetch->items.size <= size
-                                     * (fetch->flags & WIRE_FETCH_RANGE
-                                            ? ROWS_LIST_MAX
-                                            : ITEMS_MAX);
+  if (!(fetch->flags & WIRE_FETCH_RANGE))
+    return take_places (in, arena, &fetch->items);
+  return cbor_take_bytes (in, &fetch->items)
+         && fetch->items.size % SKETCH_ID_SIZE == 0
+         && fetch->items.size <= SKETCH_ID_SIZE * ROWS_LIST_MAX;
 }
 
 static bool

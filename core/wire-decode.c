@@ -346,7 +346,8 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_COMPARED:
     return length == 7 && wire_take_compared (in, &message->as.compared);
   case WIRE_FETCH:
-    return length == 7 && wire_take_fetch (in, &message->as.fetch);
+    return length == 7
+           && wire_take_fetch (in, &message->as.fetch, &message->metas);
   case WIRE_FETCHED:
     return length == 4
            && wire_take_fetched (in, &message->as.fetched, &message->metas);

@@ -95,23 +95,30 @@ note_client (struct wire_states *states, uint32_t client)
     states->clients[states->n_clients++] = client;
 }
 
+static void
+add_client (struct buf *out, struct wire_states *states, uint32_t client)
+{
+  size_t number = find_client (states, client);
+
+  add_number (out, number);
+  if (number < states->n_clients)
+    return;
+  add_number (out, client);
+  note_client (states, client);
+}
+
 /* In another millisecond counters begin anew. */
 static void
 add_stamp (struct buf *out, struct wire_states *states, struct stamp *last,
            const struct stamp *stamp)
 {
   uint64_t ms = stamp_ms (stamp);
-  uint32_t counter = stamp_counter (stamp), client = stamp_client (stamp);
+  uint32_t counter = stamp_counter (stamp);
   bool same = ms == stamp_ms (last);
-  size_t number = find_client (states, client);
 
   add_number (out, step (stamp_ms (last), ms));
   add_number (out, step (same ? stamp_counter (last) : 0, counter));
-  add_number (out, number);
-  if (number == states->n_clients) {
-    add_number (out, client);
-    note_client (states, client);
-  }
+  add_client (out, states, stamp_client (stamp));
   *last = *stamp;
 }
 
@@ -148,6 +155,29 @@ take_stamp (struct tally_slice *in, struct wire_states *states,
   return take_step (in, &counter, HLC_COUNTER_MAX)
          && take_client (in, states, &client)
          && stamp_make (last, ms, (uint32_t) counter, client);
+}
+
+void
+wire_add_when (struct buf *out, struct wire_states *states,
+               const struct stamp *stamp)
+{
+  add_number (out, step (stamp_ms (&states->whole), stamp_ms (stamp)));
+  add_client (out, states, stamp_client (stamp));
+  states->whole = *stamp;
+}
+
+bool
+wire_take_when (struct tally_slice *in, struct wire_states *states,
+                struct stamp *stamp)
+{
+  uint64_t ms = stamp_ms (&states->whole);
+  uint32_t client;
+
+  if (!take_step (in, &ms, HLC_MS_MAX) || !take_client (in, states, &client)
+      || !stamp_make (stamp, ms, 0, client))
+    return false;
+  states->whole = *stamp;
+  return true;
 }
 
 /* ---- names of fields ---------------------------------------------------- */

@@ -33,6 +33,12 @@ void wire_add_state (struct buf *out, struct wire_states *states,
                      struct tally_slice meta);
 void wire_states_free (struct wire_states *states);
 
+/* A stamp by itself, without its counter. */
+void wire_add_when (struct buf *out, struct wire_states *states,
+                    const struct stamp *stamp);
+bool wire_take_when (struct tally_slice *in, struct wire_states *states,
+                     struct stamp *stamp);
+
 /* What was added; it is kept in the arena, but for one that was told as it
  * is. */
 bool wire_take_state (struct tally_slice *in, struct wire_states *states,

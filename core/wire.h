@@ -316,7 +316,7 @@ struct wire_message {
     struct wire_fetched fetched;
     struct wire_failure failure;
   } as;
-  struct arena metas; /* of documents in it, when it was decoded */
+  struct arena metas; /* of what was told shorter than it is */
 };
 
 /* Begins a frame. */
