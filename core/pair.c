@@ -129,12 +129,9 @@ text_of (struct tally_slice value)
 }
 
 static bool
-read_token (struct pair_token *token, struct tally_slice note,
-            const char *name)
+read_token (struct pair_token *token, struct tally_slice value)
 {
-  struct tally_slice value;
-
-  token->set = json_find_member (note, slice_text (name), &value);
+  token->set = value.data != NULL;
   if (!token->set)
     return true;
   return value.size == REPLICA_ID_TEXT + 1
@@ -169,12 +166,12 @@ read_cursor (struct pair *pair, const struct json_member *member)
 }
 
 static bool
-read_own (struct pair *pair, struct tally_slice note)
+read_own (struct pair *pair, struct tally_slice list)
 {
-  struct tally_slice list, element;
+  struct tally_slice element;
   uint64_t client;
 
-  if (!json_find_member (note, slice_text ("own"), &list))
+  if (!list.data)
     return true;
   /* An element is a digit and a comma at least. */
   pair->own = malloc ((list.size / 2 + 1) * sizeof *pair->own);
@@ -188,32 +185,61 @@ read_own (struct pair *pair, struct tally_slice note)
   return true;
 }
 
+/* A note is read in every hello, and looked through once. */
+enum part {
+  ALIAS,
+  CONTACT,
+  COUNTS,
+  CURRENT,
+  CURSORS,
+  HELD,
+  OWN,
+  PENDING,
+  UNSURE,
+  PARTS
+};
+
+static void
+split (struct tally_slice note, struct tally_slice part[PARTS])
+{
+  static const char *const names[PARTS] = { "alias",   "contact", "counts",
+                                            "current", "cursors", "held",
+                                            "own",     "pending", "unsure" };
+  struct json_member member;
+
+  while (json_next_member (&note, &member))
+    for (size_t i = 0; i < PARTS; i++)
+      if (slice_equal (member.key, slice_text (names[i])))
+        part[i] = member.value;
+}
+
 static bool
 read_note (struct pair *pair, struct tally_slice note)
 {
-  struct tally_slice alias, contact, counts, cursors, held, unsure;
+  struct tally_slice part[PARTS] = { { NULL, 0 } };
   struct json_member member;
 
-  if (!json_is_canonical (note.data, note.size)
-      || !read_token (&pair->current, note, "current")
-      || !read_token (&pair->pending, note, "pending")
-      || !json_find_member (note, slice_text ("contact"), &contact)
-      || !note_number (contact, &pair->contact_ms) || !read_own (pair, note)
-      || !json_find_member (note, slice_text ("cursors"), &cursors))
+  if (!json_is_canonical (note.data, note.size))
     return false;
-  pair->renamed = json_find_member (note, slice_text ("alias"), &alias);
+  split (note, part);
+  if (!read_token (&pair->current, part[CURRENT])
+      || !read_token (&pair->pending, part[PENDING]) || !part[CONTACT].data
+      || !note_number (part[CONTACT], &pair->contact_ms)
+      || !read_own (pair, part[OWN]) || !part[CURSORS].data)
+    return false;
+  pair->renamed = part[ALIAS].data != NULL;
   if (pair->renamed
-      && (alias.size != REPLICA_ID_TEXT + 1
+      && (part[ALIAS].size != REPLICA_ID_TEXT + 1
           || !replica_id_from_text (
-              pair->alias, slice_make (alias.data + 1, alias.size - 2))))
+              pair->alias,
+              slice_make (part[ALIAS].data + 1, part[ALIAS].size - 2))))
     return false;
-  pair->counts = json_find_member (note, slice_text ("counts"), &counts);
-  pair->unsure = json_find_member (note, slice_text ("unsure"), &unsure);
-  while (json_next_member (&cursors, &member))
+  pair->counts = part[COUNTS].data != NULL;
+  pair->unsure = part[UNSURE].data != NULL;
+  while (json_next_member (&part[CURSORS], &member))
     if (!read_cursor (pair, &member))
       return false;
-  return !json_find_member (note, slice_text ("held"), &held)
-         || held_read (&pair->held, held);
+  return !part[HELD].data || held_read (&pair->held, part[HELD]);
 }
 
 int
