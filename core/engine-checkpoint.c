@@ -12,6 +12,7 @@
 #include "engine-names.h"
 #include "error.h"
 #include "forget.h"
+#include "notejson.h"
 
 int
 sync_begin (struct sync *sync, struct tally_error *err)
@@ -48,6 +49,16 @@ sync_begin (struct sync *sync, struct tally_error *err)
   return TALLY_OK;
 }
 
+/* Nothing was there when the pair last met: no window lies before it. */
+static bool
+is_at_start (const char *cursor)
+{
+  uint64_t seq;
+
+  return cursor[0] == '\0'
+         || (note_number (slice_text (cursor), &seq) && seq == 0);
+}
+
 int
 sync_rejoin (struct sync *sync, struct tally_error *err)
 {
@@ -56,7 +67,7 @@ sync_rejoin (struct sync *sync, struct tally_error *err)
   sync->checkpoint = sync->far_cursor;
   memset (&sync->far_cursor, 0, sizeof sync->far_cursor);
   buf_add_byte (&sync->far_cursor, '\0');
-  sync->past_known = sync->checkpoint.data[0] == '\0';
+  sync->past_known = is_at_start (sync->checkpoint.data);
   sync->local_position = 0;
   sync->report.strategy = "full";
   return sync->far_cursor.failed ? error_nomem (err) : TALLY_OK;

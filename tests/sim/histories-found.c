@@ -311,6 +311,27 @@ static const struct op put_into_a_folder_again[] = {
   { OP_SYNC, .site = 1, .direction = TALLY_PUSH },
 };
 
+/* It had nothing when the pair last met: what was written there since passed
+ * for what was there then, and was deleted. */
+static const struct op met_when_empty[] = {
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 1, .doc = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 1, .doc = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1,
+    .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1,
+    .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -477,6 +498,14 @@ const struct history_case found_histories[] = {
       .n_links = 3,
       .links = { { 1, 0, false }, { 1, 0, true }, { 0, 0, true } } },
     HISTORY_OPS (put_into_a_folder_again),
+    .conflicts = 0 },
+  { "a server that was empty when it was last met, and a client that forgot",
+    { .features = FEATURE_AWAY,
+      .sites = 3,
+      .docs = 6,
+      .n_links = 2,
+      .links = { { 1, 0, false }, { 1, 2, false } } },
+    HISTORY_OPS (met_when_empty),
     .conflicts = 0 },
   { .name = NULL },
 };
