@@ -164,21 +164,22 @@ memory_tree_remove (struct memory_node **root, struct memory_node *node,
     tree_balance (path[depth - 1], by);
 }
 
-bool
-memory_tree_scan (struct memory_node *root, const struct tally_position *from,
-                  bool (*visit) (void *ctx, const struct memory_node *node),
-                  void *ctx)
+/* In order, without what stands before `from`. */
+static bool
+walk (struct memory_node *root, enum memory_tree_order by,
+      bool (*is_before) (const void *from, const struct memory_node *node),
+      const void *from,
+      bool (*visit) (void *ctx, const struct memory_node *node), void *ctx)
 {
   const struct memory_node *path[TREE_DEPTH], *node = root;
   size_t depth = 0;
 
-  while (node || depth > 0) {
-    const struct memory_links *links;
-
-    /* What stands before `from` is met on the first way down only. */
+  for (;;) {
+    /* What stands before is met on the first way down only. */
     while (node) {
-      links = &node->links[MEMORY_BY_STAMP];
-      if (from && memory_compare_place (from, node) > 0)
+      const struct memory_links *links = &node->links[by];
+
+      if (from && is_before (from, node))
         node = links->child[1];
       else {
         path[depth++] = node;
@@ -186,13 +187,34 @@ memory_tree_scan (struct memory_node *root, const struct tally_position *from,
       }
     }
     if (depth == 0)
-      break;
+      return true;
     node = path[--depth];
     if (!visit (ctx, node))
       return false;
-    node = node->links[MEMORY_BY_STAMP].child[1];
+    node = node->links[by].child[1];
   }
-  return true;
+}
+
+static bool
+is_before_place (const void *from, const struct memory_node *node)
+{
+  return memory_compare_place (from, node) > 0;
+}
+
+bool
+memory_tree_scan (struct memory_node *root, const struct tally_position *from,
+                  bool (*visit) (void *ctx, const struct memory_node *node),
+                  void *ctx)
+{
+  return walk (root, MEMORY_BY_STAMP, is_before_place, from, visit, ctx);
+}
+
+static bool
+is_before_id (const void *from, const struct memory_node *node)
+{
+  const struct tally_slice *id = from;
+
+  return memory_compare (node->id, node->id_size, id->data, id->size) < 0;
 }
 
 bool
@@ -200,30 +222,7 @@ memory_tree_walk (struct memory_node *root, const struct tally_slice *from,
                   bool (*visit) (void *ctx, const struct memory_node *node),
                   void *ctx)
 {
-  const struct memory_node *path[TREE_DEPTH], *node = root;
-  size_t depth = 0;
-
-  for (;;) {
-    while (node) {
-      const struct memory_links *links = &node->links[MEMORY_BY_ID];
-
-      if (from
-          && memory_compare (node->id, node->id_size, from->data, from->size)
-                 < 0)
-        node = links->child[1];
-      else {
-        path[depth++] = node;
-        node = links->child[0];
-      }
-    }
-    if (depth == 0)
-      break;
-    node = path[--depth];
-    if (!visit (ctx, node))
-      return false;
-    node = node->links[MEMORY_BY_ID].child[1];
-  }
-  return true;
+  return walk (root, MEMORY_BY_ID, is_before_id, from, visit, ctx);
 }
 
 void

@@ -42,14 +42,6 @@ set_up (void **state)
   return 0;
 }
 
-static int
-tear_down (void **state)
-{
-  world_remove (*state);
-  free (*state);
-  return 0;
-}
-
 /* The two devices, which have all from the hub, and never met. */
 static void
 meet (struct world *w, struct kit_run *run)
@@ -372,7 +364,7 @@ test_a_first_exchange_may_be_cut (void **state)
   struct kit_run run;
 
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-    tear_down (state);
+    world_tear_down (state);
     set_up (state);
     w = *state;
     make_equal (w);
@@ -393,7 +385,7 @@ test_a_first_exchange_may_be_cut (void **state)
 int
 main (void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown (f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown (f, set_up, world_tear_down)
   const struct CMUnitTest tests[] = {
     TEST (test_equal_stores_move_nothing),
     TEST (test_what_differs_goes_both_ways),

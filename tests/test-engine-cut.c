@@ -27,14 +27,6 @@ set_up (void **state)
   return 0;
 }
 
-static int
-tear_down (void **state)
-{
-  world_remove (*state);
-  free (*state);
-  return 0;
-}
-
 /* ---- the scenario ------------------------------------------------------- */
 
 #define EACH 12
@@ -306,7 +298,8 @@ test_reply_flipped (void **state)
 
 /* ------------------------------------------------------------------------- */
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, set_up, world_tear_down)
 
 int
 main (void)

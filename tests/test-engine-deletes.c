@@ -25,16 +25,6 @@ set_up (void **state)
   return 0;
 }
 
-static int
-tear_down (void **state)
-{
-  struct world *world = *state;
-
-  world_remove (world);
-  free (world);
-  return 0;
-}
-
 /* ---- looking ------------------------------------------------------------ */
 
 static int
@@ -511,7 +501,8 @@ test_a_first_sync_takes_no_tombstones (void **state)
   world_settled (w, 4);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, set_up, world_tear_down)
 
 int
 main (void)

@@ -16,26 +16,6 @@
 
 #include "sync-world.h"
 
-static int
-set_up (void **state)
-{
-  struct world *world = calloc (1, sizeof *world);
-
-  assert_non_null (world);
-  world_make (world, NULL);
-  world_open (world);
-  *state = world;
-  return 0;
-}
-
-static int
-tear_down (void **state)
-{
-  world_remove (*state);
-  free (*state);
-  return 0;
-}
-
 /* ---- three replicas ----------------------------------------------------- */
 
 static void
@@ -397,7 +377,8 @@ test_bare_store (void **state)
 
 /* ------------------------------------------------------------------------- */
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, world_set_up, world_tear_down)
 
 int
 main (void)

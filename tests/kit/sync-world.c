@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync-world.h"
@@ -28,6 +29,26 @@ world_remove (struct world *world)
     world_close (world);
   kit_folder_remove (world->folder);
   shim_reset ();
+}
+
+int
+world_set_up (void **state)
+{
+  struct world *world = calloc (1, sizeof *world);
+
+  assert_non_null (world);
+  world_make (world, NULL);
+  world_open (world);
+  *state = world;
+  return 0;
+}
+
+int
+world_tear_down (void **state)
+{
+  world_remove (*state);
+  free (*state);
+  return 0;
 }
 
 void

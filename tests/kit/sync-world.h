@@ -25,6 +25,10 @@ void world_remove (struct world *world);
 void world_open (struct world *world);
 void world_close (struct world *world);
 
+/* For cmocka: a world that is open, and the end of one. */
+int world_set_up (void **state);
+int world_tear_down (void **state);
+
 /* Where a store of a closed world is kept. */
 void world_path (const struct world *world, const char *store,
                  char path[2 * KIT_PATH]);
