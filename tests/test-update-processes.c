@@ -19,7 +19,7 @@
 
 #define PROCESSES 2
 #define ROUNDS 60
-#define DOCUMENTS 5
+#define DOCUMENTS 20
 
 struct world {
   struct tally *tally;
@@ -119,12 +119,12 @@ test_nothing_is_lost (void **state)
   struct tally_index_options options = { .size = sizeof options };
   struct tally_error err = { 0, "" };
   struct replica *replica;
-  char text[256] = "";
+  static char text[DOCUMENTS * 32];
   pid_t pids[PROCESSES];
 
   for (unsigned i = 0; i < DOCUMENTS; i++)
     snprintf (text + strlen (text), sizeof text - strlen (text),
-              "{\"_id\":\"d%u\",\"n\":0}\n", i);
+              "{\"_id\":\"d%03u\",\"n\":0}\n", i);
   assert_int_equal (tally_put (world->replica, "c", text, strlen (text), NULL,
                                NULL, NULL, &err),
                     TALLY_OK);
