@@ -61,6 +61,11 @@ struct rows_sum {
   int32_t counters[SKETCH_COUNTERS];
 };
 
+/* Emits the rows of a range, headers in their order. */
+int rows_walk (const struct rows *rows, const struct rows_range *range,
+               tally_emit_doc *emit, void *ctx, uint64_t *seq,
+               struct tally_error *err);
+
 /* The sum of all, from the store's digest. */
 int rows_digest (const struct rows *rows, struct rows_sum *sum,
                  struct tally_error *err);
