@@ -88,6 +88,10 @@ uint64_t size_of_tree (const char *path);
 void write_file (const char *path, const struct text *text);
 double now_seconds (void);
 
+/* Processor seconds that this process took between the last two calls of
+ * now_seconds: other work on the machine changes these less. */
+double cpu_seconds (void);
+
 /* ---- limit*.c: what is below us ----------------------------------------- */
 
 /* A store that was written, read with its engine alone: the same records

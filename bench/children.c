@@ -25,13 +25,29 @@
 
 extern char **environ;
 
-double
-now_seconds (void)
+static double
+read_clock (clockid_t clock)
 {
   struct timespec now;
 
-  clock_gettime (CLOCK_MONOTONIC, &now);
+  clock_gettime (clock, &now);
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+static double cpu_now, cpu_before;
+
+double
+now_seconds (void)
+{
+  cpu_before = cpu_now;
+  cpu_now = read_clock (CLOCK_PROCESS_CPUTIME_ID);
+  return read_clock (CLOCK_MONOTONIC);
+}
+
+double
+cpu_seconds (void)
+{
+  return cpu_now - cpu_before;
 }
 
 double

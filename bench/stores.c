@@ -111,6 +111,7 @@ void
 work_bulk_put (const struct bench *bench)
 {
   struct series seconds = { .n = 0 }, limit = { .n = 0 };
+  struct series cpu = { .n = 0 }, limit_cpu = { .n = 0 };
   char path[PATH_ROOM], scratch[PATH_ROOM];
   double is, most;
 
@@ -122,15 +123,19 @@ work_bulk_put (const struct bench *bench)
     remove_tree (path);
     opened = open_alone (bench->a, path);
     series_add (&seconds, put_all (opened.replica, bench->n));
+    series_add (&cpu, cpu_seconds ());
     close_alone (&opened);
-    if (limit_has (bench->a))
-      series_add (&limit,
-                  limit_write (bench->a, path, scratch, bench->n, BULK));
+    if (!limit_has (bench->a))
+      continue;
+    series_add (&limit, limit_write (bench->a, path, scratch, bench->n, BULK));
+    series_add (&limit_cpu, cpu_seconds ());
   }
   is = series_median (&seconds);
   most = series_median (&limit);
   row_begin_store (bench, "bulk-put", bench->n);
   row_number ("seconds", is);
+  row_number ("cpu_seconds", series_median (&cpu));
+  row_number ("limit_cpu_seconds", series_median (&limit_cpu));
   if (limit.n > 0) {
     row_text ("limit", "the engine alone, same records and batches");
     row_number ("limit_seconds", most);
@@ -225,6 +230,7 @@ void
 work_point_get (const struct bench *bench)
 {
   struct series seconds = { .n = 0 }, limit = { .n = 0 };
+  struct series cpu = { .n = 0 }, limit_cpu = { .n = 0 };
   char path[PATH_ROOM];
   struct opened opened;
   double is, most;
@@ -237,15 +243,19 @@ work_point_get (const struct bench *bench)
     if (limit_has (bench->a)) {
       close_alone (&opened);
       series_add (&limit, limit_read (bench->a, path, bench->n));
+      series_add (&limit_cpu, cpu_seconds ());
       opened = open_alone (bench->a, path);
     }
     series_add (&seconds, get_all (opened.replica, bench->n));
+    series_add (&cpu, cpu_seconds ());
   }
   close_alone (&opened);
   is = series_median (&seconds);
   most = series_median (&limit);
   row_begin_store (bench, "point-get", bench->n);
   row_number ("seconds", is);
+  row_number ("cpu_seconds", series_median (&cpu));
+  row_number ("limit_cpu_seconds", series_median (&limit_cpu));
   if (limit.n > 0) {
     row_text ("limit", "the engine's own get");
     row_number ("limit_seconds", most);
@@ -267,6 +277,7 @@ void
 work_in_process (const struct bench *bench)
 {
   struct series seconds = { .n = 0 }, limit = { .n = 0 };
+  struct series cpu = { .n = 0 };
   const char *const names[] = { "memory:one", "memory:two" };
   struct tally_error err = { 0 };
   double is;
@@ -283,6 +294,7 @@ work_in_process (const struct bench *bench)
                       &report, &err),
           &err);
     series_add (&seconds, now_seconds () - began);
+    series_add (&cpu, cpu_seconds ());
     if (report.pushed != bench->n)
       die ("%s: not all was pushed", names[1]);
     tally_replica_close (two);
@@ -295,6 +307,7 @@ work_in_process (const struct bench *bench)
   row_text ("b", "memory");
   row_text ("transport", "local");
   row_number ("seconds", is);
+  row_number ("cpu_seconds", series_median (&cpu));
   row_text ("limit", "memcpy of the documents");
   row_number ("limit_seconds", series_median (&limit));
   /* TinyBase's 4.7 s for 100,000, in seconds for each document. */
