@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # kill -9 while documents of an indexed collection are written, and while an
-# index is made: afterwards what an index finds is what a look at every
-# document finds, and an index that was cut short is completed.
+# index is made or dropped: afterwards what an index finds is what a look at
+# every document finds, tally check finds nothing wrong, and an index that was
+# cut short is completed.
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-index-kill-XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT
@@ -39,6 +40,9 @@ for store in sqlite:s.db linvo:l; do
     continue
   fi
   "$TALLY" index $store c n || exit 1
+  driver=${store%%:*}
+  printf '[store s]\ndriver = %s\npath = %s\n' "$driver" "${store#*:}" \
+    >$driver.ini
   for round in 1 2 3 4 5; do
     awk -v r=$round 'BEGIN {
       for (i = 0; i < 8000; i++)
@@ -47,6 +51,13 @@ for store in sqlite:s.db linvo:l; do
     }' >in
     killed $((round * 45)) put $store c in -q
     killed $((round * 9)) index $store c m
+    killed $((round * 5)) index $store c m,n
+    killed $((round * 4)) index $store c m,n --drop
+    if ! "$TALLY" check -c $driver.ini >checked 2>&1; then
+      echo "not ok $store: check ($round)"
+      sed 's/^/#   /' checked
+      failed=1
+    fi
     agree $store '{"n":{"$gte":40}}'
     agree $store '{"n":7}'
     agree $store '{"m":5}'
