@@ -92,15 +92,15 @@ save_note (const struct clock_note *note, struct replica *replica,
   return status;
 }
 
-static void
-keep_witness (struct replica *replica, uint64_t until_ms)
+bool
+clock_witness (struct replica *replica, uint64_t until_ms)
 {
   struct witness now = { true, until_ms, replica->clock.client };
 
-  if (replica->witness)
-    *replica->witness = now;
-  else
-    witness_write (&now, replica->path);
+  if (!replica->witness)
+    return witness_write (&now, replica->path);
+  *replica->witness = now;
+  return true;
 }
 
 /* Another process may have drawn a fresh client, and turned the clock back
@@ -205,7 +205,7 @@ reserve_span (struct replica *replica, uint64_t wall, struct tally_error *err)
       replica->clock.ms = from;
       replica->clock.counter = -1;
     }
-    keep_witness (replica, from + span);
+    clock_witness (replica, from + span);
     replica->clock_until_ms = replica->clock_noted_ms = from + span;
     replica->clock_span_ms = span;
   }
@@ -355,8 +355,10 @@ clock_was_rolled_back (struct replica *replica, bool *rolled_back,
     witness = *replica->witness;
   else
     witness_read (&witness, replica->path);
-  if (!witness.set)
+  if (!witness.set) {
+    *rolled_back = replica->remembered;
     return TALLY_OK;
+  }
   if (!is_ours (replica, witness.client)) {
     *rolled_back = true;
     return TALLY_OK;
@@ -462,7 +464,7 @@ turn_back (struct replica *replica, struct tally_error *err)
       status = save_note (&note, replica, until, err);
   } while (status == TALLY_CONFLICT);
   if (status == TALLY_OK)
-    keep_witness (replica, until);
+    clock_witness (replica, until);
   pthread_mutex_unlock (&replica->identity_lock);
   buf_free (&note.bytes);
   return status;

@@ -1,92 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Who a store is.  The identity note holds the replica id, every client id
- * that the store wrote under, and the place where the last was drawn:
- * machine, boot and file.  A store that wakes up in another place may be a
- * copy, so it draws a fresh client id and two copies never write under one
- * name.  Likewise one that was put back in the same place (witness.h): under
- * its old name it would claim to know what it wrote before that. */
-
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700 /* realpath */
-#endif
+ * that the store wrote under, the place where the last was drawn (place.h),
+ * and whether that remembers the store's clock (witness.h).  A store that
+ * wakes up in another place may be a copy, so it draws a fresh client id and
+ * two copies never write under one name.  Likewise one that was put back in
+ * the same place: under its old name it would claim to know what it wrote
+ * before that. */
 
 #include <config.h>
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
 #include "error.h"
 #include "json.h"
 #include "notejson.h"
+#include "place.h"
 #include "replica.h"
 
 #define IDENTITY_NOTE "identity"
 /* More would not fit in one hello; the oldest are long unused. */
 #define CLIENTS_MAX 4096
-
-/* ---- the place ---------------------------------------------------------- */
-
-static void
-hash_file (crypto_generichash_state *hash, const char *path)
-{
-  unsigned char text[256];
-  ssize_t size = 0;
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-
-  if (fd >= 0) {
-    size = read (fd, text, sizeof text);
-    close (fd);
-  }
-  if (size > 0)
-    crypto_generichash_update (hash, text, (unsigned long long) size);
-  crypto_generichash_update (hash, (const unsigned char *) "", 1);
-}
-
-/* NULL: out of memory, or a store in memory, which is new each time. */
-static char *
-find_place (const char *path)
-{
-  crypto_generichash_state hash;
-  unsigned char digest[16];
-  struct stat st;
-  char file[64];
-  char *place = malloc (2 * sizeof digest + 1);
-  char *whole = NULL;
-
-  if (!place)
-    return NULL;
-  /* Found by a symbolic link it is at the same place. */
-  if (path)
-    whole = realpath (path, NULL);
-  if (whole)
-    path = whole;
-  crypto_generichash_init (&hash, NULL, 0, sizeof digest);
-  hash_file (&hash, "/etc/machine-id");
-  hash_file (&hash, "/proc/sys/kernel/random/boot_id");
-  if (path && stat (path, &st) == 0) {
-    snprintf (file, sizeof file, "%llu/%llu/", (unsigned long long) st.st_dev,
-              (unsigned long long) st.st_ino);
-    crypto_generichash_update (&hash, (const unsigned char *) file,
-                               strlen (file));
-    crypto_generichash_update (&hash, (const unsigned char *) path,
-                               strlen (path));
-  } else {
-    unsigned char once[16];
-
-    randombytes_buf (once, sizeof once);
-    crypto_generichash_update (&hash, once, sizeof once);
-  }
-  crypto_generichash_final (&hash, digest, sizeof digest);
-  sodium_bin2hex (place, 2 * sizeof digest + 1, digest, sizeof digest);
-  free (whole);
-  return place;
-}
 
 /* ---- the note ----------------------------------------------------------- */
 
@@ -101,7 +37,10 @@ write_identity (const struct replica *replica, struct buf *out)
     buf_addf (out, "%s%lu", i ? "," : "", (unsigned long) replica->clients[i]);
   buf_add_text (out, "],\"place\":");
   json_encode_string (out, slice_text (replica->place));
-  buf_addf (out, ",\"replica\":\"%s\"}", id);
+  buf_addf (out, ",\"replica\":\"%s\"", id);
+  if (replica->remembered)
+    buf_add_text (out, ",\"witness\":true");
+  buf_add_text (out, "}");
 }
 
 static int
@@ -131,7 +70,7 @@ static int
 read_identity (struct replica *replica, struct tally_slice note, bool *same,
                struct tally_error *err)
 {
-  struct tally_slice id, clients, place;
+  struct tally_slice id, clients, place, witness;
   int status = TALLY_CORRUPT;
 
   if (json_is_canonical (note.data, note.size)
@@ -147,6 +86,8 @@ read_identity (struct replica *replica, struct tally_slice note, bool *same,
                       replica->name);
   if (status != TALLY_OK)
     return status;
+  replica->remembered =
+      json_find_member (note, slice_text ("witness"), &witness);
   *same = place.size == strlen (replica->place) + 2
           && memcmp (place.data + 1, replica->place, place.size - 2) == 0;
   replica->clock.client = replica->clients[replica->n_clients - 1];
@@ -174,8 +115,9 @@ draw_client (struct replica *replica, struct tally_error *err)
   return TALLY_OK;
 }
 
-/* Saves what draw_client and a new replica id made.  TALLY_CONFLICT: another
- * process was first. */
+/* Saves what draw_client and a new replica id made.  The witness is first: one
+ * whose client the note then does not have costs no more than another client.
+ * TALLY_CONFLICT: another process was first. */
 static int
 save_identity (struct replica *replica, const struct tally_slice *before,
                struct tally_error *err)
@@ -184,6 +126,7 @@ save_identity (struct replica *replica, const struct tally_slice *before,
   struct tally_slice value;
   int status;
 
+  replica->remembered = clock_witness (replica, 0);
   write_identity (replica, &note);
   value = buf_slice (&note);
   status = note.failed ? error_nomem (err)
@@ -226,7 +169,7 @@ identity_wake (struct replica *replica, const struct replica_setup *setup,
   int status;
 
   replica->place =
-      setup->place ? strdup (setup->place) : find_place (setup->path);
+      setup->place ? strdup (setup->place) : place_find (setup->path);
   if (!replica->place)
     return error_nomem (err);
   replica->clock.counter = -1;

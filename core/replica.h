@@ -66,6 +66,7 @@ struct replica {
   char *place;
   char *path;              /* as in the setup */
   struct witness *witness; /* likewise */
+  bool remembered;         /* by the file, when the client was drawn */
   struct hlc clock;
   uint64_t clock_until_ms; /* stamps up to here are ours to give */
   uint64_t clock_span_ms;  /* how much was reserved last; 0: nothing yet */
@@ -327,8 +328,13 @@ int replica_is_ahead (struct replica *replica, bool *ahead,
  * that was begun is left as it is. */
 int clock_restart (struct replica *replica, struct tally_error *err);
 
-/* True when the file remembers a clock that the store does not know of: what
- * is in it was put back from a copy. */
+/* Has the file remember that no stamp of the store's client has reached
+ * until_ms.  False: it cannot. */
+bool clock_witness (struct replica *replica, uint64_t until_ms);
+
+/* True when the file remembers a clock that the store does not know of, or
+ * nothing where the store knows that it does: what is in it was put back from
+ * a copy. */
 int clock_was_rolled_back (struct replica *replica, bool *rolled_back,
                            struct tally_error *err);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The attribute user.tally is text, "UNTIL_MS CLIENT".  It is not synced: one
- * that is older than the store says nothing, and none is ever newer, since it
- * is written after the store's own note is durable.  A program that copies a
- * file may copy it along, but then the copy is another file, and the store in
- * it wakes up in another place. */
+ * that is older than the store says nothing, and no time in it is ever newer,
+ * since it is written after the store's own note is durable.  A program that
+ * copies a file may copy it along, but then the copy is another file, and the
+ * store in it wakes up in another place. */
 
 #include <config.h>
 
@@ -52,7 +52,7 @@ witness_read (struct witness *out, const char *path)
 #endif
 }
 
-void
+bool
 witness_write (const struct witness *witness, const char *path)
 {
 #ifdef HAVE_SYS_XATTR_H
@@ -61,10 +61,10 @@ witness_write (const struct witness *witness, const char *path)
                        (unsigned long long) witness->until_ms,
                        (unsigned long) witness->client);
 
-  if (path)
-    setxattr (path, ATTRIBUTE, text, (size_t) size, 0);
+  return path && setxattr (path, ATTRIBUTE, text, (size_t) size, 0) == 0;
 #else
   (void) witness;
   (void) path;
+  return false;
 #endif
 }

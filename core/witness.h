@@ -16,9 +16,9 @@ struct witness {
   uint32_t client;
 };
 
-/* From, and to, an extended attribute of the file or folder.  Where there are
- * none, on some file systems and machines, nothing is ever remembered. */
+/* From, and to, an extended attribute of the file or folder.  False: there are
+ * none, as on some file systems and machines. */
 void witness_read (struct witness *out, const char *path);
-void witness_write (const struct witness *witness, const char *path);
+bool witness_write (const struct witness *witness, const char *path);
 
 #endif /* TALLY_WITNESS_H */

@@ -404,6 +404,50 @@ test_one_that_is_put_back_is_somebody_else (void **state)
   replica_close (replica);
 }
 
+/* A file system may give a file that is made anew the number of the one that
+ * was there. */
+static void
+test_one_that_is_unpacked_anew_is_somebody_else (void **state)
+{
+  struct replica *replica;
+  struct witness witness;
+  char path[4096], copy[4200];
+  uint32_t client;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  replica = open_replica (path);
+  give_stamp (replica);
+  client = replica->clock.client;
+  replica_close (replica);
+  witness_read (&witness, path);
+  snprintf (copy, sizeof copy, "%s.copy", path);
+  copy_file (path, copy);
+  unlink (path);
+  put_back (copy, path);
+  /* As it is with `cp -a`. */
+  if (witness.set)
+    assert_true (witness_write (&witness, path));
+  replica = open_replica (path);
+  assert_non_null (replica);
+  assert_int_not_equal (replica->clock.client, client);
+  client = replica->clock.client;
+  replica_close (replica);
+  if (!witness.set)
+    return;
+  /* Put back by what keeps no attributes. */
+  assert_int_equal (removexattr (path, "user.tally"), 0);
+  replica = open_replica (path);
+  assert_non_null (replica);
+  assert_int_not_equal (replica->clock.client, client);
+  client = replica->clock.client;
+  replica_close (replica);
+  replica = open_replica (path);
+  assert_non_null (replica);
+  assert_int_equal (replica->clock.client, client);
+  replica_close (replica);
+}
+
 static void
 test_a_damaged_witness_says_nothing (void **state)
 {
@@ -451,6 +495,7 @@ main (void)
     cmocka_unit_test (test_no_write_is_lost),
     cmocka_unit_test (test_a_copy_is_somebody_else),
     cmocka_unit_test (test_one_that_is_put_back_is_somebody_else),
+    cmocka_unit_test (test_one_that_is_unpacked_anew_is_somebody_else),
     cmocka_unit_test (test_a_damaged_witness_says_nothing),
   };
 
