@@ -406,7 +406,8 @@ struct world {
   /* So many documents somebody was told of that may be back, though they were
    * deleted: of each collection. */
   uint64_t returned[2];
-  bool broke; /* a pair, and what it knew is not trusted any more */
+  bool broke;            /* a pair, and what it knew is not trusted any more */
+  unsigned copies_found; /* runs in which a store learned of a copy */
   uint64_t operations, repairs;
   uint64_t forgotten; /* documents and tombstones removed for good */
 

@@ -335,6 +335,8 @@ host_log (void *ctx, int level, const char *text)
   const struct site *site = ctx;
   struct world *world = site->world;
 
+  world->copies_found += strstr (text, "was copied")
+                         || strstr (text, "a copy of this store answers");
   if (strstr (text, "was copied")) {
     if (!(world->happened & FEATURE_COPIES) && world->run
         && !world->run->folder)

@@ -538,8 +538,12 @@ world_settle (struct world *world)
     world->sites[i].stopped = false;
   }
   world->now_ms += 1000;
-  for (unsigned i = 0; i < rounds && !still && !world->violation; i++)
-    still = sync_all (world, why, sizeof why);
+  /* Who has only now learned of a copy mends its other pairs in the next. */
+  for (unsigned i = 0; i < rounds && !still && !world->violation; i++) {
+    unsigned found = world->copies_found;
+
+    still = sync_all (world, why, sizeof why) && world->copies_found == found;
+  }
   if (!still)
     violate (world, VIOLATION_DIVERGED, "not settled after %u rounds: %s",
              rounds, why);
