@@ -254,8 +254,9 @@ compare_split_here (struct compare *compare, struct tally_error *err)
     doclist_add (&compare->splits, &ours.docs[i]);
   if (status == TALLY_OK && compare->splits.failed)
     status = error_nomem (err);
-  qsort (compare->splits.docs, compare->splits.count,
-         sizeof *compare->splits.docs, by_position);
+  if (compare->splits.count > 0)
+    qsort (compare->splits.docs, compare->splits.count,
+           sizeof *compare->splits.docs, by_position);
   doclist_free (&ours);
   return status;
 }
