@@ -138,10 +138,10 @@ replica_get (struct replica *replica, const char *collection,
   return checked (replica, status, err);
 }
 
-int
-replica_changes (struct replica *replica, const char *collection,
-                 uint64_t since, tally_emit_doc *emit, void *ctx,
-                 uint64_t *head, struct tally_error *err)
+static int
+call_changes (struct replica *replica, const char *collection, uint64_t since,
+              tally_emit_doc *emit, void *ctx, uint64_t *head,
+              struct tally_error *err)
 {
   int status;
 
@@ -152,22 +152,77 @@ replica_changes (struct replica *replica, const char *collection,
   return checked (replica, status, err);
 }
 
+static int
+walk_changes (struct replica *replica, const char *collection,
+              tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  uint64_t head;
+
+  return call_changes (replica, collection, 0, emit, ctx, &head, err);
+}
+
+int
+replica_changes (struct replica *replica, const char *collection,
+                 uint64_t since, tally_emit_doc *emit, void *ctx,
+                 uint64_t *head, struct tally_error *err)
+{
+  struct replica_count count = { emit, ctx, 0, false };
+  int status;
+
+  if (since > 0 || !replica_counts (replica, collection))
+    return call_changes (replica, collection, since, emit, ctx, head, err);
+  status = call_changes (replica, collection, 0, replica_emit_counted, &count,
+                         head, err);
+  if (status == TALLY_OK && !count.stopped)
+    status = replica_check_count (replica, collection, count.live,
+                                  walk_changes, err);
+  return status;
+}
+
+static int
+call_scan (struct replica *replica, const char *collection,
+           const struct tally_position *from, const struct tally_position *to,
+           tally_emit_doc *emit, void *ctx, uint64_t *seq,
+           struct tally_error *err)
+{
+  int status;
+
+  enter (replica);
+  status = replica->ops->scan (replica->handle, collection, from, to, emit,
+                               ctx, seq, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
+static int
+walk_scan (struct replica *replica, const char *collection,
+           tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  uint64_t seq;
+
+  return call_scan (replica, collection, NULL, NULL, emit, ctx, &seq, err);
+}
+
 int
 replica_scan (struct replica *replica, const char *collection,
               const struct tally_position *from,
               const struct tally_position *to, tally_emit_doc *emit, void *ctx,
               uint64_t *seq, struct tally_error *err)
 {
+  struct replica_count count = { emit, ctx, 0, false };
   int status;
 
   if (!replica->ops->scan)
     return replica_scan_changes (replica, collection, from, to, emit, ctx, seq,
                                  err);
-  enter (replica);
-  status = replica->ops->scan (replica->handle, collection, from, to, emit,
-                               ctx, seq, err);
-  leave (replica);
-  return checked (replica, status, err);
+  if (from || to || !replica_counts (replica, collection))
+    return call_scan (replica, collection, from, to, emit, ctx, seq, err);
+  status = call_scan (replica, collection, NULL, NULL, replica_emit_counted,
+                      &count, seq, err);
+  if (status == TALLY_OK && !count.stopped)
+    status =
+        replica_check_count (replica, collection, count.live, walk_scan, err);
+  return status;
 }
 
 bool

@@ -137,6 +137,31 @@ int replica_scan (struct replica *replica, const char *collection,
 /* False: each scan walks over all headers. */
 bool replica_can_scan (const struct replica *replica);
 
+/* Both, over all of a collection that has a digest, and the walk of walk.h
+ * hold the number of live documents against it (replica-count.c):
+ * TALLY_CORRUPT, and all was emitted that could be read.  What is written
+ * meanwhile is no difference. */
+bool replica_counts (const struct replica *replica, const char *collection);
+
+/* A tally_emit_doc that counts what it passes on. */
+struct replica_count {
+  tally_emit_doc *emit; /* NULL: count only */
+  void *ctx;
+  uint64_t live;
+  bool stopped;
+};
+
+int replica_emit_counted (void *ctx, const struct tally_doc *doc);
+
+/* `walk` goes over all of the collection once more, as whoever saw `live` of
+ * them did. */
+typedef int replica_walk (struct replica *replica, const char *collection,
+                          tally_emit_doc *emit, void *ctx,
+                          struct tally_error *err);
+int replica_check_count (struct replica *replica, const char *collection,
+                         uint64_t live, replica_walk *walk,
+                         struct tally_error *err);
+
 /* The digest of a collection that is not local.  flags: TALLY_DIGEST_ANEW.
  * Where the driver keeps none it costs a walk over all headers. */
 int replica_digest (struct replica *replica, const char *collection,

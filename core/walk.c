@@ -117,6 +117,8 @@ hand_out (void *ctx, const struct tally_doc *doc)
   walk->begun = true;
   if (doc->flags & TALLY_DOC_DELETED)
     return 0;
+  /* A tombstone among bodies has none, and no flag need say so. */
+  walk->live += doc->body.size > 0;
   walk->status = walk->emit (walk->ctx, doc);
   return walk->status;
 }
@@ -144,6 +146,14 @@ get_batch (struct walk *walk, struct tally_error *err)
   return status;
 }
 
+static int
+find_all (struct replica *replica, const char *collection,
+          tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  return replica_find (replica, collection, NULL, NULL, TALLY_GET_BODY, emit,
+                       ctx, err);
+}
+
 /* Where the store walks by itself.  A zero behind an id comes right after. */
 static int
 find_on (struct walk *walk, struct tally_error *err)
@@ -165,6 +175,10 @@ find_on (struct walk *walk, struct tally_error *err)
     status = error_nomem (err);
   walk->done = !walk->status;
   buf_free (&next);
+  if (status == TALLY_OK && walk->done
+      && replica_counts (walk->replica, walk->collection))
+    status = replica_check_count (walk->replica, walk->collection, walk->live,
+                                  find_all, err);
   return status;
 }
 

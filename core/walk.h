@@ -16,6 +16,7 @@ struct walk {
   struct buf last; /* id of the document that was handed out last */
   bool begun;
   bool done;
+  uint64_t live; /* how many documents were handed out */
   bool bodies; /* set to have ids and bodies, and nothing else, of a store that
                   has these for less; tombstones may be among them */
 
@@ -32,7 +33,8 @@ struct walk {
 void walk_start (struct walk *walk, struct replica *replica,
                  const char *collection);
 
-/* Goes on, with bodies, until emit says stop, or walk->done. */
+/* Goes on, with bodies, until emit says stop, or walk->done.  TALLY_CORRUPT
+ * at the end: some of the documents that there are were not found. */
 int walk_on (struct walk *walk, tally_emit_doc *emit, void *ctx,
              struct tally_error *err);
 void walk_end (struct walk *walk);
