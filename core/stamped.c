@@ -18,6 +18,7 @@
 #include "journal.h"
 #include "merge.h"
 #include "stamped.h"
+#include "unique.h"
 
 /* Each lost round is somebody else's success; who loses so many is starved. */
 #define ROUNDS_MAX 1000
@@ -37,6 +38,7 @@ struct stamper {
   size_t *made_item;               /* which item a made document belongs to */
   const unsigned char **made_from; /* on which revision */
   struct journal journal;
+  struct unique unique;
 };
 
 /* Two that differ have different clients: neither passes for one that has
@@ -196,15 +198,16 @@ decide_all (struct stamper *stamper, struct tally_error *err)
   return status;
 }
 
-/* Leaves in todo what has to come round again. */
+/* Leaves in todo what has to come round again; n outcomes, of what was made
+ * and perhaps of the record behind it. */
 static void
 settle (struct stamper *stamper, const struct tally_outcome *outcomes,
-        bool together)
+        size_t n, bool together)
 {
   bool lost = false;
 
   stamper->n_todo = 0;
-  for (size_t i = 0; i < stamper->made.count; i++)
+  for (size_t i = 0; i < n; i++)
     lost |= outcomes[i].status != TALLY_OK;
   for (size_t i = 0; i < stamper->made.count; i++) {
     struct stamp newest;
@@ -219,6 +222,19 @@ settle (struct stamper *stamper, const struct tally_outcome *outcomes,
   }
 }
 
+/* Adds the record of unique indexes behind what was made: this is a write by
+ * whoever sits here, though at another time. */
+static int
+guard (struct stamper *stamper, struct tally_entry *entries, size_t losers,
+       size_t *n, struct tally_error *err)
+{
+  if (!stamper->unique.any || stamper->made.count == 0)
+    return TALLY_OK;
+  ++*n;
+  return unique_guard (&stamper->unique, entries + losers, stamper->made.count,
+                       &entries[losers + stamper->made.count], err);
+}
+
 /* The journal and what made it are one put, all or nothing.  A store without
  * transactions gets the journal first: what is in it twice is there once. */
 static int
@@ -226,9 +242,10 @@ put_all (struct stamper *stamper, struct tally_error *err)
 {
   size_t losers = stamper->journal.entries.count;
   size_t n = losers + stamper->made.count;
-  bool together = losers > 0 && replica_has_batches (stamper->replica);
-  struct tally_entry *entries = calloc (n + 1, sizeof *entries);
-  struct tally_outcome *outcomes = calloc (n + 1, sizeof *outcomes);
+  struct tally_entry *entries = calloc (n + 2, sizeof *entries);
+  struct tally_outcome *outcomes = calloc (n + 2, sizeof *outcomes);
+  bool together = replica_has_batches (stamper->replica)
+                  && (losers > 0 || stamper->unique.any);
   int status = entries && outcomes ? TALLY_OK : error_nomem (err);
 
   if (status == TALLY_OK && n > 0)
@@ -241,11 +258,14 @@ put_all (struct stamper *stamper, struct tally_error *err)
       entries[losers + i].expected = stamper->made_from[i];
       entries[losers + i].doc = stamper->made.docs[i];
     }
-    status = replica_put (stamper->replica, entries, n,
-                          together ? TALLY_PUT_ALL : 0, outcomes, err);
+    status = guard (stamper, entries, losers, &n, err);
   }
   if (status == TALLY_OK)
-    settle (stamper, outcomes + losers, together);
+    status = replica_put (stamper->replica, entries, n,
+                          (together ? TALLY_PUT_ALL : 0) | INDEXES_LOOKED,
+                          outcomes, err);
+  if (status == TALLY_OK)
+    settle (stamper, outcomes + losers, n - losers, together);
   free (outcomes);
   free (entries);
   return status;
@@ -261,6 +281,12 @@ run_rounds (struct stamper *stamper, struct tally_error *err)
             : error_set (err, TALLY_AGAIN, "%s: too many writers at once",
                          stamper->replica->name);
 
+    /* Somebody may have been faster with a unique index, too. */
+    if (status == TALLY_OK) {
+      unique_end (&stamper->unique);
+      status = unique_begin (&stamper->unique, stamper->replica,
+                             stamper->collection, err);
+    }
     if (status == TALLY_OK)
       status = decide_all (stamper, err);
     if (status == TALLY_OK)
@@ -297,6 +323,7 @@ stamped_write (struct replica *replica, const char *collection,
       stamper.todo[i] = i;
     status = run_rounds (&stamper, err);
   }
+  unique_end (&stamper.unique);
   journal_free (&stamper.journal);
   doclist_free (&stamper.made);
   doclist_free (&stamper.stored);

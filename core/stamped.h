@@ -22,7 +22,8 @@ void stamped_stamp (struct stamp *out, const struct stamped_item *item);
 
 /* Writes items with different ids; `link` is what the journal calls the place
  * that they come from.  Results as those of write_batch; one that changes
- * nothing, or that is older than all that is there, is TALLY_UNCHANGED. */
+ * nothing, or that is older than all that is there, is TALLY_UNCHANGED.
+ * Unique indexes bind it as they bind write_batch. */
 int stamped_write (struct replica *replica, const char *collection,
                    const struct stamped_item *items, size_t n,
                    const char *link, struct write_result *results,

@@ -181,6 +181,17 @@ done
 echo '{"_id":"tea2","title":"tea"}' >tea.json
 run put $store:n notes tea.json
 check "nedb: one of them is unique: exit" 6 $code
+echo '{"_id":"tea2","title":"tea","_mtime":1700000000000}' >tea.json
+run import ndjson tea.json $store:n notes
+check "unique, of then: exit" 6 $code
+check "unique, of then: is said" 1 "$(grep -c \
+  '^tally: notes: document "tea2": title is unique, and "[^"]*" has the same$' err)"
+check "unique, of then: is not there" 1 \
+  "$("$TALLY" find $store:n notes '{"title":"tea"}' --count)"
+echo '{"_id":"tea3","title":"green tea","_mtime":1700000000000}' >tea.json
+run import ndjson tea.json $store:n notes
+check "of then, with a value of its own: exit" 0 $code
+"$TALLY" rm $store:n notes tea3 >/dev/null 2>&1
 echo '{"$$indexCreated":{"fieldName":"-n"}}' >minus.db
 run import nedb minus.db $store:n minus
 check "nedb: a name of which we make another: exit" 0 $code
