@@ -54,19 +54,22 @@ write_span (char out[SPAN_TEXT], uint64_t ms)
             units[at].word);
 }
 
-static void
-tell_skew (const struct check *check, const char *title)
+/* What either side writes may be held back by the other. */
+static int
+check_skew (const struct check *check, const char *name,
+            struct tally_error *why)
 {
   int64_t skew = check->skew_ms;
   uint64_t ms = skew < 0 ? 0 - (uint64_t) skew : (uint64_t) skew;
   char span[SPAN_TEXT];
 
   if (!check->has_skew || ms <= (uint64_t) check->tally->config->max_skew_ms)
-    return;
+    return TALLY_OK;
   write_span (span, ms);
-  context_log (check->tally, 1,
-               "%s: its clock is %s %s ours; set the one that is wrong", title,
-               span, skew < 0 ? "behind" : "ahead of");
+  return error_set (why, TALLY_AGAIN,
+                    "transport %s: its clock is %s %s ours; set the one that "
+                    "is wrong",
+                    name, span, skew < 0 ? "behind" : "ahead of");
 }
 
 /* ---- rows --------------------------------------------------------------- */
@@ -97,7 +100,6 @@ tell (struct check *check, const char *title, int status,
     *check->err = *why;
   }
   check->stop = check->emit (check->ctx, &row) != 0;
-  tell_skew (check, title);
   check->has_skew = false;
   check->skew_ms = 0;
 }
@@ -234,6 +236,8 @@ check_transport (struct check *check, const struct config_endpoint *section,
     status = endpoint->dialect
                  ? mirror_ping (channel, endpoint_secret (endpoint), why)
                  : ask_transport (check, channel, why);
+  if (status == TALLY_OK)
+    status = check_skew (check, section->name, why);
   context_close_channel (check->tally, channel);
   return status;
 }
@@ -282,20 +286,35 @@ check_link (struct check *check, const struct config_link *link)
   tell (check, link->title, why->status, why, true);
 }
 
+static int
+check_serves (struct tally *tally, const struct config_server *server,
+              struct tally_error *why)
+{
+  struct endpoint endpoint = { 0 };
+  int status =
+      endpoint_resolve (&endpoint, tally, server->transport->name, why);
+
+  if (status == TALLY_OK)
+    status = endpoint_can_serve (&endpoint, why);
+  endpoint_free (&endpoint);
+  return status;
+}
+
 static void
 check_server (struct check *check, const struct config_server *server)
 {
   const struct tally_error *why =
       found_both (check, server->store, server->transport);
-  struct tally_error tokens = { 0 };
+  struct tally_error own = { 0 };
   struct accounts *accounts;
 
-  tokens.status =
-      accounts_load (&accounts, server->tokens, server->open, &tokens);
+  own.status = accounts_load (&accounts, server->tokens, server->open, &own);
+  if (own.status == TALLY_OK && why->status == TALLY_OK)
+    own.status = check_serves (check->tally, server, &own);
   accounts_free (accounts);
-  if (tokens.status != TALLY_OK)
-    why = &tokens;
-  tell (check, server->title, why->status, why, why != &tokens);
+  if (own.status != TALLY_OK)
+    why = &own;
+  tell (check, server->title, why->status, why, why != &own);
 }
 
 int

@@ -81,6 +81,11 @@ void endpoint_free (struct endpoint *endpoint);
 int endpoint_listen (struct endpoint *out, struct tally *tally,
                      const char *address, struct tally_error *err);
 
+/* Whether a transport can be served at all, as far as its driver and its
+ * options tell: TALLY_UNSUPPORTED or TALLY_CONFIG. */
+int endpoint_can_serve (const struct endpoint *endpoint,
+                        struct tally_error *err);
+
 static inline bool
 endpoint_is_store (const struct endpoint *endpoint)
 {

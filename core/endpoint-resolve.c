@@ -250,6 +250,22 @@ endpoint_listen (struct endpoint *out, struct tally *tally,
 }
 
 int
+endpoint_can_serve (const struct endpoint *endpoint, struct tally_error *err)
+{
+  const struct tally_option *rows = endpoint->driver->options;
+
+  if (!endpoint->driver->transport->serve)
+    return error_set (err, TALLY_UNSUPPORTED, "%s: its driver cannot serve",
+                      endpoint->name);
+  for (size_t i = 0; rows && rows[i].name; i++)
+    if (strcmp (rows[i].name, LISTEN_OPTION) == 0
+        && !endpoint->options.values[i].text)
+      return error_set (err, TALLY_CONFIG, "%s: has no %s, so it cannot serve",
+                        endpoint->name, LISTEN_OPTION);
+  return TALLY_OK;
+}
+
+int
 tally_endpoint (struct tally *tally, const char *text,
                 enum tally_endpoint_kind *kind, struct tally_error *err)
 {

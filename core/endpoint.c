@@ -13,6 +13,7 @@
 #include "hooks.h"
 #include "indexes.h"
 #include "public.h"
+#include "schema.h"
 
 /* ---- stores ------------------------------------------------------------- */
 
@@ -61,6 +62,31 @@ take_schema (void *ctx, const char *collection, struct tally_slice text,
 }
 
 static int
+try_schema (void *ctx, const char *collection, struct tally_slice text,
+            struct tally_error *err)
+{
+  struct schema *schema = NULL;
+  int status = schema_parse (&schema, text.data, text.size, err);
+
+  (void) ctx;
+  (void) collection;
+  schema_free (schema);
+  return status;
+}
+
+/* What the ini says of collections, ahead of a store that may not be there:
+ * none is made which nobody can open. */
+static int
+check_declared (const struct tally *tally, const struct endpoint *endpoint,
+                struct tally_error *err)
+{
+  int status = config_each_schema (tally->config, endpoint->section,
+                                   try_schema, NULL, err);
+
+  return status == TALLY_OK ? indexes_try (endpoint->section, err) : status;
+}
+
+static int
 open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
               unsigned flags, struct tally_error *err)
 {
@@ -76,7 +102,9 @@ open_replica (struct tally_replica *replica, const struct endpoint *endpoint,
   setup.host = &tally->host;
   setup.max_skew_ms = (uint64_t) tally->config->max_skew_ms;
   setup.keep_deleted_ms = (uint64_t) tally->config->keep_deleted_ms;
-  status = replica_open (&replica->replica, &setup, err);
+  status = check_declared (tally, endpoint, err);
+  if (status == TALLY_OK)
+    status = replica_open (&replica->replica, &setup, err);
   if (status != TALLY_OK)
     return status;
   status = device_learn_own (replica->replica, tally->config->device, err);

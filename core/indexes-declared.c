@@ -75,12 +75,18 @@ do_nothing (void *ctx, const struct config_index *index,
 }
 
 int
+indexes_try (const struct config_endpoint *section, struct tally_error *err)
+{
+  return config_each_index (section, do_nothing, NULL, err);
+}
+
+int
 indexes_declare (struct replica *replica,
                  const struct config_endpoint *section,
                  struct tally_error *err)
 {
   /* All that is wrong in the ini comes before anything is made. */
-  int status = config_each_index (section, do_nothing, NULL, err);
+  int status = indexes_try (section, err);
 
   replica->section = section;
   if (status == TALLY_OK && !(replica->flags & TALLY_OPEN_READONLY))

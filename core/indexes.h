@@ -63,6 +63,11 @@ int indexes_declare (struct replica *replica,
                      const struct config_endpoint *section,
                      struct tally_error *err);
 
+/* Whether what the ini declares can be read, of a store that need not be
+ * there. */
+int indexes_try (const struct config_endpoint *section,
+                 struct tally_error *err);
+
 /* TALLY_INVALID: the store has another one than the ini declares. */
 int indexes_check_declared (struct replica *replica,
                             const struct config_endpoint *section,

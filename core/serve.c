@@ -168,9 +168,15 @@ open_server (struct server *server, const struct endpoint *store,
              const struct endpoint *transport, struct tally_error *err)
 {
   struct replica *replica;
-  int status = context_open_replica (&server->handle, server->tally, store,
-                                     TALLY_OPEN_CREATE, err);
+  /* First: what is wrong with it must not leave a store behind. */
+  int status = endpoint_can_serve (transport, err);
 
+  if (status == TALLY_OK)
+    status = context_open_channel (&server->channel, server->tally, transport,
+                                   0, err);
+  if (status == TALLY_OK)
+    status = context_open_replica (&server->handle, server->tally, store,
+                                   TALLY_OPEN_CREATE, err);
   if (status == TALLY_OK)
     status = context_replica (&replica, server->handle, err);
   if (status != TALLY_OK)
@@ -180,10 +186,7 @@ open_server (struct server *server, const struct endpoint *store,
   status = open_dialect (server, err);
   if (status == TALLY_OK)
     status = waiters_new (&server->waiters, &server->answer, err);
-  if (status != TALLY_OK)
-    return status;
-  return context_open_channel (&server->channel, server->tally, transport, 0,
-                               err);
+  return status;
 }
 
 static int
