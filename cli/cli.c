@@ -115,6 +115,8 @@ cli_fail_errno (struct cli *cli, const char *object, int number)
     status = TALLY_NOTFOUND;
   else if (number == EACCES || number == EPERM)
     status = TALLY_DENIED;
+  else if (number == EISDIR)
+    status = TALLY_INVALID;
   cli_failf (cli, status, "%s: %c%s", object,
              tolower ((unsigned char) reason[0]), reason[0] ? reason + 1 : "");
 }

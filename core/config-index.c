@@ -122,7 +122,7 @@ give_index (const struct option_pair *pair, struct tally_slice text,
   if (status == TALLY_OK && fields.failed)
     status = error_nomem (err);
   if (status == TALLY_OK)
-    status = field_list_parse (&list, fields.data, true, err);
+    status = field_list_read (&list, fields.data, true, "index", err);
   if (status == TALLY_INVALID)
     error_set (err, status, "\"%.60s\": no fields for an index", fields.data);
   field_list_free (&list);

@@ -76,7 +76,9 @@ nearest_name (const struct config *config, enum config_kind kind,
   for (i = 0; i < config->n_endpoints; i++)
     if (kind == CONFIG_KINDS || config->endpoints[i].kind == kind)
       names[n++] = config->endpoints[i].name;
-  for (i = 0; kind == CONFIG_KINDS && i < config->n_links; i++)
+  for (i = 0; (kind == CONFIG_KINDS || kind == CONFIG_KIND_SYNC)
+              && i < config->n_links;
+       i++)
     names[n++] = config->links[i].name;
   near = nearest (name, names);
   free (names);
@@ -87,6 +89,12 @@ const char *
 config_nearest (const struct config *config, const char *name)
 {
   return nearest_name (config, CONFIG_KINDS, name);
+}
+
+const char *
+config_nearest_link (const struct config *config, const char *name)
+{
+  return nearest_name (config, CONFIG_KIND_SYNC, name);
 }
 
 int

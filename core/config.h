@@ -128,6 +128,10 @@ const struct config_server *config_server (const struct config *config,
  * a message.  NULL: none is near. */
 const char *config_nearest (const struct config *config, const char *name);
 
+/* The same among the links alone. */
+const char *config_nearest_link (const struct config *config,
+                                 const char *name);
+
 /* Checks the endpoint's keys against the driver's table and makes its
  * values. */
 int config_options (const struct config *config,

@@ -37,6 +37,25 @@ struct noting {
 };
 
 /* Adds it, or says that it is ready. */
+/* No query can ask for it. */
+static int
+check_fields (const char *fields, struct tally_error *err)
+{
+  const char *at = fields;
+
+  while (at) {
+    at += at[0] == '-';
+    if (at[0] == '$')
+      return error_set (err, TALLY_INVALID,
+                        "index: \"%.*s\": no query can ask for a name that "
+                        "begins with \"$\"",
+                        (int) strcspn (at, ","), at);
+    at = strchr (at, ',');
+    at += at != NULL;
+  }
+  return TALLY_OK;
+}
+
 static int
 edit_in (void *ctx, struct index_list *list, bool *changes,
          struct tally_error *err)
@@ -259,6 +278,9 @@ indexes_ensure (struct replica *replica, const char *collection,
   if (!indexes_possible (replica))
     return error_set (err, TALLY_UNSUPPORTED,
                       "%s: its driver cannot keep indexes", replica->name);
+  status = check_fields (fields, err);
+  if (status != TALLY_OK)
+    return status;
   indexes_rows_name (b.rows_name, collection);
   status = indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
   if (status == TALLY_OK && !noting.was_ready)

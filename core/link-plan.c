@@ -63,15 +63,34 @@ moved (void *ctx, const struct plan_move *move, struct tally_error *err)
   return engine_moved (applying->as->name, move->collection, move->id, err);
 }
 
+/* What a side was when the plan was made, beside what it is now; *made: it
+ * was no store yet. */
+static bool
+is_same_side (const unsigned char *then, const unsigned char *now, bool *made)
+{
+  static const unsigned char nobody[REPLICA_ID_SIZE];
+  bool same = memcmp (then, now, REPLICA_ID_SIZE) == 0;
+
+  *made |= !same && memcmp (then, nobody, REPLICA_ID_SIZE) == 0;
+  return same;
+}
+
 static int
 check_sides (const struct applying *applying, struct tally_error *err)
 {
   const struct planfile_head *head = &applying->plan.head;
   const struct engine_look *look = &applying->look;
+  bool made = false;
+  bool local = is_same_side (head->local, look->local, &made);
+  bool far = is_same_side (head->far, look->far, &made);
 
-  if (memcmp (head->local, look->local, sizeof head->local) == 0
-      && memcmp (head->far, look->far, sizeof head->far) == 0)
+  if (local && far)
     return TALLY_OK;
+  if (made)
+    return error_set (err, TALLY_CONFLICT,
+                      "%s: was made before one of these was a store; make "
+                      "another",
+                      applying->plan.path);
   return error_set (err, TALLY_INVALID,
                     "%s: was made for other stores than these",
                     applying->plan.path);

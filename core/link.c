@@ -387,7 +387,7 @@ do_joint (struct tally *tally, const char *a, const char *b,
 int
 link_unknown (struct tally *tally, const char *name, struct tally_error *err)
 {
-  const char *near = config_nearest (tally->config, name);
+  const char *near = config_nearest_link (tally->config, name);
 
   return error_set (err, TALLY_CONFIG, "%s: no such link%s%s%s", name,
                     near ? "; did you mean \"" : "", near ? near : "",

@@ -45,9 +45,11 @@ struct token_file {
 static int
 fail_errno (const char *path, int number, struct tally_error *err)
 {
-  return error_set (
-      err, number == EACCES || number == EPERM ? TALLY_DENIED : TALLY_FAILED,
-      "%s: %s", path, reason_errno (number));
+  return error_set (err,
+                    number == EACCES || number == EPERM     ? TALLY_DENIED
+                    : number == ENOENT || number == ENOTDIR ? TALLY_NOTFOUND
+                                                            : TALLY_FAILED,
+                    "%s: %s", path, reason_errno (number));
 }
 
 /* ---- which -------------------------------------------------------------- */

@@ -410,6 +410,9 @@ expect "index once more" 0 index linvo:up up n --unique
 refuses "an index that is another" 6 'is there' index linvo:up up n
 refuses "an index on no name" 6 'empty name' index linvo:up up a..b
 refuses "an index on nothing" 6 '^tally: index: an empty' index linvo:up up a,
+refuses "an index on no word" 6 '^tally: index: an empty' index linvo:up up ''
+refuses "an index on an operator" 6 '^tally: index: "$m": no query' \
+  index linvo:up up 'a,-$m'
 refuses "an index on one twice" 6 '"a": twice' index linvo:up up a,b,-a
 refuses "an index of a local collection" 6 'has no indexes' \
   index linvo:up _up a
@@ -591,6 +594,7 @@ printf '[1]' >number.json
 refuses "put an array of numbers" 6 'document 1: is not an object$' \
   put $s bad number.json
 printf '[{"_id":"a"}, "b"]' >text.json
+refuses "put a folder" 6 ' is a directory$' put $s bad .
 refuses "put a text among documents" 6 'document 2: is not an object$' \
   put $s bad text.json
 refuses "an empty revision" 6 ' "": is not a revision' \
@@ -952,6 +956,45 @@ says "no tokens" '/none: no such file'
 is "a link has its transport's error" "$(jq -r \
   'select (.section == "transport gone") .error' out)" \
   "$(jq -r 'select (.section == "sync a-gone") .error' out)"
+
+# What cannot work though its store is yet to be made.
+printf '[store x]\ndriver = sqlite\npath = x.db\nindex.c = m uniqe\n' >d.ini
+expect "check of an index that is none" 3 -c d.ini check
+says "it is said where" '^tally: d.ini:4: "uniqe": '
+refuses "nor is it put into" 3 'd.ini:4' -c d.ini put x c /dev/null
+printf '[store x]\ndriver = sqlite\npath = x.db\nschema.c = nofile\n' >d.ini
+expect "check of a schema that is not there" 3 -c d.ini check
+says "that is said where, too" '^tally: d.ini:4: .*nofile: no such file'
+is "no store is made" "" "$(ls x.db 2>/dev/null)"
+cat >d.ini <<'EOT'
+[store x]
+driver = sqlite
+path = x.db
+[transport f]
+driver = file
+path = stick
+[transport h]
+driver = http
+url = http://127.0.0.1:1
+[sync xf]
+store = x
+transport = f
+[serve s]
+store = x
+transport = f
+[serve t]
+store = x
+transport = h
+EOT
+expect "check of what cannot be served" 3 -c d.ini check --json
+is "is an error each" "s: its driver cannot serve" \
+  "$(jq -r 'select (.section == "serve s") | .error' out | sed 's/^f:/s:/')"
+refuses "serve says so, too" 3 '^tally: h: has no listen' -c d.ini serve t
+refuses "an unknown link, the nearest link" 3 'did you mean "xf"' -c d.ini sync xg
+refuses "serve at no address" 6 'listen must be' \
+  serve sqlite:none.db --listen garbage
+is "which makes no store" "" "$(ls none.db x.db 2>/dev/null)"
+
 if [ -e notes ]; then
   not_ok "check makes no store"
 else

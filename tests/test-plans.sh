@@ -358,6 +358,12 @@ expect "which is allowed" 0 pair sqlite:g.db "$url" --max-delete 150
 expect "it is allowed" 0 pair sqlite:g.db linvo:h --apply p --max-delete 150
 is "and done" 0 "$("$TALLY" find linvo:h notes --count)"
 
+fill sqlite:o.db 1 2
+expect "a plan for a store that is not there" 0 pair sqlite:o.db linvo:o --plan p
+expect "makes it" 0 pair sqlite:o.db linvo:o --apply p
+expect "but not twice" 8 pair sqlite:o.db linvo:o --apply p
+says "and says why" '^tally: p: was made before one of these was a store'
+
 fill sqlite:g.db 1 4
 quiet pair sqlite:g.db linvo:h
 "$TALLY" -q rm sqlite:g.db notes n1 n2

@@ -57,6 +57,8 @@ check "add: the file is its owner's" "-rw-------" "$(ls -l t | cut -c 1-10)"
 check "add: it stands in the file, for default" 1 \
   "$(grep -c "^$first default\$" t)"
 printf '# mine\n\nhand-made-token alice # her phone' >>t
+run token add --tokens nofolder/t
+check "add, in a folder that is not there: exit" 4 $code
 run token add bob --tokens t --json
 second=$(jq -r .token out)
 check "add: the account" bob "$(jq -r .account out)"
