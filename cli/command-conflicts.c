@@ -113,13 +113,15 @@ say_dropped (struct cli *cli, struct tally_replica *replica)
     cli_fail_err (cli, status, &err);
   else if (recent)
     cli_talk (cli,
-              "tally: %s: %" PRIu64 " conflicts were dropped so far, %" PRIu64
+              "tally: %s: %" PRIu64 " conflict%s dropped so far, %" PRIu64
               " of them less than a week old; see max_conflicts in "
               "tally.ini(5)",
-              cli->args->operands[0], dropped, recent);
+              cli->args->operands[0], dropped,
+              dropped == 1 ? " was" : "s were", recent);
   else if (dropped)
-    cli_talk (cli, "tally: %s: %" PRIu64 " old conflicts were dropped so far",
-              cli->args->operands[0], dropped);
+    cli_talk (cli, "tally: %s: %" PRIu64 " old conflict%s dropped so far",
+              cli->args->operands[0], dropped,
+              dropped == 1 ? " was" : "s were");
 }
 
 /* With ids only these, without any all. */

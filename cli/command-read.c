@@ -106,11 +106,12 @@ on_plan (void *ctx, const struct tally_find_plan *plan)
   struct object object;
 
   if (!cli->json) {
-    printf ("%s%s%s: %" PRIu64 " ranges, %" PRIu64 " rows, %" PRIu64
-            " documents looked at, %" PRIu64 " found%s%s\n",
+    printf ("%s%s%s: %" PRIu64 " range%s, %" PRIu64 " row%s, %" PRIu64
+            " document%s looked at, %" PRIu64 " found%s%s\n",
             plan->access, plan->index ? " " : "",
-            plan->index ? plan->index : "", plan->ranges, plan->rows,
-            plan->documents, plan->found,
+            plan->index ? plan->index : "", plan->ranges,
+            plural (plan->ranges), plan->rows, plural (plan->rows),
+            plan->documents, plural (plan->documents), plan->found,
             plan->sorted ? ", sorted in memory" : "",
             plan->ordered ? ", in the order of the sort" : "");
     return;

@@ -232,12 +232,13 @@ print_difference (const struct tally_difference *d)
 {
   out_plain (stdout, d->collection);
   if (d->equal)
-    printf (": equal, %" PRIu64 " documents\n", d->documents_a);
+    printf (": equal, %" PRIu64 " document%s\n", d->documents_a,
+            plural (d->documents_a));
   else
-    printf (": not equal, %" PRIu64 " and %" PRIu64 " documents, %" PRIu64
+    printf (": not equal, %" PRIu64 " and %" PRIu64 " document%s, %" PRIu64
             " only in A, %" PRIu64 " only in B, %" PRIu64 " different\n",
-            d->documents_a, d->documents_b, d->only_a, d->only_b,
-            d->different);
+            d->documents_a, d->documents_b, plural (d->documents_b), d->only_a,
+            d->only_b, d->different);
 }
 
 static int

@@ -58,14 +58,15 @@ report_line (const struct tally_report *report)
   putchar (' ');
   out_plain (stdout, report->collection ? report->collection : "-");
   printf (": %" PRIu64 " pulled, %" PRIu64 " pushed, %" PRIu64 " merged, "
-          "%" PRIu64 " deleted, %" PRIu64 " conflicts; ",
+          "%" PRIu64 " deleted, %" PRIu64 " conflict%s; ",
           report->pulled, report->pushed, report->merged, report->deleted,
-          report->conflicts);
+          report->conflicts, plural (report->conflicts));
   if (report->status)
     fputs ("failed, ", stdout);
-  printf ("%" PRIu64 " round trips, %" PRIu64 " bytes out, %" PRIu64 " in, "
+  printf ("%" PRIu64 " round trip%s, %" PRIu64 " bytes out, %" PRIu64 " in, "
           "%.1f s\n",
-          report->round_trips, report->bytes_sent, report->bytes_received,
+          report->round_trips, plural (report->round_trips),
+          report->bytes_sent, report->bytes_received,
           report->seconds > 0 ? report->seconds : 0.0);
 }
 
@@ -91,9 +92,10 @@ report_conflicts (struct cli *cli, const char *store,
                   const struct tally_report *report)
 {
   cli_talk (cli,
-            "tally: %s: %" PRIu64 " conflicts in %s; see what lost with "
+            "tally: %s: %" PRIu64 " conflict%s in %s; see what lost with "
             "\"tally conflicts %s\"",
             report->link ? report->link : "-", report->conflicts,
+            plural (report->conflicts),
             report->collection ? report->collection : "-", store);
   if (cli->args->value[OPTION_FAIL_ON_CONFLICT])
     cli_exit (cli, EXIT_CONFLICTS);

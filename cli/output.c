@@ -99,6 +99,12 @@ out_string (const char *text)
   putchar ('"');
 }
 
+const char *
+plural (uint64_t number)
+{
+  return number == 1 ? "" : "s";
+}
+
 void
 object_open (struct object *object)
 {

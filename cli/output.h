@@ -17,6 +17,9 @@ void out_plain (FILE *file, const char *text);
 /* A JSON string; NULL is null, and what is not UTF-8 becomes U+FFFD. */
 void out_string (const char *text);
 
+/* What makes one of so many a plural: "s", or nothing for one. */
+const char *plural (uint64_t number);
+
 /* An object on stdout: open, members in order, close. */
 struct object {
   bool more; /* a comma comes before the next member */

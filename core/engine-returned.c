@@ -71,9 +71,10 @@ sync_tell_returned (const struct sync *sync)
   if (sync->returned == 0 || !host || !host->log)
     return;
   snprintf (text, sizeof text,
-            "%s: %s: %llu documents that only one side still had were kept; "
+            "%s: %s: %llu document%s that only one side still had were kept; "
             "some may have been deleted on the other",
             sync->run->link->channel->name, sync->collection,
-            (unsigned long long) sync->returned);
+            (unsigned long long) sync->returned,
+            sync->returned == 1 ? "" : "s");
   host->log (host->ctx, 1, text);
 }

@@ -407,8 +407,11 @@ tally_import (struct tally_replica *replica, const char *format,
     status = import_flush (importing, err);
   if (importing->ahead > 0)
     context_log (importing->tally, 1,
-                 "%s: %zu documents say that they will be changed in the "
-                 "future; they were stamped now",
+                 importing->ahead == 1
+                     ? "%s: %zu document says that it will be changed in the "
+                       "future; it was stamped now"
+                     : "%s: %zu documents say that they will be changed in "
+                       "the future; they were stamped now",
                  importing->shown, importing->ahead);
   if (status == TALLY_OK && !importing->stop)
     status = make_indexes (importing, err);

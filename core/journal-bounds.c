@@ -177,20 +177,21 @@ static void
 tell (const struct pruning *pruning, uint64_t recent)
 {
   const struct tally_host *host = pruning->replica->host;
+  const char *were = pruning->doomed.count == 1 ? " was" : "s were";
   struct tally_error line;
 
   if (!host || !host->log)
     return;
   if (recent > 0)
     error_set (&line, TALLY_OK,
-               "%s: %zu conflicts were dropped, %llu of them less than a week "
+               "%s: %zu conflict%s dropped, %llu of them less than a week "
                "old: there is room for no more (max_conflicts)",
-               pruning->replica->name, pruning->doomed.count,
+               pruning->replica->name, pruning->doomed.count, were,
                (unsigned long long) recent);
   else
     error_set (&line, TALLY_OK,
-               "%s: %zu conflicts were dropped, being old or too many",
-               pruning->replica->name, pruning->doomed.count);
+               "%s: %zu conflict%s dropped, being old or too many",
+               pruning->replica->name, pruning->doomed.count, were);
   host->log (host->ctx, 1, line.text);
 }
 

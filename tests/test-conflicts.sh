@@ -315,12 +315,12 @@ expect "a pair" 0 pair sqlite:a.sqlite sqlite:b.sqlite
 clash one two three
 is "three conflicts" 3 "$(listed a)"
 expect "a run drops the oldest" 0 -c a.ini sync
-says "and says so" 'a.sqlite: 1 conflicts were dropped, 1 of them'
+says "and says so" 'a.sqlite: 1 conflict was dropped, 1 of them'
 is "two are left" 2 "$(listed a)"
 expect "list" 0 -c a.ini conflicts store --json
 is "the newer ones" "three two" \
   "$(jq -r .field out | sort | tr '\n' ' ' | sed 's/ $//')"
-says "list says what is missing" '1 conflicts were dropped so far, 1 of them'
+says "list says what is missing" '1 conflict was dropped so far, 1 of them'
 expect "status" 0 -c a.ini status store --json
 is "says so" '{"store":"store","conflicts":2,"dropped":1}' \
   "$(grep conflicts out)"

@@ -62,12 +62,17 @@ static unsigned told;
 static void
 count_told (void *ctx, int level, const char *line)
 {
-  const char *of = strstr (line, " documents that only one side still had");
+  const char *of = strstr (line, " that only one side still had");
 
   (void) ctx;
   (void) level;
   if (!of)
     return;
+  /* Back over "document" or "documents". */
+  while (of > line && of[-1] >= 'a' && of[-1] <= 'z')
+    of--;
+  if (of > line)
+    of--;
   while (of > line && of[-1] >= '0' && of[-1] <= '9')
     of--;
   told += (unsigned) strtoul (of, NULL, 10);

@@ -133,7 +133,7 @@ check "what was deleted since stays deleted" "" \
 echo '{"_id":"far","_mtime":4000000000000}' >far.ndjson
 run import ndjson far.ndjson $store:t1 t
 check "a time that is yet to come is no time" 1 \
-  "$(grep -c '1 documents say that they will be changed in the future' err)"
+  "$(grep -c '1 document says that it will be changed in the future' err)"
 
 # ---- wrong ------------------------------------------------------------------
 

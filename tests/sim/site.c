@@ -316,11 +316,16 @@ gate_close (void *handle)
 static void
 note_returned (struct world *world, const char *text)
 {
-  const char *told = strstr (text, " documents that only one side still had");
+  const char *told = strstr (text, " that only one side still had");
   const char *number = told;
 
   if (!told)
     return;
+  /* Back over "document" or "documents". */
+  while (number > text && number[-1] >= 'a' && number[-1] <= 'z')
+    number--;
+  if (number > text)
+    number--;
   while (number > text && number[-1] >= '0' && number[-1] <= '9')
     number--;
   world->returned[strstr (text, ": tasks: ") != NULL] +=
