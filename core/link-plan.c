@@ -64,7 +64,7 @@ moved (void *ctx, const struct plan_move *move, struct tally_error *err)
 }
 
 /* What a side was when the plan was made, beside what it is now; *made: it
- * was no store yet. */
+ * was not there yet. */
 static bool
 is_same_side (const unsigned char *then, const unsigned char *now, bool *made)
 {
@@ -88,7 +88,7 @@ check_sides (const struct applying *applying, struct tally_error *err)
     return TALLY_OK;
   if (made)
     return error_set (err, TALLY_CONFLICT,
-                      "%s: was made before one of these was a store; make "
+                      "%s: was made before one of the two was there; make "
                       "another",
                       applying->plan.path);
   return error_set (err, TALLY_INVALID,

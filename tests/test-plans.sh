@@ -362,7 +362,7 @@ fill sqlite:o.db 1 2
 expect "a plan for a store that is not there" 0 pair sqlite:o.db linvo:o --plan p
 expect "makes it" 0 pair sqlite:o.db linvo:o --apply p
 expect "but not twice" 8 pair sqlite:o.db linvo:o --apply p
-says "and says why" '^tally: p: was made before one of these was a store'
+says "and says why" '^tally: p: was made before one of the two was there'
 
 fill sqlite:g.db 1 4
 quiet pair sqlite:g.db linvo:h

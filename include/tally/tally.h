@@ -929,9 +929,9 @@ struct tally_check_row {
 
 /* Reads through every store, where its driver can, and asks every transport of
  * the ini, reads the tokens of every server, and tells of each section; a link
- * or a server is ok when its store and its transport are.  Writes nothing, a
- * store that is yet to be made is ok.  A clock that is off by more than
- * max_skew is told to the log. */
+ * or a server is ok when its store and its transport are, and a server's
+ * transport can be served.  Writes nothing, a store that is yet to be made is
+ * ok.  A clock that is off by more than max_skew is TALLY_AGAIN. */
 TALLY_API int tally_check (struct tally *tally,
                            int (*emit) (void *ctx,
                                         const struct tally_check_row *),
