@@ -332,6 +332,22 @@ static const struct op met_when_empty[] = {
   { OP_SYNC, .site = 0 },
 };
 
+/* Both restored the same value: of that no merge tells, and where it is pushed
+ * only nothing moves.  Then one of the two was replaced there, by somebody who
+ * did not have the other. */
+static const struct op restored_twice[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1, .wait_ms = 3 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 2 },
+  { OP_RESTORE, .site = 1 },
+  { OP_RESTORE, .site = 0, .wait_ms = 15 },
+  { OP_SYNC, .site = 0, .direction = TALLY_PUSH },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 2 },
+  { OP_SYNC, .site = 0 },
+};
+
 #define TWO_SERVERS                    \
   .sites = 3, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -506,6 +522,13 @@ const struct history_case found_histories[] = {
       .n_links = 2,
       .links = { { 1, 0, false }, { 1, 2, false } } },
     HISTORY_OPS (met_when_empty),
+    .conflicts = 0 },
+  { "a value that two stores restored, pushed where it then was replaced",
+    { .sites = 3,
+      .docs = 6,
+      .n_links = 3,
+      .links = { { 1, 0, false }, { 1, 2, false }, { 0, 2, false } } },
+    HISTORY_OPS (restored_twice),
     .conflicts = 0 },
   { .name = NULL },
 };

@@ -12,7 +12,7 @@
 #include "../../core/json.h"
 #include "../../core/notejson.h"
 #include "../../core/state.h"
-#include "oracle.h"
+#include "fate.h"
 
 static const char *const field_names[SIM_FIELDS] = { "a", "b", "c", "d" };
 
@@ -485,11 +485,24 @@ collect_told (void *ctx, struct tally_slice id, struct tally_slice body)
         told->events |= UINT64_C (1) << i;
 }
 
+/* It met, and lost against, a write that says the same: of that nobody tells,
+ * and where the run only pushed the loser is not even seen there.  What became
+ * of it is what became of that one, which may have been replaced since. */
+static bool
+was_said_there (const struct doc_history *history, uint64_t known, unsigned at,
+                unsigned field)
+{
+  for (unsigned i = 0; i < history->n; i++)
+    if (known >> i & 1 && fate_says_the_same (history, i, at, field))
+      return true;
+  return false;
+}
+
 /* The events that have something to lose in what stands, against another view
- * that says something else. */
+ * that says something else, of a side that has known these. */
 static uint64_t
 weighty (const struct doc_history *history, const struct view *view,
-         const struct view *other)
+         const struct view *other, uint64_t known)
 {
   uint64_t result = 0;
 
@@ -502,7 +515,11 @@ weighty (const struct doc_history *history, const struct view *view,
       continue;
     event = &history->events[view->standing[f] - 1];
     if (!(event->read >> f & 1)
-        && (f == SIM_WHOLE ? event->deleted : event->value[f] > 0))
+        && (f == SIM_WHOLE
+                ? event->deleted
+                : event->value[f] > 0
+                      && !was_said_there (history, known,
+                                          view->standing[f] - 1u, f)))
       result |= UINT64_C (1) << (view->standing[f] - 1);
   }
   return result;
@@ -516,8 +533,8 @@ has_all (struct site *site, struct site *journal, unsigned doc,
 {
   const struct doc_history *history = &site->world->docs[doc];
   struct told told = { site->world, doc, 0 };
-  uint64_t missing =
-      weighty (history, view, other) & ~site->world->knows[site->index][doc];
+  uint64_t known = site->world->knows[site->index][doc];
+  uint64_t missing = weighty (history, view, other, known) & ~known;
 
   if (!missing || (view->deleted && meets))
     return true;
