@@ -229,21 +229,27 @@ test_lost_again_and_again (void **state)
 
 /* ---- damaged ------------------------------------------------------------ */
 
-static void
+/* How long a reply is depends on names and times that are drawn anew, so its
+ * last bytes may not be there; false then. */
+static bool
 damage_at (struct world *w, enum shim_fault fault, unsigned at, size_t where,
            const char *end)
 {
   struct kit_run run;
+  bool damaged;
 
   prepare (w);
   shim_fault_at (fault, at, where);
   kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
-  if (run.status == TALLY_OK)
+  damaged = shim_damaged ();
+  if (damaged && run.status == TALLY_OK)
     fail_msg ("exchange %u, damage %zu: was not seen", at, where);
-  expect_clean_error (&run);
+  if (damaged)
+    expect_clean_error (&run);
   shim_fault_at (SHIM_NONE, 0, 0);
   expect_end (w, end);
   forget (w);
+  return damaged;
 }
 
 /* The size of the reply to each exchange of the scenario; 0 ends them. */
@@ -272,15 +278,16 @@ static void
 damage_everywhere (struct world *w, enum shim_fault fault, size_t step)
 {
   char *end = expected_end (w);
-  size_t sizes[32];
+  size_t sizes[32], tried = 0, damaged = 0;
 
   measure (w, sizes);
   for (unsigned i = 0; sizes[i] > 0; i++) {
     size_t most = sizes[i] * (fault == SHIM_FLIP ? 8 : 1);
 
-    for (size_t where = i % step; where < most; where += step)
-      damage_at (w, fault, i + 1, where, end);
+    for (size_t where = i % step; where < most; where += step, tried++)
+      damaged += damage_at (w, fault, i + 1, where, end);
   }
+  assert_true (damaged > tried - tried / 8);
   free (end);
 }
 

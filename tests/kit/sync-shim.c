@@ -40,6 +40,7 @@ static struct {
   enum shim_fault fault;
   unsigned fault_at, exchanges, calls;
   size_t where, reply_size;
+  bool damaged;
   struct hook exchange, call;
   shim_rewrite_fn *rewrite;
   void *rewrite_ctx;
@@ -69,7 +70,19 @@ shim_fault_at (enum shim_fault fault, unsigned at, size_t where)
   shim.fault_at = at;
   shim.where = where;
   shim.exchanges = 0;
+  shim.damaged = false;
   pthread_mutex_unlock (&shim.lock);
+}
+
+bool
+shim_damaged (void)
+{
+  bool damaged;
+
+  pthread_mutex_lock (&shim.lock);
+  damaged = shim.damaged;
+  pthread_mutex_unlock (&shim.lock);
+  return damaged;
 }
 
 unsigned
@@ -492,6 +505,9 @@ damage (void *ctx, const struct tally_response *response)
     damaged.body.size = at;
   else
     bytes[at] ^= (char) (1 << reply->where % 8);
+  pthread_mutex_lock (&shim.lock);
+  shim.damaged = true;
+  pthread_mutex_unlock (&shim.lock);
   stop = reply->emit (reply->ctx, &damaged);
   free (bytes);
   return stop;

@@ -34,6 +34,10 @@ unsigned shim_exchanges (void);
 /* The size of the last reply, before anything was done to it. */
 size_t shim_reply_size (void);
 
+/* Whether a reply was cut short or flipped since then: one that is shorter
+ * than `where` is left as it is. */
+bool shim_damaged (void);
+
 /* Has every reply replaced by what fn makes of it, malloced and *size bytes,
  * or leaves one as it is for NULL.  fn NULL: no more. */
 typedef char *shim_rewrite_fn (void *ctx, const char *reply, size_t *size);
