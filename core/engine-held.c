@@ -233,6 +233,15 @@ knows_newest (const struct sync *sync, const struct tally_doc *ours,
   return status;
 }
 
+/* A tombstone that grew too old here while they refused it: what it deleted is
+ * still there, and meets its grave.  Where all is listed that does, too. */
+static bool
+is_forgotten (const struct sync *sync, const struct held *held)
+{
+  return held->deleted && !peer_is_passive (&sync->run->peer)
+         && !(sync->full && sync->pulls);
+}
+
 /* *due: one more try may get further.  Sets held->tried also when the entry
  * has lost its meaning. */
 static int
@@ -252,10 +261,10 @@ judge_held (const struct retry *retry, struct held *held, bool *due,
       held->seq = ours->seq;
       sync->run->pair.held.changed = true;
     }
-    held->tried |= !ours || ours->seq != held->seq;
+    held->tried |= ours ? ours->seq != held->seq : !is_forgotten (sync, held);
     *due = sync->pushes && !held->tried
            && (held->status != TALLY_AGAIN
-               || sync_keeps (sync, ours->rev) == KEEP_NOT);
+               || sync_keeps (sync, ours ? ours->rev : held->rev) == KEEP_NOT);
     return TALLY_OK;
   }
   if (!sync->pulls)

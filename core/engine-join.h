@@ -26,6 +26,7 @@ struct joined {
   /* Ours or theirs, that is not there any more: it was forgotten, and what it
    * deleted comes back with what was changed in it since. */
   const struct tally_doc *grave;
+  bool anew; /* theirs has nothing of what our grave deleted */
   enum side side;
   bool made;
   bool both;    /* neither side knew all of the other's */

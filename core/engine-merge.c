@@ -211,6 +211,18 @@ is_kept (struct joiner *joiner, const struct joined *joined)
   return true;
 }
 
+/* Likewise of ours, that was held back there. */
+static void
+tell_kept (struct joiner *joiner, const struct joined *joined)
+{
+  struct sync *sync = joiner->sync;
+  const struct held *held = held_find (&sync->run->pair.held, HELD_OURS,
+                                       sync->collection, joined->id);
+
+  sync->returned += held && held->deleted && !joined->grave && !joined->anew
+                    && !(joined->theirs->flags & TALLY_DOC_DELETED);
+}
+
 /* Who is there alone has won, unless it has been here and there before. */
 static int
 settle_one (struct joiner *joiner, struct joined *joined,
@@ -233,12 +245,13 @@ settle_one (struct joiner *joiner, struct joined *joined,
     joined->theirs = NULL;
   if (joined->ours && joined->theirs)
     return merge_one (joiner, joined, err);
-  if (joined->theirs)
+  if (joined->theirs) {
     joined->side = SIDE_THEIRS;
-  else if (joined->ours
-           && (joined->grave
-               || sync_is_changed (joiner->sync, joined->ours->seq)
-               || is_kept (joiner, joined)))
+    tell_kept (joiner, joined);
+  } else if (joined->ours
+             && (joined->grave
+                 || sync_is_changed (joiner->sync, joined->ours->seq)
+                 || is_kept (joiner, joined)))
     joined->side = SIDE_OURS;
   else
     joined->side = SIDE_NONE;
@@ -307,6 +320,7 @@ leave_graves (const struct joiner *joiner, struct joined *joined,
       joined->ours = NULL;
     if (meets == GRAVE_KNOWS_SOME)
       joined->grave = ours;
+    joined->anew = meets == GRAVE_KNOWS_NOTHING;
   } else if (theirs && is_grave (theirs)
              && !peer_is_passive (&sync->run->peer)) {
     if (ours && !sync_strict_of (sync, ours->id, theirs))

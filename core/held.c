@@ -74,7 +74,7 @@ held_least_seq (const struct held_list *list, const char *collection)
   uint64_t least = UINT64_MAX;
 
   for (size_t i = 0; i < list->n; i++)
-    if (list->items[i].seq < least
+    if (list->items[i].seq > 0 && list->items[i].seq < least
         && is_in (&list->items[i], HELD_OURS, collection))
       least = list->items[i].seq;
   return least;

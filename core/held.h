@@ -64,7 +64,8 @@ void held_settle (struct held_list *list, const char *collection);
 bool held_has_seq (const struct held_list *list, const char *collection,
                    uint64_t seq);
 
-/* The least of them; UINT64_MAX: none. */
+/* The least of them; UINT64_MAX: none.  What is here only as a grave has no
+ * seq. */
 uint64_t held_least_seq (const struct held_list *list, const char *collection);
 
 /* A tombstone of theirs that we do not have. */

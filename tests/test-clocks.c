@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../core/context.h"
+#include "../core/graves.h"
 #include "../core/repair.h"
 #include "rng.h"
 #include "sync-world.h"
@@ -384,6 +385,82 @@ test_a_delete_of_tomorrow (void **state)
   world_expect (w, "notes", "b", "\"v\":3");
   settled (f, 1);
   assert_int_equal (all_conflicts (f), 0);
+}
+
+/* The hub was behind when d1 deleted "a"; until it is given to the hub again
+ * d1 only pulls, for longer than it keeps the tombstone. */
+static void
+forget_what_is_held (struct fixture *f)
+{
+  struct world *w = &f->world;
+  struct kit_run run;
+
+  put (f, w->d1, "a", 'v', 0);
+  put (f, w->d1, "b", 'v', 0);
+  good (f, "l1");
+  good (f, "l2");
+  f->clocks[HUB].off_ms = -YEAR;
+  pass (f, 1000);
+  kit_remove (w->d1, "notes", "a");
+  held (f, "l1", "1 document is held back");
+  f->clocks[HUB].off_ms = 0;
+  for (int i = 0; i < 2; i++) {
+    put (f, w->d2, "b", 'v', i + 1);
+    good (f, "l2");
+    kit_try_sync (&run, w->tally, "l1", TALLY_PULL);
+    assert_int_equal (run.status, TALLY_OK);
+    pass (f, 91 * (uint64_t) DAY);
+  }
+  put (f, w->d2, "b", 'v', 3);
+  good (f, "l2");
+  kit_try_sync (&run, w->tally, "l1", TALLY_PULL);
+  assert_int_equal (run.status, TALLY_OK);
+}
+
+static void
+test_a_held_delete_that_is_forgotten (void **state)
+{
+  struct fixture *f = *state;
+
+  forget_what_is_held (f);
+  good (f, "l1");
+  good (f, "l2");
+  world_expect (&f->world, "notes", "a", NULL);
+  settled (f, 1);
+  assert_int_equal (lines_with (f, "only one side still had"), 0);
+}
+
+/* Nobody can tell any more what it deleted. */
+static void
+test_a_held_delete_without_a_grave (void **state)
+{
+  struct fixture *f = *state;
+  struct replica *inner;
+  struct tally_error err;
+
+  forget_what_is_held (f);
+  assert_int_equal (context_replica (&inner, f->world.d1, &err), TALLY_OK);
+  assert_int_equal (graves_prune (inner, 0, &err), TALLY_OK);
+  good (f, "l1");
+  good (f, "l2");
+  world_expect (&f->world, "notes", "a", "\"v\":0");
+  settled (f, 2);
+  assert_int_equal (lines_with (f, "only one side still had"), 1);
+}
+
+/* What was made anew over there since is no part of that. */
+static void
+test_a_held_delete_of_what_is_made_anew (void **state)
+{
+  struct fixture *f = *state;
+
+  forget_what_is_held (f);
+  kit_replace (f->world.d2, "notes", "{\"_id\":\"a\",\"v\":7}");
+  good (f, "l2");
+  good (f, "l1");
+  world_expect (&f->world, "notes", "a", "\"v\":7");
+  settled (f, 2);
+  assert_int_equal (lines_with (f, "only one side still had"), 0);
 }
 
 /* Both changed the document meanwhile: one value loses, and is kept. */
@@ -783,6 +860,9 @@ main (void)
     TEST (test_a_year_ahead),
     TEST (test_edited_before_the_repair),
     TEST (test_a_delete_of_tomorrow),
+    TEST (test_a_held_delete_that_is_forgotten),
+    TEST (test_a_held_delete_without_a_grave),
+    TEST (test_a_held_delete_of_what_is_made_anew),
     TEST (test_a_conflict_of_tomorrow),
     TEST (test_wrong_twice),
     TEST (test_many),

@@ -158,6 +158,34 @@ static const struct op held_until_forgotten[] = {
     .wait_ms = UINT64_C (91) * SIM_DAY_MS },
 };
 
+/* The same the other way round: the one who asks had forgotten it. */
+static const struct op kept_until_too_old[] = {
+  { OP_CLOCK, .site = 2, .ms = -56058280 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 4 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 1, .doc = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 2,
+    .wait_ms = UINT64_C (131) * SIM_DAY_MS },
+};
+
+/* The same, and the first run after that only pulls. */
+static const struct op too_old_and_pulled[] = {
+  { OP_CLOCK, .site = 2, .ms = -56058280 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 4 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_DELETE, .site = 1, .doc = 4 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 2,
+    .wait_ms = UINT64_C (131) * SIM_DAY_MS },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1, .direction = TALLY_PULL },
+};
+
 /* A document that a run held back was let go when the same run had repaired
  * its own: as if it were still to be listed. */
 static const struct op let_go_by_a_repair[] = {
@@ -297,6 +325,14 @@ const struct history_case clock_histories[] = {
   { "a tombstone held back until it is forgotten there",
     { HISTORY_HUB },
     HISTORY_OPS (held_until_forgotten),
+    .conflicts = 0 },
+  { "a tombstone held back until it is forgotten here",
+    { HISTORY_CHAIN },
+    HISTORY_OPS (kept_until_too_old),
+    .conflicts = 0 },
+  { "a tombstone held back until it is forgotten here, and then a pull",
+    { HISTORY_CHAIN },
+    HISTORY_OPS (too_old_and_pulled),
     .conflicts = 0 },
   { "a document held back in a run that repairs",
     { .sites = 3,
