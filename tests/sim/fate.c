@@ -198,12 +198,8 @@ may_stand_above (const struct event *event, const struct event *other)
   return false;
 }
 
-/* A store that was put back and does not know it gives names that it had given
- * before, or some in between.  What is written under a later one of them
- * passes for knowing what was written under an earlier one, and for coming
- * after it, with all that its author had. */
-static bool
-passes_for_knowing (const struct event *event, const struct event *other)
+bool
+fate_passes_for_knowing (const struct event *event, const struct event *other)
 {
   return event->site == other->site && (event->rewound || other->rewound)
          && stamp_client (&event->stamp) == stamp_client (&other->stamp)
@@ -221,7 +217,7 @@ may_be_over (const struct doc_history *history, unsigned at, unsigned other,
     return false;
   for (unsigned i = 0; i < history->n; i++)
     if (!(history->events[i].past >> other & 1)
-        && passes_for_knowing (&history->events[i], loser)
+        && fate_passes_for_knowing (&history->events[i], loser)
         && (i == at || history->events[i].past >> at & 1))
       return true;
   return !(loser->past >> at & 1)

@@ -31,6 +31,13 @@ bool fate_matters (const struct event *event, unsigned field);
 uint64_t fate_told_of (const struct journals *journals, unsigned doc,
                        unsigned field);
 
+/* A store that was put back and does not know it gives names that it had given
+ * before, or some in between.  What is written under a later one of them
+ * passes for knowing what was written under an earlier one, and for coming
+ * after it, with all that its author had. */
+bool fate_passes_for_knowing (const struct event *event,
+                              const struct event *other);
+
 /* Whether a write may have beaten another that says the same. */
 bool fate_says_the_same (const struct doc_history *history, unsigned at,
                          unsigned other, unsigned field);

@@ -525,6 +525,19 @@ weighty (const struct doc_history *history, const struct view *view,
   return result;
 }
 
+/* Those of these events that no name of what a side has known speaks for. */
+static uint64_t
+unspoken (const struct doc_history *history, uint64_t events, uint64_t known)
+{
+  for (unsigned at = 0; at < history->n; at++)
+    for (unsigned i = 0; i < history->n && (events >> at & 1); i++)
+      if ((known >> i & 1)
+          && fate_passes_for_knowing (&history->events[i],
+                                      &history->events[at]))
+        events &= ~(UINT64_C (1) << at);
+  return events;
+}
+
 /* Whether a side has what stands in a document of the other.  A tombstone is
  * not given to who has no such document: it meets one that comes later. */
 static bool
@@ -534,7 +547,8 @@ has_all (struct site *site, struct site *journal, unsigned doc,
   const struct doc_history *history = &site->world->docs[doc];
   struct told told = { site->world, doc, 0 };
   uint64_t known = site->world->knows[site->index][doc];
-  uint64_t missing = weighty (history, view, other, known) & ~known;
+  uint64_t missing = unspoken (
+      history, weighty (history, view, other, known) & ~known, known);
 
   if (!missing || (view->deleted && meets))
     return true;
