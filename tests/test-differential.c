@@ -378,9 +378,9 @@ test_all_agree (void **state)
   for (unsigned i = 0; i < rounds; i++)
     found += run_round (world, &rng, i);
   tally_free (world->tally);
-  /* A matcher that is never satisfied would agree with any other.  A round may
-   * find little, when an update has made all documents alike. */
-  assert_true (found > rounds);
+  /* A matcher that is never satisfied would agree with any other.  One round
+   * may find little, when an update has made all documents alike. */
+  assert_true (found > (rounds - 1) * QUERIES / 4);
   assert_true (world->updates > rounds);
   assert_true (rounds < 2 || world->n < 2 || world->ordered > 0);
 }

@@ -147,6 +147,17 @@ by_stamp (struct replica *replica, struct looking *looking,
 }
 
 typedef int walk_fn (struct replica *, struct looking *, struct tally_error *);
+static struct replica *
+open_filled (char *path, size_t size)
+{
+  struct replica *replica;
+
+  assert_int_equal (folder_fresh (path, size), 0);
+  replica = open_replica (path);
+  fill (replica);
+  return replica;
+}
+
 static walk_fn *const walks[] = { by_id, by_arrival, by_stamp };
 
 #define WALKS (sizeof walks / sizeof walks[0])
@@ -158,9 +169,7 @@ test_what_is_hidden_is_missed (void **state)
   struct replica *replica;
 
   (void) state;
-  assert_int_equal (folder_fresh (path, sizeof path), 0);
-  replica = open_replica (path);
-  fill (replica);
+  replica = open_filled (path, sizeof path);
   hide_some (path);
   for (size_t i = 0; i < WALKS; i++) {
     struct looking looking = { NULL, 0, 0 };
@@ -184,9 +193,7 @@ test_also_by_a_walk_with_pauses (void **state)
   char path[4096];
 
   (void) state;
-  assert_int_equal (folder_fresh (path, sizeof path), 0);
-  replica = open_replica (path);
-  fill (replica);
+  replica = open_filled (path, sizeof path);
   assert_int_equal (by_id (replica, &looking, &err), TALLY_OK);
   assert_int_equal (looking.seen, DOCUMENTS);
   hide_some (path);
@@ -204,9 +211,7 @@ test_who_stops_early_is_told_nothing (void **state)
   char path[4096];
 
   (void) state;
-  assert_int_equal (folder_fresh (path, sizeof path), 0);
-  replica = open_replica (path);
-  fill (replica);
+  replica = open_filled (path, sizeof path);
   hide_some (path);
   assert_int_equal (by_arrival (replica, &looking, &err), TALLY_OK);
   assert_int_equal (looking.seen, 3);
