@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http-kit.h"
+#include "transport-kit.h"
 
 static void
 expect_tls (struct fixture *server, const char *cert)

@@ -11,51 +11,7 @@
 #include <cmocka.h>
 
 #include "../core/json.h"
-
-/* In decoded order; escapes stand for bytes below or above their backslash. */
-static const char *const ordered_keys[] = {
-  "",
-  "\\u0000",
-  "\\u0001",
-  "\\b",
-  "\\t",
-  "\\n",
-  "\\u000b",
-  "\\f",
-  "\\r",
-  "\\u000e",
-  "\\u001f",
-  " ",
-  "!",
-  "\\\"",
-  "#",
-  "0",
-  "A",
-  "[",
-  "\\\\",
-  "\\\\\\\\",
-  "\\\\a",
-  "]",
-  "a",
-  "a\\n",
-  "a\\u001fx",
-  "a ",
-  "a\\\"",
-  "a#",
-  "aZ",
-  "a\\\\",
-  "a\\\\b",
-  "a]",
-  "ab",
-  "b",
-  "\x7f",
-  "\xc3\xa9",
-  "\xe2\x82\xac",
-  "\xee\x80\x80",
-  "\xf0\x9f\x8e\x89",
-};
-
-#define KEYS (sizeof ordered_keys / sizeof *ordered_keys)
+#include "kit/ordered-keys.h"
 
 static void
 test_key_order (void **state)
@@ -63,8 +19,8 @@ test_key_order (void **state)
   size_t i, k;
 
   (void) state;
-  for (i = 0; i < KEYS; i++)
-    for (k = 0; k < KEYS; k++) {
+  for (i = 0; i < ORDERED_KEYS; i++)
+    for (k = 0; k < ORDERED_KEYS; k++) {
       struct tally_slice a = slice_text (ordered_keys[i]);
       struct tally_slice b = slice_text (ordered_keys[k]);
       int order = json_key_cmp (a, b);

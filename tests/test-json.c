@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../core/json.h"
+#include "kit/ordered-keys.h"
 
 /* Two string literals, so that a hex escape can be ended. */
 struct pair {
@@ -345,60 +346,15 @@ test_depth (void **state)
 
 /* ---- order ------------------------------------------------------------- */
 
-/* In decoded order; escapes stand for bytes below or above their backslash. */
-static const char *const ordered_keys[] = {
-  "",
-  "\\u0000",
-  "\\u0001",
-  "\\b",
-  "\\t",
-  "\\n",
-  "\\u000b",
-  "\\f",
-  "\\r",
-  "\\u000e",
-  "\\u001f",
-  " ",
-  "!",
-  "\\\"",
-  "#",
-  "0",
-  "A",
-  "[",
-  "\\\\",
-  "\\\\\\\\",
-  "\\\\a",
-  "]",
-  "a",
-  "a\\n",
-  "a\\u001fx",
-  "a ",
-  "a\\\"",
-  "a#",
-  "aZ",
-  "a\\\\",
-  "a\\\\b",
-  "a]",
-  "ab",
-  "b",
-  "\x7f",
-  "\xc3\xa9",
-  "\xe2\x82\xac",
-  "\xee\x80\x80",
-  "\xf0\x9f\x8e\x89",
-};
-
-#define KEYS (sizeof ordered_keys / sizeof *ordered_keys)
-
 static void
 add_members (struct buf *b, size_t first, size_t step)
 {
   size_t i;
 
   buf_add_byte (b, '{');
-  for (i = 0; i < KEYS; i++)
+  for (i = 0; i < ORDERED_KEYS; i++)
     buf_addf (b, "%s\"%s\":%d", i > 0 ? "," : "",
-              ordered_keys[(first + i * step) % KEYS], 1);
+              ordered_keys[(first + i * step) % ORDERED_KEYS], 1);
   buf_add_byte (b, '}');
 }
 
@@ -409,10 +365,10 @@ test_sorts_by_decoded_keys (void **state)
   size_t first, step;
 
   (void) state;
-  assert_int_equal (KEYS, 39); /* with 3 and 13, all its divisors */
+  assert_int_equal (ORDERED_KEYS, 39); /* with 3 and 13, all its divisors */
   add_members (&sorted, 0, 1);
-  for (first = 0; first < KEYS; first++)
-    for (step = 1; step < KEYS; step++)
+  for (first = 0; first < ORDERED_KEYS; first++)
+    for (step = 1; step < ORDERED_KEYS; step++)
       if (step % 3 != 0 && step % 13 != 0) {
         buf_clear (&b);
         add_members (&b, first, step);

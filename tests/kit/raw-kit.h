@@ -5,7 +5,7 @@
 #ifndef TALLY_TESTS_RAW_KIT_H
 #define TALLY_TESTS_RAW_KIT_H
 
-#include "http-kit.h"
+#include "transport-kit.h"
 
 int raw_connect (unsigned port);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests, and what becomes of them; see http-kit.h. */
+/* Requests, and what becomes of them; see transport-kit.h. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http-kit.h"
+#include "transport-kit.h"
 
 int
 kit_emit (void *ctx, const struct tally_response *response)

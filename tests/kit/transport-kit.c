@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http-kit.h"
+#include "transport-kit.h"
 
 int64_t
 kit_now_ms (void)

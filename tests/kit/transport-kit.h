@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the http driver share: a handle with its host and its
- * service, a server in a thread of its own on a free port of 127.0.0.1, and
- * requests.  Threads only note what they see; the checks are made in the
- * test's own thread. */
+/* What the tests of a transport driver share: a handle with its host and its
+ * service, a server in a thread of its own (for http on a free port of
+ * 127.0.0.1), and requests.  Threads only note what they see; the checks are
+ * made in the test's own thread. */
 
-#ifndef TALLY_TESTS_HTTP_KIT_H
-#define TALLY_TESTS_HTTP_KIT_H
+#ifndef TALLY_TESTS_TRANSPORT_KIT_H
+#define TALLY_TESTS_TRANSPORT_KIT_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -108,4 +108,4 @@ unsigned kit_ask_code (struct fixture *client, const char *path);
 void *kit_ask_main (void *ctx);
 void *kit_ask_many (void *ctx);
 
-#endif /* TALLY_TESTS_HTTP_KIT_H */
+#endif /* TALLY_TESTS_TRANSPORT_KIT_H */
