@@ -120,15 +120,25 @@ is_told (const struct journals *journals, unsigned doc, unsigned at,
 
 /* Who replaced what stands lost to a third, that neither knew and that a
  * repair moved, and is told of; where that was not heard of the third then
- * lost to what stands.  What only two are about keeps its order, however often
- * it is repaired, but for names that were given twice. */
+ * lost to what stands.  Who stood aside did so for all that he had replaced:
+ * of that nobody tells, and nothing can stand of it.  What only two are about
+ * keeps its order, however often it is repaired, but for names that were given
+ * twice. */
 static bool
 stood_aside (const struct journals *journals, unsigned doc, unsigned at,
              unsigned standing, unsigned field)
 {
-  return is_told (journals, doc, at, field)
-         && fate_may_lose_to (&journals->world->docs[doc], at, standing,
-                              field);
+  const struct doc_history *history = &journals->world->docs[doc];
+
+  if (is_told (journals, doc, at, field)
+      && fate_may_lose_to (history, at, standing, field))
+    return true;
+  for (unsigned i = at + 1; i < history->n; i++)
+    if (fate_assigns (&history->events[i], field)
+        && history->events[i].prior[field] == at + 1
+        && stood_aside (journals, doc, i, standing, field))
+      return true;
+  return false;
 }
 
 /* A run tells of how many documents of a collection it kept that may have been
