@@ -134,6 +134,8 @@ memory_collection_make (struct memory_list *list, const char *name)
   c = calloc (1, sizeof *c);
   if (!c)
     return NULL;
+  c->ids.by = MEMORY_BY_ID;
+  c->stamped.by = MEMORY_BY_STAMP;
   c->digest_known = true;
   c->name = memory_copy (name, strlen (name));
   if (!c->name) {

@@ -22,8 +22,8 @@ struct memory_order {
 
 struct memory_collection {
   char *name;
-  struct memory_node *root;    /* of all documents, by id */
-  struct memory_node *stamped; /* of the live ones, by stamp */
+  struct memory_tree ids;     /* all documents, which it owns */
+  struct memory_tree stamped; /* the live ones */
   struct memory_order order;
   struct tally_digest digest;
   bool digest_known;

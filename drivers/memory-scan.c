@@ -45,7 +45,7 @@ memory_collection_scan (const struct memory_collection *c,
   struct scan scan = { to, emit, ctx };
 
   if (c)
-    memory_tree_scan (c->stamped, from, scan_visit, &scan);
+    memory_tree_scan (&c->stamped, from, scan_visit, &scan);
 }
 
 /* ---- digest ---- */
@@ -79,7 +79,7 @@ memory_collection_digest (struct memory_collection *c, unsigned flags,
     struct sum sum = { &c->digest, fingerprint };
 
     memset (&c->digest, 0, sizeof c->digest);
-    memory_tree_scan (c->stamped, NULL, sum_visit, &sum);
+    memory_tree_scan (&c->stamped, NULL, sum_visit, &sum);
     c->digest_known = true;
   }
   *out = c->digest;

@@ -1,34 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* AVL trees over the same nodes, one by id (a hash table would invite chosen
- * collisions: ids come from peers), one by stamp and id.  Nothing is allocated
- * in the step that changes one, so that a put which has begun cannot fail. */
+/* B+ trees over the same nodes, one by id (a hash table would invite chosen
+ * collisions: ids come from peers), one by stamp and id.  Beside each node
+ * stand the first bytes that it is ordered by, so that nearly all of a search
+ * is in a page or two: to follow pointers from node to node takes ten times
+ * as long, as each is another line of the cache.  Room is made before a put
+ * begins, so that the steps which change a tree cannot fail. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory-tree.h"
 
-#define TREE_DEPTH 64 /* an AVL tree of 2^44 nodes has this height */
+#define ROOM 64
+
+/* A page of level 0 is a leaf and has nodes; any other has pages, with the
+ * first node below each. */
+struct memory_page {
+  size_t n;
+  uint64_t starts[ROOM]; /* the first bytes of the nodes as numbers */
+  struct memory_node *nodes[ROOM];
+  struct memory_page *pages[ROOM]; /* of a spare one, the first: the next */
+};
+
+/* What stands in a page. */
+struct item {
+  uint64_t start;
+  struct memory_node *node;
+  struct memory_page *page; /* not in a leaf */
+};
+
+/* What is looked for. */
+struct place {
+  enum memory_tree_order by;
+  uint64_t start;
+  const unsigned char *stamp;
+  struct tally_slice id;
+};
+
+/* The way down to where a place is or would be, by level. */
+struct way {
+  struct memory_page *pages[MEMORY_LEVELS];
+  size_t at[MEMORY_LEVELS];
+};
 
 int
 memory_compare (const char *a, size_t a_size, const char *b, size_t b_size)
 {
-  int order = memcmp (a, b, a_size < b_size ? a_size : b_size);
+  size_t size = a_size < b_size ? a_size : b_size;
+  int order = size ? memcmp (a, b, size) : 0;
 
   return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
-struct memory_node *
-memory_tree_find (struct memory_node *node, struct tally_slice id)
-{
-  while (node) {
-    int order = memory_compare (id.data, id.size, node->id, node->id_size);
-
-    if (!order)
-      break;
-    node = node->links[MEMORY_BY_ID].child[order > 0];
-  }
-  return node;
 }
 
 int
@@ -37,193 +58,394 @@ memory_compare_place (const struct tally_position *at,
 {
   int order = memcmp (at->stamp, node->rev, TALLY_STAMP_SIZE);
 
-  /* An empty id may have no bytes to compare. */
-  if (order || at->id.size == 0)
-    return order ? order : -1;
-  return memory_compare (at->id.data, at->id.size, node->id, node->id_size);
+  return order ? order
+               : memory_compare (at->id.data, at->id.size, node->id,
+                                 node->id_size);
+}
+
+/* The first bytes as a number of the same order, short ones with zeros. */
+static uint64_t
+start_of (const void *data, size_t size)
+{
+  const unsigned char *bytes = data;
+  uint64_t start = 0;
+
+  for (size_t i = 0; i < sizeof start; i++)
+    start = start << 8 | (i < size ? bytes[i] : 0u);
+  return start;
+}
+
+static struct place
+place_of_id (struct tally_slice id)
+{
+  struct place place = { MEMORY_BY_ID, start_of (id.data, id.size), NULL, id };
+
+  return place;
+}
+
+static struct place
+place_of_stamp (const unsigned char *stamp, struct tally_slice id)
+{
+  struct place place = { MEMORY_BY_STAMP, start_of (stamp, TALLY_STAMP_SIZE),
+                         stamp, id };
+
+  return place;
+}
+
+static struct place
+place_of (const struct memory_node *node, enum memory_tree_order by)
+{
+  struct tally_slice id = { node->id, node->id_size };
+
+  return by == MEMORY_BY_ID ? place_of_id (id)
+                            : place_of_stamp (node->rev, id);
 }
 
 static int
-node_compare (const struct memory_node *a, const struct memory_node *b,
-              enum memory_tree_order by)
+compare (const struct place *place, const struct memory_page *page, size_t i)
 {
-  int order =
-      by == MEMORY_BY_STAMP ? memcmp (a->rev, b->rev, TALLY_STAMP_SIZE) : 0;
+  const struct memory_node *node = page->nodes[i];
+  int order = 0;
 
-  return order ? order : memory_compare (a->id, a->id_size, b->id, b->id_size);
+  if (place->start != page->starts[i])
+    return place->start < page->starts[i] ? -1 : 1;
+  if (place->by == MEMORY_BY_STAMP)
+    order = memcmp (place->stamp, node->rev, TALLY_STAMP_SIZE);
+  return order ? order
+               : memory_compare (place->id.data, place->id.size, node->id,
+                                 node->id_size);
 }
 
-static int
-tree_height (const struct memory_node *node, enum memory_tree_order by)
-{
-  return node ? node->links[by].height : 0;
-}
-
-static void
-tree_measure (struct memory_node *node, enum memory_tree_order by)
-{
-  struct memory_links *links = &node->links[by];
-  int left = tree_height (links->child[0], by);
-  int right = tree_height (links->child[1], by);
-
-  links->height = 1 + (left > right ? left : right);
-}
-
-/* Lifts the child on that side over its parent. */
-static void
-tree_rotate (struct memory_node **link, int side, enum memory_tree_order by)
-{
-  struct memory_node *down = *link, *up = down->links[by].child[side];
-
-  down->links[by].child[side] = up->links[by].child[!side];
-  up->links[by].child[!side] = down;
-  tree_measure (down, by);
-  tree_measure (up, by);
-  *link = up;
-}
-
-static void
-tree_balance (struct memory_node **link, enum memory_tree_order by)
-{
-  struct memory_node **child = (*link)->links[by].child, **heavy;
-  int lean = tree_height (child[1], by) - tree_height (child[0], by);
-  int side = lean > 0;
-
-  if (lean >= -1 && lean <= 1) {
-    tree_measure (*link, by);
-    return;
-  }
-  heavy = child[side]->links[by].child;
-  if (tree_height (heavy[!side], by) > tree_height (heavy[side], by))
-    tree_rotate (&child[side], !side, by);
-  tree_rotate (link, side, by);
-}
-
-/* Fills the links from the root down to where the node stands or would stand
- * and returns how many there are. */
+/* How many in the page stand before the place, or are it. */
 static size_t
-tree_descend (struct memory_node **root, const struct memory_node *node,
-              enum memory_tree_order by, struct memory_node **path[TREE_DEPTH])
+count_up_to (const struct memory_page *page, const struct place *place)
 {
-  struct memory_node **link = root;
-  size_t depth = 0;
+  size_t low = 0, high = page->n;
 
-  path[depth++] = link;
-  while (*link && *link != node) {
-    int order = node_compare (node, *link, by);
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
 
-    link = &(*link)->links[by].child[order > 0];
-    path[depth++] = link;
+    if (compare (place, page, middle) < 0)
+      high = middle;
+    else
+      low = middle + 1;
   }
-  return depth;
+  return low;
 }
 
-void
-memory_tree_insert (struct memory_node **root, struct memory_node *node,
-                    enum memory_tree_order by)
+/* Of a tree that is not empty.  On each level it is the last that does not
+ * stand behind the place, or else the first. */
+static void
+find_way (const struct memory_tree *tree, const struct place *place,
+          struct way *way)
 {
-  struct memory_node **path[TREE_DEPTH];
-  size_t depth = tree_descend (root, node, by, path);
+  struct memory_page *page = tree->root;
 
-  node->links[by].child[0] = node->links[by].child[1] = NULL;
-  node->links[by].height = 1;
-  *path[--depth] = node;
-  while (depth) {
-    int before = (*path[--depth])->links[by].height;
+  for (unsigned level = tree->height; level-- > 0;) {
+    size_t n = count_up_to (page, place);
 
-    tree_balance (path[depth], by);
-    if ((*path[depth])->links[by].height == before)
+    way->pages[level] = page;
+    way->at[level] = n > 0 ? n - 1 : 0;
+    page = page->pages[way->at[level]];
+  }
+}
+
+struct memory_node *
+memory_tree_find (const struct memory_tree *tree, struct tally_slice id)
+{
+  struct place place = place_of_id (id);
+  struct way way;
+
+  if (!tree->root)
+    return NULL;
+  find_way (tree, &place, &way);
+  if (compare (&place, way.pages[0], way.at[0]) != 0)
+    return NULL;
+  return way.pages[0]->nodes[way.at[0]];
+}
+
+/* ---- pages -------------------------------------------------------------- */
+
+static struct memory_page *
+page_take (struct memory_tree *tree, unsigned level)
+{
+  struct memory_page *page = tree->spare;
+
+  tree->spare = page->pages[0];
+  tree->spares--;
+  tree->pages[level]++;
+  page->n = 0;
+  return page;
+}
+
+static void
+page_give (struct memory_tree *tree, struct memory_page *page, unsigned level)
+{
+  page->pages[0] = tree->spare;
+  tree->spare = page;
+  tree->spares++;
+  tree->pages[level]--;
+}
+
+/* Each page that is there may be split by the first that comes into it; the
+ * halves only when they are full again, and the last one likewise. */
+static size_t
+pages_for (const struct memory_tree *tree, size_t more)
+{
+  size_t need = 0;
+
+  for (unsigned level = 0; more > 0; level++) {
+    bool new = level >= tree->height;
+    size_t there = new ? 0 : tree->pages[level];
+
+    more = (more < there ? more : there) + more / (ROOM / 4) + !new;
+    need += more + new;
+  }
+  return need;
+}
+
+int
+memory_tree_reserve (struct memory_tree *tree, size_t more)
+{
+  for (size_t need = pages_for (tree, more); tree->spares < need;
+       tree->spares++) {
+    struct memory_page *page = malloc (sizeof *page);
+
+    if (!page)
+      return -1;
+    page->pages[0] = tree->spare;
+    tree->spare = page;
+  }
+  return 0;
+}
+
+static struct item
+page_first (struct memory_page *page)
+{
+  struct item item = { page->starts[0], page->nodes[0], page };
+
+  return item;
+}
+
+static void
+page_set (struct memory_page *page, size_t i, const struct item *item)
+{
+  page->starts[i] = item->start;
+  page->nodes[i] = item->node;
+  page->pages[i] = item->page;
+}
+
+/* Moves the items from i on to j, in the same page or another. */
+static void
+page_move (struct memory_page *page, size_t i, struct memory_page *to,
+           size_t j)
+{
+  size_t n = page->n - i;
+
+  memmove (to->starts + j, page->starts + i, n * sizeof *to->starts);
+  memmove (to->nodes + j, page->nodes + i, n * sizeof *to->nodes);
+  memmove (to->pages + j, page->pages + i, n * sizeof *to->pages);
+  page->n = i;
+  to->n = j + n;
+}
+
+static void
+page_add (struct memory_page *page, size_t i, const struct item *item)
+{
+  page_move (page, i, page, i + 1);
+  page_set (page, i, item);
+}
+
+/* ---- changes ------------------------------------------------------------ */
+
+/* After the first item of the page on that level has become another. */
+static void
+way_refresh (const struct memory_tree *tree, const struct way *way,
+             unsigned level)
+{
+  for (level++; level < tree->height; level++) {
+    struct item first = page_first (way->pages[level - 1]);
+
+    page_set (way->pages[level], way->at[level], &first);
+    if (way->at[level] > 0)
       break;
   }
 }
 
-/* Takes the node out; its successor takes its place. */
-void
-memory_tree_remove (struct memory_node **root, struct memory_node *node,
-                    enum memory_tree_order by)
+/* Whether nothing on the level stands behind that place in its page. */
+static bool
+way_ends (const struct memory_tree *tree, const struct way *way,
+          unsigned level, size_t at)
 {
-  struct memory_node **path[TREE_DEPTH], *next;
-  struct memory_links *links = &node->links[by];
-  size_t depth = tree_descend (root, node, by, path);
-  size_t at = depth - 1;
+  bool ends = at == way->pages[level]->n;
 
-  if (links->child[0] && links->child[1]) {
-    path[depth++] = &links->child[1];
-    while ((*path[depth - 1])->links[by].child[0]) {
-      path[depth] = &(*path[depth - 1])->links[by].child[0];
-      depth++;
-    }
-    next = *path[depth - 1];
-    *path[depth - 1] = next->links[by].child[1];
-    next->links[by] = *links;
-    *path[at] = next;
-    path[at + 1] = &next->links[by].child[1];
-  } else
-    *path[at] = links->child[links->child[0] ? 0 : 1];
-  for (depth--; depth; depth--)
-    tree_balance (path[depth - 1], by);
+  for (level++; level < tree->height; level++)
+    ends = ends && way->at[level] + 1 == way->pages[level]->n;
+  return ends;
 }
 
-/* In order, without what stands before `from`. */
-static bool
-walk (struct memory_node *root, enum memory_tree_order by,
-      bool (*is_before) (const void *from, const struct memory_node *node),
-      const void *from,
-      bool (*visit) (void *ctx, const struct memory_node *node), void *ctx)
+/* Adds to a page that is full, and gives what is now behind it.  What comes in
+ * rising order leaves full pages behind. */
+static struct item
+way_split (struct memory_tree *tree, const struct way *way, unsigned level,
+           size_t at, const struct item *item)
 {
-  const struct memory_node *path[TREE_DEPTH], *node = root;
-  size_t depth = 0;
+  struct memory_page *page = way->pages[level];
+  struct memory_page *other = page_take (tree, level);
+  size_t from = way_ends (tree, way, level, at) ? ROOM : ROOM / 2;
 
-  for (;;) {
-    /* What stands before is met on the first way down only. */
-    while (node) {
-      const struct memory_links *links = &node->links[by];
+  page_move (page, from, other, 0);
+  if (at < from)
+    page_add (page, at, item);
+  else
+    page_add (other, at - from, item);
+  return page_first (other);
+}
 
-      if (from && is_before (from, node))
-        node = links->child[1];
-      else {
-        path[depth++] = node;
-        node = links->child[0];
-      }
-    }
-    if (depth == 0)
-      return true;
-    node = path[--depth];
-    if (!visit (ctx, node))
-      return false;
-    node = node->links[by].child[1];
+/* Puts a page over the root, or the first one. */
+static void
+tree_grow (struct memory_tree *tree, const struct item *item)
+{
+  struct memory_page *page = page_take (tree, tree->height++);
+
+  if (tree->root) {
+    struct item first = page_first (tree->root);
+
+    page_add (page, 0, &first);
+  }
+  page_add (page, page->n, item);
+  tree->root = page;
+}
+
+void
+memory_tree_insert (struct memory_tree *tree, struct memory_node *node)
+{
+  struct place place = place_of (node, tree->by);
+  struct item item = { place.start, node, NULL };
+  struct way way;
+  size_t at = 0;
+
+  if (tree->root) {
+    find_way (tree, &place, &way);
+    at = way.at[0] + (compare (&place, way.pages[0], way.at[0]) > 0);
+  }
+  for (unsigned level = 0; level < tree->height; level++) {
+    struct memory_page *page = way.pages[level];
+    bool full = page->n == ROOM;
+
+    if (full)
+      item = way_split (tree, &way, level, at, &item);
+    else
+      page_add (page, at, &item);
+    if (at == 0)
+      way_refresh (tree, &way, level);
+    if (!full)
+      return;
+    at = level + 1 < tree->height ? way.at[level + 1] + 1 : 0;
+  }
+  tree_grow (tree, &item);
+}
+
+/* Takes pages away that have one page below them, or nothing. */
+static void
+tree_shrink (struct memory_tree *tree)
+{
+  while (tree->height > 0
+         && (tree->root->n == 0 || (tree->root->n == 1 && tree->height > 1))) {
+    struct memory_page *page = tree->root;
+
+    tree->root = page->n > 0 ? page->pages[0] : NULL;
+    page_give (tree, page, --tree->height);
   }
 }
 
-static bool
-is_before_place (const void *from, const struct memory_node *node)
+/* Pages are given back when they are empty and not filled up before: what is
+ * deleted is mostly not much. */
+void
+memory_tree_remove (struct memory_tree *tree, const struct memory_node *node)
 {
-  return memory_compare_place (from, node) > 0;
+  struct place place = place_of (node, tree->by);
+  unsigned level = 0;
+  struct way way;
+
+  find_way (tree, &place, &way);
+  for (;; level++) {
+    struct memory_page *page = way.pages[level];
+
+    page_move (page, way.at[level] + 1, page, way.at[level]);
+    if (page->n > 0 || level + 1 == tree->height)
+      break;
+    page_give (tree, page, level);
+  }
+  if (way.at[level] == 0 && way.pages[level]->n > 0)
+    way_refresh (tree, &way, level);
+  tree_shrink (tree);
+}
+
+/* ---- walking ------------------------------------------------------------ */
+
+/* To the first leaf behind, from the end of one; false: there is none. */
+static bool
+way_next (const struct memory_tree *tree, struct way *way)
+{
+  unsigned level = 1;
+
+  while (level < tree->height && ++way->at[level] == way->pages[level]->n)
+    level++;
+  if (level >= tree->height)
+    return false;
+  while (level-- > 0) {
+    way->pages[level] = way->pages[level + 1]->pages[way->at[level + 1]];
+    way->at[level] = 0;
+  }
+  return true;
+}
+
+static bool
+walk (const struct memory_tree *tree, const struct place *from,
+      bool (*visit) (void *ctx, const struct memory_node *node), void *ctx)
+{
+  struct way way;
+
+  if (!tree->root)
+    return true;
+  find_way (tree, from, &way);
+  way.at[0] += compare (from, way.pages[0], way.at[0]) > 0;
+  do {
+    for (; way.at[0] < way.pages[0]->n; way.at[0]++)
+      if (!visit (ctx, way.pages[0]->nodes[way.at[0]]))
+        return false;
+  } while (way_next (tree, &way));
+  return true;
 }
 
 bool
-memory_tree_scan (struct memory_node *root, const struct tally_position *from,
+memory_tree_scan (const struct memory_tree *tree,
+                  const struct tally_position *from,
                   bool (*visit) (void *ctx, const struct memory_node *node),
                   void *ctx)
 {
-  return walk (root, MEMORY_BY_STAMP, is_before_place, from, visit, ctx);
-}
+  static const unsigned char first[TALLY_STAMP_SIZE];
+  static const struct tally_slice none;
+  struct place place = from ? place_of_stamp (from->stamp, from->id)
+                            : place_of_stamp (first, none);
 
-static bool
-is_before_id (const void *from, const struct memory_node *node)
-{
-  const struct tally_slice *id = from;
-
-  return memory_compare (node->id, node->id_size, id->data, id->size) < 0;
+  return walk (tree, &place, visit, ctx);
 }
 
 bool
-memory_tree_walk (struct memory_node *root, const struct tally_slice *from,
+memory_tree_walk (const struct memory_tree *tree,
+                  const struct tally_slice *from,
                   bool (*visit) (void *ctx, const struct memory_node *node),
                   void *ctx)
 {
-  return walk (root, MEMORY_BY_ID, is_before_id, from, visit, ctx);
+  static const struct tally_slice none;
+  struct place place = place_of_id (from ? *from : none);
+
+  return walk (tree, &place, visit, ctx);
 }
+
+/* ---- end ---------------------------------------------------------------- */
 
 void
 memory_node_free (struct memory_node *node)
@@ -233,23 +455,26 @@ memory_node_free (struct memory_node *node)
   free (node);
 }
 
-/* Needs no stack: unwinds left children until there are none. */
-void
-memory_tree_free (struct memory_node *root)
+static void
+page_free (struct memory_page *page, unsigned level, bool nodes)
 {
-  while (root) {
-    struct memory_node **child = root->links[MEMORY_BY_ID].child;
-    struct memory_node *left = child[0];
+  for (size_t i = 0; i < page->n; i++)
+    if (level > 0)
+      page_free (page->pages[i], level - 1, nodes);
+    else if (nodes)
+      memory_node_free (page->nodes[i]);
+  free (page);
+}
 
-    if (left) {
-      child[0] = left->links[MEMORY_BY_ID].child[1];
-      left->links[MEMORY_BY_ID].child[1] = root;
-      root = left;
-    } else {
-      struct memory_node *right = child[1];
+void
+memory_tree_free (struct memory_tree *tree, bool nodes)
+{
+  if (tree->root)
+    page_free (tree->root, tree->height - 1, nodes);
+  while (tree->spare) {
+    struct memory_page *page = tree->spare;
 
-      memory_node_free (root);
-      root = right;
-    }
+    tree->spare = page->pages[0];
+    free (page);
   }
 }

@@ -9,20 +9,14 @@
 
 #include <tally/driver.h>
 
-struct memory_node;
+enum memory_tree_order { MEMORY_BY_ID, MEMORY_BY_STAMP };
 
-enum memory_tree_order { MEMORY_BY_ID, MEMORY_BY_STAMP, MEMORY_TREES };
-
-/* Where a node stands in one of the trees. */
-struct memory_links {
-  struct memory_node *child[2];
-  int height;
-};
+/* More levels than memory has room for. */
+#define MEMORY_LEVELS 16
 
 /* A document.  The payload, meta and then body, is apart so that an update
  * leaves the node where it stands in the tree. */
 struct memory_node {
-  struct memory_links links[MEMORY_TREES];
   uint32_t flags;
   uint64_t seq;
   unsigned char rev[TALLY_REV_SIZE];
@@ -33,6 +27,18 @@ struct memory_node {
   char id[];
 };
 
+struct memory_page;
+
+/* All zero but for its order, it is empty.  It does not own its nodes. */
+struct memory_tree {
+  enum memory_tree_order by;
+  struct memory_page *root;
+  unsigned height;             /* 1: the root is a leaf */
+  size_t pages[MEMORY_LEVELS]; /* on each level, leaves first */
+  struct memory_page *spare;   /* a list of pages to come */
+  size_t spares;
+};
+
 /* Bytewise, the shorter first. */
 int memory_compare (const char *a, size_t a_size, const char *b,
                     size_t b_size);
@@ -41,35 +47,34 @@ int memory_compare (const char *a, size_t a_size, const char *b,
 int memory_compare_place (const struct tally_position *at,
                           const struct memory_node *node);
 
-struct memory_node *memory_tree_find (struct memory_node *root,
+/* In a tree by id. */
+struct memory_node *memory_tree_find (const struct memory_tree *tree,
                                       struct tally_slice id);
 
-/* It is not in the tree yet, nor is another of its id and stamp.  The tree by
- * id owns the node from here on. */
-void memory_tree_insert (struct memory_node **root, struct memory_node *node,
-                         enum memory_tree_order by);
+/* Makes room for so many calls of insert; 0 or -1. */
+int memory_tree_reserve (struct memory_tree *tree, size_t more);
 
-/* While what it is ordered by is still what it was.  Taken out of the tree by
- * id, the caller owns it again. */
-void memory_tree_remove (struct memory_node **root, struct memory_node *node,
-                         enum memory_tree_order by);
+/* It is not in the tree yet, nor is another of its id and stamp. */
+void memory_tree_insert (struct memory_tree *tree, struct memory_node *node);
+
+/* While what it is ordered by is still what it was. */
+void memory_tree_remove (struct memory_tree *tree,
+                         const struct memory_node *node);
 
 /* Visits the nodes of a tree by stamp from a place on (NULL: all), in order,
  * until visit is false; whether it never was. */
-bool
-memory_tree_scan (struct memory_node *root, const struct tally_position *from,
-                  bool (*visit) (void *ctx, const struct memory_node *node),
-                  void *ctx);
+bool memory_tree_scan (
+    const struct memory_tree *tree, const struct tally_position *from,
+    bool (*visit) (void *ctx, const struct memory_node *node), void *ctx);
 
 /* The same for a tree by id. */
-bool
-memory_tree_walk (struct memory_node *root, const struct tally_slice *from,
-                  bool (*visit) (void *ctx, const struct memory_node *node),
-                  void *ctx);
+bool memory_tree_walk (
+    const struct memory_tree *tree, const struct tally_slice *from,
+    bool (*visit) (void *ctx, const struct memory_node *node), void *ctx);
 
 void memory_node_free (struct memory_node *node);
 
-/* Of a tree by id. */
-void memory_tree_free (struct memory_node *root);
+/* With `nodes` all that is in it, too. */
+void memory_tree_free (struct memory_tree *tree, bool nodes);
 
 #endif /* TALLY_MEMORY_TREE_H */

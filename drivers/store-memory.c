@@ -71,7 +71,7 @@ memory_collections (void *handle, tally_emit_name *emit, void *ctx,
   for (size_t i = 0; i < m->list.n; i++) {
     const struct memory_collection *c = m->list.collections[i];
 
-    if (c->root && emit (ctx, c->name))
+    if (c->ids.root && emit (ctx, c->name))
       break;
   }
   return TALLY_OK;
@@ -180,10 +180,13 @@ memory_close (void *handle)
 
   memory_notes_free (&m->notes);
   for (size_t i = 0; i < m->list.n; i++) {
-    memory_tree_free (m->list.collections[i]->root);
-    free (m->list.collections[i]->order.arrivals);
-    free (m->list.collections[i]->name);
-    free (m->list.collections[i]);
+    struct memory_collection *c = m->list.collections[i];
+
+    memory_tree_free (&c->stamped, false);
+    memory_tree_free (&c->ids, true);
+    free (c->order.arrivals);
+    free (c->name);
+    free (c);
   }
   free (m->list.collections);
   memory_free_wait (m);
@@ -204,7 +207,7 @@ memory_get (void *handle, const char *collection,
 
   (void) err;
   for (size_t i = 0; c && i < n; i++) {
-    const struct memory_node *node = memory_tree_find (c->root, ids[i]);
+    const struct memory_node *node = memory_tree_find (&c->ids, ids[i]);
     struct tally_doc doc;
 
     if (!node)
@@ -305,7 +308,7 @@ memory_find (void *handle, const char *collection,
 
   (void) err;
   if (c)
-    memory_tree_walk (c->root, from, find_visit, &finding);
+    memory_tree_walk (&c->ids, from, find_visit, &finding);
   return TALLY_OK;
 }
 
@@ -392,7 +395,9 @@ step_allocate (struct memory_store *m, struct memory_step *step)
     step->collection =
         memory_collection_make (&m->list, step->entry->collection);
   c = step->collection;
-  if (!c || memory_order_reserve (&c->order, ++c->pending))
+  if (!c || memory_order_reserve (&c->order, ++c->pending)
+      || memory_tree_reserve (&c->ids, c->pending)
+      || memory_tree_reserve (&c->stamped, c->pending))
     return -1;
   if (size < doc->body.size || doc->id.size > SIZE_MAX - sizeof *step->made)
     return -1;
@@ -420,7 +425,7 @@ step_displace (const struct memory_step *step)
     return;
   memory_order_drop (&c->order, step->found);
   if (!(step->found->flags & TALLY_DOC_DELETED))
-    memory_tree_remove (&c->stamped, step->found, MEMORY_BY_STAMP);
+    memory_tree_remove (&c->stamped, step->found);
 }
 
 static void
@@ -429,7 +434,7 @@ step_forget (struct memory_step *step)
   if (!step->found)
     return;
   step_displace (step);
-  memory_tree_remove (&step->collection->root, step->found, MEMORY_BY_ID);
+  memory_tree_remove (&step->collection->ids, step->found);
   memory_node_free (step->found);
 }
 
@@ -441,7 +446,7 @@ step_write (struct memory_store *m, struct memory_step *step)
 
   step_displace (step);
   if (!step->found)
-    memory_tree_insert (&step->collection->root, node, MEMORY_BY_ID);
+    memory_tree_insert (&step->collection->ids, node);
   step->made = NULL;
   if (doc->meta.size)
     memcpy (step->payload, doc->meta.data, doc->meta.size);
@@ -457,7 +462,7 @@ step_write (struct memory_store *m, struct memory_step *step)
   node->seq = ++m->head;
   memory_order_add (&step->collection->order, node);
   if (!(node->flags & TALLY_DOC_DELETED))
-    memory_tree_insert (&step->collection->stamped, node, MEMORY_BY_STAMP);
+    memory_tree_insert (&step->collection->stamped, node);
   step->outcome->seq = node->seq;
   memcpy (step->outcome->rev, node->rev, TALLY_REV_SIZE);
 }
@@ -496,7 +501,7 @@ memory_put (void *handle, const struct tally_entry *entries, size_t n,
         memory_collection_find (&m->list, entries[i].collection);
     if (step->collection)
       step->found =
-          memory_tree_find (step->collection->root, entries[i].doc.id);
+          memory_tree_find (&step->collection->ids, entries[i].doc.id);
     if (!step_fits (step))
       write = write && !(flags & TALLY_PUT_ALL);
     else if (write && step_allocate (m, step)) {

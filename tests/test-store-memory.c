@@ -139,67 +139,145 @@ same_name_apart (void **state)
   store->close (two);
 }
 
-/* Returns the height; every node is in order and its sides level. */
-static int
-assert_level (const struct memory_node *node, enum memory_tree_order by)
+enum { NODES = 5000 };
+
+struct walked {
+  const struct memory_node *before;
+  enum memory_tree_order by;
+  size_t n;
+};
+
+static bool
+visit (void *ctx, const struct memory_node *node)
 {
-  const struct memory_links *links;
-  int left, right;
+  struct walked *walked = ctx;
+  const struct memory_node *before = walked->before;
 
-  if (!node)
-    return 0;
-  links = &node->links[by];
-  left = assert_level (links->child[0], by);
-  right = assert_level (links->child[1], by);
-  assert_in_range (left - right + 1, 0, 2);
-  for (int i = 0; i < 2; i++)
-    if (links->child[i]) {
-      struct tally_position at = { .id = { node->id, node->id_size } };
-      const struct memory_node *child = links->child[i];
+  if (before) {
+    struct tally_position at = { .id = { before->id, before->id_size } };
 
-      memcpy (at.stamp, by == MEMORY_BY_STAMP ? node->rev : child->rev,
-              TALLY_STAMP_SIZE);
-      assert_int_equal (memory_compare_place (&at, child) < 0, i);
-    }
-  assert_int_equal (links->height, 1 + (left > right ? left : right));
-  return links->height;
+    memcpy (at.stamp, walked->by == MEMORY_BY_STAMP ? before->rev : node->rev,
+            TALLY_STAMP_SIZE);
+    assert_true (memory_compare_place (&at, node) < 0);
+  }
+  walked->before = node;
+  walked->n++;
+  return true;
 }
 
-/* Whatever order they come and go in. */
 static void
-tree_stays_level (void **state)
+assert_order (const struct memory_tree *tree, size_t n)
 {
-  enum { N = 1000 };
-  struct memory_node *nodes[N], *roots[MEMORY_TREES] = { NULL, NULL };
+  struct walked walked = { .by = tree->by };
 
-  (void) state;
-  for (size_t i = 0; i < N; i++) {
-    nodes[i] = calloc (1, sizeof *nodes[i] + 8);
-    assert_non_null (nodes[i]);
-    nodes[i]->id_size = (size_t) snprintf (nodes[i]->id, 8, "%05zu", i);
-    nodes[i]->rev[TALLY_STAMP_SIZE - 1] = (unsigned char) (i * 37);
-    for (int by = 0; by < MEMORY_TREES; by++) {
-      memory_tree_insert (&roots[by], nodes[i], by);
-      assert_level (roots[by], by);
+  if (tree->by == MEMORY_BY_ID)
+    memory_tree_walk (tree, NULL, visit, &walked);
+  else
+    memory_tree_scan (tree, NULL, visit, &walked);
+  assert_int_equal (walked.n, n);
+}
+
+static struct memory_node *
+make_node (size_t i)
+{
+  struct memory_node *node = calloc (1, sizeof *node + 16);
+
+  assert_non_null (node);
+  /* Half of them begin like others, for longer than a tree keeps at hand. */
+  node->id_size = (size_t) snprintf (
+      node->id, 16, i % 2 ? "%08zu" : "beginning%05zu", i % NODES);
+  node->rev[TALLY_STAMP_SIZE - 1] = (unsigned char) (i * 37);
+  return node;
+}
+
+/* Documents come in batches, in steps of `step`, each with room made for it
+ * before; and go likewise. */
+static void
+come_and_go (size_t step)
+{
+  static struct memory_node *nodes[NODES];
+  struct memory_tree trees[] = { { .by = MEMORY_BY_ID },
+                                 { .by = MEMORY_BY_STAMP } };
+  size_t n = 0, batch = 0;
+
+  for (size_t k = 0; k < NODES; k++) {
+    size_t i = k * step % NODES;
+
+    nodes[i] = make_node (i);
+    for (int by = 0; by < 2; by++) {
+      if (batch == 0)
+        assert_int_equal (memory_tree_reserve (&trees[by], 1 + k % 300), 0);
+      memory_tree_insert (&trees[by], nodes[i]);
     }
+    batch = batch == 0 ? k % 300 : batch - 1;
   }
-  for (size_t i = 0; i < N; i++)
-    if (i % 3 == 0 || i > N / 2) {
-      for (int by = MEMORY_TREES - 1; by >= 0; by--) {
-        memory_tree_remove (&roots[by], nodes[i], by);
-        assert_level (roots[by], by);
-      }
+  assert_order (&trees[0], NODES);
+  assert_order (&trees[1], NODES);
+  assert_in_range (trees[0].height, 2, 3);
+
+  for (size_t i = 0; i < NODES; i++)
+    if (i % 3 == 0 || i > NODES / 2) {
+      memory_tree_remove (&trees[1], nodes[i]);
+      memory_tree_remove (&trees[0], nodes[i]);
+      memory_node_free (nodes[i]);
+      nodes[i] = NULL;
+    } else
+      n++;
+  assert_order (&trees[0], n);
+  assert_order (&trees[1], n);
+  for (size_t i = 0; i < NODES; i++) {
+    struct memory_node *like = make_node (i);
+    struct tally_slice id = { like->id, like->id_size };
+
+    assert_ptr_equal (memory_tree_find (&trees[0], id), nodes[i]);
+    memory_node_free (like);
+  }
+  for (size_t i = 0; i < NODES; i++)
+    if (nodes[i] && i % 2) {
+      memory_tree_remove (&trees[1], nodes[i]);
+      memory_tree_remove (&trees[0], nodes[i]);
       memory_node_free (nodes[i]);
     }
-  for (size_t i = 0; i < N; i++) {
-    bool gone = i % 3 == 0 || i > N / 2;
-    char id[8];
-    struct tally_slice slice = { id, (size_t) snprintf (id, 8, "%05zu", i) };
+  memory_tree_free (&trees[1], false);
+  memory_tree_free (&trees[0], true);
+}
 
-    assert_ptr_equal (memory_tree_find (roots[MEMORY_BY_ID], slice),
-                      gone ? NULL : nodes[i]);
+static void
+tree_keeps_order (void **state)
+{
+  (void) state;
+  come_and_go (1);
+  come_and_go (NODES - 1);
+  come_and_go (1237);
+}
+
+/* What was emptied can be filled again, and needs no more room than before. */
+static void
+tree_gives_pages_back (void **state)
+{
+  struct memory_tree tree = { .by = MEMORY_BY_ID };
+  struct memory_node *nodes[1000];
+  size_t spares = 0;
+
+  (void) state;
+  for (unsigned round = 0; round < 3; round++) {
+    assert_int_equal (memory_tree_reserve (&tree, 1000), 0);
+    for (size_t i = 0; i < 1000; i++) {
+      nodes[i] = make_node (i * 773 % 1000);
+      memory_tree_insert (&tree, nodes[i]);
+    }
+    assert_order (&tree, 1000);
+    for (size_t i = 0; i < 1000; i++) {
+      memory_tree_remove (&tree, nodes[i]);
+      memory_node_free (nodes[i]);
+    }
+    assert_null (tree.root);
+    assert_int_equal (tree.height, 0);
+    if (round > 0)
+      assert_int_equal (tree.spares, spares);
+    spares = tree.spares;
   }
-  memory_tree_free (roots[MEMORY_BY_ID]);
+  memory_tree_free (&tree, true);
 }
 
 int
@@ -208,9 +286,11 @@ main (void)
   const struct store_kit kit = { .driver = tally_driver_1 (),
                                  .persistent = false,
                                  .fresh = fresh };
-  const struct CMUnitTest tests[] = { cmocka_unit_test (large),
-                                      cmocka_unit_test (same_name_apart),
-                                      cmocka_unit_test (tree_stays_level) };
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (large), cmocka_unit_test (same_name_apart),
+    cmocka_unit_test (tree_keeps_order),
+    cmocka_unit_test (tree_gives_pages_back)
+  };
   int failed = store_kit_run (&kit);
 
   failed += cmocka_run_group_tests_name ("memory's own", tests, NULL, NULL);
