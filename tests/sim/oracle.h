@@ -15,7 +15,10 @@
 #ifndef TALLY_SIM_ORACLE_H
 #define TALLY_SIM_ORACLE_H
 
+#include "../../core/state.h"
 #include "sim.h"
+
+/* ---- reading a document (view.c) ---------------------------------------- */
 
 /* Reads a document past the gate. */
 void oracle_view (struct world *world, struct site *site, unsigned doc,
@@ -30,6 +33,13 @@ bool oracle_equal (const struct view *a, const struct view *b);
 /* The event of a stamp + 1; 0: there is none. */
 unsigned oracle_event (const struct doc_history *history,
                        const struct stamp *stamp);
+/* Of a document as a store has it. */
+int oracle_state (struct state *state, const struct tally_doc *doc,
+                  struct tally_error *err);
+/* A field's; 0: absent. */
+unsigned oracle_number (struct tally_slice value);
+
+/* ---- what it is told (oracle.c) ----------------------------------------- */
 
 /* Takes a write in: `event` has all but stamp, prior and past, which come from
  * what was before and what is there after it.  NULL: a violation. */
@@ -48,10 +58,14 @@ void oracle_buried (struct site *site, const struct tally_entry *entry,
                     const struct view *before);
 /* A document may have got other places for the same writes. */
 void oracle_places (struct site *site, const struct tally_entry *entry);
-void oracle_journaled (struct site *site, struct tally_slice body);
+void oracle_clock (struct site *site, struct tally_slice note);
+/* claims.c */
 void oracle_checkpoint (struct site *site, struct tally_slice far,
                         struct tally_slice note);
-void oracle_clock (struct site *site, struct tally_slice note);
+
+/* ---- journals (journals.c) ---------------------------------------------- */
+
+void oracle_journaled (struct site *site, struct tally_slice body);
 
 /* Calls fn for each entry of a site's journal. */
 typedef void oracle_entry_fn (void *ctx, struct tally_slice id,
@@ -71,6 +85,8 @@ bool oracle_lost (struct world *world, struct tally_slice body,
                   struct lost *lost);
 /* Of a body that lost as a whole; false: there are none. */
 bool oracle_lost_values (const struct lost *lost, unsigned values[SIM_FIELDS]);
+
+/* ---- what becomes of writes --------------------------------------------- */
 
 /* A disk was put back or lost: what is nowhere any more is gone (forgive.c).
  */

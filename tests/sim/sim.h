@@ -286,7 +286,7 @@ extern const struct tally_transport exchange_transport, folder_transport;
 void late_deliver (struct world *world, size_t which);
 void network_free (struct world *world);
 
-/* ---- the oracle (oracle.c, fate.c, check.c, forgive.c) ------------------ */
+/* ---- the oracle (oracle.h, fate.h) -------------------------------------- */
 
 /* The pseudo-field that a whole write assigns beside all others: whether the
  * document is alive. */
