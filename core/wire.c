@@ -39,11 +39,16 @@ wire_open (struct tally_slice *rest, unsigned char sender[REPLICA_ID_SIZE],
   return TALLY_OK;
 }
 
+/* Against accidents only, as anybody can make one.  So it is Poly1305 with a
+ * key that is no secret, which takes a third of the time of BLAKE2b and misses
+ * one accident in 2^100. */
 static void
 make_seal (unsigned char seal[WIRE_SEAL_SIZE], const char *data, size_t size)
 {
-  crypto_generichash (seal, WIRE_SEAL_SIZE, (const unsigned char *) data, size,
-                      NULL, 0);
+  static const unsigned char key[crypto_onetimeauth_poly1305_KEYBYTES] =
+      "what left tally as it is came so";
+
+  crypto_onetimeauth_poly1305 (seal, (const unsigned char *) data, size, key);
 }
 
 void

@@ -1177,6 +1177,66 @@ test_other_metas (void **state)
   buf_free (&frame);
 }
 
+static int
+unseal (const struct buf *frame, struct tally_slice *rest)
+{
+  unsigned char from[REPLICA_ID_SIZE];
+  struct tally_error err;
+
+  assert_int_equal (wire_open (rest, from, buf_slice (frame), &err), TALLY_OK);
+  return wire_unseal (rest, buf_slice (frame), &err);
+}
+
+static void
+swap (char *a, char *b, size_t size)
+{
+  for (size_t i = 0; i < size; i++) {
+    char byte = a[i];
+
+    a[i] = b[i];
+    b[i] = byte;
+  }
+}
+
+/* Whatever is between the sender's id and the end. */
+static void
+test_seal (void **state)
+{
+  struct buf frame = BUF_INIT;
+  struct tally_slice rest;
+  size_t start, end;
+
+  (void) state;
+  wire_start (&frame, sender);
+  start = frame.size;
+  for (unsigned i = 0; i < 200; i++)
+    buf_add_byte (&frame, (unsigned char) (i * i));
+  end = frame.size;
+  wire_seal (&frame);
+  assert_int_equal (unseal (&frame, &rest), TALLY_OK);
+  assert_int_equal (rest.size, end - start);
+  for (size_t i = start; i < frame.size; i++)
+    for (unsigned bit = 0; bit < 8; bit++) {
+      frame.data[i] ^= (char) (1u << bit);
+      assert_int_equal (unseal (&frame, &rest), TALLY_AGAIN);
+      frame.data[i] ^= (char) (1u << bit);
+    }
+  for (size_t size = 1; size <= 64; size *= 2) {
+    swap (frame.data + start, frame.data + start + size, size);
+    assert_int_equal (unseal (&frame, &rest), TALLY_AGAIN);
+    swap (frame.data + start, frame.data + start + size, size);
+  }
+  for (size_t size = start; size < end + 17; size++) {
+    struct buf cut = BUF_INIT;
+
+    buf_add (&cut, frame.data, size);
+    assert_int_equal (unseal (&cut, &rest), TALLY_AGAIN);
+    buf_free (&cut);
+  }
+  assert_int_equal (unseal (&frame, &rest), TALLY_OK);
+  buf_free (&frame);
+}
+
 int
 main (void)
 {
@@ -1200,6 +1260,7 @@ main (void)
     cmocka_unit_test (test_too_many_items),
     cmocka_unit_test (test_metas_are_small),
     cmocka_unit_test (test_other_metas),
+    cmocka_unit_test (test_seal),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
