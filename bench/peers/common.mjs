@@ -2,6 +2,7 @@
 // Documents, clocks and rows for all peers.
 
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { createRequire } from 'node:module'
@@ -14,6 +15,9 @@ export const singles = 200
 export const reads = Math.min(n, 10000)
 export const lookups = 10000
 export const scans = 5
+
+// Seconds that one workload may take.
+export const deadline = Number(process.env.DEADLINE || 300)
 
 // The documents of `bench`, one a line.
 export const documents = fs.readFileSync(process.env.DOCUMENTS, 'utf8')
@@ -74,4 +78,45 @@ export function version (name) {
 
 export function row (who, workload, figures) {
   console.log(JSON.stringify({ who, workload, documents: n, runs, ...figures }))
+}
+
+// A row also for work that is not done in time; it is left where it is then,
+// and no other can be trusted to be alone.
+export async function within (who, workload, work) {
+  let timer
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, deadline * 1000, true)
+  })
+  if (await Promise.race([work(), late])) {
+    row(who, workload, { not_done_after: deadline })
+    process.exit(0)
+  }
+  clearTimeout(timer)
+}
+
+// ---- what goes over the wire -----------------------------------------------
+
+export const traffic = { sent: 0, received: 0, requests: 0 }
+
+// A port from which all goes on to another one, and is counted.
+export async function relay (port) {
+  const server = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1')
+    near.on('data', (data) => {
+      traffic.sent += data.length
+      traffic.requests += (data.toString('latin1')
+        .match(/^(GET|PUT|POST|HEAD|DELETE) \S+ HTTP\/1\.1\r$/gm) || []).length
+      far.write(data)
+    })
+    far.on('data', (data) => {
+      traffic.received += data.length
+      near.write(data)
+    })
+    for (const [a, b] of [[near, far], [far, near]]) {
+      a.on('end', () => b.end())
+      a.on('error', () => b.destroy())
+    }
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server.address().port
 }

@@ -2,10 +2,9 @@
 // Puts, reads and replication; that over HTTP with a server of its own
 // process, through a relay which counts bytes and requests.
 import fs from 'node:fs'
-import net from 'node:net'
 import { spawn } from 'node:child_process'
-import { anyIds, batches, documents, folder, median, n, reads, require, row,
-  seconds, singles, version } from './common.mjs'
+import { anyIds, batches, documents, folder, median, n, reads, relay, require,
+  row, seconds, singles, traffic, version } from './common.mjs'
 
 const PouchDB = require('pouchdb')
 PouchDB.plugin(require('pouchdb-adapter-memory'))
@@ -63,26 +62,7 @@ const port = await new Promise((resolve) => {
 })
 process.on('exit', () => server.kill())
 
-const traffic = { sent: 0, received: 0, requests: 0 }
-const relay = net.createServer((near) => {
-  const far = net.connect(port, '127.0.0.1')
-  near.on('data', (data) => {
-    traffic.sent += data.length
-    traffic.requests += (data.toString('latin1')
-      .match(/^(GET|PUT|POST|HEAD|DELETE) \S+ HTTP\/1\.1\r$/gm) || []).length
-    far.write(data)
-  })
-  far.on('data', (data) => {
-    traffic.received += data.length
-    near.write(data)
-  })
-  for (const [a, b] of [[near, far], [far, near]]) {
-    a.on('end', () => b.end())
-    a.on('error', () => b.destroy())
-  }
-})
-await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve))
-const url = `http://127.0.0.1:${relay.address().port}/`
+const url = `http://127.0.0.1:${await relay(port)}/`
 
 async function measured (workload, work) {
   const before = { ...traffic }

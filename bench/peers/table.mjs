@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Rows of tally and of others on stdin, side by side on stdout.
+// Rows of tally and of others on stdin, side by side on stdout. What was
+// stopped may have left half a line.
 import fs from 'node:fs'
 
-const rows = fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)
+const rows = fs.readFileSync(0, 'utf8').split('\n')
+  .filter((line) => line.startsWith('{') && line.endsWith('}'))
   .map((line) => JSON.parse(line))
-const ours = rows.filter((row) => row.who === 'tally')
-const theirs = rows.filter((row) => row.who !== 'tally')
+const ours = rows.filter((row) => row.who === 'tally' && row.workload)
+const theirs = rows.filter((row) => row.who !== 'tally' && row.workload)
 
 function stores (row) {
   return [row.a, row.b].filter(Boolean).join(' to ')
@@ -17,6 +19,17 @@ function number (value, unit) {
 
 function ratio (mine, other) {
   return mine && other ? number(other / mine, '') : ''
+}
+
+function spent (row) {
+  return row.not_done_after ? `not done after ${row.not_done_after}`
+    : number(row.seconds, '')
+}
+
+function faster (mine, other) {
+  return other.not_done_after
+    ? `over ${ratio(mine.seconds, other.not_done_after)}`
+    : ratio(mine.seconds, other.seconds)
 }
 
 function bytes (row) {
@@ -35,8 +48,8 @@ for (const mine of ours) {
       }
     }
     lines.push([mine.workload, String(other.documents), stores(mine),
-      number(mine.seconds, ''), other.who, number(other.seconds, ''),
-      ratio(mine.seconds, other.seconds), number(bytes(mine), ''),
+      spent(mine), other.who, spent(other), faster(mine, other),
+      number(bytes(mine), ''),
       number(bytes(other), ''), ratio(bytes(mine), bytes(other)),
       number(mine.round_trips, ''), number(other.round_trips, ''),
       number(mine.anonymous && mine.anonymous / 1e6, ''),
@@ -44,3 +57,11 @@ for (const mine of ours) {
   }
 }
 for (const line of lines) console.log(`| ${line.join(' | ')} |`)
+
+let failed = false
+for (const row of rows.filter((row) => !row.workload)) {
+  console.log(row.failed ? `${row.who} failed, exit ${row.failed}`
+    : `${row.who} was not done after ${row.not_done_after} s: rows are missing`)
+  failed ||= Boolean(row.failed)
+}
+process.exit(failed ? 1 : 0)
