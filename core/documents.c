@@ -17,7 +17,6 @@
 #include "public.h"
 #include "puttext.h"
 #include "rev.h"
-#include "state.h"
 #include "write.h"
 
 /* ---- put ---------------------------------------------------------------- */
@@ -284,17 +283,14 @@ get_batch (struct getting *getting, struct replica *replica,
            const struct tally_slice *ids, size_t n, struct tally_error *err)
 {
   struct doclist docs = DOCLIST_INIT;
-  int status = replica_get (replica, getting->collection, ids, n,
-                            TALLY_GET_BODY, doclist_emit, &docs, err);
+  int status = replica_read (replica, getting->collection, ids, n,
+                             doclist_emit, &docs, err);
 
   if (status == TALLY_OK && docs.failed)
     status = error_nomem (err);
   for (size_t i = 0; i < docs.count && status == TALLY_OK && !getting->stop;
-       i++) {
-    status = state_verify (&docs.docs[i], replica->name, err);
-    if (status == TALLY_OK)
-      emit_document (getting, &docs.docs[i]);
-  }
+       i++)
+    emit_document (getting, &docs.docs[i]);
   doclist_free (&docs);
   return status;
 }

@@ -175,7 +175,8 @@ finder_order_next (struct finder *finder, finder_look_fn *look,
     ids[n++] = index_row_id (rows->docs[i].id, &hashed);
   if (status == TALLY_OK && n > 0)
     status = replica_get (finder->replica, finder->collection, ids, n,
-                          TALLY_GET_BODY, look_at_row, &ordering, err);
+                          TALLY_GET_BODY | TALLY_GET_PART, look_at_row,
+                          &ordering, err);
   if (!finder->full)
     finder->next_row = rows->count;
   finder->done =

@@ -42,14 +42,14 @@ static bool
 is_full (const struct finder *finder)
 {
   return finder->looks >= FINDER_LOOKS || finder->found.count >= FINDER_BATCH
-         || finder->found.bytes >= FINDER_BATCH_BYTES
-         || finder->seeming.count >= FINDER_BATCH;
+         || finder->found.bytes >= FINDER_BATCH_BYTES;
 }
 
 static int
 look (void *ctx, const struct tally_doc *doc)
 {
   struct finder *finder = ctx;
+  struct tally_doc whole = *doc;
   bool matches = false;
 
   if (doc->flags & TALLY_DOC_DELETED)
@@ -60,37 +60,12 @@ look (void *ctx, const struct tally_doc *doc)
    * long as looking at it. */
   finder->status =
       query_match (finder->query, doc->body, &matches, finder->err);
-  finder->matches += matches;
   if (matches)
-    finder->status = state_verify (doc, finder->replica->name, finder->err);
+    finder->status =
+        state_complete (&whole, finder->replica->name, finder->err);
   if (matches && finder->status == TALLY_OK)
     finder->status =
-        finder->sorted ? gather_key (finder, doc) : keep (finder, doc);
-  finder->full = is_full (finder);
-  return finder->status != TALLY_OK || finder->full;
-}
-
-/* Of a walk for bodies; a store may give no body of a tombstone. */
-static int
-look_at_body (void *ctx, const struct tally_doc *doc)
-{
-  static const unsigned char none[TALLY_REV_SIZE];
-  struct finder *finder = ctx;
-  struct tally_doc id = { .id = doc->id };
-  bool matches = true;
-
-  if (memcmp (doc->rev, none, sizeof none) != 0)
-    return look (finder, doc);
-  finder->looks++;
-  if (doc->body.size > 0)
-    finder->status =
-        query_match (finder->query, doc->body, &matches, finder->err);
-  if (finder->status == TALLY_OK && matches
-      && !doclist_add (&finder->seeming, &id))
-    finder->status = error_nomem (finder->err);
-  /* Those that do are counted as looked at when they are read. */
-  finder->looked += !matches;
-  finder->matches += matches;
+        finder->sorted ? gather_key (finder, &whole) : keep (finder, &whole);
   finder->full = is_full (finder);
   return finder->status != TALLY_OK || finder->full;
 }
@@ -325,64 +300,12 @@ next_of_ids (struct finder *finder, struct tally_error *err)
   end = finder->next + n;
   for (size_t i = 0; i < n; i++)
     ids[i] = finder->ids.items[finder->next + i].id;
-  status = replica_get (finder->replica, finder->collection, ids, n,
-                        TALLY_GET_BODY, look_asked, finder, err);
+  status =
+      replica_get (finder->replica, finder->collection, ids, n,
+                   TALLY_GET_BODY | TALLY_GET_PART, look_asked, finder, err);
   if (!finder->full)
     finder->next = end;
   finder->done = finder->next >= finder->ids.n;
-  return status;
-}
-
-static int
-look_seeming (void *ctx, const struct tally_doc *doc)
-{
-  struct finder *finder = ctx;
-
-  while (
-      finder->next_seeming < finder->seeming.count
-      && !slice_equal (finder->seeming.docs[finder->next_seeming].id, doc->id))
-    finder->next_seeming++;
-  finder->next_seeming++;
-  return look (finder, doc);
-}
-
-static int
-next_seeming (struct finder *finder, struct tally_error *err)
-{
-  struct tally_slice ids[FINDER_BATCH];
-  size_t n = finder->seeming.count - finder->next_seeming;
-  size_t end = finder->seeming.count;
-  int status;
-
-  for (size_t i = 0; i < n; i++)
-    ids[i] = finder->seeming.docs[finder->next_seeming + i].id;
-  status = replica_get (finder->replica, finder->collection, ids, n,
-                        TALLY_GET_BODY, look_seeming, finder, err);
-  if (!finder->full)
-    finder->next_seeming = end;
-  if (finder->next_seeming >= end) {
-    doclist_clear (&finder->seeming);
-    finder->next_seeming = 0;
-  }
-  return status;
-}
-
-/* Where little matches, what a document is beside its body is read of those
- * alone that do. */
-static int
-next_of_walk (struct finder *finder, struct tally_error *err)
-{
-  int status = walk_on (
-      &finder->walk, finder->walk.bodies ? look_at_body : look, finder, err);
-
-  finder->walk.bodies =
-      finder->query->root.n > 0 && finder->matches * 8 < finder->looks;
-  if (status == TALLY_OK && finder->status == TALLY_OK
-      && finder->seeming.count > 0) {
-    finder->looks = 0;
-    finder->full = false;
-    status = next_seeming (finder, err);
-  }
   return status;
 }
 
@@ -404,7 +327,7 @@ finder_next (struct finder *finder, struct tally_error *err)
   if (status != TALLY_OK)
     return status;
   doclist_clear (&finder->found);
-  finder->looks = finder->matches = 0;
+  finder->looks = 0;
   finder->full = false;
   finder->status = TALLY_OK;
   finder->err = err;
@@ -413,9 +336,8 @@ finder_next (struct finder *finder, struct tally_error *err)
   else if (finder->by_ids)
     status = next_of_ids (finder, err);
   else {
-    status = finder->seeming.count > 0 ? next_seeming (finder, err)
-                                       : next_of_walk (finder, err);
-    finder->done = finder->walk.done && finder->seeming.count == 0;
+    status = walk_on (&finder->walk, look, finder, err);
+    finder->done = finder->walk.done;
   }
   return status == TALLY_OK ? finder->status : status;
 }
@@ -461,6 +383,7 @@ finder_start (struct finder *finder, struct tally_error *err)
   int status = TALLY_OK;
 
   walk_start (&finder->walk, finder->replica, finder->collection);
+  finder->walk.part = true;
   finder->access = ids ? "ids" : "scan";
   status = ids ? use_ids (finder, ids, err) : use_index (finder, err);
   if (status == TALLY_OK && finder->sort && finder->sort->count > 0
@@ -486,7 +409,6 @@ void
 finder_end (struct finder *finder)
 {
   doclist_free (&finder->found);
-  doclist_free (&finder->seeming);
   sorter_free (&finder->ids);
   walk_end (&finder->walk);
   buf_free (&finder->key);

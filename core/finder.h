@@ -52,15 +52,10 @@ struct finder {
   bool done;            /* it is the last one */
   uint64_t looked;      /* documents so far */
 
-  /* Ids of documents of which a store gave no more than the body, and that
-   * seemed to match: they are read before the walk goes on. */
-  struct doclist seeming;
-  size_t next_seeming;
-
   /* Of the call under way. */
   struct sorter *sorted; /* keys for the sort are gathered; NULL: documents */
   struct buf key;
-  size_t looks, matches;
+  size_t looks;
   bool full;
   int status;
   struct tally_error *err;

@@ -394,11 +394,12 @@ state_rev (const struct state *state, struct tally_slice id,
                             TALLY_REV_SIZE - STAMP_SIZE);
 }
 
-int
-state_verify (const struct tally_doc *doc, const char *store,
-              struct tally_error *err)
+/* Makes the revision of a stored document, of which so many bytes must be as
+ * they are there. */
+static int
+make_rev (const struct tally_doc *doc, unsigned char rev[TALLY_REV_SIZE],
+          size_t known, const char *store, struct tally_error *err)
 {
-  unsigned char rev[TALLY_REV_SIZE];
   struct state state;
   int status = state_decode (&state, doc->flags & TALLY_DOC_DELETED, doc->meta,
                              doc->body, err);
@@ -408,9 +409,33 @@ state_verify (const struct tally_doc *doc, const char *store,
   if (status == TALLY_OK) {
     state_rev (&state, doc->id, rev);
     state_free (&state);
-    if (memcmp (rev, doc->rev, sizeof rev) == 0)
+    if (memcmp (rev, doc->rev, known) == 0)
       return TALLY_OK;
   }
   return error_set (err, TALLY_CORRUPT, "%s: document \"%.*s\": is damaged",
                     store, (int) doc->id.size, doc->id.data);
+}
+
+int
+state_verify (const struct tally_doc *doc, const char *store,
+              struct tally_error *err)
+{
+  unsigned char rev[TALLY_REV_SIZE];
+
+  return make_rev (doc, rev, TALLY_REV_SIZE, store, err);
+}
+
+int
+state_complete (struct tally_doc *doc, const char *store,
+                struct tally_error *err)
+{
+  static const unsigned char none[TALLY_REV_SIZE - TALLY_REV_PART];
+  unsigned char rev[TALLY_REV_SIZE];
+  bool part = memcmp (doc->rev + TALLY_REV_PART, none, sizeof none) == 0;
+  int status =
+      make_rev (doc, rev, part ? TALLY_REV_PART : TALLY_REV_SIZE, store, err);
+
+  if (status == TALLY_OK)
+    memcpy (doc->rev, rev, TALLY_REV_SIZE);
+  return status;
 }

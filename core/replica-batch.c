@@ -80,3 +80,34 @@ replica_emit_whole (void *ctx, const struct tally_doc *doc)
   whole.meta = slice_make (meta, sizeof meta);
   return to->emit (to->ctx, &whole);
 }
+
+struct completing {
+  const struct replica *replica;
+  tally_emit_doc *emit;
+  void *ctx;
+  struct tally_error *err;
+  int status;
+};
+
+static int
+complete (void *ctx, const struct tally_doc *doc)
+{
+  struct completing *to = ctx;
+  struct tally_doc whole = *doc;
+
+  to->status = state_complete (&whole, to->replica->name, to->err);
+  return to->status != TALLY_OK || to->emit (to->ctx, &whole);
+}
+
+int
+replica_read (struct replica *replica, const char *collection,
+              const struct tally_slice *ids, size_t n, tally_emit_doc *emit,
+              void *ctx, struct tally_error *err)
+{
+  struct completing to = { replica, emit, ctx, err, TALLY_OK };
+  int status =
+      replica_get (replica, collection, ids, n,
+                   TALLY_GET_BODY | TALLY_GET_PART, complete, &to, err);
+
+  return status == TALLY_OK ? to.status : status;
+}

@@ -92,6 +92,13 @@ int replica_get (struct replica *replica, const char *collection,
                  const struct tally_slice *ids, size_t n, unsigned flags,
                  tally_emit_doc *emit, void *ctx, struct tally_error *err);
 
+/* Whole documents, each of which was held against its revision: of a store
+ * that keeps revisions elsewhere this reads half as much.  TALLY_CORRUPT: one
+ * is damaged. */
+int replica_read (struct replica *replica, const char *collection,
+                  const struct tally_slice *ids, size_t n,
+                  tally_emit_doc *emit, void *ctx, struct tally_error *err);
+
 /* Also splits what is more than one call may take. */
 int replica_put (struct replica *replica, const struct tally_entry *entries,
                  size_t n, unsigned flags, struct tally_outcome *outcomes,

@@ -86,6 +86,11 @@ void state_rev (const struct state *state, struct tally_slice id,
 int state_verify (const struct tally_doc *doc, const char *store,
                   struct tally_error *err);
 
+/* The same for one of which the store gave the first TALLY_REV_PART bytes of
+ * the revision: the rest is filled in. */
+int state_complete (struct tally_doc *doc, const char *store,
+                    struct tally_error *err);
+
 /* The greatest stamp that stands in the state. */
 struct stamp state_newest (const struct state *state);
 

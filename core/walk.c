@@ -117,8 +117,7 @@ hand_out (void *ctx, const struct tally_doc *doc)
   walk->begun = true;
   if (doc->flags & TALLY_DOC_DELETED)
     return 0;
-  /* A tombstone among bodies has none, and no flag need say so. */
-  walk->live += doc->body.size > 0;
+  walk->live++;
   walk->status = walk->emit (walk->ctx, doc);
   return walk->status;
 }
@@ -158,7 +157,7 @@ find_all (struct replica *replica, const char *collection,
 static int
 find_on (struct walk *walk, struct tally_error *err)
 {
-  unsigned flags = TALLY_GET_BODY | (walk->bodies ? TALLY_FIND_IDS : 0);
+  unsigned flags = TALLY_GET_BODY | (walk->part ? TALLY_GET_PART : 0);
   struct tally_slice from;
   struct buf next = BUF_INIT;
   int status;

@@ -17,8 +17,7 @@ struct walk {
   bool begun;
   bool done;
   uint64_t live; /* how many documents were handed out */
-  bool bodies; /* set to have ids and bodies, and nothing else, of a store that
-                  has these for less; tombstones may be among them */
+  bool part;     /* set to have of revisions what TALLY_GET_PART says */
 
   /* Ids yet to be handed out, of a store that cannot walk by itself. */
   struct doclist ids;

@@ -60,10 +60,9 @@ struct linvo_view {
   leveldb_readoptions_t *range; /* for scans: leaves the cache alone */
 };
 
-/* A document found; doc points into the two values. */
+/* A document found; doc points into the value, and has the id asked for. */
 struct linvo_found {
   bool found;
-  char *header;
   char *value;
   struct tally_doc doc;
 };
@@ -106,10 +105,17 @@ int linvo_read_number (struct linvo *s, const leveldb_readoptions_t *how,
 int linvo_read_head (struct linvo *s, const leveldb_readoptions_t *how,
                      struct linvo_head *head, struct tally_error *err);
 
-/* Ended by linvo_found_done, also when it did not return TALLY_OK. */
+/* Ended by linvo_found_done, also when it did not return TALLY_OK.  With
+ * `part` one record is read, and rev ends with zeros. */
 int linvo_find (struct linvo *s, const leveldb_readoptions_t *how,
-                uint32_t number, const struct tally_slice *id,
+                uint32_t number, const struct tally_slice *id, bool part,
                 struct linvo_found *found, struct tally_error *err);
+
+/* Reads the rest of the rev of a document that has its first part, id, flags
+ * and seq. */
+int linvo_read_rev (struct linvo *s, const leveldb_readoptions_t *how,
+                    uint32_t number, struct tally_doc *doc,
+                    struct tally_error *err);
 void linvo_found_done (struct linvo_found *found);
 
 /* An iterator that stands on the first key at or after `from`. */

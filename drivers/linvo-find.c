@@ -27,37 +27,24 @@ is_before (struct tally_slice id, const struct tally_slice *to)
   return order != 0 ? order < 0 : id.size < to->size;
 }
 
-/* Reads the header of the document that the iterator stands on, and emits
- * both. */
 static int
 emit_document (struct linvo *s, const struct linvo_view *view,
                const struct range *range, const leveldb_iterator_t *it,
                struct tally_slice id, bool *stop, struct tally_error *err)
 {
   struct tally_doc doc = { .id = id };
-  struct tally_slice value, header;
-  struct linvo_key key;
-  char *text;
-  int r;
+  struct tally_slice value;
+  int r = TALLY_OK;
 
   value.data = leveldb_iter_value (it, &value.size);
   if (!linvo_decode_doc (&value, &doc))
     return linvo_fail_corrupt (s, "a document's record is damaged", err);
-  if (range->flags & TALLY_FIND_IDS) {
-    *stop = range->emit (range->ctx, &doc) != 0;
+  if (doc.flags & TALLY_DOC_DELETED)
     return TALLY_OK;
-  }
-  linvo_key_seq (&key, range->number, doc.seq);
-  r = linvo_read (s, view->point, &key, &text, &header.size, err);
-  if (r != TALLY_OK)
-    return r;
-  header.data = text;
-  if (!text || !linvo_decode_seq (&header, &doc) || doc.id.size != id.size
-      || memcmp (doc.id.data, id.data, id.size) != 0)
-    r = linvo_fail_corrupt (s, "a document and its header disagree", err);
-  else if (!(doc.flags & TALLY_DOC_DELETED))
+  if (!(range->flags & TALLY_GET_PART))
+    r = linvo_read_rev (s, view->point, range->number, &doc, err);
+  if (r == TALLY_OK)
     *stop = range->emit (range->ctx, &doc) != 0;
-  leveldb_free (text);
   return r;
 }
 
@@ -67,8 +54,7 @@ walk (struct linvo *s, const struct linvo_view *view,
 {
   /* Where ids alone are asked for it is an index, of which a search wants
    * little: its blocks are worth to be kept, as those of a get. */
-  bool ids =
-      (range->flags & TALLY_FIND_IDS) && !(range->flags & TALLY_GET_BODY);
+  bool ids = (range->flags & TALLY_FIND_IDS) != 0;
   leveldb_iterator_t *it =
       linvo_scan_kept (s, ids ? view->point : view->range, &range->from);
   struct tally_slice key;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers in keys are big-endian, so that LevelDB's bytewise order is their
- * order; numbers in values are varints where they are mostly small.  A rev
- * is kept once, in the seq record, and split over the stamp record's key and
- * value: test-linvo-size says what a document costs over its id and body. */
+ * order; numbers in values are varints where they are mostly small.  A rev is
+ * kept once, split over the stamp record's key and value; its stamp stands in
+ * the two other records as well, to find that one by, and its first part in
+ * the document's, so that the host can do without that one: test-linvo-size
+ * says what a document costs over its id and body. */
 
 #include <assert.h>
 #include <string.h>
@@ -213,56 +215,71 @@ linvo_decode_head (const struct tally_slice *value, struct linvo_head *head)
 }
 
 size_t
-linvo_encode_doc_head (char *out, uint64_t seq, size_t meta_size)
+linvo_encode_doc_head (char *out, uint64_t seq, const struct tally_doc *doc)
 {
+  uint64_t deleted = doc->flags & TALLY_DOC_DELETED;
   size_t n = put_varint (out, seq);
 
-  return n + put_varint (out + n, meta_size);
+  n += put_varint (out + n, (uint64_t) doc->meta.size << 1 | deleted);
+  memcpy (out + n, doc->rev, TALLY_REV_PART);
+  return n + TALLY_REV_PART;
 }
 
 bool
 linvo_decode_doc (const struct tally_slice *value, struct tally_doc *doc)
 {
   struct tally_slice in = *value;
-  uint64_t meta_size;
+  uint64_t meta;
 
   if (!get_varint (&in, &doc->seq) || doc->seq == 0)
     return false;
-  if (!get_varint (&in, &meta_size) || meta_size > in.size)
+  if (!get_varint (&in, &meta) || in.size < TALLY_REV_PART
+      || meta >> 1 > in.size - TALLY_REV_PART)
     return false;
-  doc->meta.data = in.data;
-  doc->meta.size = (size_t) meta_size;
-  doc->body.data = in.data + doc->meta.size;
-  doc->body.size = in.size - doc->meta.size;
+  doc->flags = meta & 1 ? TALLY_DOC_DELETED : 0;
+  memset (doc->rev, 0, TALLY_REV_SIZE);
+  memcpy (doc->rev, in.data, TALLY_REV_PART);
+  doc->meta.data = in.data + TALLY_REV_PART;
+  doc->meta.size = (size_t) (meta >> 1);
+  doc->body.data = doc->meta.data + doc->meta.size;
+  doc->body.size = in.size - TALLY_REV_PART - doc->meta.size;
   return true;
+}
+
+/* How much of the rev stands in a record of the order of arrival. */
+static size_t
+rev_size (unsigned flags)
+{
+  return flags & TALLY_DOC_DELETED ? TALLY_REV_SIZE : TALLY_STAMP_SIZE;
 }
 
 size_t
 linvo_encode_seq (char *out, const struct tally_doc *doc)
 {
-  size_t n = put_varint (out, doc->flags);
+  size_t size = rev_size (doc->flags);
 
   assert (doc->id.size <= TALLY_ID_MAX);
-  memcpy (out + n, doc->rev, TALLY_REV_SIZE);
-  n += TALLY_REV_SIZE;
-  memcpy (out + n, doc->id.data, doc->id.size);
-  return n + doc->id.size;
+  out[0] = (char) (doc->flags & TALLY_DOC_DELETED);
+  memcpy (out + 1, doc->rev, size);
+  memcpy (out + 1 + size, doc->id.data, doc->id.size);
+  return 1 + size + doc->id.size;
 }
 
 bool
 linvo_decode_seq (const struct tally_slice *value, struct tally_doc *doc)
 {
-  struct tally_slice in = *value;
-  uint64_t flags;
+  size_t size;
 
-  if (!get_varint (&in, &flags) || flags > UINT32_MAX)
+  if (value->size == 0 || (unsigned char) value->data[0] > TALLY_DOC_DELETED)
     return false;
-  if (in.size <= TALLY_REV_SIZE || in.size > TALLY_REV_SIZE + TALLY_ID_MAX)
+  doc->flags = (unsigned char) value->data[0];
+  size = rev_size (doc->flags);
+  if (value->size <= 1 + size || value->size > 1 + size + TALLY_ID_MAX)
     return false;
-  doc->flags = (uint32_t) flags;
-  memcpy (doc->rev, in.data, TALLY_REV_SIZE);
-  doc->id.data = in.data + TALLY_REV_SIZE;
-  doc->id.size = in.size - TALLY_REV_SIZE;
+  memset (doc->rev, 0, TALLY_REV_SIZE);
+  memcpy (doc->rev, value->data + 1, size);
+  doc->id.data = value->data + 1 + size;
+  doc->id.size = value->size - 1 - size;
   return true;
 }
 
@@ -274,16 +291,24 @@ linvo_encode_stamp (char *out, const struct tally_doc *doc)
 }
 
 bool
+linvo_decode_hash (const struct tally_slice *value, struct tally_doc *doc)
+{
+  if (value->size != LINVO_STAMP_SIZE)
+    return false;
+  memcpy (doc->rev + TALLY_STAMP_SIZE, value->data, LINVO_STAMP_SIZE);
+  return true;
+}
+
+bool
 linvo_decode_stamp (const struct tally_slice *key,
                     const struct tally_slice *value, struct tally_doc *doc)
 {
   const size_t before = 1 + 4 + TALLY_STAMP_SIZE;
 
   if (key->size <= before || key->size > before + TALLY_ID_MAX
-      || value->size != LINVO_STAMP_SIZE)
+      || !linvo_decode_hash (value, doc))
     return false;
   memcpy (doc->rev, key->data + 1 + 4, TALLY_STAMP_SIZE);
-  memcpy (doc->rev + TALLY_STAMP_SIZE, value->data, LINVO_STAMP_SIZE);
   doc->id.data = key->data + before;
   doc->id.size = key->size - before;
   return true;

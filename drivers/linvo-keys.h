@@ -11,8 +11,9 @@
 
 #include <tally/driver.h>
 
-/* 2: tombstones have no place in the order of stamps; digests. */
-#define LINVO_FORMAT 2
+/* 2: tombstones have no place in the order of stamps; digests.  3: revs begin
+ * with the documents and end with the stamps. */
+#define LINVO_FORMAT 3
 #define LINVO_NAME_MAX 255
 
 /* A key is a kind, then what that kind is ordered by. */
@@ -20,8 +21,8 @@ enum linvo_kind {
   LINVO_HEAD = 'h',  /* one record: struct linvo_head */
   LINVO_NAME = 'c',  /* collection's name -> its number */
   LINVO_NOTE = 'n',  /* key -> value */
-  LINVO_DOC = 'd',   /* number, id -> seq, meta, body */
-  LINVO_SEQ = 's',   /* number, seq -> flags, rev, id */
+  LINVO_DOC = 'd',   /* number, id -> seq, deleted, part of rev, meta, body */
+  LINVO_SEQ = 's',   /* number, seq -> stamp, id; of a tombstone rev, id */
   LINVO_STAMP = 't', /* number, stamp, id -> hash; of live documents */
   LINVO_DIGEST = 'g' /* number -> a record of tally/digest.h; none: unknown */
 };
@@ -41,8 +42,8 @@ struct linvo_head {
 
 #define LINVO_NUMBER_SIZE 4
 #define LINVO_HEAD_SIZE 24
-#define LINVO_DOC_HEAD_MAX 20
-#define LINVO_SEQ_MAX (5 + TALLY_REV_SIZE + TALLY_ID_MAX)
+#define LINVO_DOC_HEAD_MAX (20 + TALLY_REV_PART)
+#define LINVO_SEQ_MAX (1 + TALLY_REV_SIZE + TALLY_ID_MAX)
 #define LINVO_STAMP_SIZE (TALLY_REV_SIZE - TALLY_STAMP_SIZE)
 
 /* Keys.  The caller has checked the sizes: text is at most LINVO_NAME_MAX
@@ -76,14 +77,20 @@ size_t linvo_encode_head (char *out, const struct linvo_head *head);
 bool linvo_decode_head (const struct tally_slice *value,
                         struct linvo_head *head);
 
-/* What comes before meta and body in a document's value. */
-size_t linvo_encode_doc_head (char *out, uint64_t seq, size_t meta_size);
+/* What comes before meta and body in a document's value; of flags the deleted
+ * one.  Decoded, rev has zeros behind its first TALLY_REV_PART bytes. */
+size_t linvo_encode_doc_head (char *out, uint64_t seq,
+                              const struct tally_doc *doc);
 bool linvo_decode_doc (const struct tally_slice *value, struct tally_doc *doc);
 
+/* Decoded, the rev of a live document has zeros behind its stamp. */
 size_t linvo_encode_seq (char *out, const struct tally_doc *doc);
 bool linvo_decode_seq (const struct tally_slice *value, struct tally_doc *doc);
 
+/* The end of a rev. */
 size_t linvo_encode_stamp (char *out, const struct tally_doc *doc);
+bool linvo_decode_hash (const struct tally_slice *value,
+                        struct tally_doc *doc);
 
 /* Fills id and rev from the key, too. */
 bool linvo_decode_stamp (const struct tally_slice *key,

@@ -94,6 +94,9 @@ check_entry (const struct batch *b, const struct tally_entry *entry,
   if ((entry->flags & TALLY_ENTRY_FORGET) && !entry->expected)
     return linvo_fail (err, TALLY_INVALID, path,
                        "forgetting takes an expected rev");
+  if (entry->doc.flags & ~(uint32_t) TALLY_DOC_DELETED)
+    return linvo_fail (err, TALLY_INVALID, path,
+                       "a document has a flag that is not known");
   return TALLY_OK;
 }
 
@@ -173,7 +176,7 @@ look_up (struct batch *b, struct item *item, struct tally_error *err)
   struct linvo_found found = { .found = false };
   int r = item->absent ? TALLY_OK
                        : linvo_find (b->s, b->s->read, item->number,
-                                     &item->entry->doc.id, &found, err);
+                                     &item->entry->doc.id, false, &found, err);
 
   if (r == TALLY_OK) {
     item->found = found.found;
@@ -302,7 +305,7 @@ write_doc (struct batch *b, const struct item *item, struct tally_error *err)
   r = make_room (b, doc, err);
   if (r != TALLY_OK)
     return r;
-  n = linvo_encode_doc_head (b->value, item->next, doc->meta.size);
+  n = linvo_encode_doc_head (b->value, item->next, doc);
   if (doc->meta.size > 0)
     memcpy (b->value + n, doc->meta.data, doc->meta.size);
   n += doc->meta.size;

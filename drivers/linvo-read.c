@@ -109,12 +109,55 @@ linvo_read_head (struct linvo *s, const leveldb_readoptions_t *how,
   return r;
 }
 
+/* The record of the order that holds a document's whole rev. */
+static bool
+decode_rev (const struct tally_slice *value, struct tally_doc *doc)
+{
+  struct tally_doc listed;
+
+  if (!(doc->flags & TALLY_DOC_DELETED))
+    return linvo_decode_hash (value, doc);
+  if (!linvo_decode_seq (value, &listed) || listed.flags != doc->flags
+      || listed.id.size != doc->id.size
+      || memcmp (listed.id.data, doc->id.data, doc->id.size) != 0)
+    return false;
+  memcpy (doc->rev, listed.rev, TALLY_REV_SIZE);
+  return true;
+}
+
+int
+linvo_read_rev (struct linvo *s, const leveldb_readoptions_t *how,
+                uint32_t number, struct tally_doc *doc,
+                struct tally_error *err)
+{
+  unsigned char part[TALLY_REV_PART];
+  struct tally_slice value;
+  struct linvo_key key;
+  char *text;
+  int r;
+
+  memcpy (part, doc->rev, sizeof part);
+  if (doc->flags & TALLY_DOC_DELETED)
+    linvo_key_seq (&key, number, doc->seq);
+  else
+    linvo_key_stamp (&key, number, doc->rev, &doc->id);
+  r = linvo_read (s, how, &key, &text, &value.size, err);
+  if (r != TALLY_OK)
+    return r;
+  value.data = text;
+  if (!text || !decode_rev (&value, doc)
+      || memcmp (part, doc->rev, sizeof part) != 0)
+    r = linvo_fail_corrupt (s, "a document and its revision disagree", err);
+  leveldb_free (text);
+  return r;
+}
+
 int
 linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
-            const struct tally_slice *id, struct linvo_found *found,
+            const struct tally_slice *id, bool part, struct linvo_found *found,
             struct tally_error *err)
 {
-  struct tally_slice value, header;
+  struct tally_slice value;
   struct linvo_key key;
   int r;
 
@@ -129,24 +172,16 @@ linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
   value.data = found->value;
   if (!linvo_decode_doc (&value, &found->doc))
     return linvo_fail_corrupt (s, "a document's record is damaged", err);
-
-  linvo_key_seq (&key, number, found->doc.seq);
-  r = linvo_read (s, how, &key, &found->header, &header.size, err);
-  if (r != TALLY_OK)
-    return r;
-  header.data = found->header;
-  if (!found->header || !linvo_decode_seq (&header, &found->doc)
-      || found->doc.id.size != id->size
-      || memcmp (found->doc.id.data, id->data, id->size) != 0)
-    return linvo_fail_corrupt (s, "a document and its header disagree", err);
-  found->found = true;
-  return TALLY_OK;
+  found->doc.id = *id;
+  if (!part)
+    r = linvo_read_rev (s, how, number, &found->doc, err);
+  found->found = r == TALLY_OK;
+  return r;
 }
 
 void
 linvo_found_done (struct linvo_found *found)
 {
-  leveldb_free (found->header);
   leveldb_free (found->value);
 }
 

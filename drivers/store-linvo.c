@@ -86,7 +86,8 @@ get_one (struct getting *g, const struct tally_slice *id,
   unsigned flags = g->flags;
   int r;
 
-  r = linvo_find (g->s, g->how, g->number, id, &found, err);
+  r = linvo_find (g->s, g->how, g->number, id, flags & TALLY_GET_PART, &found,
+                  err);
   if (r == TALLY_OK && found.found) {
     if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
       found.doc.meta = none;
@@ -158,50 +159,79 @@ linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
   return r;
 }
 
+/* Documents that arrived in the order of their stamps are in that order in
+ * both: then the iterator is on the next one already. */
 static int
-emit_header (struct linvo *s, const leveldb_iterator_t *it,
-             const struct tally_slice *key, tally_emit_doc *emit, void *ctx,
-             bool *stop, struct tally_error *err)
+find_hash (struct linvo *s, leveldb_iterator_t *stamps, uint32_t number,
+           struct tally_doc *doc, struct tally_error *err)
 {
-  struct tally_slice value;
-  struct tally_doc doc;
+  struct tally_slice at, value;
+  struct linvo_key key;
 
-  memset (&doc, 0, sizeof doc);
-  value.data = leveldb_iter_value (it, &value.size);
-  if (!linvo_seq_of_key (key, &doc.seq) || !linvo_decode_seq (&value, &doc))
-    return linvo_fail_corrupt (s, "the header of a document is damaged", err);
-  *stop = emit (ctx, &doc) != 0;
+  linvo_key_stamp (&key, number, doc->rev, &doc->id);
+  if (!linvo_scan_within (stamps, &key, key.size, &at) || at.size != key.size)
+    leveldb_iter_seek (stamps, key.data, key.size);
+  if (!linvo_scan_within (stamps, &key, key.size, &at) || at.size != key.size)
+    return linvo_fail_corrupt (s, "a document and its revision disagree", err);
+  value.data = leveldb_iter_value (stamps, &value.size);
+  if (!linvo_decode_hash (&value, doc))
+    return linvo_fail_corrupt (s, "the stamp of a document is damaged", err);
+  leveldb_iter_next (stamps);
   return TALLY_OK;
 }
 
-/* Emits the headers of one collection above `since`, which is not the
- * greatest seq there is. */
+struct changes {
+  const struct linvo_view *view;
+  uint32_t number;
+  uint64_t since; /* not the greatest seq there is */
+  leveldb_iterator_t *seqs, *stamps;
+  tally_emit_doc *emit;
+  void *ctx;
+  bool stop;
+};
+
 static int
-emit_changes (struct linvo *s, const struct linvo_view *view, uint32_t number,
-              uint64_t since, tally_emit_doc *emit, void *ctx,
+emit_header (struct linvo *s, struct changes *changes,
+             const struct tally_slice *key, struct tally_error *err)
+{
+  struct tally_doc doc = { .seq = 0 };
+  struct tally_slice value;
+  int r = TALLY_OK;
+
+  value.data = leveldb_iter_value (changes->seqs, &value.size);
+  if (!linvo_seq_of_key (key, &doc.seq) || !linvo_decode_seq (&value, &doc))
+    return linvo_fail_corrupt (s, "the header of a document is damaged", err);
+  if (!(doc.flags & TALLY_DOC_DELETED))
+    r = find_hash (s, changes->stamps, changes->number, &doc, err);
+  if (r == TALLY_OK)
+    changes->stop = changes->emit (changes->ctx, &doc) != 0;
+  return r;
+}
+
+static int
+emit_changes (struct linvo *s, struct changes *changes,
               struct tally_error *err)
 {
   struct tally_slice key;
   struct linvo_key from;
-  leveldb_iterator_t *it;
-  bool stop = false;
   size_t i = 0;
-  int r = TALLY_OK;
+  int r = TALLY_OK, ended;
 
-  linvo_key_seq (&from, number, since + 1);
-  it = linvo_scan (s, view, &from);
-  while (r == TALLY_OK && !stop
-         && linvo_scan_within (it, &from, 1 + 4, &key)) {
-    r = emit_header (s, it, &key, emit, ctx, &stop, err);
+  linvo_key_seq (&from, changes->number, changes->since + 1);
+  changes->seqs = linvo_scan (s, changes->view, &from);
+  changes->stamps = leveldb_create_iterator (s->db, changes->view->point);
+  while (r == TALLY_OK && !changes->stop
+         && linvo_scan_within (changes->seqs, &from, 1 + 4, &key)) {
+    r = emit_header (s, changes, &key, err);
     if (r == TALLY_OK)
       r = ask (s, i++, err);
-    leveldb_iter_next (it);
+    leveldb_iter_next (changes->seqs);
   }
-  if (r != TALLY_OK) {
-    leveldb_iter_destroy (it);
-    return r;
-  }
-  return linvo_scan_end (s, it, err);
+  ended = linvo_scan_end (s, changes->stamps, err);
+  if (r == TALLY_OK)
+    r = ended;
+  ended = linvo_scan_end (s, changes->seqs, err);
+  return r == TALLY_OK ? ended : r;
 }
 
 static int
@@ -221,8 +251,13 @@ linvo_changes (void *handle, const char *collection, uint64_t since,
   r = linvo_read_head (s, view.point, &stored, err);
   if (r == TALLY_OK)
     r = linvo_read_number (s, view.point, collection, &number, err);
-  if (r == TALLY_OK && number != 0 && since < stored.seq)
-    r = emit_changes (s, &view, number, since, emit, ctx, err);
+  if (r == TALLY_OK && number != 0 && since < stored.seq) {
+    struct changes changes = {
+      .view = &view, .number = number, .since = since, .emit = emit, .ctx = ctx
+    };
+
+    r = emit_changes (s, &changes, err);
+  }
   if (r == TALLY_OK)
     *head = stored.seq;
   linvo_end_read (s, &view);

@@ -175,8 +175,7 @@ sqlite_find (void *handle, const char *collection,
 {
   struct sqlite_store *s = handle;
   enum sqlite_statement which =
-      (flags & TALLY_FIND_IDS) && !(flags & TALLY_GET_BODY) ? SQL_WALK_IDS
-                                                            : SQL_WALK;
+      flags & TALLY_FIND_IDS ? SQL_WALK_IDS : SQL_WALK;
   struct tally_doc doc;
   int64_t key = 0;
   int status = read_begin (s, collection, &key, err);

@@ -98,37 +98,11 @@ find_forgotten (void **state)
   rows_free (rows);
 }
 
-/* Of a driver from before there was such a thing no body comes. */
-static void
-find_bodies (void **state)
-{
-  static const char *const ids[] = { "a", "ab", "ab!", "b" };
-  struct kit *k = *state;
-  struct rows *rows;
-  size_t n = 0;
-
-  if (!k->ops->find)
-    skip ();
-  put_some (k);
-  rows = find_rows (k, NULL, "d", TALLY_FIND_IDS | TALLY_GET_BODY, 0);
-  for (size_t i = 0; i < rows->n; i++) {
-    if (strcmp (rows->ids[i], "c") == 0)
-      continue;
-    assert_true (n < COUNT (ids));
-    assert_string_equal (rows->ids[i], ids[n]);
-    n++;
-  }
-  assert_int_equal (n, COUNT (ids));
-  rows_free (rows);
-}
-
 const struct kit_check kit_find_tests[] = {
   KIT_CHECK (find_between, "find",
              "the live documents from one id to before another, in order"),
   KIT_CHECK (find_stops, "find",
              "an emit that says stop ends it, with TALLY_OK"),
-  KIT_CHECK (find_bodies, "find",
-             "asked for ids and bodies, the same documents in the same order"),
   KIT_CHECK (find_forgotten, "find",
              "what was forgotten is not among the ids"),
   { 0 },

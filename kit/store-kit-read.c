@@ -86,6 +86,37 @@ get_whole (void **state)
   rows_free (rows);
 }
 
+/* Half of a rev may be zeros where the host asks for no more. */
+static void
+get_part (void **state)
+{
+  static const unsigned char none[TALLY_REV_SIZE - TALLY_REV_PART];
+  static const char *const ids[] = { "a", "b" };
+  struct kit *k = *state;
+  struct tally_entry gone = make_entry ("things", "b", NULL, 8, "{}");
+  struct tally_outcome outcome;
+  struct rows *rows;
+
+  put_one (k, "things", "a", 7);
+  gone.doc.flags = TALLY_DOC_DELETED;
+  put_entries (k, &gone, 1, 0, &outcome);
+  rows = get_rows (k, "things", ids, 2, TALLY_GET_BODY | TALLY_GET_PART, 0);
+  assert_int_equal (rows->n, 2);
+  assert_int_equal (rows->docs[0].flags, 0);
+  assert_int_equal (rows->docs[1].flags, TALLY_DOC_DELETED);
+  assert_true (rows->docs[1].body.size == 2);
+  for (unsigned i = 0; i < 2; i++) {
+    unsigned char rev[TALLY_REV_SIZE];
+    const unsigned char *got = rows->docs[i].rev;
+
+    make_rev (rev, 7 + i);
+    assert_memory_equal (got, rev, TALLY_REV_PART);
+    if (memcmp (got + TALLY_REV_PART, none, sizeof none) != 0)
+      assert_memory_equal (got, rev, TALLY_REV_SIZE);
+  }
+  rows_free (rows);
+}
+
 static void
 seq_never_reused (void **state)
 {
@@ -216,6 +247,8 @@ const struct kit_check kit_read_tests[] = {
   KIT_CHECK (get_stops, "get",
              "an emit that says stop ends it, with TALLY_OK"),
   KIT_CHECK (get_whole, "get", "meta, body and flags come as they were put"),
+  KIT_CHECK (get_part, "get",
+             "asked for a part of the rev, that part comes, or all of it"),
   KIT_CHECK (seq_never_reused, "put",
              "a seq is never given twice, not after forgetting or reopening"),
   KIT_CHECK (seq_after_update, "put",

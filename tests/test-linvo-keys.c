@@ -169,19 +169,26 @@ static void
 doc_comes_back (void **state)
 {
   static const uint64_t seqs[] = { 1, 127, 128, 1u << 21, UINT64_MAX };
+  static const char none[TALLY_REV_SIZE - TALLY_REV_PART];
   char value[LINVO_DOC_HEAD_MAX + 300];
   struct tally_slice slice = { value, 0 };
-  struct tally_doc doc;
+  struct tally_doc in = { .seq = 0 }, doc;
   size_t i, meta, n;
 
   (void) state;
+  memset (in.rev, 0xab, sizeof in.rev);
   for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
     for (meta = 0; meta <= 300; meta += 100) {
-      n = linvo_encode_doc_head (value, seqs[i], meta);
+      in.meta.size = meta;
+      in.flags = meta % 200 ? TALLY_DOC_DELETED : 0;
+      n = linvo_encode_doc_head (value, seqs[i], &in);
       assert_true (n <= LINVO_DOC_HEAD_MAX);
       slice.size = n + 300;
       assert_true (linvo_decode_doc (&slice, &doc));
       assert_true (doc.seq == seqs[i]);
+      assert_int_equal (doc.flags, in.flags);
+      assert_memory_equal (doc.rev, in.rev, TALLY_REV_PART);
+      assert_memory_equal (doc.rev + TALLY_REV_PART, none, sizeof none);
       assert_int_equal (doc.meta.size, meta);
       assert_ptr_equal (doc.meta.data, value + n);
       assert_int_equal (doc.body.size, 300 - meta);
@@ -195,26 +202,31 @@ doc_comes_back (void **state)
 static void
 header_comes_back (void **state)
 {
-  static const uint32_t flags[] = { 0, 1, 127, 128, UINT32_MAX };
+  static const char none[TALLY_REV_SIZE - TALLY_STAMP_SIZE];
   static char id[TALLY_ID_MAX] = "id";
   char value[LINVO_SEQ_MAX];
   struct tally_slice slice = { value, 0 };
   struct tally_doc in, out;
-  size_t i, size;
+  size_t size;
+  uint32_t flags;
 
   (void) state;
   memset (&in, 0, sizeof in);
   memset (in.rev, 0xab, sizeof in.rev);
   in.id.data = id;
-  for (i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+  for (flags = 0; flags <= TALLY_DOC_DELETED; flags++) {
     for (size = 1; size <= TALLY_ID_MAX; size += TALLY_ID_MAX - 1) {
-      in.flags = flags[i];
+      in.flags = flags;
       in.id.size = size;
       slice.size = linvo_encode_seq (value, &in);
       assert_true (slice.size <= sizeof value);
       assert_true (linvo_decode_seq (&slice, &out));
-      assert_int_equal (out.flags, flags[i]);
-      assert_memory_equal (out.rev, in.rev, TALLY_REV_SIZE);
+      assert_int_equal (out.flags, flags);
+      assert_memory_equal (out.rev, in.rev, TALLY_STAMP_SIZE);
+      assert_memory_equal (out.rev + TALLY_STAMP_SIZE,
+                           flags ? (const char *) in.rev + TALLY_STAMP_SIZE
+                                 : none,
+                           sizeof none);
       assert_int_equal (out.id.size, size);
       assert_memory_equal (out.id.data, id, size);
     }

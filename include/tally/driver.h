@@ -130,6 +130,7 @@ enum tally_threads {
 
 #define TALLY_REV_SIZE 28
 #define TALLY_STAMP_SIZE 12
+#define TALLY_REV_PART 16
 #define TALLY_FINGERPRINT_SIZE 80
 
 /* Limits that the host keeps: a collection's name has at most 255 bytes and
@@ -209,11 +210,15 @@ enum {
 
 enum {
   TALLY_GET_META = 1, /* emit meta, too; giving more than asked is fine */
-  TALLY_GET_BODY = 2  /* emit meta and body */
+  TALLY_GET_BODY = 2, /* emit meta and body */
+  TALLY_GET_PART = 8  /* with GET_BODY: rev need not have more than its first
+                       * TALLY_REV_PART bytes, and zeros then; the host makes
+                       * the others of the document.  For stores that keep
+                       * whole revs elsewhere. */
 };
 
 enum {
-  TALLY_FIND_IDS = 4 /* flag of find: only the ids are wanted */
+  TALLY_FIND_IDS = 4 /* flag of find, alone: only the ids are wanted */
 };
 
 enum {
@@ -379,10 +384,9 @@ struct tally_store {
 
   /* Emits the live documents whose ids are at or after `from` and before `to`
    * (NULL: from the first, to the last) in bytewise order, with flags as in
-   * get, all from one snapshot.  With TALLY_FIND_IDS nothing but the id, and
-   * the body if TALLY_GET_BODY is there, too, needs to be filled, and
-   * tombstones may be among them.  A store with this slot and with
-   * transactions has indexes: they are documents of collections that
+   * get, all from one snapshot.  With TALLY_FIND_IDS nothing but the id needs
+   * to be filled, and tombstones may be among them.  A store with this slot
+   * and with transactions has indexes: they are documents of collections that
    * begin with "_i:", whose ids are values in their order, put in one
    * transaction with what they are of.  Without it core looks through changes
    * and get, and at every document. */
