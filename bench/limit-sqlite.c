@@ -39,8 +39,9 @@ open_db (const char *path)
   sqlite3 *db = NULL;
 
   check (db, sqlite3_open (path, &db));
-  run (db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-           "PRAGMA wal_autocheckpoint = 20000; PRAGMA cache_size = -16384");
+  run (db, "PRAGMA page_size = 8192;"
+           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+           "PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16384");
   return db;
 }
 

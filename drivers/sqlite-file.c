@@ -17,6 +17,11 @@
 #define FORMAT 2       /* 1 had tombstones in document_stamp, and no digests */
 #define PATH_SHOWN 160 /* bytes of the path in a message */
 
+/* Of a file that is yet to be made.  At the end of each page there is half a
+ * document's room: with SQLite's 4096 a document takes 20 bytes more, and with
+ * 16384 one that is read alone takes a quarter longer. */
+#define PAGE_SIZE "8192"
+
 /* AUTOINCREMENT keeps the greatest seq in sqlite_sequence, so that it stays
  * known when its document is forgotten; its row is made here because an
  * update must find it.
@@ -342,8 +347,9 @@ configure (struct sqlite_store *s, struct tally_error *err)
   sqlite3_db_config (s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
   sqlite3_db_config (s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   return run_text (s,
+                   "PRAGMA page_size = " PAGE_SIZE ";"
                    "PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL;"
-                   "PRAGMA wal_autocheckpoint = 20000;"
+                   "PRAGMA wal_autocheckpoint = 10000;"
                    "PRAGMA cache_size = -16384",
                    err);
 }
