@@ -112,6 +112,15 @@ is_known_tombstone (const struct sync *sync, const struct tally_doc *theirs)
                         theirs->id);
 }
 
+/* The cursor is past a tombstone also where the other side had no document for
+ * it, and was not given it.  What beats it there is then later than all that
+ * was deleted, unless a repair gave the tombstone its place. */
+static bool
+is_moved_tombstone (const struct state *state)
+{
+  return state->deleted && !stamp_is_zero (&state->undone);
+}
+
 static int
 merge_one (struct joiner *joiner, struct joined *joined,
            struct tally_error *err)
@@ -125,13 +134,15 @@ merge_one (struct joiner *joiner, struct joined *joined,
 
   joined->first_loser = joiner->journal.entries.count;
   rules.strict = sync_strict_of (sync, joined->id, joined->theirs);
-  /* Unchanged since the cursor of an unbroken pair: they have it all. */
-  rules.a_known = !peer_is_passive (&sync->run->peer)
-                  && !sync_is_changed (sync, joined->ours->seq);
-  rules.b_known = is_known_tombstone (sync, joined->theirs);
   status = decode (joiner, &ours, joined->ours, err);
   if (status == TALLY_OK)
     status = decode (joiner, &theirs, joined->theirs, err);
+  /* Unchanged since the cursor of an unbroken pair: they have it all. */
+  rules.a_known = !peer_is_passive (&sync->run->peer)
+                  && !sync_is_changed (sync, joined->ours->seq)
+                  && !is_moved_tombstone (&ours);
+  rules.b_known = is_known_tombstone (sync, joined->theirs)
+                  && !is_moved_tombstone (&theirs);
   if (status == TALLY_OK)
     status = merge_states (&merged, &body, &ours, &theirs, &rules, err);
   /* A tombstone of what they did not have is here alone, whatever the cursor

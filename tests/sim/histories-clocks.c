@@ -258,6 +258,22 @@ static const struct op met_by_a_tombstone[] = {
   { OP_SYNC, .site = 0, .direction = TALLY_PULL },
 };
 
+/* A tombstone that a repair had moved was beaten by a document of those who
+ * had not been given it, for having none then.  It passed for known to them,
+ * and when that document was beaten by what had been deleted nobody was told.
+ */
+static const struct op beaten_for_what_it_deleted[] = {
+  { OP_CLOCK, .site = 3, .ms = 25028969334 },
+  { OP_CLOCK, .site = 2, .ms = 21657753422 },
+  { OP_CLOCK, .site = 1, .ms = 5737529893 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 1 },
+  { OP_SYNC, .site = 3 },
+  { OP_PUT, .site = 1, .doc = 4, .fields = 1 },
+  { OP_DELETE, .site = 2, .doc = 4 },
+  { OP_CLOCK, .site = 2 },
+  { OP_SYNC, .site = 1 },
+};
+
 #define RING_OF_A_CLONE                \
   .sites = 4, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -371,5 +387,15 @@ const struct history_case clock_histories[] = {
       .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } } },
     HISTORY_OPS (met_by_a_tombstone),
     .conflicts = -1 },
+  { "a tombstone that a repair moved, and those who were not given it",
+    { .sites = 4,
+      .docs = 6,
+      .n_links = 4,
+      .links = { { 1, 0, false },
+                 { 2, 0, false },
+                 { 3, 0, false },
+                 { 3, 2, false } } },
+    HISTORY_OPS (beaten_for_what_it_deleted),
+    .conflicts = 2 },
   { .name = NULL },
 };
