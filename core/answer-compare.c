@@ -298,9 +298,9 @@ read_docs (struct fetching *fetching, struct tally_error *err)
     return error_nomem (err);
   for (size_t i = 0; i < headers->count; i++)
     ids[i] = headers->docs[i].id;
-  status = replica_get (fetching->rows.replica, fetching->rows.collection, ids,
-                        headers->count, bare ? 0 : TALLY_GET_BODY, collect_doc,
-                        fetching, err);
+  status = replica_get (
+      fetching->rows.replica, fetching->rows.collection, ids, headers->count,
+      bare ? 0 : TALLY_GET_BODY | TALLY_GET_PART, collect_doc, fetching, err);
   if (status == TALLY_OK && fetching->docs.failed)
     status = error_nomem (err);
   free (ids);

@@ -116,8 +116,9 @@ fill_bodies (struct asked *asked, const char *collection,
   qsort (filling.docs, filling.n, sizeof *filling.docs, by_id);
   for (size_t i = 0; i < filling.n; i++)
     ids[i] = filling.docs[i].id;
-  status = replica_get (asked->replica, collection, ids, filling.n,
-                        TALLY_GET_BODY, fill_body, &filling, err);
+  status =
+      replica_get (asked->replica, collection, ids, filling.n,
+                   TALLY_GET_BODY | TALLY_GET_PART, fill_body, &filling, err);
   free (ids);
   *bytes = filling.bytes;
   return filling.failed ? error_nomem (err) : status;

@@ -35,7 +35,7 @@ struct taker {
   struct verdict *verdicts; /* of each document */
   uint64_t cursor;          /* the pusher's, moved on */
   uint64_t *seqs;           /* of what was written; 0: not */
-  uint64_t wall_ms;
+  uint64_t wall_ms, limit_ms;
   uint64_t floor; /* 0: nothing was forgotten here */
 
   size_t *todo;
@@ -100,7 +100,7 @@ judge_clock (const struct taker *taker, const struct tally_doc *pushed,
              const struct tally_doc *stored, struct tally_slice base,
              int *verdict, struct tally_error *err)
 {
-  uint64_t limit = taker->wall_ms + taker->asked->replica->max_skew_ms;
+  uint64_t limit = taker->limit_ms;
   struct state mine = { 0 }, theirs = { 0 };
   struct stamp newest;
   bool known;
@@ -190,26 +190,42 @@ judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
 
 /* ---- rounds ------------------------------------------------------------- */
 
+/* What was written once and knows of nothing else is new here, mostly: it is
+ * put as such, without a look, and the store says if it is not. */
+static bool
+seems_new (const struct taker *taker, const struct tally_doc *doc)
+{
+  struct stamp newest;
+
+  memcpy (newest.bytes, doc->rev, STAMP_SIZE);
+  return taker->floor == 0 && !(doc->flags & TALLY_DOC_DELETED)
+         && state_is_plain (doc->meta, doc->rev)
+         && stamp_ms (&newest) <= taker->limit_ms;
+}
+
 static int
-find_stored (struct taker *taker, struct tally_error *err)
+find_stored (struct taker *taker, bool first, struct tally_error *err)
 {
   struct tally_slice *ids = calloc (taker->n_todo + 1, sizeof *ids);
+  size_t n = 0;
   int status;
 
   if (!ids)
     return error_nomem (err);
-  for (size_t i = 0; i < taker->n_todo; i++)
-    ids[i] = taker->put->docs[taker->todo[i]].id;
+  for (size_t k = 0; k < taker->n_todo; k++) {
+    const struct tally_doc *doc = &taker->put->docs[taker->todo[k]];
+
+    if (!first || !seems_new (taker, doc))
+      ids[n++] = doc->id;
+  }
   doclist_clear (&taker->found);
-  status = replica_get (taker->asked->replica, taker->collection, ids,
-                        taker->n_todo, TALLY_GET_META, doclist_emit,
-                        &taker->found, err);
+  status = replica_get (taker->asked->replica, taker->collection, ids, n,
+                        TALLY_GET_META, doclist_emit, &taker->found, err);
   if (status == TALLY_OK && taker->found.failed)
     status = error_nomem (err);
   if (status == TALLY_OK && taker->floor > 0)
-    status =
-        graves_fill (&taker->found, taker->asked->replica, taker->collection,
-                     ids, taker->n_todo, TALLY_GET_META, err);
+    status = graves_fill (&taker->found, taker->asked->replica,
+                          taker->collection, ids, n, TALLY_GET_META, err);
   free (ids);
   return status;
 }
@@ -220,6 +236,7 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
   static const struct origin origin = { TALLY_ORIGIN_SYNC, NULL };
   struct replica *replica = taker->asked->replica;
   int status = n > 0 ? replica_mark (replica, taker->wall_ms, err) : TALLY_OK;
+  struct stamp newest = { { 0 } };
 
   if (status == TALLY_OK)
     status = replica_put_by (replica, &origin, taker->entries, n, 0,
@@ -229,15 +246,13 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
     size_t i = taker->todo[k];
 
     if (taker->outcomes[k].status == TALLY_OK) {
-      struct stamp newest;
-
-      memcpy (newest.bytes, taker->put->docs[i].rev, STAMP_SIZE);
-      replica_seen (replica, &newest);
+      stamp_raise (&newest, taker->put->docs[i].rev, taker->limit_ms);
       taker->seqs[i] = taker->outcomes[k].seq;
       settle (taker, i, TALLY_OK, taker->put->docs[i].rev);
     } else
       taker->todo[taker->n_todo++] = i;
   }
+  replica_seen (replica, &newest);
   return status;
 }
 
@@ -246,7 +261,7 @@ run_rounds (struct taker *taker, struct tally_error *err)
 {
   for (unsigned round = 0; taker->n_todo > 0; round++) {
     size_t at = 0, n = 0, count = taker->n_todo;
-    int status = find_stored (taker, err);
+    int status = find_stored (taker, round == 0, err);
 
     for (size_t k = 0; k < count && status == TALLY_OK; k++) {
       size_t i = taker->todo[k];
@@ -295,6 +310,19 @@ advance_over (void *ctx, const struct tally_doc *doc)
   return advance->foreign;
 }
 
+/* Numbers are never given twice: without a gap behind the cursor they leave no
+ * room for anybody else. */
+static bool
+follow_cursor (const struct taker *taker)
+{
+  uint64_t expected = taker->put->cursor;
+
+  for (size_t i = 0; i < taker->put->n; i++)
+    if (taker->seqs[i] > 0 && taker->seqs[i] != ++expected)
+      return false;
+  return expected > taker->put->cursor;
+}
+
 /* The pusher need not hear of its own documents again: its cursor moves over
  * them as long as nobody else's come between. */
 static int
@@ -309,6 +337,10 @@ advance_cursor (struct taker *taker, struct tally_error *err)
   if (!(taker->put->flags & WIRE_PUT_CURSOR))
     return TALLY_OK;
   qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, by_seq);
+  if (follow_cursor (taker)) {
+    taker->cursor = taker->seqs[taker->put->n - 1];
+    return TALLY_OK;
+  }
   status =
       replica_changes (taker->asked->replica, taker->collection,
                        taker->put->cursor, advance_over, &advance, &head, err);
@@ -345,29 +377,50 @@ taker_free (struct taker *taker)
   free (taker->verdicts);
 }
 
-/* Sets aside what breaks a rule: it does not keep the others back. */
+/* In the order of their ids, as they come from us, none is there twice. */
+static bool
+ids_rise (const struct wire_put *put)
+{
+  for (size_t i = 1; i < put->n; i++)
+    if (slice_cmp (put->docs[i - 1].id, put->docs[i].id) >= 0)
+      return false;
+  return true;
+}
+
 static int
-check_docs (struct taker *taker, struct tally_error *err)
+check_ids (const struct wire_put *put, struct tally_error *err)
 {
   struct idmap ids = IDMAP_INIT;
   int status = TALLY_OK;
 
-  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++) {
-    struct tally_error why;
+  for (size_t i = 0; i < put->n && status == TALLY_OK; i++) {
     size_t first;
 
-    if (!idmap_add (&ids, taker->put->docs[i].id, i, &first))
+    if (!idmap_add (&ids, put->docs[i].id, i, &first))
       status = error_nomem (err);
     else if (first != i)
       status = error_set (err, TALLY_INVALID,
                           "a document was pushed twice "
                           "at once");
-    else if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
+  }
+  idmap_free (&ids);
+  return status;
+}
+
+/* Sets aside what breaks a rule: it does not keep the others back. */
+static int
+check_docs (struct taker *taker, struct tally_error *err)
+{
+  int status = ids_rise (taker->put) ? TALLY_OK : check_ids (taker->put, err);
+
+  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++) {
+    struct tally_error why;
+
+    if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
       taker->todo[taker->n_todo++] = i;
     else
       settle (taker, i, why.status, NULL);
   }
-  idmap_free (&ids);
   return status;
 }
 
@@ -427,6 +480,7 @@ answer_put (struct asked *asked, const struct wire_put *put,
     return status;
   taker.collection = collection;
   taker.wall_ms = replica_wall_ms (asked->replica);
+  taker.limit_ms = taker.wall_ms + asked->replica->max_skew_ms;
   if (!taker_init (&taker, put->n))
     status = error_nomem (err);
   if (status == TALLY_OK)

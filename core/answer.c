@@ -338,7 +338,8 @@ answer_get (struct asked *asked, const struct wire_get *get,
 
   if (status == TALLY_OK)
     status = replica_get (asked->replica, collection, get->ids, get->n,
-                          taken.bare ? TALLY_GET_META : TALLY_GET_BODY,
+                          taken.bare ? TALLY_GET_META
+                                     : TALLY_GET_BODY | TALLY_GET_PART,
                           collect_doc, &taken, err);
   if (status == TALLY_OK && taken.docs.failed)
     status = error_nomem (err);

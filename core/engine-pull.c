@@ -23,6 +23,8 @@ struct pull {
   struct doclist docs;
   struct tally_entry *entries;
   struct tally_outcome *outcomes;
+  struct stamp newest; /* of those that were stored */
+  uint64_t limit_ms;
 };
 
 static void
@@ -96,12 +98,10 @@ take_outcome (struct pull *pull, const struct tally_entry *entry,
 {
   const struct tally_doc *doc = &entry->doc;
   struct sync *sync = pull->sync;
-  struct stamp newest;
 
   if (outcome->status != TALLY_OK)
     return idlist_add (pull->both, doc->id) ? TALLY_OK : error_nomem (err);
-  memcpy (newest.bytes, doc->rev, STAMP_SIZE);
-  replica_seen (sync->run->replica, &newest);
+  stamp_raise (&pull->newest, doc->rev, pull->limit_ms);
   sync_count (sync, doc->id, &sync->report.pulled,
               doc->flags & TALLY_DOC_DELETED);
   return seqset_add (&sync->settled, outcome->seq) ? TALLY_OK
@@ -130,6 +130,7 @@ store_batch (struct pull *pull, size_t n, struct tally_error *err)
                              n, 0, pull->outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = take_outcome (pull, &pull->entries[i], &pull->outcomes[i], err);
+  replica_seen (pull->sync->run->replica, &pull->newest);
   sync_progress (pull->sync);
   return status;
 }
@@ -159,7 +160,10 @@ pull_all (struct pull *pull, struct tally_error *err)
 int
 pull_local (struct sync *sync, struct idlist *both, struct tally_error *err)
 {
-  struct pull pull = { .sync = sync, .both = both };
+  struct pull pull = { .sync = sync,
+                       .both = both,
+                       .limit_ms = replica_wall_ms (sync->run->replica)
+                                   + sync->run->replica->max_skew_ms };
   size_t most = plan_count (&sync->plan, PLAN_PULL);
   int status;
 

@@ -25,6 +25,17 @@ struct push {
   size_t n;
 };
 
+/* The other side makes revisions itself.  A plan that was saved names them,
+ * and so does what lies in a folder. */
+static unsigned
+wanted (const struct push *push)
+{
+  const struct run *run = push->sync->run;
+  bool whole = run->link->plan || peer_is_passive (&run->peer);
+
+  return TALLY_GET_BODY | (whole ? 0 : TALLY_GET_PART);
+}
+
 static int
 collect_doc (void *ctx, const struct tally_doc *doc)
 {
@@ -65,11 +76,24 @@ read_batch (void *ctx, struct tally_error *err)
   reading->full = false;
   status = replica_get (push->sync->run->replica, push->sync->collection,
                         push->ids + reading->from, push->n - reading->from,
-                        TALLY_GET_BODY, collect_doc, reading, err);
+                        wanted (push), collect_doc, reading, err);
   if (status == TALLY_OK && reading->docs.failed)
     status = error_nomem (err);
   reading->to = count_read (reading);
   return status;
+}
+
+/* Under its whole revision; if it is damaged, under what was read of that. */
+static int
+hold (struct sync *sync, const struct tally_doc *doc, int outcome,
+      struct tally_error *err)
+{
+  const char *why = outcome == TALLY_AGAIN ? NULL : "was refused";
+  struct tally_doc whole = *doc;
+  struct tally_error ignored;
+
+  state_complete (&whole, sync->run->replica->name, &ignored);
+  return sync_hold (sync, HELD_OURS, &whole, outcome, why, err);
 }
 
 static int
@@ -91,9 +115,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_CONFLICT:
     return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
   default:
-    return sync_hold (sync, HELD_OURS, doc, outcome->status,
-                      outcome->status == TALLY_AGAIN ? NULL : "was refused",
-                      err);
+    return hold (sync, doc, outcome->status, err);
   }
 }
 
@@ -194,6 +216,14 @@ add_item (struct push *push, const struct plan_item *item,
   }
 }
 
+static int
+by_id (const void *a, const void *b)
+{
+  return slice_cmp (*(const struct tally_slice *) a,
+                    *(const struct tally_slice *) b);
+}
+
+/* In the order of their ids: either side has neighbours together. */
 int
 push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
 {
@@ -209,8 +239,10 @@ push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
   for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++)
     if (sync->plan.items[i].action == PLAN_PUSH)
       status = add_item (&push, &sync->plan.items[i], err);
-  if (status == TALLY_OK)
+  if (status == TALLY_OK) {
+    qsort (push.ids, push.n, sizeof *push.ids, by_id);
     status = push_all (&push, err);
+  }
   free (push.ids);
   return status;
 }

@@ -70,6 +70,17 @@ stamp_cmp (const struct stamp *a, const struct stamp *b)
 }
 
 void
+stamp_raise (struct stamp *greatest, const unsigned char *rev,
+             uint64_t limit_ms)
+{
+  struct stamp stamp;
+
+  memcpy (stamp.bytes, rev, STAMP_SIZE);
+  if (stamp_cmp (&stamp, greatest) > 0 && stamp_ms (&stamp) <= limit_ms)
+    *greatest = stamp;
+}
+
+void
 stamp_to_text (char out[STAMP_TEXT + 1], const struct stamp *stamp)
 {
   /* Three bytes are four characters of six bits. */

@@ -33,6 +33,11 @@ uint32_t stamp_client (const struct stamp *stamp);
 /* Below, equal to or above 0 as memcmp. */
 int stamp_cmp (const struct stamp *a, const struct stamp *b);
 
+/* The greatest of those that a batch of revisions begins with, but for what is
+ * beyond the limit. */
+void stamp_raise (struct stamp *greatest, const unsigned char *rev,
+                  uint64_t limit_ms);
+
 /* Nobody's: none was given yet. */
 static inline bool
 stamp_is_zero (const struct stamp *stamp)

@@ -100,6 +100,16 @@ check_entry (const struct batch *b, const struct tally_entry *entry,
   return TALLY_OK;
 }
 
+/* In order, and none is there twice. */
+static bool
+items_rise (const struct batch *b)
+{
+  for (size_t i = 1; i < b->n; i++)
+    if (compare_items (&b->sorted[i - 1], &b->sorted[i]) >= 0)
+      return false;
+  return true;
+}
+
 /* Sorts the items and refuses an id that is there twice. */
 static int
 sort_items (struct batch *b, const struct tally_entry *entries,
@@ -117,13 +127,12 @@ sort_items (struct batch *b, const struct tally_entry *entries,
     b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
     b->sorted[i] = &b->items[i];
   }
+  if (items_rise (b))
+    return TALLY_OK;
   qsort (b->sorted, b->n, sizeof *b->sorted, compare_items);
-  for (i = 1; i < b->n; i++) {
-    if (compare_items (&b->sorted[i - 1], &b->sorted[i]) == 0)
-      return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
-                         "an id is in the batch twice");
-  }
-  return TALLY_OK;
+  return items_rise (b) ? TALLY_OK
+                        : linvo_fail (err, TALLY_INVALID, b->s->folder.path,
+                                      "an id is in the batch twice");
 }
 
 /* Whether what is stored is what the entry expects. */

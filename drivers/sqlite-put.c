@@ -62,6 +62,16 @@ place_compare (const void *left, const void *right)
   return order ? order : (a_size > b_size) - (a_size < b_size);
 }
 
+/* In order, and none is there twice. */
+static bool
+order_rises (const struct sqlite_batch *b)
+{
+  for (size_t i = 1; i < b->n; i++)
+    if (place_compare (&b->order[i - 1], &b->order[i]) >= 0)
+      return false;
+  return true;
+}
+
 /* In the order of the index a batch touches each of its pages once. */
 static int
 batch_sort (struct sqlite_batch *b, struct tally_error *err)
@@ -76,12 +86,12 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
       return sqlite_fail (b->s, err, TALLY_INVALID,
                           "an entry to forget names no rev");
   }
+  if (order_rises (b))
+    return TALLY_OK;
   qsort (b->order, b->n, sizeof *b->order, place_compare);
-  for (size_t i = 1; i < b->n; i++)
-    if (!place_compare (&b->order[i - 1], &b->order[i]))
-      return sqlite_fail (b->s, err, TALLY_INVALID,
-                          "an id stands twice in one batch");
-  return TALLY_OK;
+  return order_rises (b) ? TALLY_OK
+                         : sqlite_fail (b->s, err, TALLY_INVALID,
+                                        "an id stands twice in one batch");
 }
 
 /* Fills the outcome with what is stored, zero when nothing is. */

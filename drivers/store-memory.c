@@ -333,11 +333,23 @@ step_compare (const void *left, const void *right)
 {
   const struct tally_entry *a = ((const struct memory_step *) left)->entry;
   const struct tally_entry *b = ((const struct memory_step *) right)->entry;
-  int order = strcmp (a->collection, b->collection);
+  int order = a->collection == b->collection
+                  ? 0
+                  : strcmp (a->collection, b->collection);
 
   return order ? order
                : memory_compare (a->doc.id.data, a->doc.id.size,
                                  b->doc.id.data, b->doc.id.size);
+}
+
+/* In order, and no id is there twice. */
+static bool
+steps_rise (const struct memory_step *steps, size_t n)
+{
+  for (size_t i = 1; i < n; i++)
+    if (step_compare (&steps[i - 1], &steps[i]) >= 0)
+      return false;
+  return true;
 }
 
 /* Fills the steps in the order given. */
@@ -352,11 +364,12 @@ steps_check (const struct memory_store *m, struct memory_step *steps,
       return memory_error (m, err, TALLY_INVALID,
                            "an entry to forget names no rev");
   }
-  qsort (steps, n, sizeof *steps, step_compare);
-  for (size_t i = 1; i < n; i++)
-    if (!step_compare (&steps[i - 1], &steps[i]))
+  if (!steps_rise (steps, n)) {
+    qsort (steps, n, sizeof *steps, step_compare);
+    if (!steps_rise (steps, n))
       return memory_error (m, err, TALLY_INVALID,
                            "an id stands twice in one batch");
+  }
   for (size_t i = 0; i < n; i++) {
     memset (&outcomes[i], 0, sizeof outcomes[i]);
     steps[i].entry = &entries[i];

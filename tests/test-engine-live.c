@@ -55,6 +55,27 @@ test_refused_push (void **state)
   world_settled (w, 1);
 }
 
+/* One that is new on both sides, of which the push learns from the store: all
+ * others of its batch are taken. */
+static void
+test_new_on_both_sides (void **state)
+{
+  struct world *w = *state;
+  struct edit edit = { w->hub, "{\"_id\":\"a003\",\"hub\":1}" };
+  struct kit_run run;
+
+  world_fill (w->d1, 'h', 1);
+  world_sync (w);
+  world_fill (w->d1, 'a', 10);
+  shim_fault_at (SHIM_NONE, 0, 0);
+  shim_before_exchange (2, make_edit, &edit);
+  kit_sync (&run, w->tally, "l1");
+  kit_expect_figures (&run, "notes", KIT_FIGURES (0, 9, 1, 1, 0));
+  kit_same (w->d1, w->hub);
+  kit_sync (&run, w->tally, "l2");
+  world_settled (w, 11);
+}
+
 /* Documents that both have, that one has, that one changed, and x, that both
  * changed. */
 static void
@@ -430,6 +451,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
     TEST (test_refused_push),
+    TEST (test_new_on_both_sides),
     TEST (test_hub_changes_at_every_exchange),
     TEST (test_device_changes_at_every_call),
     TEST (test_hub_changes_at_every_call),
