@@ -7,9 +7,6 @@
 
 #include "finder.h"
 
-/* Looks at a document as finder.c does. */
-typedef int finder_look_fn (void *finder, const struct tally_doc *doc);
-
 /* finder->indexes and finder->plan have been filled. */
 void finder_order_start (struct finder *finder);
 int finder_order_next (struct finder *finder, finder_look_fn *look,

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "finder-order.h"
+#include "finder-pass.h"
 #include "indexes.h"
 #include "json.h"
 #include "query-tree.h"
@@ -38,18 +39,33 @@ keep (struct finder *finder, const struct tally_doc *doc)
                                              : error_nomem (finder->err);
 }
 
+/* Of a walk the first part is short: it shows what the rest will cost. */
 static bool
 is_full (const struct finder *finder)
 {
-  return finder->looks >= FINDER_LOOKS || finder->found.count >= FINDER_BATCH
+  size_t looks = finder->looked > FINDER_SAMPLE ? FINDER_LOOKS : FINDER_SAMPLE;
+
+  return finder->looks >= looks || finder->found.count >= FINDER_BATCH
          || finder->found.bytes >= FINDER_BATCH_BYTES;
+}
+
+/* Takes a document that matches. */
+static int
+take (void *ctx, const struct tally_doc *doc)
+{
+  struct finder *finder = ctx;
+
+  finder->status =
+      finder->sorted ? gather_key (finder, doc) : keep (finder, doc);
+  finder->full = is_full (finder);
+  return finder->status != TALLY_OK || finder->full;
 }
 
 static int
 look (void *ctx, const struct tally_doc *doc)
 {
   struct finder *finder = ctx;
-  struct tally_doc whole = *doc;
+  struct tally_doc whole;
   bool matches = false;
 
   if (doc->flags & TALLY_DOC_DELETED)
@@ -60,12 +76,14 @@ look (void *ctx, const struct tally_doc *doc)
    * long as looking at it. */
   finder->status =
       query_match (finder->query, doc->body, &matches, finder->err);
-  if (matches)
+  if (matches) {
+    finder->matched++;
+    whole = *doc;
     finder->status =
         state_complete (&whole, finder->replica->name, finder->err);
-  if (matches && finder->status == TALLY_OK)
-    finder->status =
-        finder->sorted ? gather_key (finder, &whole) : keep (finder, &whole);
+    if (finder->status == TALLY_OK)
+      return take (finder, &whole);
+  }
   finder->full = is_full (finder);
   return finder->status != TALLY_OK || finder->full;
 }
@@ -335,9 +353,12 @@ finder_next (struct finder *finder, struct tally_error *err)
     status = finder_order_next (finder, look, err);
   else if (finder->by_ids)
     status = next_of_ids (finder, err);
+  else if (finder->passing)
+    status = finder_pass_next (finder, take, err);
   else {
     status = walk_on (&finder->walk, look, finder, err);
     finder->done = finder->walk.done;
+    finder->passing = !finder->done && finder_pass_pays (finder);
   }
   return status == TALLY_OK ? finder->status : status;
 }
@@ -414,4 +435,5 @@ finder_end (struct finder *finder)
   buf_free (&finder->key);
   buf_free (&finder->index);
   finder_order_end (finder);
+  finder_pass_end (finder);
 }

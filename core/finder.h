@@ -15,6 +15,9 @@
 #define FINDER_BATCH 512
 #define FINDER_BATCH_BYTES ((size_t) 1 << 20)
 #define FINDER_LOOKS 4096 /* documents looked at in one go */
+#define FINDER_SAMPLE                                   \
+  256 /* before it is decided how to look at the others \
+       */
 
 struct finder {
   struct replica *replica;
@@ -31,6 +34,13 @@ struct finder {
   struct sorter ids;
   size_t next;
   struct walk walk;
+
+  /* Or a pass over all in the order of arrival, see finder-pass.c. */
+  bool passing, passed;
+  uint64_t since;     /* where it goes on */
+  uint64_t live;      /* documents that it met */
+  struct doclist met; /* those that matched */
+  size_t next_met;    /* to be given out */
 
   /* Or an index that has them in the order of the sort, see finder-order.c. */
   bool in_order;
@@ -51,6 +61,7 @@ struct finder {
   struct doclist found; /* the batch */
   bool done;            /* it is the last one */
   uint64_t looked;      /* documents so far */
+  uint64_t matched;     /* of these */
 
   /* Of the call under way. */
   struct sorter *sorted; /* keys for the sort are gathered; NULL: documents */
@@ -60,6 +71,9 @@ struct finder {
   int status;
   struct tally_error *err;
 };
+
+/* Looks at a document as finder.c does. */
+typedef int finder_look_fn (void *finder, const struct tally_doc *doc);
 
 /* The caller has filled replica to sort_bytes; query and sort stay its own. */
 int finder_start (struct finder *finder, struct tally_error *err);

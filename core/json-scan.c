@@ -110,8 +110,8 @@ skip_value (const char *p, const char *end, const char *stop)
     return skip_string (p, end);
   if (*p == '{' || *p == '[')
     return skip_container (p, end);
-  /* Most are numbers, of which no byte is ever a stop. */
-  while (p < end && *p >= '-' && *p <= '9')
+  /* Most are numbers or words, of which no byte is ever a stop. */
+  while (p < end && ((*p >= '-' && *p <= '9') || (*p >= 'a' && *p <= 'z')))
     p++;
   while (p < end && (*p == 0 || !strchr (stop, *p)))
     p++;

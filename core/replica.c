@@ -280,6 +280,40 @@ replica_find (struct replica *replica, const char *collection,
   return checked (replica, status, err);
 }
 
+bool
+replica_can_search (const struct replica *replica)
+{
+  return replica->ops->search != NULL;
+}
+
+struct searching {
+  struct replica_emit whole; /* first: it is what replica_emit_whole sees */
+  tally_wants *wants;
+};
+
+static int
+ask (void *ctx, uint64_t seq, const struct tally_slice *body)
+{
+  const struct searching *searching = ctx;
+
+  return searching->wants (searching->whole.ctx, seq, body);
+}
+
+int
+replica_search (struct replica *replica, const char *collection,
+                uint64_t since, tally_wants *wants, tally_emit_doc *emit,
+                void *ctx, struct tally_error *err)
+{
+  struct searching searching = { { emit, ctx }, wants };
+  int status;
+
+  enter (replica);
+  status = replica->ops->search (replica->handle, collection, since, ask,
+                                 replica_emit_whole, &searching, err);
+  leave (replica);
+  return checked (replica, status, err);
+}
+
 /* ---- collections -------------------------------------------------------- */
 
 static bool

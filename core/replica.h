@@ -215,6 +215,12 @@ int replica_find (struct replica *replica, const char *collection,
                   unsigned flags, tally_emit_doc *emit, void *ctx,
                   struct tally_error *err);
 
+/* False: all are looked at by id. */
+bool replica_can_search (const struct replica *replica);
+int replica_search (struct replica *replica, const char *collection,
+                    uint64_t since, tally_wants *wants, tally_emit_doc *emit,
+                    void *ctx, struct tally_error *err);
+
 /* False when each put is of one entry: there is no TALLY_PUT_ALL. */
 bool replica_has_batches (const struct replica *replica);
 

@@ -85,6 +85,12 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
       " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
   [SQL_WALK_IDS] = "SELECT id FROM document INDEXED BY document_id"
                    " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
+  [SQL_SEARCH] =
+      "SELECT seq, flags, stamp, hash, meta, body, id"
+      " FROM document INDEXED BY document_arrival"
+      " WHERE collection = ?1 AND seq > ?2"
+      " AND CASE WHEN flags & 1 THEN 0 ELSE tally_wants (seq, body) END"
+      " ORDER BY seq",
   [SQL_INSERT] = "INSERT INTO document"
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
@@ -407,6 +413,8 @@ sqlite_file_open (struct sqlite_store *s, unsigned flags,
     status = make_layout (s, err);
   if (!status && !readonly)
     status = switch_to_wal (s, err);
+  if (!status)
+    status = sqlite_add_search (s, err);
   return status ? status : prepare_all (s, err);
 }
 

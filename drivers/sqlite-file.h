@@ -31,6 +31,7 @@ enum sqlite_statement {
   SQL_STAMPS,          /* key, stamp, id from, stamp, id to -> a row, id */
   SQL_WALK,            /* key, id from, get flags -> a row, meta, body, id */
   SQL_WALK_IDS,        /* key, id from -> id */
+  SQL_SEARCH,          /* key, since -> a row, meta, body, id */
   SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body;
                         * nothing where the id is there */
   SQL_UPDATE,          /* the same, and the seq it has */
@@ -64,6 +65,7 @@ struct sqlite_store {
   int64_t lock_timeout_ms;
   int64_t locked_since_ms; /* when the wait under way began */
   struct sqlite_named named[SQLITE_NAMED];
+  struct sqlite_search *search; /* sqlite-find.c; NULL: none is under way */
 };
 
 /* ---- sqlite-file.c ---- */
@@ -138,6 +140,24 @@ int64_t sqlite_collection_known (struct sqlite_store *s, const char *name);
 /* The greatest seq ever given. */
 int sqlite_head (const struct sqlite_store *s, int64_t *head,
                  struct tally_error *err);
+
+/* Begins a read; *key is 0 when there is no such collection.  To be ended by
+ * sqlite_rollback, also after a failure. */
+int sqlite_read_begin (struct sqlite_store *s, const char *collection,
+                       int64_t *key, struct tally_error *err);
+
+/* ---- sqlite-find.c ---- */
+
+/* Before statements are prepared: one of them calls back. */
+int sqlite_add_search (struct sqlite_store *s, struct tally_error *err);
+
+int sqlite_find (void *handle, const char *collection,
+                 const struct tally_slice *from, const struct tally_slice *to,
+                 unsigned flags, tally_emit_doc *emit, void *ctx,
+                 struct tally_error *err);
+int sqlite_search (void *handle, const char *collection, uint64_t since,
+                   tally_wants *wants, tally_emit_doc *emit, void *ctx,
+                   struct tally_error *err);
 
 /* ---- sqlite-digest.c ---- */
 

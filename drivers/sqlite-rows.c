@@ -154,6 +154,16 @@ sqlite_collection (const struct sqlite_store *s, const char *name,
   return result < 0 ? result : TALLY_OK;
 }
 
+int
+sqlite_read_begin (struct sqlite_store *s, const char *collection,
+                   int64_t *key, struct tally_error *err)
+{
+  int status = sqlite_run (s, SQL_READ, err);
+
+  *key = 0;
+  return status ? status : sqlite_collection_read (s, collection, key, err);
+}
+
 static struct sqlite_named *
 named_slot (struct sqlite_store *s, const char *name)
 {

@@ -51,17 +51,6 @@ sqlite_close (void *handle)
   free (s);
 }
 
-/* Begins a read; *key as above.  To be ended by sqlite_rollback, also after
- * a failure. */
-static int
-read_begin (struct sqlite_store *s, const char *collection, int64_t *key,
-            struct tally_error *err)
-{
-  int status = sqlite_run (s, SQL_READ, err);
-
-  return status ? status : sqlite_collection_read (s, collection, key, err);
-}
-
 /* ---- get and changes ---- */
 
 /* Emits the document if it is there; *stop when emit says so. */
@@ -104,7 +93,7 @@ sqlite_get (void *handle, const char *collection,
   /* One statement is a transaction of its own. */
   if (key)
     return get_one (s, key, ids[0], flags, emit, ctx, &stop, err);
-  status = read_begin (s, collection, &key, err);
+  status = sqlite_read_begin (s, collection, &key, err);
   for (size_t i = 0; !status && key && !stop && i < n; i++)
     status = get_one (s, key, ids[i], flags, emit, ctx, &stop, err);
   sqlite_rollback (s);
@@ -118,7 +107,7 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
 {
   struct sqlite_store *s = handle;
   int64_t key = 0, last = 0;
-  int status = read_begin (s, collection, &key, err);
+  int status = sqlite_read_begin (s, collection, &key, err);
 
   if (!status)
     status = sqlite_head (s, &last, err);
@@ -134,74 +123,6 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
 out:
   sqlite_rollback (s);
   return status;
-}
-
-/* ---- find ---- */
-
-static bool
-is_before (struct tally_slice id, const struct tally_slice *to)
-{
-  size_t size = id.size < to->size ? id.size : to->size;
-  int order = size ? memcmp (id.data, to->data, size) : 0;
-
-  return order ? order < 0 : id.size < to->size;
-}
-
-/* The row that the walk stands on. */
-static int
-walk_row (const struct sqlite_store *s, enum sqlite_statement which,
-          struct tally_doc *doc, struct tally_error *err)
-{
-  int status;
-
-  memset (doc, 0, sizeof *doc);
-  if (which == SQL_WALK_IDS)
-    return sqlite_slice (s, which, 0, &doc->id, err);
-  status = sqlite_header (s, which, doc, err);
-  if (!status)
-    status = sqlite_slice (s, which, 4, &doc->meta, err);
-  if (!status)
-    status = sqlite_slice (s, which, 5, &doc->body, err);
-  if (!status)
-    status = sqlite_slice (s, which, 6, &doc->id, err);
-  return status;
-}
-
-static int
-sqlite_find (void *handle, const char *collection,
-             const struct tally_slice *from, const struct tally_slice *to,
-             unsigned flags, tally_emit_doc *emit, void *ctx,
-             struct tally_error *err)
-{
-  struct sqlite_store *s = handle;
-  enum sqlite_statement which =
-      flags & TALLY_FIND_IDS ? SQL_WALK_IDS : SQL_WALK;
-  struct tally_doc doc;
-  int64_t key = 0;
-  int status = read_begin (s, collection, &key, err);
-
-  if (status || !key)
-    goto out;
-  sqlite_bind_number (s, which, 1, key);
-  sqlite_bind_bytes (s, which, 2, from ? from->data : NULL,
-                     from ? from->size : 0);
-  if (which == SQL_WALK)
-    sqlite_bind_number (s, which, 3, flags);
-  for (;;) {
-    status = sqlite_step (s, which, err);
-    if (status != SQLITE_ROW)
-      break;
-    status = walk_row (s, which, &doc, err);
-    if (status || (to && !is_before (doc.id, to)))
-      break;
-    if (!(doc.flags & TALLY_DOC_DELETED) && emit (ctx, &doc))
-      break;
-  }
-  sqlite_reset (s, which);
-
-out:
-  sqlite_rollback (s);
-  return status < 0 ? status : TALLY_OK;
 }
 
 /* ---- notes and collections ---- */
@@ -344,6 +265,7 @@ static const struct tally_store sqlite_store = {
   .scan = sqlite_scan,
   .digest = sqlite_digest,
   .find = sqlite_find,
+  .search = sqlite_search,
 };
 
 static const struct tally_option sqlite_options[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What find must do, of a store that has it: the ids between two places, in
- * bytewise order.  Indexes are made of nothing else. */
+ * bytewise order.  Indexes are made of nothing else.  And what search must. */
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -98,6 +98,96 @@ find_forgotten (void **state)
   rows_free (rows);
 }
 
+/* ---- search ------------------------------------------------------------- */
+
+struct search {
+  struct rows *rows; /* first: it is what keep_row sees */
+  uint64_t seqs[8];
+  size_t asked;
+  size_t end_after; /* so many were asked about; 0: never */
+  bool wanted;      /* the last one */
+};
+
+/* Every other one is wanted. */
+static int
+want_some (void *ctx, uint64_t seq, const struct tally_slice *body)
+{
+  struct search *search = ctx;
+
+  assert_true (body->size > 0);
+  if (search->end_after > 0 && search->asked == search->end_after)
+    return TALLY_WANTED_END;
+  assert_true (search->asked < COUNT (search->seqs));
+  assert_true (search->asked == 0 || seq > search->seqs[search->asked - 1]);
+  search->seqs[search->asked++] = seq;
+  search->wanted = search->asked % 2 == 1;
+  return search->wanted ? TALLY_WANTED_YES : TALLY_WANTED_NO;
+}
+
+static int
+keep_wanted (void *ctx, const struct tally_doc *doc)
+{
+  struct search *search = ctx;
+
+  assert_true (search->wanted);
+  assert_true (doc->seq == search->seqs[search->asked - 1]);
+  assert_true (doc->body.size > 0 && doc->meta.size > 0);
+  return keep_row (search->rows, doc);
+}
+
+static struct search
+search_for (struct kit *k, uint64_t since, size_t end_after, size_t stop_after)
+{
+  struct search search = { .rows = rows_new (stop_after),
+                           .end_after = end_after };
+
+  assert_int_equal (k->ops->search (k->handle, "things", since, want_some,
+                                    keep_wanted, &search, &k->err),
+                    TALLY_OK);
+  return search;
+}
+
+static void
+search_all (void **state)
+{
+  struct kit *k = *state;
+  struct search search;
+
+  if (!k->ops->search)
+    skip ();
+  put_some (k);
+  search = search_for (k, 0, 0, 0);
+  assert_int_equal (search.asked, 6);
+  assert_int_equal (search.rows->n, 3);
+  assert_row (search.rows, 0, "d", 1);
+  assert_row (search.rows, 1, "e", 3);
+  assert_row (search.rows, 2, "ab!", 5);
+  rows_free (search.rows);
+  search = search_for (k, search.seqs[1], 0, 0);
+  assert_int_equal (search.asked, 4);
+  assert_row (search.rows, 0, "e", 3);
+  rows_free (search.rows);
+}
+
+static void
+search_ends (void **state)
+{
+  struct kit *k = *state;
+  struct search search;
+
+  if (!k->ops->search)
+    skip ();
+  put_some (k);
+  search = search_for (k, 0, 2, 0);
+  assert_int_equal (search.asked, 2);
+  assert_int_equal (search.rows->n, 1);
+  rows_free (search.rows);
+  search = search_for (k, 0, 0, 2);
+  assert_int_equal (search.asked, 3);
+  assert_int_equal (search.rows->n, 2);
+  rows_free (search.rows);
+}
+
 const struct kit_check kit_find_tests[] = {
   KIT_CHECK (find_between, "find",
              "the live documents from one id to before another, in order"),
@@ -105,5 +195,10 @@ const struct kit_check kit_find_tests[] = {
              "an emit that says stop ends it, with TALLY_OK"),
   KIT_CHECK (find_forgotten, "find",
              "what was forgotten is not among the ids"),
+  KIT_CHECK (
+      search_all, "search",
+      "live documents are asked about by seq, and those wanted emitted"),
+  KIT_CHECK (search_ends, "search",
+             "it ends where it is told to, with TALLY_OK"),
   { 0 },
 };

@@ -199,6 +199,16 @@ enum {
 };
 
 typedef int tally_emit_doc (void *ctx, const struct tally_doc *doc);
+
+/* Whether a search wants the document with this body. */
+enum {
+  TALLY_WANTED_NO = 0,
+  TALLY_WANTED_YES = 1,
+  TALLY_WANTED_END = 2 /* it is not looked at: the search is to end before */
+};
+typedef int tally_wants (void *ctx, uint64_t seq,
+                         const struct tally_slice *body);
+
 typedef int tally_emit_bytes (void *ctx, const void *data, size_t size);
 typedef int tally_emit_name (void *ctx, const char *name);
 
@@ -394,6 +404,17 @@ struct tally_store {
                const struct tally_slice *from, const struct tally_slice *to,
                unsigned flags, tally_emit_doc *emit, void *ctx,
                struct tally_error *err);
+
+  /* Asks `wants`, with the same ctx, of each live document with a seq above
+   * `since`, in rising seq and all from one snapshot, and emits those that it
+   * wants, with meta and body, each before it asks of the next one.  For
+   * stores where documents lie in the order of their arrival, so that looking
+   * at all of them is cheaper in that order than by id, and cheaper still
+   * where no more than the body is read.  Without it core looks at all by
+   * id. */
+  int (*search) (void *handle, const char *collection, uint64_t since,
+                 tally_wants *wants, tally_emit_doc *emit, void *ctx,
+                 struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */
