@@ -165,8 +165,8 @@ static int
 find_local_cursor (struct sync *sync, uint64_t *cursor,
                    struct tally_error *err)
 {
-  struct settle settle = { sync, sync->local_position, false };
-  uint64_t head;
+  uint64_t since = seqset_run (&sync->settled, sync->local_position), head;
+  struct settle settle = { sync, since, false };
   int status;
 
   *cursor = sync->local_cursor;
@@ -177,9 +177,8 @@ find_local_cursor (struct sync *sync, uint64_t *cursor,
       *cursor = sync->stuck - 1;
     return TALLY_OK;
   }
-  status = replica_changes (sync->run->replica, sync->collection,
-                            sync->local_position, skip_settled, &settle, &head,
-                            err);
+  status = replica_changes (sync->run->replica, sync->collection, since,
+                            skip_settled, &settle, &head, err);
   if (status == TALLY_OK)
     *cursor = settle.other ? settle.last : head;
   return status;

@@ -51,9 +51,10 @@ read_changed (struct sync *sync, struct tally_error *err)
   doclist_clear (&sync->changed);
   if (sync->local_done || !sync->remote_done)
     return TALLY_OK;
+  /* All that was just pulled would only be passed over. */
   status = replica_changes (sync->run->replica, sync->collection,
-                            sync->local_position, collect_changed, &changed,
-                            &head, err);
+                            seqset_run (&sync->settled, sync->local_position),
+                            collect_changed, &changed, &head, err);
   if (status == TALLY_OK && sync->changed.failed)
     status = error_nomem (err);
   if (status != TALLY_OK)

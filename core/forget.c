@@ -402,10 +402,12 @@ sweep_up_to (struct floor *floor, struct replica *replica,
              struct tally_error *err)
 {
   struct sweep sweep = { .limit = limit, .more = true };
-  uint64_t from = floor->swept, head;
+  uint64_t from = replica_live_up_to (replica, floor->swept), head;
   bool forgot = false;
   int status = TALLY_OK;
 
+  if (from > limit)
+    from = limit;
   while (status == TALLY_OK && sweep.more && from < sweep.limit) {
     sweep.more = false;
     sweep.last = from;

@@ -103,6 +103,7 @@ replica_close (struct replica *replica)
     leave (replica);
   }
   indexes_known_free (replica);
+  seqset_free (&replica->live);
   buf_free (&replica->collections);
   free (replica->clients);
   free (replica->place);
@@ -490,6 +491,8 @@ put_batch (struct replica *replica, const struct tally_entry *entries,
                       err);
     leave (replica);
   }
+  if (status == TALLY_OK)
+    replica_note_live (replica, entries, outcomes, n);
   replica_free_batch (&batch);
   return status;
 }

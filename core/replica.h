@@ -15,6 +15,7 @@
 #include "buf.h"
 #include "hlc.h"
 #include "registry.h"
+#include "seqset.h"
 #include "timesource.h"
 #include "witness.h"
 
@@ -57,6 +58,7 @@ struct replica {
   pthread_mutex_t puts_lock;
   pthread_cond_t put;
   uint64_t puts;
+  struct seqset live; /* see replica_live_up_to; under the same lock */
 
   /* Guards all below. */
   pthread_mutex_t identity_lock;
@@ -128,6 +130,15 @@ int replica_put_plain (struct replica *replica,
                        const struct tally_entry *entries, size_t n,
                        unsigned flags, struct tally_outcome *outcomes,
                        struct tally_error *err);
+
+/* The last number of those that follow seq without a gap and are of documents
+ * that this handle wrote, alive; seq: there are none. */
+uint64_t replica_live_up_to (struct replica *replica, uint64_t seq);
+
+/* Of a put that succeeded; for replica.c. */
+void replica_note_live (struct replica *replica,
+                        const struct tally_entry *entries,
+                        const struct tally_outcome *outcomes, size_t n);
 
 int replica_changes (struct replica *replica, const char *collection,
                      uint64_t since, tally_emit_doc *emit, void *ctx,

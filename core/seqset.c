@@ -88,6 +88,16 @@ seqset_has (const struct seqset *set, uint64_t seq)
   return at < set->count && set->intervals[at].first <= seq;
 }
 
+uint64_t
+seqset_run (const struct seqset *set, uint64_t seq)
+{
+  size_t at = seq < UINT64_MAX ? lower_bound (set, seq + 1) : set->count;
+
+  return at < set->count && set->intervals[at].first <= seq + 1
+             ? set->intervals[at].last
+             : seq;
+}
+
 void
 seqset_free (struct seqset *set)
 {

@@ -24,6 +24,10 @@ struct seqset {
 /* False: out of memory. */
 bool seqset_add (struct seqset *set, uint64_t seq);
 bool seqset_has (const struct seqset *set, uint64_t seq);
+
+/* The last of those that follow seq without a gap; seq: there are none. */
+uint64_t seqset_run (const struct seqset *set, uint64_t seq);
+
 void seqset_free (struct seqset *set);
 
 #endif /* TALLY_SEQSET_H */

@@ -13,6 +13,7 @@
 struct sqlite_place {
   uint64_t start;
   const struct tally_entry *entry;
+  int64_t number; /* its seq is so far behind the head; none to forget */
 };
 
 /* A put under way. */
@@ -26,10 +27,10 @@ struct sqlite_batch {
   int64_t key;                /* of that collection; 0: none yet */
   /* The digest of that collection, as far as the batch is done. */
   struct tally_digest digest;
-  bool known;   /* there is one */
-  bool counted; /* and it is another by now */
-  int64_t head;
-  bool refused; /* with TALLY_PUT_ALL an expectation failed */
+  bool known;            /* there is one */
+  bool counted;          /* and it is another by now */
+  int64_t head, numbers; /* numbers: how many are taken */
+  bool refused;          /* with TALLY_PUT_ALL an expectation failed */
   bool wrote;
 };
 
@@ -82,7 +83,9 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
   for (size_t i = 0; i < b->n; i++) {
     b->order[i].entry = &b->entries[i];
     b->order[i].start = start_of (&b->entries[i].doc.id);
-    if ((b->entries[i].flags & TALLY_ENTRY_FORGET) && !b->entries[i].expected)
+    if (!(b->entries[i].flags & TALLY_ENTRY_FORGET))
+      b->order[i].number = ++b->numbers;
+    else if (!b->entries[i].expected)
       return sqlite_fail (b->s, err, TALLY_INVALID,
                           "an entry to forget names no rev");
   }
@@ -166,12 +169,13 @@ entry_count (struct sqlite_batch *b, const struct tally_entry *entry,
 /* One that is to be new needs no look before it: the index of ids, which it
  * comes into, tells.  *done false: it is there. */
 static int
-entry_try (struct sqlite_batch *b, const struct tally_entry *entry, size_t i,
+entry_try (struct sqlite_batch *b, const struct sqlite_place *place,
            bool *done, struct tally_error *err)
 {
   static const unsigned char absent[TALLY_REV_SIZE];
-  struct tally_outcome *outcome = &b->outcomes[i];
-  int64_t seq = b->head + 1 + (int64_t) i;
+  const struct tally_entry *entry = place->entry;
+  struct tally_outcome *outcome = &b->outcomes[entry - b->entries];
+  int64_t seq = b->head + place->number;
   int status;
 
   *done = false;
@@ -191,15 +195,15 @@ entry_try (struct sqlite_batch *b, const struct tally_entry *entry, size_t i,
 
 /* Checks one entry and, unless the batch is refused, writes it. */
 static int
-entry_put (struct sqlite_batch *b, const struct tally_entry *entry,
+entry_put (struct sqlite_batch *b, const struct sqlite_place *place,
            unsigned flags, struct tally_error *err)
 {
-  size_t i = (size_t) (entry - b->entries);
-  struct tally_outcome *outcome = &b->outcomes[i];
-  int64_t seq = b->head + 1 + (int64_t) i;
+  const struct tally_entry *entry = place->entry;
+  struct tally_outcome *outcome = &b->outcomes[entry - b->entries];
+  int64_t seq = b->head + place->number;
   uint64_t stored_seq;
   bool live, done;
-  int status = entry_try (b, entry, i, &done, err);
+  int status = entry_try (b, place, &done, err);
 
   if (!status && !done)
     status = entry_find (b, entry, outcome, &live, err);
@@ -253,8 +257,9 @@ batch_turn (struct sqlite_batch *b, const char *collection,
   return status;
 }
 
-/* Every entry has its seq reserved by its place in the batch, whether it
- * will be written or not: so they can be written in another order. */
+/* Every entry but one to forget has its seq reserved by its place in the
+ * batch, whether it will be written or not: so they can be written in another
+ * order. */
 static int
 batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
 {
@@ -268,13 +273,13 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
     if (!b->collection || strcmp (b->collection, entry->collection) != 0)
       status = batch_turn (b, entry->collection, err);
     if (!status)
-      status = entry_put (b, entry, flags, err);
+      status = entry_put (b, &b->order[i], flags, err);
   }
   if (!status)
     status = batch_turn (b, NULL, err);
   if (status || b->refused || !b->wrote)
     return status;
-  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + (int64_t) b->n);
+  sqlite_bind_number (b->s, SQL_HEAD_SET, 1, b->head + b->numbers);
   status = sqlite_run (b->s, SQL_HEAD_SET, err);
   if (!status && sqlite3_changes (b->s->db) != 1)
     status = sqlite_fail (b->s, err, TALLY_CORRUPT, "its last seq is lost");

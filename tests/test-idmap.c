@@ -112,9 +112,15 @@ assert_seqset (const struct seqset *set, const bool *there, size_t n)
   size_t intervals = 0;
 
   for (size_t i = 0; i < n; i++) {
+    size_t last = i;
+
+    while (last + 1 < n && there[last + 1])
+      last++;
+    assert_int_equal (seqset_run (set, i), last);
     assert_int_equal (seqset_has (set, i), there[i]);
     intervals += there[i] && (i == 0 || !there[i - 1]);
   }
+  assert_int_equal (seqset_run (set, UINT64_MAX), UINT64_MAX);
   /* In order, and no two that could be one. */
   assert_int_equal (set->count, intervals);
   for (size_t i = 1; i < set->count; i++)

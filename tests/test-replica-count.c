@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Documents that a damaged file hides are missed, and those that somebody
- * else writes meanwhile are not. */
+ * else writes meanwhile are not; and what a handle wrote itself is known. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -239,6 +239,54 @@ test_what_is_written_meanwhile_is_no_damage (void **state)
   }
 }
 
+static uint64_t
+head_of (struct replica *replica)
+{
+  struct looking looking = { NULL, 0, 1 };
+  struct tally_error err;
+  uint64_t head;
+
+  assert_int_equal (
+      replica_changes (replica, "c", 0, look, &looking, &head, &err),
+      TALLY_OK);
+  return head;
+}
+
+/* Up to what another handle wrote, and up to a tombstone. */
+static void
+test_what_is_alive_for_certain (void **state)
+{
+  struct write_item item = { .id = slice_text ("k01") };
+  struct write_result result;
+  struct replica *replica, *other;
+  struct tally_error err;
+  char path[4096];
+  uint64_t head;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  replica = open_replica (path);
+  other = open_replica (path);
+  assert_int_equal (replica_live_up_to (replica, 0), 0);
+  fill (replica);
+  head = head_of (replica);
+  assert_int_equal (replica_live_up_to (replica, 0), head);
+  assert_int_equal (replica_live_up_to (replica, 7), head);
+  assert_int_equal (replica_live_up_to (replica, head), head);
+  assert_int_equal (replica_live_up_to (other, 0), 0);
+  put (other, "another");
+  put (replica, "one more");
+  assert_int_equal (replica_live_up_to (replica, 0), head);
+  assert_int_equal (replica_live_up_to (replica, head + 1), head + 2);
+  assert_int_equal (write_batch (replica, "c", &item, 1, &result, &err),
+                    TALLY_OK);
+  assert_int_equal (head_of (replica), head + 3);
+  assert_int_equal (replica_live_up_to (replica, head + 1), head + 2);
+  assert_int_equal (replica_live_up_to (replica, head + 2), head + 2);
+  replica_close (other);
+  replica_close (replica);
+}
+
 int
 main (void)
 {
@@ -247,6 +295,7 @@ main (void)
     cmocka_unit_test (test_also_by_a_walk_with_pauses),
     cmocka_unit_test (test_who_stops_early_is_told_nothing),
     cmocka_unit_test (test_what_is_written_meanwhile_is_no_damage),
+    cmocka_unit_test (test_what_is_alive_for_certain),
   };
 
   return cmocka_run_group_tests (tests, make, remove_all);
