@@ -32,7 +32,8 @@ void
 finder_order_end (struct finder *finder)
 {
   index_plan_free (&finder->plan);
-  index_list_free (&finder->indexes);
+  if (finder->indexes)
+    indexes_release (finder->replica, finder->indexes);
   buf_free (&finder->row);
   doclist_free (&finder->rows_got);
 }

@@ -275,10 +275,14 @@ static int
 plan_indexes (struct finder *finder, struct index_plan *best,
               struct tally_error *err)
 {
-  struct index_list *list = &finder->indexes;
+  const struct index_list *list;
   bool several[INDEXES_MAX] = { false };
-  int status = indexes_load (finder->replica, finder->collection, list, err);
+  int status = indexes_take (finder->replica, finder->collection,
+                             &finder->indexes, err);
 
+  if (status != TALLY_OK || !finder->indexes)
+    return status;
+  list = &finder->indexes->list;
   for (size_t i = 0; i < list->n && status == TALLY_OK; i++)
     if (list->defs[i].ready && list->defs[i].marks)
       status = find_several (finder, list->defs[i].number, &several[i], err);

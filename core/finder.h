@@ -44,7 +44,7 @@ struct finder {
 
   /* Or an index that has them in the order of the sort, see finder-order.c. */
   bool in_order;
-  struct index_list indexes; /* the plan's */
+  struct indexes_taken *indexes; /* the plan's; NULL: none */
   struct index_plan plan;
   size_t span;             /* of the plan, where to go on */
   struct buf row;          /* the last one read there; empty: none */

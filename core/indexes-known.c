@@ -19,7 +19,8 @@ struct indexes_known {
   struct {
     bool set;
     char collection[COLLECTION_TEXT_MAX];
-    struct buf note; /* empty: there is none */
+    struct buf note;             /* empty: there is none */
+    struct indexes_taken *taken; /* of whichever was last searched */
   } places[KNOWN];
 };
 
@@ -115,6 +116,110 @@ indexes_recall (struct replica *replica, const char *collection,
   return status;
 }
 
+/* ---- for searches ------------------------------------------------------- */
+
+/* With the lock held. */
+static void
+let_go (struct indexes_taken *taken)
+{
+  if (!taken || --taken->users > 0)
+    return;
+  buf_free (&taken->note);
+  index_list_free (&taken->list);
+  free (taken);
+}
+
+static struct indexes_taken *
+take_known (struct replica *replica, size_t at, const struct buf *note)
+{
+  struct indexes_taken *taken = NULL;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  if (replica->indexes_known)
+    taken = replica->indexes_known->places[at].taken;
+  if (taken && slice_equal (buf_slice (&taken->note), buf_slice (note)))
+    taken->users++;
+  else
+    taken = NULL;
+  pthread_mutex_unlock (&replica->identity_lock);
+  return taken;
+}
+
+/* For the next search; without memory that reads it again. */
+static void
+share (struct replica *replica, size_t at, struct indexes_taken *taken)
+{
+  struct indexes_known *known;
+
+  pthread_mutex_lock (&replica->identity_lock);
+  if (!replica->indexes_known)
+    replica->indexes_known = calloc (1, sizeof *replica->indexes_known);
+  known = replica->indexes_known;
+  if (known) {
+    let_go (known->places[at].taken);
+    known->places[at].taken = taken;
+    taken->users++;
+  }
+  pthread_mutex_unlock (&replica->identity_lock);
+}
+
+static int
+read_list (struct replica *replica, const char *collection, struct buf *note,
+           struct indexes_taken **out, struct tally_error *err)
+{
+  struct indexes_taken *taken = calloc (1, sizeof *taken);
+  int status;
+
+  if (!taken)
+    return error_nomem (err);
+  status = index_list_read (&taken->list, buf_slice (note), err);
+  if (status == TALLY_CORRUPT)
+    error_set (err, status, "%s: %s: %s", replica->name, collection,
+               err->text);
+  if (status != TALLY_OK) {
+    free (taken);
+    return status;
+  }
+  taken->users = 1;
+  taken->note = *note;
+  memset (note, 0, sizeof *note);
+  *out = taken;
+  return TALLY_OK;
+}
+
+int
+indexes_take (struct replica *replica, const char *collection,
+              struct indexes_taken **out, struct tally_error *err)
+{
+  struct buf note = BUF_INIT;
+  size_t at = place_of (collection);
+  int status;
+
+  *out = NULL;
+  if (!indexes_possible (replica) || !indexes_concern (collection))
+    return TALLY_OK;
+  status = read_note (replica, collection, &note, err);
+  if (status == TALLY_OK)
+    *out = take_known (replica, at, &note);
+  if (status == TALLY_OK && !*out) {
+    status = read_list (replica, collection, &note, out, err);
+    if (status == TALLY_OK)
+      share (replica, at, *out);
+  }
+  buf_free (&note);
+  return status;
+}
+
+void
+indexes_release (struct replica *replica, struct indexes_taken *taken)
+{
+  pthread_mutex_lock (&replica->identity_lock);
+  let_go (taken);
+  pthread_mutex_unlock (&replica->identity_lock);
+}
+
+/* ---- forgetting --------------------------------------------------------- */
+
 void
 indexes_unlearn (struct replica *replica, const char *collection)
 {
@@ -129,8 +234,10 @@ indexes_unlearn (struct replica *replica, const char *collection)
 void
 indexes_known_free (struct replica *replica)
 {
-  for (size_t i = 0; replica->indexes_known && i < KNOWN; i++)
+  for (size_t i = 0; replica->indexes_known && i < KNOWN; i++) {
     buf_free (&replica->indexes_known->places[i].note);
+    let_go (replica->indexes_known->places[i].taken);
+  }
   free (replica->indexes_known);
   replica->indexes_known = NULL;
 }

@@ -46,7 +46,11 @@ indexes_concern (const char *collection)
 void
 indexes_rows_name (char out[COLLECTION_TEXT_MAX], const char *collection)
 {
-  snprintf (out, COLLECTION_TEXT_MAX, INDEX_PREFIX "%.250s", collection);
+  size_t size = strnlen (collection, 250);
+
+  memcpy (out, INDEX_PREFIX, sizeof INDEX_PREFIX - 1);
+  memcpy (out + sizeof INDEX_PREFIX - 1, collection, size);
+  out[sizeof INDEX_PREFIX - 1 + size] = '\0';
 }
 
 /* ---- rows --------------------------------------------------------------- */

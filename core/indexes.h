@@ -20,6 +20,16 @@ bool indexes_concern (const char *collection);
 int indexes_load (struct replica *replica, const char *collection,
                   struct index_list *out, struct tally_error *err);
 
+/* The same, shared by all who search while the note says the same. */
+struct indexes_taken {
+  unsigned users; /* guarded by the replica's identity_lock */
+  struct buf note;
+  struct index_list list;
+};
+int indexes_take (struct replica *replica, const char *collection,
+                  struct indexes_taken **out, struct tally_error *err);
+void indexes_release (struct replica *replica, struct indexes_taken *taken);
+
 /* The same, as it was when it was last read through this handle: a put then
  * finds out by itself whether that still holds, and forgets it if not. */
 int indexes_recall (struct replica *replica, const char *collection,

@@ -188,6 +188,9 @@ restart (struct linvo *s, struct tally_error *err)
     leveldb_close (s->db);
   s->db = NULL;
   memset (s->named, 0, sizeof s->named);
+  /* What failed may be there now. */
+  linvo_absent_moves (&s->absent);
+  linvo_absent_moves (&s->absent);
   r = start (s, false, err);
   if (r == TALLY_OK)
     s->broken = false;
@@ -213,6 +216,9 @@ make_options (struct linvo *s)
 
   s->read = leveldb_readoptions_create ();
   leveldb_readoptions_set_verify_checksums (s->read, 1);
+  s->pass = leveldb_readoptions_create ();
+  leveldb_readoptions_set_verify_checksums (s->pass, 1);
+  leveldb_readoptions_set_fill_cache (s->pass, 0);
   s->write = leveldb_writeoptions_create ();
   leveldb_writeoptions_set_sync (s->write, 1);
 }
@@ -221,6 +227,7 @@ static void
 free_options (struct linvo *s)
 {
   leveldb_writeoptions_destroy (s->write);
+  leveldb_readoptions_destroy (s->pass);
   leveldb_readoptions_destroy (s->read);
   leveldb_options_destroy (s->options);
   leveldb_filterpolicy_destroy (s->filter);

@@ -24,6 +24,16 @@ struct linvo_named {
   char name[LINVO_NAME_MAX + 1];
 };
 
+/* The note that was read last. */
+#define LINVO_NOTE_KEPT 1024
+struct linvo_note {
+  uint64_t as_of;       /* absent.moves: it holds as long as these stay */
+  struct linvo_key key; /* size 0: there is none */
+  bool found;
+  size_t size;
+  char value[LINVO_NOTE_KEPT];
+};
+
 struct linvo {
   const struct tally_host *host;
   struct linvo_folder folder;
@@ -33,6 +43,7 @@ struct linvo {
   leveldb_cache_t *cache;
   leveldb_filterpolicy_t *filter;
   leveldb_readoptions_t *read;
+  leveldb_readoptions_t *pass; /* for long walks: leaves the cache alone */
   leveldb_writeoptions_t *write;
 
   /* One writer at a time; guards head and broken, and the folder's mark.
@@ -46,8 +57,9 @@ struct linvo {
   pthread_rwlock_t gate;
   leveldb_t *db;
 
-  pthread_mutex_t naming; /* guards named */
+  pthread_mutex_t naming; /* guards named and note */
   struct linvo_named named[LINVO_NAMED];
+  struct linvo_note note;
 
   struct linvo_absent absent;
   struct linvo_filter filled;

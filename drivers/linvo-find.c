@@ -16,6 +16,7 @@ struct range {
   tally_emit_doc *emit;
   void *ctx;
   uint32_t number;
+  const leveldb_readoptions_t *point, *range; /* for records, for the walk */
 };
 
 static bool
@@ -28,9 +29,9 @@ is_before (struct tally_slice id, const struct tally_slice *to)
 }
 
 static int
-emit_document (struct linvo *s, const struct linvo_view *view,
-               const struct range *range, const leveldb_iterator_t *it,
-               struct tally_slice id, bool *stop, struct tally_error *err)
+emit_document (struct linvo *s, const struct range *range,
+               const leveldb_iterator_t *it, struct tally_slice id, bool *stop,
+               struct tally_error *err)
 {
   struct tally_doc doc = { .id = id };
   struct tally_slice value;
@@ -42,21 +43,17 @@ emit_document (struct linvo *s, const struct linvo_view *view,
   if (doc.flags & TALLY_DOC_DELETED)
     return TALLY_OK;
   if (!(range->flags & TALLY_GET_PART))
-    r = linvo_read_rev (s, view->point, range->number, &doc, err);
+    r = linvo_read_rev (s, range->point, range->number, &doc, err);
   if (r == TALLY_OK)
     *stop = range->emit (range->ctx, &doc) != 0;
   return r;
 }
 
 static int
-walk (struct linvo *s, const struct linvo_view *view,
-      const struct range *range, struct tally_error *err)
+walk (struct linvo *s, const struct range *range, struct tally_error *err)
 {
-  /* Where ids alone are asked for it is an index, of which a search wants
-   * little: its blocks are worth to be kept, as those of a get. */
   bool ids = (range->flags & TALLY_FIND_IDS) != 0;
-  leveldb_iterator_t *it =
-      linvo_scan_kept (s, ids ? view->point : view->range, &range->from);
+  leveldb_iterator_t *it = linvo_scan_kept (s, range->range, &range->from);
   struct tally_slice key;
   bool stop = false;
   int r = TALLY_OK;
@@ -71,7 +68,7 @@ walk (struct linvo *s, const struct linvo_view *view,
     if (ids)
       stop = range->emit (range->ctx, &doc) != 0;
     else
-      r = emit_document (s, view, range, it, doc.id, &stop, err);
+      r = emit_document (s, range, it, doc.id, &stop, err);
     if (r == TALLY_OK && i % CANCEL_EVERY == 0 && linvo_cancelled (s))
       r = linvo_fail (err, TALLY_CANCELLED, s->folder.path, "cancelled");
     leveldb_iter_next (it);
@@ -83,30 +80,54 @@ walk (struct linvo *s, const struct linvo_view *view,
   return linvo_scan_end (s, it, err);
 }
 
+static int
+walk_collection (struct linvo *s, struct range *range, const char *collection,
+                 const struct tally_slice *from, struct tally_error *err)
+{
+  struct tally_slice begin = { "", 0 };
+  int r = linvo_read_number (s, range->point, collection, &range->number, err);
+
+  if (r != TALLY_OK || range->number == 0)
+    return r;
+  if (from)
+    begin = *from;
+  /* No id is longer than this, so none of them is missed. */
+  if (begin.size > TALLY_ID_MAX)
+    begin.size = TALLY_ID_MAX;
+  linvo_key_doc (&range->from, range->number, &begin);
+  return walk (s, range, err);
+}
+
+/* Where nothing is read but what an iterator shows, it is a snapshot itself.
+ * Ids alone are asked for of indexes, of which a search wants little: their
+ * blocks are worth to be kept, as those of a get. */
 int
 linvo_find_slot (void *handle, const char *collection,
                  const struct tally_slice *from, const struct tally_slice *to,
                  unsigned flags, tally_emit_doc *emit, void *ctx,
                  struct tally_error *err)
 {
-  static const struct tally_slice first = { "", 0 };
   struct range range = { .to = to, .flags = flags, .emit = emit, .ctx = ctx };
   struct linvo *s = handle;
   struct linvo_view view;
-  int r = linvo_begin_read (s, &view, err);
+  int r;
 
+  if (flags & (TALLY_FIND_IDS | TALLY_GET_PART)) {
+    r = linvo_begin_look (s, err);
+    if (r != TALLY_OK)
+      return r;
+    range.point = s->read;
+    range.range = flags & TALLY_FIND_IDS ? s->read : s->pass;
+    r = walk_collection (s, &range, collection, from, err);
+    linvo_end_look (s);
+    return r;
+  }
+  r = linvo_begin_read (s, &view, err);
   if (r != TALLY_OK)
     return r;
-  r = linvo_read_number (s, view.point, collection, &range.number, err);
-  /* No id is longer than this, so none of them is missed. */
-  if (r == TALLY_OK && range.number != 0) {
-    struct tally_slice begin = from ? *from : first;
-
-    if (begin.size > TALLY_ID_MAX)
-      begin.size = TALLY_ID_MAX;
-    linvo_key_doc (&range.from, range.number, &begin);
-    r = walk (s, &view, &range, err);
-  }
+  range.point = view.point;
+  range.range = view.range;
+  r = walk_collection (s, &range, collection, from, err);
   linvo_end_read (s, &view);
   return r;
 }

@@ -214,15 +214,30 @@ linvo_decode_head (const struct tally_slice *value, struct linvo_head *head)
   return true;
 }
 
+/* Beside the size of meta. */
+#define DELETED 1
+#define UNIFORM                                                 \
+  2 /* rev is one byte over and over: of rows of indexes it is, \
+       and more of them in a block make searches cheaper */
+#define MARK_BITS 2
+
+static bool
+is_uniform (const unsigned char *rev)
+{
+  return memcmp (rev, rev + 1, TALLY_REV_PART - 1) == 0;
+}
+
 size_t
 linvo_encode_doc_head (char *out, uint64_t seq, const struct tally_doc *doc)
 {
-  uint64_t deleted = doc->flags & TALLY_DOC_DELETED;
-  size_t n = put_varint (out, seq);
+  bool uniform = is_uniform (doc->rev);
+  size_t n = put_varint (out, seq), size = uniform ? 1 : TALLY_REV_PART;
+  uint64_t marks =
+      (doc->flags & TALLY_DOC_DELETED ? DELETED : 0) | (uniform ? UNIFORM : 0);
 
-  n += put_varint (out + n, (uint64_t) doc->meta.size << 1 | deleted);
-  memcpy (out + n, doc->rev, TALLY_REV_PART);
-  return n + TALLY_REV_PART;
+  n += put_varint (out + n, (uint64_t) doc->meta.size << MARK_BITS | marks);
+  memcpy (out + n, doc->rev, size);
+  return n + size;
 }
 
 bool
@@ -230,19 +245,24 @@ linvo_decode_doc (const struct tally_slice *value, struct tally_doc *doc)
 {
   struct tally_slice in = *value;
   uint64_t meta;
+  size_t size;
 
-  if (!get_varint (&in, &doc->seq) || doc->seq == 0)
+  if (!get_varint (&in, &doc->seq) || doc->seq == 0
+      || !get_varint (&in, &meta))
     return false;
-  if (!get_varint (&in, &meta) || in.size < TALLY_REV_PART
-      || meta >> 1 > in.size - TALLY_REV_PART)
+  size = meta & UNIFORM ? 1 : TALLY_REV_PART;
+  if (in.size < size || meta >> MARK_BITS > in.size - size)
     return false;
-  doc->flags = meta & 1 ? TALLY_DOC_DELETED : 0;
+  doc->flags = meta & DELETED ? TALLY_DOC_DELETED : 0;
   memset (doc->rev, 0, TALLY_REV_SIZE);
-  memcpy (doc->rev, in.data, TALLY_REV_PART);
-  doc->meta.data = in.data + TALLY_REV_PART;
-  doc->meta.size = (size_t) (meta >> 1);
+  if (meta & UNIFORM)
+    memset (doc->rev, (unsigned char) *in.data, TALLY_REV_PART);
+  else
+    memcpy (doc->rev, in.data, TALLY_REV_PART);
+  doc->meta.data = in.data + size;
+  doc->meta.size = (size_t) (meta >> MARK_BITS);
   doc->body.data = doc->meta.data + doc->meta.size;
-  doc->body.size = in.size - TALLY_REV_PART - doc->meta.size;
+  doc->body.size = in.size - size - doc->meta.size;
   return true;
 }
 

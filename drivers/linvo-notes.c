@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Notes are one record each, in a key range of their own. */
+/* Notes are one record each, in a key range of their own.  The one that was
+ * read last is kept until the next write, of whatever: each search of a
+ * collection reads the same one. */
 
 #include <string.h>
 
@@ -19,28 +21,69 @@ note_key (const struct linvo *s, const char *name, struct linvo_key *key,
   return TALLY_OK;
 }
 
+/* False: it is not this one that is kept, or it may have changed. */
+static bool
+emit_kept (struct linvo *s, const struct linvo_key *key,
+           tally_emit_bytes *emit, void *ctx)
+{
+  struct linvo_note *kept = &s->note;
+  bool holds;
+
+  pthread_mutex_lock (&s->naming);
+  holds = kept->as_of == atomic_load (&s->absent.moves)
+          && kept->key.size == key->size
+          && memcmp (kept->key.data, key->data, key->size) == 0;
+  if (holds && kept->found)
+    (void) emit (ctx, kept->value, kept->size);
+  pthread_mutex_unlock (&s->naming);
+  return holds;
+}
+
+/* As it was read after as_of was; value NULL: it is not there. */
+static void
+keep_note (struct linvo *s, const struct linvo_key *key, uint64_t as_of,
+           const char *value, size_t size)
+{
+  struct linvo_note *kept = &s->note;
+
+  if (as_of % 2 != 0 || (value && size > sizeof kept->value))
+    return;
+  pthread_mutex_lock (&s->naming);
+  kept->as_of = as_of;
+  kept->key.size = key->size;
+  memcpy (kept->key.data, key->data, key->size);
+  kept->found = value != NULL;
+  kept->size = value ? size : 0;
+  if (kept->size > 0)
+    memcpy (kept->value, value, size);
+  pthread_mutex_unlock (&s->naming);
+}
+
 int
 linvo_note_get (void *handle, const char *name, tally_emit_bytes *emit,
                 void *ctx, struct tally_error *err)
 {
   struct linvo *s = handle;
-  struct linvo_view view;
   struct linvo_key key;
   char *value = NULL;
+  uint64_t as_of;
   size_t size;
   int r;
 
   r = note_key (s, name, &key, err);
+  if (r != TALLY_OK || emit_kept (s, &key, emit, ctx))
+    return r;
+  r = linvo_begin_look (s, err);
   if (r != TALLY_OK)
     return r;
-  r = linvo_begin_read (s, &view, err);
-  if (r != TALLY_OK)
-    return r;
-  r = linvo_read (s, view.point, &key, &value, &size, err);
+  as_of = atomic_load (&s->absent.moves);
+  r = linvo_read (s, s->read, &key, &value, &size, err);
   if (r == TALLY_OK && value)
     (void) emit (ctx, value, size);
+  if (r == TALLY_OK)
+    keep_note (s, &key, as_of, value, size);
   leveldb_free (value);
-  linvo_end_read (s, &view);
+  linvo_end_look (s);
   return r;
 }
 

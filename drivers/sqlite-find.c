@@ -48,9 +48,12 @@ sqlite_find (void *handle, const char *collection,
   enum sqlite_statement which =
       flags & TALLY_FIND_IDS ? SQL_WALK_IDS : SQL_WALK;
   struct tally_doc doc;
-  int64_t key = 0;
-  int status = sqlite_read_begin (s, collection, &key, err);
+  int64_t key = sqlite_collection_known (s, collection);
+  int status = TALLY_OK;
 
+  /* One statement is a transaction of its own. */
+  if (!key)
+    status = sqlite_read_begin (s, collection, &key, err);
   if (status || !key)
     goto out;
   sqlite_bind_number (s, which, 1, key);

@@ -164,13 +164,15 @@ sqlite_read_begin (struct sqlite_store *s, const char *collection,
   return status ? status : sqlite_collection_read (s, collection, key, err);
 }
 
+/* Not those of a collection and of the rows of its indexes, "_i:" and the same
+ * name: a search reads both. */
 static struct sqlite_named *
 named_slot (struct sqlite_store *s, const char *name)
 {
-  size_t hash = 0;
+  size_t hash = strlen (name);
 
   for (; *name; name++)
-    hash = 31 * hash + (unsigned char) *name;
+    hash = 33 * hash + (unsigned char) *name;
   return &s->named[hash % SQLITE_NAMED];
 }
 

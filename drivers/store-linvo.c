@@ -100,11 +100,27 @@ get_one (struct getting *g, const struct tally_slice *id,
   return r;
 }
 
-/* Without a snapshot, which costs as much as a small read.  TALLY_CORRUPT: it
- * was written meanwhile, or is damaged. */
 static int
-get_single (struct getting *g, const char *collection,
-            const struct tally_slice *id, struct tally_error *err)
+get_all (struct getting *g, const char *collection,
+         const struct tally_slice *ids, size_t n, struct tally_error *err)
+{
+  struct linvo *s = g->s;
+  int r = linvo_read_number (s, g->how, collection, &g->number, err);
+
+  for (size_t i = 0; r == TALLY_OK && g->number != 0 && !g->stop && i < n;
+       i++) {
+    r = ask (s, i, err);
+    if (r == TALLY_OK)
+      r = get_one (g, &ids[i], err);
+  }
+  return r;
+}
+
+/* Without a snapshot, which costs as much as a small read.  TALLY_CORRUPT,
+ * where two records are read: it was written meanwhile, or is damaged. */
+static int
+get_now (struct getting *g, const char *collection,
+         const struct tally_slice *ids, size_t n, struct tally_error *err)
 {
   struct linvo *s = g->s;
   int r = linvo_begin_look (s, err);
@@ -112,32 +128,23 @@ get_single (struct getting *g, const char *collection,
   if (r != TALLY_OK)
     return r;
   g->how = s->read;
-  r = linvo_read_number (s, g->how, collection, &g->number, err);
-  if (r == TALLY_OK && g->number != 0)
-    r = get_one (g, id, err);
+  r = get_all (g, collection, ids, n, err);
   linvo_end_look (s);
   return r;
 }
 
 static int
-get_several (struct getting *g, const char *collection,
-             const struct tally_slice *ids, size_t n, struct tally_error *err)
+get_viewed (struct getting *g, const char *collection,
+            const struct tally_slice *ids, size_t n, struct tally_error *err)
 {
-  struct linvo *s = g->s;
   struct linvo_view view;
-  size_t i;
-  int r = linvo_begin_read (s, &view, err);
+  int r = linvo_begin_read (g->s, &view, err);
 
   if (r != TALLY_OK)
     return r;
   g->how = view.point;
-  r = linvo_read_number (s, g->how, collection, &g->number, err);
-  for (i = 0; r == TALLY_OK && g->number != 0 && !g->stop && i < n; i++) {
-    r = ask (s, i, err);
-    if (r == TALLY_OK)
-      r = get_one (g, &ids[i], err);
-  }
-  linvo_end_read (s, &view);
+  r = get_all (g, collection, ids, n, err);
+  linvo_end_read (g->s, &view);
   return r;
 }
 
@@ -148,13 +155,14 @@ linvo_get (void *handle, const char *collection, const struct tally_slice *ids,
 {
   struct linvo *s = handle;
   struct getting g = { .s = s, .flags = flags, .emit = emit, .ctx = ctx };
+  bool part = (flags & TALLY_GET_PART) != 0;
   int r = TALLY_CORRUPT;
 
   linvo_absence_begin (&g.absence, &s->absent);
-  if (n == 1)
-    r = get_single (&g, collection, ids, err);
-  if (r == TALLY_CORRUPT)
-    r = get_several (&g, collection, ids, n, err);
+  if (n == 1 || part)
+    r = get_now (&g, collection, ids, n, err);
+  if (r == TALLY_CORRUPT && !part)
+    r = get_viewed (&g, collection, ids, n, err);
   linvo_absence_end (&g.absence, &s->absent, g.number);
   return r;
 }

@@ -180,6 +180,7 @@ doc_comes_back (void **state)
   for (i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
     for (meta = 0; meta <= 300; meta += 100) {
       in.meta.size = meta;
+      in.rev[TALLY_REV_PART - 1] = meta % 300 ? 0xab : 0xcd;
       in.flags = meta % 200 ? TALLY_DOC_DELETED : 0;
       n = linvo_encode_doc_head (value, seqs[i], &in);
       assert_true (n <= LINVO_DOC_HEAD_MAX);
