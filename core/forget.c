@@ -164,15 +164,23 @@ struct holders {
   const char *collection;
   bool clock_confirmed;
   uint64_t least;
+  uint64_t given; /* up to which seq the folders have been given all */
   size_t count;
 };
+
+/* Or a pair that never met. */
+static bool
+is_folder (const struct pair *pair)
+{
+  return pair->role == PAIR_CLIENT && !pair->current.set;
+}
 
 static bool
 is_expired (const struct holders *holders, const struct pair *pair)
 {
   uint64_t now = replica_wall_ms (holders->replica);
 
-  return holders->clock_confirmed && !pair->unsure
+  return holders->clock_confirmed && !pair->unsure && !is_folder (pair)
          && holders->replica->keep_deleted_ms > 0
          && pair->contact_ms + holders->replica->keep_deleted_ms < now;
 }
@@ -204,13 +212,18 @@ count_holder (struct holders *holders, struct pair *pair)
   if (!pair->counts || !cursor || is_expired (holders, pair))
     return;
   has = cursor->local;
-  /* What lies in a folder was not read by everybody yet. */
-  if (pair->role == PAIR_CLIENT && !pair->current.set)
-    has = 0;
   /* The cursor went past what they refuse. */
   least_held = held_least_seq (&pair->held, holders->collection);
   if (least_held <= has)
     has = least_held - 1;
+  /* What lies in a folder was not read by everybody yet.  And nobody compares
+   * with it: what was deleted would come out of it again, so a tombstone waits
+   * until it is there, however old; but not for a link that never gives. */
+  if (is_folder (pair)) {
+    if (has > 0 && has < holders->given)
+      holders->given = has;
+    has = 0;
+  }
   holders->count++;
   if (has < holders->least)
     holders->least = has;
@@ -444,8 +457,8 @@ int
 forget_tombstones (struct replica *replica, const char *collection,
                    bool clock_confirmed, struct tally_error *err)
 {
-  struct holders holders = { replica, collection, clock_confirmed, UINT64_MAX,
-                             0 };
+  struct holders holders = { replica,    collection, clock_confirmed,
+                             UINT64_MAX, UINT64_MAX, 0 };
   struct floor floor;
   uint64_t head, limit, expired = 0;
   bool marked = false;
@@ -463,6 +476,8 @@ forget_tombstones (struct replica *replica, const char *collection,
     status = count_holders (&holders, PAIR_SERVER, err);
   if (status == TALLY_OK && clock_confirmed)
     expired = expire (&floor, replica, head, &marked);
+  if (expired > holders.given)
+    expired = holders.given;
   limit = holders.least < head ? holders.least : head;
   if (limit < expired)
     limit = expired;

@@ -236,102 +236,6 @@ static const struct op under_its_own_name[] = {
   { OP_SYNC, .site = 2 },
 };
 
-/* What was deleted and forgotten came back, by a way that was new, from one
- * who had changed it meanwhile; nobody was told. */
-static const struct op changed_while_away[] = {
-  { OP_PUT, .site = 3, .doc = 3, .fields = 4 },
-  { OP_SYNC, .site = 2 },
-  { OP_SYNC, .site = 5 },
-  { OP_PUT, .site = 2, .doc = 3, .fields = 2,
-    .wait_ms = UINT64_C (128) * SIM_DAY_MS },
-  { OP_DELETE, .site = 0, .doc = 3, .wait_ms = 10 },
-  { OP_SYNC, .site = 0 },
-};
-
-/* The same of a client that had been away; who deleted it is told as well,
- * when it comes back there. */
-static const struct op changed_and_rejoined[] = {
-  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
-  { OP_SYNC, .site = 2 },
-  { OP_SYNC, .site = 0 },
-  { OP_DELETE, .site = 3, .doc = 2, .wait_ms = 10 },
-  { OP_PUT, .site = 1, .doc = 2, .fields = 2, .wait_ms = 10 },
-  /* It is not run twice: the next one is what forgets. */
-  { OP_SYNC, .site = 2, .seed = 2 },
-  { OP_SYNC, .site = 2, .wait_ms = UINT64_C (125) * SIM_DAY_MS },
-};
-
-/* A client that had been away only pulled first: that went past the floor, and
- * what was deleted meanwhile stayed. */
-static const struct op away_and_pulls[] = {
-  { OP_PUT, .site = 3, .doc = 5, .fields = 1 },
-  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
-  { OP_SYNC, .site = 2 },
-  { OP_DELETE, .site = 0, .doc = 0 },
-  { OP_SYNC, .site = 1, .seed = 2 },
-  { OP_SYNC, .site = 1, .wait_ms = UINT64_C (140) * SIM_DAY_MS },
-  { OP_SYNC, .site = 2, .direction = TALLY_PULL },
-};
-
-/* The same of a hub that had been away, and a client that only pushes. */
-static const struct op away_and_is_pushed_to[] = {
-  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
-  { OP_PUT, .site = 3, .doc = 0, .fields = 1 },
-  { OP_SYNC, .site = 2 },
-  { OP_SYNC, .site = 3 },
-  { OP_DELETE, .site = 3, .doc = 0 },
-  { OP_SYNC, .site = 3, .seed = 2 },
-  { OP_SYNC, .site = 3, .wait_ms = UINT64_C (140) * SIM_DAY_MS },
-  { OP_SYNC, .site = 2, .direction = TALLY_PUSH },
-};
-
-/* A run that only pushes did not get past the floor at all: what lost there
- * was merged, and told of, in each of them. */
-static const struct op pushed_again_and_again[] = {
-  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
-  { OP_DELETE, .site = 1, .doc = 2 },
-  { OP_REPLACE, .site = 0, .doc = 2, .fields = 1 },
-  { OP_SYNC, .direction = TALLY_PULL, .seed = 1 },
-  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
-  { OP_REPLACE, .site = 0, .doc = 0, .fields = 2, .wait_ms = 7 },
-  { OP_SYNC, .direction = TALLY_PUSH },
-};
-
-/* The same with a folder, where nothing is looked for: each run put there what
- * it had put there before. */
-static const struct op put_into_a_folder_again[] = {
-  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 2 },
-  { OP_DELETE, .site = 1, .doc = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 1, .direction = TALLY_PULL },
-  { OP_PUT, .site = 1, .doc = 5, .fields = 1 },
-  { OP_SYNC, .site = 1, .direction = TALLY_PUSH },
-};
-
-/* It had nothing when the pair last met: what was written there since passed
- * for what was there then, and was deleted. */
-static const struct op met_when_empty[] = {
-  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
-  { OP_SYNC, .site = 1 },
-  { OP_DELETE, .site = 1, .doc = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
-  { OP_SYNC, .site = 1 },
-  { OP_DELETE, .site = 1, .doc = 2 },
-  { OP_SYNC, .site = 1 },
-  { OP_PUT, .site = 0, .doc = 0, .fields = 1 },
-  { OP_PUT, .site = 1, .doc = 3, .fields = 1,
-    .wait_ms = UINT64_C (91) * SIM_DAY_MS },
-  { OP_SYNC, .site = 1 },
-  { OP_PUT, .site = 1, .doc = 3, .fields = 1,
-    .wait_ms = UINT64_C (91) * SIM_DAY_MS },
-  { OP_SYNC, .site = 1 },
-  { OP_SYNC, .site = 0 },
-};
-
 /* Both restored the same value: of that no merge tells, and where it is pushed
  * only nothing moves.  Then one of the two was replaced there, by somebody who
  * did not have the other. */
@@ -382,19 +286,6 @@ static const struct op restored_twice[] = {
   .sites = 3, .docs = 6, .n_links = 4,                                 \
   .links = {                                                           \
     { 1, 0, false }, { 2, 1, false }, { 0, 2, false }, { 0, 2, false } \
-  }
-#define MANY_WAYS                                                \
-  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 7, \
-  .links = { { 1, 0, false }, { 1, 2, false }, { 3, 2, false },  \
-             { 2, 0, false }, { 1, 0, false }, { 3, 0, false },  \
-             { 0, 1, false } }
-#define HUB_OF_THREE                                             \
-  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 3, \
-  .links = { { 1, 0, false }, { 2, 0, false }, { 3, 0, false } }
-#define HUB_OF_THREE_AND_A_NEXT                                        \
-  .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 4,       \
-  .links = {                                                           \
-    { 1, 0, false }, { 2, 0, false }, { 3, 0, false }, { 1, 3, false } \
   }
 #define ONE_LINK \
   .sites = 2, .docs = 6, .n_links = 1, .links = { { 1, 0, false } }
@@ -486,43 +377,6 @@ const struct history_case found_histories[] = {
     { TRIANGLE },
     HISTORY_OPS (under_its_own_name),
     .conflicts = -1 },
-  { "a document that was changed while its delete was forgotten, by a new way",
-    { MANY_WAYS },
-    HISTORY_OPS (changed_while_away),
-    .conflicts = -1,
-    .returned = 1 },
-  { "a document that was changed while its delete was forgotten, by a client",
-    { HUB_OF_THREE },
-    HISTORY_OPS (changed_and_rejoined),
-    .conflicts = -1,
-    .returned = 2 },
-  { "a client that was away, and first only pulls",
-    { HUB_OF_THREE },
-    HISTORY_OPS (away_and_pulls),
-    .conflicts = 0 },
-  { "a hub that was away, and is first only pushed to",
-    { HUB_OF_THREE_AND_A_NEXT },
-    HISTORY_OPS (away_and_is_pushed_to),
-    .conflicts = 0 },
-  { "a store that forgot, and only pushes after that",
-    { ONE_LINK },
-    HISTORY_OPS (pushed_again_and_again),
-    .conflicts = -1 },
-  { "a store that forgot, and only puts into a folder after that",
-    { .sites = 2,
-      .docs = 6,
-      .n_links = 3,
-      .links = { { 1, 0, false }, { 1, 0, true }, { 0, 0, true } } },
-    HISTORY_OPS (put_into_a_folder_again),
-    .conflicts = 0 },
-  { "a server that was empty when it was last met, and a client that forgot",
-    { .features = FEATURE_AWAY,
-      .sites = 3,
-      .docs = 6,
-      .n_links = 2,
-      .links = { { 1, 0, false }, { 1, 2, false } } },
-    HISTORY_OPS (met_when_empty),
-    .conflicts = 0 },
   { "a value that two stores restored, pushed where it then was replaced",
     { .sites = 3,
       .docs = 6,
