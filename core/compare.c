@@ -293,6 +293,10 @@ take_reply (struct compare *compare, const struct rows_sum *sum,
   case WIRE_CELLS:
     return peel_cells (compare, sum, reply, err);
   case WIRE_LIST:
+    if (compare->skips_empty && compared->data.size == 0) {
+      compare->kind = COMPARE_WHOLE;
+      return TALLY_OK;
+    }
     return compare_take_list (compare, compared->data, err);
   case WIRE_SPLIT:
     return take_splits (compare, compared, err);

@@ -47,6 +47,7 @@ struct compare {
   const struct compare_ahead *ahead; /* NULL: nothing was asked yet */
   compare_offer_fn *offers; /* NULL: both of a pair stay in the sets */
   void *ctx;
+  bool skips_empty; /* beside nothing all is COMPARE_WHOLE, not a list */
 
   /* Of the range that was compared last. */
   struct rows rows;

@@ -235,7 +235,9 @@ compare_begin (struct comparing *comparing, bool *compares,
   compare->ctx = sync;
   compare->ahead = &sync->run->compare_ahead;
   compare->flags = sync->looks ? 0 : first_flags (sync->run, sync->collection);
+  compare->skips_empty = true;
   status = compare_range (compare, &all, err);
+  compare->skips_empty = false;
   if (status == TALLY_OK && compare->taken
       && sync->run->welcome.verdict == WIRE_PAIR_NEW) {
     sync->run->pair.pending = sync->run->offered;

@@ -17,7 +17,7 @@
 
 /* Local changes looked at in one go. */
 #ifndef ENGINE_WINDOW
-#define ENGINE_WINDOW 16384
+#define ENGINE_WINDOW 32768
 #endif
 
 /* Of documents that come with what changed since a checkpoint, before it is
