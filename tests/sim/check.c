@@ -165,7 +165,9 @@ was_told (struct world *world, unsigned doc, struct told *told)
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
  * was replaced comes back.  What a tombstone hides is no more there than where
- * it is forgotten. */
+ * it is forgotten; and what was made anew and deleted again leaves the first
+ * tombstone where it never was, once those on the way have forgotten theirs:
+ * one delete is as good as another. */
 static void
 check_standing (struct world *world, unsigned doc, const struct view *view,
                 const struct journals *journals, struct told *told)
@@ -188,7 +190,8 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
 
       if (i == at || !fate_assigns (other, f) || fate_is_gone (other, f)
           || fate_is_gone (standing, f) || has_namesake (history, i)
-          || has_vanished (world, doc, i))
+          || has_vanished (world, doc, i)
+          || (standing->deleted && fate_was_deleted (history, i)))
         continue;
       if (((other->past >> at & 1) && !stood_aside (journals, doc, i, at, f))
           || comes_after (world, doc, i, at, f)) {

@@ -148,6 +148,16 @@ was_written_over (const struct doc_history *history, uint64_t told,
 }
 
 bool
+fate_was_deleted (const struct doc_history *history, unsigned at)
+{
+  for (unsigned i = 0; i < history->n; i++)
+    if (history->events[i].deleted && !history->events[i].by_core
+        && (i == at || (history->events[i].past >> at & 1)))
+      return true;
+  return false;
+}
+
+bool
 fate_says_the_same (const struct doc_history *history, unsigned at,
                     unsigned other, unsigned field)
 {

@@ -38,6 +38,9 @@ uint64_t fate_told_of (const struct journals *journals, unsigned doc,
 bool fate_passes_for_knowing (const struct event *event,
                               const struct event *other);
 
+/* Whether it is a delete, or somebody who had it deleted the document. */
+bool fate_was_deleted (const struct doc_history *history, unsigned at);
+
 /* Whether a write may have beaten another that says the same. */
 bool fate_says_the_same (const struct doc_history *history, unsigned at,
                          unsigned other, unsigned field);

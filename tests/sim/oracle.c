@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../../core/notejson.h"
-#include "oracle.h"
+#include "fate.h"
 
 /* ---- writes ------------------------------------------------------------- */
 
@@ -114,17 +114,6 @@ oracle_add (struct world *world, struct site *site, unsigned doc,
 
 /* ---- tombstones --------------------------------------------------------- */
 
-/* It was deleted before by somebody who had it. */
-static bool
-was_deleted (const struct doc_history *history, unsigned at)
-{
-  for (unsigned i = 0; i < history->n; i++)
-    if (history->events[i].deleted && !history->events[i].by_core
-        && (i == at || (history->events[i].past >> at & 1)))
-      return true;
-  return false;
-}
-
 void
 oracle_buries (struct site *site, const struct tally_entry *entry,
                struct view *before)
@@ -202,7 +191,7 @@ oracle_buried (struct site *site, const struct tally_entry *entry,
   /* What nobody deleted must be in a journal now. */
   for (unsigned f = 0; f <= SIM_WHOLE; f++)
     if (event->prior[f] == 0 && before->standing[f] > 0
-        && was_deleted (history, before->standing[f] - 1u))
+        && fate_was_deleted (history, before->standing[f] - 1u))
       event->prior[f] = before->standing[f];
   /* It is made here, and then put over theirs; who merges with it later is not
    * its author. */
