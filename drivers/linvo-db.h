@@ -130,6 +130,12 @@ int linvo_read_rev (struct linvo *s, const leveldb_readoptions_t *how,
                     struct tally_error *err);
 void linvo_found_done (struct linvo_found *found);
 
+/* Makes it of the value of its record, which stays the caller's. */
+int linvo_found_take (struct linvo *s, const leveldb_readoptions_t *how,
+                      uint32_t number, const struct tally_slice *id, bool part,
+                      const struct tally_slice *value,
+                      struct linvo_found *found, struct tally_error *err);
+
 /* An iterator that stands on the first key at or after `from`. */
 leveldb_iterator_t *linvo_scan_kept (struct linvo *s,
                                      const leveldb_readoptions_t *how,

@@ -153,6 +153,23 @@ linvo_read_rev (struct linvo *s, const leveldb_readoptions_t *how,
 }
 
 int
+linvo_found_take (struct linvo *s, const leveldb_readoptions_t *how,
+                  uint32_t number, const struct tally_slice *id, bool part,
+                  const struct tally_slice *value, struct linvo_found *found,
+                  struct tally_error *err)
+{
+  int r = TALLY_OK;
+
+  if (!linvo_decode_doc (value, &found->doc))
+    return linvo_fail_corrupt (s, "a document's record is damaged", err);
+  found->doc.id = *id;
+  if (!part)
+    r = linvo_read_rev (s, how, number, &found->doc, err);
+  found->found = r == TALLY_OK;
+  return r;
+}
+
+int
 linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
             const struct tally_slice *id, bool part, struct linvo_found *found,
             struct tally_error *err)
@@ -170,13 +187,7 @@ linvo_find (struct linvo *s, const leveldb_readoptions_t *how, uint32_t number,
   if (r != TALLY_OK || !found->value)
     return r;
   value.data = found->value;
-  if (!linvo_decode_doc (&value, &found->doc))
-    return linvo_fail_corrupt (s, "a document's record is damaged", err);
-  found->doc.id = *id;
-  if (!part)
-    r = linvo_read_rev (s, how, number, &found->doc, err);
-  found->found = r == TALLY_OK;
-  return r;
+  return linvo_found_take (s, how, number, id, part, &value, found, err);
 }
 
 void

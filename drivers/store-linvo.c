@@ -12,6 +12,7 @@
 #include <tally/driver.h>
 
 #include "linvo-check.h"
+#include "linvo-along.h"
 #include "linvo-db.h"
 #include "linvo-digest.h"
 #include "linvo-find.h"
@@ -75,6 +76,7 @@ struct getting {
   void *ctx;
   bool stop;
   struct linvo_absence absence;
+  struct linvo_along along;
 };
 
 static int
@@ -86,8 +88,7 @@ get_one (struct getting *g, const struct tally_slice *id,
   unsigned flags = g->flags;
   int r;
 
-  r = linvo_find (g->s, g->how, g->number, id, flags & TALLY_GET_PART, &found,
-                  err);
+  r = linvo_along_find (&g->along, id, flags & TALLY_GET_PART, &found, err);
   if (r == TALLY_OK && found.found) {
     if (!(flags & (TALLY_GET_META | TALLY_GET_BODY)))
       found.doc.meta = none;
@@ -105,15 +106,17 @@ get_all (struct getting *g, const char *collection,
          const struct tally_slice *ids, size_t n, struct tally_error *err)
 {
   struct linvo *s = g->s;
-  int r = linvo_read_number (s, g->how, collection, &g->number, err);
+  int r = linvo_read_number (s, g->how, collection, &g->number, err), ended;
 
+  linvo_along_begin (&g->along, s, g->how, g->number, n);
   for (size_t i = 0; r == TALLY_OK && g->number != 0 && !g->stop && i < n;
        i++) {
     r = ask (s, i, err);
     if (r == TALLY_OK)
       r = get_one (g, &ids[i], err);
   }
-  return r;
+  ended = linvo_along_end (&g->along, err);
+  return r == TALLY_OK ? ended : r;
 }
 
 /* Without a snapshot, which costs as much as a small read.  TALLY_CORRUPT,
