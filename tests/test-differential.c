@@ -36,7 +36,27 @@ struct world {
   uint64_t seed;
   unsigned ordered; /* sorts that an index served */
   unsigned updates; /* that could be done */
+  uint64_t now_ms;  /* what all stores take for the time */
 };
+
+static uint64_t
+wall_ms (void *ctx)
+{
+  const struct world *world = ctx;
+
+  return world->now_ms;
+}
+
+static void
+set_time (struct world *world, struct tally_replica *handle)
+{
+  struct time_source time = { wall_ms, system_time.sleep_ms, world };
+  struct tally_error err = { 0, "" };
+  struct replica *replica;
+
+  assert_int_equal (context_replica (&replica, handle, &err), TALLY_OK);
+  replica->time = time;
+}
 
 static void
 open_store (struct world *world, const char *driver, unsigned number,
@@ -54,6 +74,7 @@ open_store (struct world *world, const char *driver, unsigned number,
     printf ("%s: %s\n", endpoint, err.text);
     return;
   }
+  set_time (world, replica);
   world->replicas[world->n] = replica;
   world->names[world->n++] = driver;
   for (unsigned i = 0; indexed && i < 7; i++) {
@@ -198,7 +219,7 @@ check_sorted (struct world *world, struct rng *rng, json_t *const *documents,
 /* To all that match, or to none when it cannot be done to one of them. */
 static bool
 plain_update_all (json_t **documents, size_t n, const json_t *query,
-                  const json_t *update)
+                  const json_t *update, uint64_t now_ms)
 {
   json_t *now[DOCUMENTS];
   bool good = true;
@@ -206,7 +227,7 @@ plain_update_all (json_t **documents, size_t n, const json_t *query,
   for (size_t i = 0; i < n; i++) {
     now[i] = json_deep_copy (documents[i]);
     if (good && plain_match (query, documents[i]))
-      good = plain_update (now[i], update);
+      good = plain_update (now[i], update, now_ms);
   }
   for (size_t i = 0; i < n; i++) {
     json_decref (good ? documents[i] : now[i]);
@@ -235,8 +256,10 @@ check_update (struct world *world, struct rng *rng, json_t **documents,
   json_t *query = random_target (rng, documents, n);
   char *text = json_dumps (query, JSON_COMPACT);
   char *change = json_dumps (update, JSON_COMPACT);
-  bool good = plain_update_all (documents, n, query, update);
+  bool good;
 
+  world->now_ms += 1000;
+  good = plain_update_all (documents, n, query, update, world->now_ms);
   for (size_t i = 0; i < world->n; i++) {
     struct tally_error err = { 0, "" };
     int status = tally_update (world->replicas[i], "c", text, change, NULL,
@@ -375,6 +398,7 @@ test_all_agree (void **state)
 
   if (tally_new (&world->tally, NULL, &err) != TALLY_OK)
     fail_msg ("%s", err.text);
+  world->now_ms = system_time.wall_ms (system_time.ctx);
   for (unsigned i = 0; i < rounds; i++)
     found += run_round (world, &rng, i);
   tally_free (world->tally);

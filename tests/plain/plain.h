@@ -40,7 +40,7 @@ json_t *plain_project (const json_t *document, const char *fields);
 /* ---- update.c ----------------------------------------------------------- */
 
 /* False: it cannot be done to the document, which is then spoilt. */
-bool plain_update (json_t *document, const json_t *update);
+bool plain_update (json_t *document, const json_t *update, uint64_t now_ms);
 
 /* ---- random.c ----------------------------------------------------------- */
 

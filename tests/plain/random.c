@@ -249,7 +249,8 @@ enum kind {
   MAX,
   INC,
   MUL,
-  RENAME, /* up to here no arrays come of it */
+  RENAME,
+  CURRENT_DATE, /* up to here no arrays come of it */
   POP,
   PULL,
   PUSH,
@@ -259,8 +260,9 @@ enum kind {
 };
 
 static const char *const modifiers[KINDS] = {
-  "$set",    "$unset", "$min",  "$max",  "$inc",      "$mul",
-  "$rename", "$pop",   "$pull", "$push", "$addToSet", "$setOnInsert"
+  "$set",  "$unset",    "$min",         "$max", "$inc",
+  "$mul",  "$rename",   "$currentDate", "$pop", "$pull",
+  "$push", "$addToSet", "$setOnInsert"
 };
 
 /* What stands behind the modifier's path. */
@@ -277,6 +279,9 @@ random_operand (struct rng *rng, enum kind kind, bool flat)
     return json_integer ((int) rng_below (rng, 4) - 1);
   case RENAME:
     return json_string (rng_one_in (rng, 2) ? "e" : "f.g");
+  case CURRENT_DATE:
+    return rng_one_in (rng, 2) ? json_true ()
+                               : json_pack ("{ss}", "$type", "date");
   case POP:
     return json_integer (rng_one_in (rng, 2) ? 1 : -1);
   case PULL:
@@ -304,7 +309,7 @@ random_update (struct rng *rng, bool flat)
   bool renames = false;
 
   for (unsigned i = from; i < from + n; i++) {
-    enum kind kind = rng_below (rng, flat ? RENAME + 1 : KINDS);
+    enum kind kind = rng_below (rng, flat ? CURRENT_DATE + 1 : KINDS);
     const char *path = at[i % 3][rng_below (rng, 4)];
     json_t *fields = json_object_get (update, modifiers[kind]);
 

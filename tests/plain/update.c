@@ -226,7 +226,8 @@ number (double value)
 
 /* NULL: it cannot be done; the same value: nothing changes. */
 static json_t *
-new_value (const char *modifier, json_t *there, const json_t *operand)
+new_value (const char *modifier, json_t *there, const json_t *operand,
+           uint64_t now_ms)
 {
   double x = json_number_value (there), y = json_number_value (operand);
 
@@ -238,6 +239,8 @@ new_value (const char *modifier, json_t *there, const json_t *operand)
   if ((is (modifier, "$min") && there && plain_cmp (operand, there) >= 0)
       || (is (modifier, "$max") && there && plain_cmp (operand, there) <= 0))
     return json_incref (there);
+  if (is (modifier, "$currentDate"))
+    return json_pack ("{sI}", "$$date", (json_int_t) now_ms);
   if (modifier[1] != 'p' && !is (modifier, "$addToSet"))
     return json_deep_copy (operand);
   if (there && !json_is_array (there))
@@ -264,7 +267,7 @@ rename_it (json_t *document, const struct parts *from, const char *to)
 
 static bool
 apply (json_t *document, const char *modifier, const char *path,
-       const json_t *operand)
+       const json_t *operand, uint64_t now_ms)
 {
   struct parts parts = split (path);
   json_t *there = value_at (document, &parts), *fresh;
@@ -278,14 +281,14 @@ apply (json_t *document, const char *modifier, const char *path,
     return true;
   if (is (modifier, "$unset"))
     return !there || set_at (document, &parts, NULL);
-  fresh = new_value (modifier, there, operand);
+  fresh = new_value (modifier, there, operand, now_ms);
   good = fresh && (fresh == there || set_at (document, &parts, fresh));
   json_decref (fresh);
   return good;
 }
 
 bool
-plain_update (json_t *document, const json_t *update)
+plain_update (json_t *document, const json_t *update, uint64_t now_ms)
 {
   const char *modifier, *path;
   json_t *fields, *operand;
@@ -294,7 +297,7 @@ plain_update (json_t *document, const json_t *update)
   {
     json_object_foreach (fields, path, operand)
     {
-      if (!apply (document, modifier, path, operand))
+      if (!apply (document, modifier, path, operand, now_ms))
         return false;
     }
   }
