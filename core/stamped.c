@@ -281,12 +281,9 @@ run_rounds (struct stamper *stamper, struct tally_error *err)
             : error_set (err, TALLY_AGAIN, "%s: too many writers at once",
                          stamper->replica->name);
 
-    /* Somebody may have been faster with a unique index, too. */
-    if (status == TALLY_OK) {
-      unique_end (&stamper->unique);
+    if (status == TALLY_OK)
       status = unique_begin (&stamper->unique, stamper->replica,
                              stamper->collection, err);
-    }
     if (status == TALLY_OK)
       status = decide_all (stamper, err);
     if (status == TALLY_OK)

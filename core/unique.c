@@ -29,6 +29,7 @@ unique_begin (struct unique *unique, struct replica *replica,
 {
   int status;
 
+  unique_end (unique);
   memset (unique, 0, sizeof *unique);
   unique->replica = replica;
   unique->collection = collection;

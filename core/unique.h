@@ -17,7 +17,9 @@ struct unique {
   unsigned char expected[TALLY_REV_SIZE];
 };
 
-/* Free it also when it failed. */
+/* Looks which there are, or looks again: before each round of a write, since
+ * somebody may have been faster with an index, too.  Zeroed before the first
+ * time; to be ended also when it failed. */
 int unique_begin (struct unique *unique, struct replica *replica,
                   const char *collection, struct tally_error *err);
 

@@ -270,15 +270,6 @@ put_all (struct writer *writer, unsigned flags, struct tally_error *err)
   return status;
 }
 
-/* Somebody may have been faster with a unique index, too. */
-static int
-look_again (struct writer *writer, struct tally_error *err)
-{
-  unique_end (&writer->unique);
-  return unique_begin (&writer->unique, writer->replica, writer->collection,
-                       err);
-}
-
 static int
 run_rounds (struct writer *writer, struct tally_error *err)
 {
@@ -286,8 +277,8 @@ run_rounds (struct writer *writer, struct tally_error *err)
   unsigned round;
 
   for (round = 0; writer->n_todo > 0 && round < ROUNDS_MAX; round++) {
-    if (round > 0)
-      status = look_again (writer, err);
+    status = unique_begin (&writer->unique, writer->replica,
+                           writer->collection, err);
     if (status == TALLY_OK)
       status = read_stored (writer, err);
     if (status == TALLY_OK)
@@ -309,8 +300,11 @@ run_together (struct writer *writer, bool *written, struct tally_error *err)
 {
   unsigned flags = replica_has_batches (writer->replica) ? TALLY_PUT_ALL : 0;
   size_t n = writer->n_todo;
-  int status = read_stored (writer, err);
+  int status =
+      unique_begin (&writer->unique, writer->replica, writer->collection, err);
 
+  if (status == TALLY_OK)
+    status = read_stored (writer, err);
   if (status == TALLY_OK)
     status = decide_all (writer, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
@@ -341,13 +335,10 @@ run_writer (struct writer *writer, size_t n, bool together, bool *written,
   else {
     for (size_t i = 0; i < n; i++)
       writer->todo[i] = i;
-    status = unique_begin (&writer->unique, writer->replica,
-                           writer->collection, err);
-    if (status == TALLY_OK)
-      status = together ? run_together (writer, written, err)
-                        : run_rounds (writer, err);
-    unique_end (&writer->unique);
+    status = together ? run_together (writer, written, err)
+                      : run_rounds (writer, err);
   }
+  unique_end (&writer->unique);
   for (size_t i = 0; writer->metas && i < n; i++)
     buf_free (&writer->metas[i]);
   free (writer->metas);
