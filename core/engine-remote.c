@@ -21,6 +21,9 @@ first_flags (const struct run *run, const char *collection)
   return flags;
 }
 
+/* Headers that are looked at for a page of documents, however large. */
+#define LIMIT_LEAST 64
+
 void
 foresee_remote_meta (struct run *run, const char *collection)
 {
@@ -75,6 +78,19 @@ wants_whole (const struct sync *sync)
   return sync->was_empty ? WIRE_BYTES_MAX : 0;
 }
 
+/* Who gives whole documents looks at as many headers first: not at more than
+ * will fit, as the last page was. */
+static void
+ask_whole (const struct sync *sync, struct peer_ask *ask)
+{
+  const struct doclist *last = &sync->remote;
+
+  ask->bytes = wants_whole (sync);
+  if (ask->bytes > 0 && last->count > 0)
+    ask->limit =
+        LIMIT_LEAST + ask->bytes * 5 / 4 / (last->bytes / last->count + 1);
+}
+
 int
 retrieve_remote_meta (struct sync *sync, struct tally_error *err)
 {
@@ -84,15 +100,16 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   struct peer_page page;
   int status;
 
-  doclist_clear (&sync->remote);
-  if (sync->remote_done)
+  if (sync->remote_done) {
+    doclist_clear (&sync->remote);
     return TALLY_OK;
+  }
   if (!sync->asked && !sync->looks)
     ask.flags = first_flags (sync->run, sync->collection);
   if (sync->graves)
     ask.flags |= WIRE_META_GRAVES;
   status = start_listing (sync, err);
-  ask.bytes = wants_whole (sync);
+  ask_whole (sync, &ask);
   if (status == TALLY_OK)
     status = peer_meta (&sync->run->peer, sync->collection, &ask,
                         &sync->remote, &page, err);
@@ -129,7 +146,7 @@ fetch_remote_ahead (struct sync *sync)
   sync->takes = wanted >= sync->remote.count - sync->remote.count / 8;
   if (sync->remote_done || sync->rejoins || sync->looks || sync->graves)
     return;
-  ask.bytes = wants_whole (sync);
+  ask_whole (sync, &ask);
   peer_fetch_ahead (&sync->run->peer, sync->collection, &ask);
 }
 

@@ -50,7 +50,9 @@ peer_make_meta (const struct peer *peer, const char *collection,
   memset (meta, 0, sizeof *meta);
   meta->collection = slice_text (collection);
   meta->flags = ask->flags;
-  meta->limit = WIRE_HEADERS_MAX;
+  meta->limit = ask->limit > 0 && ask->limit < WIRE_HEADERS_MAX
+                    ? ask->limit
+                    : WIRE_HEADERS_MAX;
   meta->bytes = ask->bytes;
   status = read_cursor (peer, ask->since, &meta->since, err);
   return status == TALLY_OK ? read_cursor (peer, ask->until, &meta->until, err)

@@ -106,6 +106,7 @@ struct peer_ask {
   /* See wire_meta: of documents that come whole the rev was computed here, and
    * those that were gone by then, or did not fit, are headers. */
   uint64_t bytes;
+  uint64_t limit; /* at most so many; 0: as many as there may be */
 };
 
 struct peer_page {
