@@ -86,7 +86,7 @@ doclist_refer (struct doclist *list, const struct tally_doc *doc)
   if (list->failed)
     return NULL;
   if (list->count == list->capacity) {
-    size_t capacity = list->capacity ? list->capacity * 2 : 64;
+    size_t capacity = list->capacity ? list->capacity * 2 : 8;
     struct tally_doc *docs = realloc (list->docs, capacity * sizeof *docs);
 
     if (!docs) {

@@ -23,6 +23,21 @@ drivercall_lock (const struct driver *driver, int threads,
   return threads == TALLY_THREADS_ANY ? NULL : own;
 }
 
+/* Whoever holds it over several calls enters it again in each of them. */
+static inline int
+drivercall_lock_init (pthread_mutex_t *lock)
+{
+  pthread_mutexattr_t how;
+  int failed = pthread_mutexattr_init (&how);
+
+  if (failed)
+    return failed;
+  pthread_mutexattr_settype (&how, PTHREAD_MUTEX_RECURSIVE);
+  failed = pthread_mutex_init (lock, &how);
+  pthread_mutexattr_destroy (&how);
+  return failed;
+}
+
 static inline void
 drivercall_enter (pthread_mutex_t *lock)
 {

@@ -296,7 +296,7 @@ plan_indexes (struct finder *finder, struct index_plan *best,
 }
 
 static int
-use_index (struct finder *finder, struct tally_error *err)
+use_best_index (struct finder *finder, struct tally_error *err)
 {
   struct index_plan best = { 0 };
   int status = plan_indexes (finder, &best, err);
@@ -306,6 +306,32 @@ use_index (struct finder *finder, struct tally_error *err)
   else if (status == TALLY_OK && best.def)
     status = gather_ids (finder, &best, err);
   index_plan_free (&best);
+  return status;
+}
+
+static bool
+is_sorted (const struct finder *finder)
+{
+  return finder->sort && finder->sort->count > 0;
+}
+
+/* A search that finds a few by an index is the note that tells of it, rows and
+ * documents: in one go that costs less, and is one snapshot. */
+static int
+use_index (struct finder *finder, struct tally_error *err)
+{
+  int status = replica_hold (finder->replica, err);
+
+  if (status != TALLY_OK)
+    return status;
+  status = use_best_index (finder, err);
+  if (status == TALLY_OK && finder->by_ids && !is_sorted (finder)) {
+    status = finder_next (finder, err);
+    finder->ahead = status == TALLY_OK;
+    finder->ends = finder->done;
+    finder->done = false;
+  }
+  replica_release (finder->replica);
   return status;
 }
 
@@ -348,6 +374,11 @@ finder_next (struct finder *finder, struct tally_error *err)
 
   if (status != TALLY_OK)
     return status;
+  if (finder->ahead) {
+    finder->ahead = false;
+    finder->done = finder->ends;
+    return TALLY_OK;
+  }
   doclist_clear (&finder->found);
   finder->looks = 0;
   finder->full = false;
@@ -411,8 +442,7 @@ finder_start (struct finder *finder, struct tally_error *err)
   finder->walk.part = true;
   finder->access = ids ? "ids" : "scan";
   status = ids ? use_ids (finder, ids, err) : use_index (finder, err);
-  if (status == TALLY_OK && finder->sort && finder->sort->count > 0
-      && !finder->in_order)
+  if (status == TALLY_OK && is_sorted (finder) && !finder->in_order)
     status = sort_all (finder, err);
   return status;
 }

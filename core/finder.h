@@ -58,6 +58,9 @@ struct finder {
   bool sorts;         /* what was found is sorted */
   size_t spans;
 
+  bool ahead,
+      ends; /* the batch was read already, and whether it is the last */
+
   struct doclist found; /* the batch */
   bool done;            /* it is the last one */
   uint64_t looked;      /* documents so far */

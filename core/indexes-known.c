@@ -47,13 +47,13 @@ find_known (struct replica *replica, const char *collection, struct buf *note)
   const struct indexes_known *known;
   bool found;
 
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   known = replica->indexes_known;
   found = known && known->places[at].set
           && strcmp (known->places[at].collection, collection) == 0;
   if (found)
     buf_add_slice (note, buf_slice (&known->places[at].note));
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
   return found;
 }
 
@@ -66,7 +66,7 @@ learn (struct replica *replica, const char *collection, const struct buf *note)
 
   if (size > COLLECTION_TEXT_MAX)
     return;
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   if (!replica->indexes_known)
     replica->indexes_known = calloc (1, sizeof *replica->indexes_known);
   known = replica->indexes_known;
@@ -76,7 +76,7 @@ learn (struct replica *replica, const char *collection, const struct buf *note)
     buf_add_slice (&known->places[at].note, buf_slice (note));
     known->places[at].set = !known->places[at].note.failed;
   }
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
 }
 
 static int
@@ -134,14 +134,14 @@ take_known (struct replica *replica, size_t at, const struct buf *note)
 {
   struct indexes_taken *taken = NULL;
 
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   if (replica->indexes_known)
     taken = replica->indexes_known->places[at].taken;
   if (taken && slice_equal (buf_slice (&taken->note), buf_slice (note)))
     taken->users++;
   else
     taken = NULL;
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
   return taken;
 }
 
@@ -151,7 +151,7 @@ share (struct replica *replica, size_t at, struct indexes_taken *taken)
 {
   struct indexes_known *known;
 
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   if (!replica->indexes_known)
     replica->indexes_known = calloc (1, sizeof *replica->indexes_known);
   known = replica->indexes_known;
@@ -160,7 +160,7 @@ share (struct replica *replica, size_t at, struct indexes_taken *taken)
     known->places[at].taken = taken;
     taken->users++;
   }
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
 }
 
 static int
@@ -213,9 +213,9 @@ indexes_take (struct replica *replica, const char *collection,
 void
 indexes_release (struct replica *replica, struct indexes_taken *taken)
 {
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   let_go (taken);
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
 }
 
 /* ---- forgetting --------------------------------------------------------- */
@@ -225,10 +225,10 @@ indexes_unlearn (struct replica *replica, const char *collection)
 {
   size_t at = place_of (collection);
 
-  pthread_mutex_lock (&replica->identity_lock);
+  pthread_mutex_lock (&replica->known_lock);
   if (replica->indexes_known)
     replica->indexes_known->places[at].set = false;
-  pthread_mutex_unlock (&replica->identity_lock);
+  pthread_mutex_unlock (&replica->known_lock);
 }
 
 void

@@ -22,7 +22,7 @@ int indexes_load (struct replica *replica, const char *collection,
 
 /* The same, shared by all who search while the note says the same. */
 struct indexes_taken {
-  unsigned users; /* guarded by the replica's identity_lock */
+  unsigned users; /* guarded by the replica's known_lock */
   struct buf note;
   struct index_list list;
 };

@@ -13,6 +13,7 @@
 #include <ltdl.h>
 #include <tally/tally.h>
 
+#include "drivercall.h"
 #include "driver-check.h"
 #include "error.h"
 #include "module.h"
@@ -48,7 +49,7 @@ make_lock (const struct tally_driver *table)
   lock = calloc (1, sizeof *lock);
   if (!lock)
     return NULL;
-  if (pthread_mutex_init (&lock->mutex, NULL) != 0) {
+  if (drivercall_lock_init (&lock->mutex) != 0) {
     free (lock);
     return NULL;
   }

@@ -62,7 +62,8 @@ replica_open (struct replica **out, const struct replica_setup *setup,
   *out = NULL;
   if (!replica)
     return error_nomem (err);
-  pthread_mutex_init (&replica->own_lock, NULL);
+  drivercall_lock_init (&replica->own_lock);
+  pthread_mutex_init (&replica->known_lock, NULL);
   pthread_mutex_init (&replica->identity_lock, NULL);
   replica_init_wait (replica);
   replica->hooks = hooks_new (err);
@@ -112,11 +113,45 @@ replica_close (struct replica *replica)
   hooks_free (replica->hooks);
   replica_free_wait (replica);
   pthread_mutex_destroy (&replica->identity_lock);
+  pthread_mutex_destroy (&replica->known_lock);
   pthread_mutex_destroy (&replica->own_lock);
   free (replica);
 }
 
 /* ---- reading ------------------------------------------------------------ */
+
+/* Where calls are made beside each other there is nobody to hold it for. */
+static bool
+can_hold (const struct replica *replica)
+{
+  return replica->ops->hold && replica->lock;
+}
+
+int
+replica_hold (struct replica *replica, struct tally_error *err)
+{
+  int status;
+
+  if (!can_hold (replica))
+    return TALLY_OK;
+  enter (replica);
+  status =
+      checked (replica, replica->ops->hold (replica->handle, 1, err), err);
+  if (status != TALLY_OK)
+    leave (replica);
+  return status;
+}
+
+void
+replica_release (struct replica *replica)
+{
+  struct tally_error ignored;
+
+  if (!can_hold (replica))
+    return;
+  replica->ops->hold (replica->handle, 0, &ignored);
+  leave (replica);
+}
 
 int
 replica_get (struct replica *replica, const char *collection,

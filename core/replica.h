@@ -78,8 +78,10 @@ struct replica {
   struct buf collections; /* the fallback's list, as names with NULs */
   bool mtimes_shown;      /* see mtime.h */
   uint64_t mtimes_asked_ms;
-  struct indexes_known *indexes_known;   /* see indexes.h; NULL: nothing yet */
   const struct config_endpoint *section; /* it declares indexes; or NULL */
+
+  pthread_mutex_t known_lock;          /* guards what follows, and no call */
+  struct indexes_known *indexes_known; /* see indexes.h; NULL: nothing yet */
 };
 
 /* Opens the store and wakes its identity up.  With TALLY_OPEN_READONLY
@@ -89,6 +91,12 @@ int replica_open (struct replica **out, const struct replica_setup *setup,
 void replica_close (struct replica *replica);
 
 /* ---- documents: see the slots of the same name in driver.h -------------- */
+
+/* What this thread gets, finds and reads of notes until it releases it is one
+ * snapshot, where the driver has such; nobody else gets at the store, so it
+ * must not take long, and no lock be taken under which the store is called. */
+int replica_hold (struct replica *replica, struct tally_error *err);
+void replica_release (struct replica *replica);
 
 int replica_get (struct replica *replica, const char *collection,
                  const struct tally_slice *ids, size_t n, unsigned flags,

@@ -11,6 +11,7 @@
 #include "slice.h"
 #include "sorter.h"
 
+#define FIRST 16 /* most sorts are of what a search of an index finds */
 #define LEAST 1024
 
 static int
@@ -59,7 +60,7 @@ cut (struct sorter *sorter, struct tally_error *err)
 static bool
 grow (struct sorter *sorter)
 {
-  size_t room = sorter->room ? 2 * sorter->room : LEAST;
+  size_t room = sorter->room ? 2 * sorter->room : FIRST;
   struct sorted *items = realloc (sorter->items, room * sizeof *items);
 
   if (!items)

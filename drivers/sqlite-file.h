@@ -66,6 +66,7 @@ struct sqlite_store {
   int64_t locked_since_ms; /* when the wait under way began */
   struct sqlite_named named[SQLITE_NAMED];
   struct sqlite_search *search; /* sqlite-find.c; NULL: none is under way */
+  bool held;                    /* a read transaction is there already */
 };
 
 /* ---- sqlite-file.c ---- */
@@ -141,10 +142,13 @@ int64_t sqlite_collection_known (struct sqlite_store *s, const char *name);
 int sqlite_head (const struct sqlite_store *s, int64_t *head,
                  struct tally_error *err);
 
-/* Begins a read; *key is 0 when there is no such collection.  To be ended by
- * sqlite_rollback, also after a failure. */
+/* Begins a read; *key is 0 when there is no such collection.  To be ended also
+ * after a failure. */
 int sqlite_read_begin (struct sqlite_store *s, const char *collection,
                        int64_t *key, struct tally_error *err);
+
+void sqlite_read_end (const struct sqlite_store *s);
+int sqlite_hold (void *handle, int on, struct tally_error *err);
 
 /* ---- sqlite-find.c ---- */
 

@@ -74,7 +74,7 @@ sqlite_find (void *handle, const char *collection,
   sqlite_reset (s, which);
 
 out:
-  sqlite_rollback (s);
+  sqlite_read_end (s);
   return status < 0 ? status : TALLY_OK;
 }
 
@@ -158,6 +158,6 @@ sqlite_search (void *handle, const char *collection, uint64_t since,
     status = emit_wanted (s, emit, ctx, err);
     s->search = NULL;
   }
-  sqlite_rollback (s);
+  sqlite_read_end (s);
   return status;
 }

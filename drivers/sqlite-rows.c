@@ -158,10 +158,31 @@ int
 sqlite_read_begin (struct sqlite_store *s, const char *collection,
                    int64_t *key, struct tally_error *err)
 {
-  int status = sqlite_run (s, SQL_READ, err);
+  int status = s->held ? TALLY_OK : sqlite_run (s, SQL_READ, err);
 
   *key = 0;
   return status ? status : sqlite_collection_read (s, collection, key, err);
+}
+
+void
+sqlite_read_end (const struct sqlite_store *s)
+{
+  if (!s->held)
+    sqlite_rollback (s);
+}
+
+int
+sqlite_hold (void *handle, int on, struct tally_error *err)
+{
+  struct sqlite_store *s = handle;
+  int status = TALLY_OK;
+
+  if (on)
+    status = sqlite_run (s, SQL_READ, err);
+  s->held = on && !status;
+  if (!on)
+    sqlite_rollback (s);
+  return status;
 }
 
 /* Not those of a collection and of the rows of its indexes, "_i:" and the same

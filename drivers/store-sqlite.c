@@ -96,7 +96,7 @@ sqlite_get (void *handle, const char *collection,
   status = sqlite_read_begin (s, collection, &key, err);
   for (size_t i = 0; !status && key && !stop && i < n; i++)
     status = get_one (s, key, ids[i], flags, emit, ctx, &stop, err);
-  sqlite_rollback (s);
+  sqlite_read_end (s);
   return status;
 }
 
@@ -121,7 +121,7 @@ sqlite_changes (void *handle, const char *collection, uint64_t since,
   status = sqlite_emit_headers (s, SQL_CHANGES, emit, ctx, err);
 
 out:
-  sqlite_rollback (s);
+  sqlite_read_end (s);
   return status;
 }
 
@@ -266,6 +266,7 @@ static const struct tally_store sqlite_store = {
   .digest = sqlite_digest,
   .find = sqlite_find,
   .search = sqlite_search,
+  .hold = sqlite_hold,
 };
 
 static const struct tally_option sqlite_options[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What find must do, of a store that has it: the ids between two places, in
- * bytewise order.  Indexes are made of nothing else.  And what search must. */
+ * bytewise order.  Indexes are made of nothing else.  And what search and hold
+ * must. */
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -188,6 +189,50 @@ search_ends (void **state)
   rows_free (search.rows);
 }
 
+/* ---- hold --------------------------------------------------------------- */
+
+static int
+take_note (void *ctx, const void *data, size_t size)
+{
+  assert_true (size == 1 && *(const char *) data == 'n');
+  ++*(int *) ctx;
+  return 0;
+}
+
+static void
+hold_reads (void **state)
+{
+  static const struct tally_slice value = { "n", 1 };
+  struct kit *k = *state;
+  struct rows *rows;
+  int notes = 0;
+
+  if (!k->ops->hold)
+    skip ();
+  put_one (k, "things", "a", 1);
+  if (k->ops->note_put)
+    assert_int_equal (
+        k->ops->note_put (k->handle, "note", NULL, &value, &k->err), TALLY_OK);
+  assert_int_equal (k->ops->hold (k->handle, 1, &k->err), TALLY_OK);
+  if (k->ops->note_get) {
+    assert_int_equal (
+        k->ops->note_get (k->handle, "note", take_note, &notes, &k->err),
+        TALLY_OK);
+    assert_int_equal (notes, 1);
+  }
+  assert_stored (k, "things", "a", 1);
+  assert_stored (k, "nowhere", "a", 0);
+  if (k->ops->find) {
+    rows = find_rows (k, NULL, NULL, TALLY_FIND_IDS, 0);
+    assert_int_equal (rows->n, 1);
+    rows_free (rows);
+  }
+  assert_stored (k, "things", "a", 1);
+  assert_int_equal (k->ops->hold (k->handle, 0, &k->err), TALLY_OK);
+  put_one (k, "things", "a", 2);
+  assert_stored (k, "things", "a", 2);
+}
+
 const struct kit_check kit_find_tests[] = {
   KIT_CHECK (find_between, "find",
              "the live documents from one id to before another, in order"),
@@ -198,6 +243,8 @@ const struct kit_check kit_find_tests[] = {
   KIT_CHECK (
       search_all, "search",
       "live documents are asked about by seq, and those wanted emitted"),
+  KIT_CHECK (hold_reads, "hold",
+             "reads go well while they are held, and a put after it"),
   KIT_CHECK (search_ends, "search",
              "it ends where it is told to, with TALLY_OK"),
   { 0 },

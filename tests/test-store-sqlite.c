@@ -404,6 +404,26 @@ triggers_stay_silent (void **state)
   folder_close (&o);
 }
 
+/* Reads that are held together see nothing that is written meanwhile. */
+static void
+what_is_held_is_one_snapshot (void **state)
+{
+  struct opened o, other = { 0 };
+
+  (void) state;
+  folder_create (&o);
+  folder_put (&o, "a", NULL, 1, NULL);
+  assert_int_equal (folder_open (&other, o.path, 0), TALLY_OK);
+  assert_int_equal (o.store->hold (o.handle, 1, &o.err), TALLY_OK);
+  assert_int_equal (folder_number (&o, "a"), 1);
+  assert_int_equal (folder_put (&other, "a", NULL, 2, NULL), TALLY_OK);
+  assert_int_equal (folder_number (&o, "a"), 1);
+  assert_int_equal (o.store->hold (o.handle, 0, &o.err), TALLY_OK);
+  assert_int_equal (folder_number (&o, "a"), 2);
+  folder_close (&other);
+  folder_close (&o);
+}
+
 /* The reason is in the message however long the path is. */
 static void
 message_of_long_path (void **state)
@@ -436,6 +456,7 @@ main (void)
     cmocka_unit_test (file_in_no_folder),
     cmocka_unit_test (file_is_empty),
     cmocka_unit_test (readonly_changes_nothing),
+    cmocka_unit_test (what_is_held_is_one_snapshot),
     cmocka_unit_test (damaged_rows),
     cmocka_unit_test (scan_reads_one_index),
     cmocka_unit_test (damaged_index),

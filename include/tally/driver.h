@@ -415,6 +415,13 @@ struct tally_store {
   int (*search) (void *handle, const char *collection, uint64_t since,
                  tally_wants *wants, tally_emit_doc *emit, void *ctx,
                  struct tally_error *err);
+
+  /* With `on` nonzero: until it is called with zero, what get, find and
+   * note_get read is one snapshot; nothing else is called meanwhile, nor this
+   * twice, and it does not take long.  For stores where a transaction costs as
+   * much as a small read.  Without it, and with TALLY_THREADS_ANY, each read
+   * is by itself. */
+  int (*hold) (void *handle, int on, struct tally_error *err);
 };
 
 /* ---- transport --------------------------------------------------------- */
