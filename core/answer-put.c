@@ -411,16 +411,20 @@ check_ids (const struct wire_put *put, struct tally_error *err)
 static int
 check_docs (struct taker *taker, struct tally_error *err)
 {
+  size_t n = taker->put->n;
   int status = ids_rise (taker->put) ? TALLY_OK : check_ids (taker->put, err);
+  int *statuses = calloc (n + 1, sizeof *statuses);
 
-  for (size_t i = 0; i < taker->put->n && status == TALLY_OK; i++) {
-    struct tally_error why;
-
-    if (peer_check_doc (&taker->put->docs[i], &why) == TALLY_OK)
+  if (status == TALLY_OK && !statuses)
+    status = error_nomem (err);
+  if (status == TALLY_OK)
+    peer_check_docs (taker->put->docs, n, statuses);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++)
+    if (statuses[i] == TALLY_OK)
       taker->todo[taker->n_todo++] = i;
     else
-      settle (taker, i, why.status, NULL);
-  }
+      settle (taker, i, statuses[i], NULL);
+  free (statuses);
   return status;
 }
 

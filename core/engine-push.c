@@ -23,6 +23,9 @@ struct push {
   struct idlist *both;
   struct tally_slice *ids;
   size_t n;
+  /* What came there, by seq: in the order of ids it would make holes. */
+  uint64_t *settled;
+  size_t n_settled;
 };
 
 /* The other side makes revisions itself.  A plan that was saved names them,
@@ -104,8 +107,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
 
   switch (outcome->status) {
   case TALLY_OK:
-    if (!seqset_add (&sync->settled, doc->seq))
-      return error_nomem (err);
+    push->settled[push->n_settled++] = doc->seq;
     sync_stop_holding (sync, doc->id);
     if (outcome->stored)
       sync_count_pushed (sync, doc->id, doc->flags & TALLY_DOC_DELETED);
@@ -223,6 +225,24 @@ by_id (const void *a, const void *b)
                     *(const struct tally_slice *) b);
 }
 
+static int
+by_seq (const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+  return (x > y) - (x < y);
+}
+
+static int
+settle (struct push *push, struct tally_error *err)
+{
+  qsort (push->settled, push->n_settled, sizeof *push->settled, by_seq);
+  for (size_t i = 0; i < push->n_settled; i++)
+    if (!seqset_add (&push->sync->settled, push->settled[i]))
+      return error_nomem (err);
+  return TALLY_OK;
+}
+
 /* In the order of their ids: either side has neighbours together. */
 int
 push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
@@ -234,8 +254,9 @@ push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
   if (!sync->pushes || most == 0)
     return TALLY_OK;
   push.ids = calloc (most, sizeof *push.ids);
-  if (!push.ids)
-    return error_nomem (err);
+  push.settled = calloc (most, sizeof *push.settled);
+  if (!push.ids || !push.settled)
+    status = error_nomem (err);
   for (size_t i = 0; i < sync->plan.count && status == TALLY_OK; i++)
     if (sync->plan.items[i].action == PLAN_PUSH)
       status = add_item (&push, &sync->plan.items[i], err);
@@ -243,6 +264,9 @@ push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
     qsort (push.ids, push.n, sizeof *push.ids, by_id);
     status = push_all (&push, err);
   }
+  if (status == TALLY_OK)
+    status = settle (&push, err);
+  free (push.settled);
   free (push.ids);
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "errand.h"
 #include "error.h"
 #include "notejson.h"
 #include "peer-internal.h"
@@ -166,6 +167,39 @@ peer_check_doc (struct tally_doc *doc, struct tally_error *err)
     state_rev (&state, doc->id, doc->rev);
   state_free (&state);
   return status;
+}
+
+/* So many are worth a thread. */
+#define CHECK_APART 512
+
+struct checking {
+  struct tally_doc *docs;
+  int *statuses;
+  size_t n;
+};
+
+static int
+check_some (void *ctx, struct tally_error *err)
+{
+  struct checking *checking = ctx;
+
+  for (size_t i = 0; i < checking->n; i++)
+    checking->statuses[i] = peer_check_doc (&checking->docs[i], err);
+  return TALLY_OK;
+}
+
+void
+peer_check_docs (struct tally_doc *docs, size_t n, int *statuses)
+{
+  size_t half = n / 2;
+  struct checking first = { docs, statuses, half };
+  struct checking second = { docs + half, statuses + half, n - half };
+  struct errand errand;
+  struct tally_error ignored;
+
+  errand_start (&errand, n >= CHECK_APART, check_some, &second);
+  check_some (&first, &ignored);
+  errand_wait (&errand, NULL);
 }
 
 /* What is answered is a subset of what was asked, in its order.  Without
