@@ -96,34 +96,67 @@ give_list (struct comparing *comparing, struct tally_error *err)
 }
 
 static int
+tell_splits (struct comparing *comparing, struct tally_error *err)
+{
+  struct wire_compared *reply = &comparing->reply;
+  struct buf end = BUF_INIT;
+  bool failed;
+
+  reply->splits = calloc (comparing->splits.count + 1, sizeof *reply->splits);
+  if (!reply->splits)
+    return error_nomem (err);
+  for (size_t i = 0; i < comparing->splits.count; i++) {
+    rows_end (&end, &comparing->splits.docs[i]);
+    buf_add_slice (&comparing->ends, buf_slice (&end));
+    reply->splits[i].size = end.size;
+    reply->n_splits++;
+  }
+  for (size_t i = 0, at = 0; i < reply->n_splits; i++) {
+    reply->splits[i].data = comparing->ends.data + at;
+    at += reply->splits[i].size;
+  }
+  failed = end.failed || comparing->ends.failed;
+  buf_free (&end);
+  return failed ? error_nomem (err) : TALLY_OK;
+}
+
+static int
 give_splits (struct comparing *comparing, struct tally_error *err)
 {
   struct rows_sum ignored;
-  struct buf end = BUF_INIT;
   int status = TALLY_OK;
 
   if (rows_is_all (&comparing->range) && comparing->splits.count == 0)
     status = rows_scan (&comparing->rows, &comparing->range, &ignored,
                         &comparing->splits, err);
   comparing->reply.kind = WIRE_SPLIT;
-  comparing->reply.splits =
-      calloc (comparing->splits.count + 1, sizeof *comparing->reply.splits);
-  if (status == TALLY_OK && !comparing->reply.splits)
-    status = error_nomem (err);
-  for (size_t i = 0; i < comparing->splits.count && status == TALLY_OK; i++) {
-    rows_end (&end, &comparing->splits.docs[i]);
-    buf_add_slice (&comparing->ends, buf_slice (&end));
-    comparing->reply.splits[i].size = end.size;
-    comparing->reply.n_splits++;
-  }
-  if (status == TALLY_OK && (end.failed || comparing->ends.failed))
-    status = error_nomem (err);
-  for (size_t i = 0, at = 0; i < comparing->reply.n_splits; i++) {
-    comparing->reply.splits[i].data = comparing->ends.data + at;
-    at += comparing->reply.splits[i].size;
-  }
-  buf_free (&end);
-  return status;
+  return status == TALLY_OK ? tell_splits (comparing, err) : status;
+}
+
+/* Much of what differs was mostly written of late.  On its own it is a list of
+ * few, or has nothing in common; then what it replaced is gone from the rest,
+ * which is equal, or nearly.  Half of the items are of either side, at most.
+ */
+static bool
+newest_pay (const struct comparing *comparing, uint64_t differ)
+{
+  return rows_is_all (&comparing->range)
+         && !(comparing->compare->flags
+              & (WIRE_COMPARE_ANEW | WIRE_COMPARE_LIST))
+         && differ >= ROWS_NEWEST_MIN && differ <= comparing->sum.count;
+}
+
+static int
+give_newest (struct comparing *comparing, uint64_t differ,
+             struct tally_error *err)
+{
+  int status =
+      rows_nth (&comparing->rows, &comparing->range,
+                comparing->sum.count - differ / 2, &comparing->splits, err);
+
+  comparing->reply.kind =
+      comparing->splits.count > 0 ? WIRE_NEWEST : WIRE_OTHER;
+  return status == TALLY_OK ? tell_splits (comparing, err) : status;
 }
 
 /* Whichever is the smallest. */
@@ -140,12 +173,14 @@ give_smallest (struct comparing *comparing, struct tally_error *err)
 
   if (n == 0)
     return give_list (comparing, err);
-  if (sketches && (n > ROWS_LIST_MAX || cells < n * ROWS_ROW_SIZE))
+  if (sketches && newest_pay (comparing, differ))
+    return give_newest (comparing, differ, err);
+  if (sketches && (n > ROWS_LIST_MAX || cells < n * ROWS_TOLD_SIZE))
     return give_cells (comparing, 0, sketch_cells (differ), err);
   if (n > ROWS_LIST_MAX)
     return give_splits (comparing, err);
   common = differ < both ? (both - differ) / 2 : 0;
-  if (common * DOC_BYTES < n * ROWS_ROW_SIZE / 2) {
+  if (common * DOC_BYTES < n * ROWS_TOLD_SIZE / 2) {
     comparing->reply.kind = WIRE_WHOLE;
     return TALLY_OK;
   }
@@ -251,17 +286,15 @@ static int
 find_headers (struct fetching *fetching, struct tally_error *err)
 {
   const struct wire_fetch *fetch = fetching->fetch;
-  const unsigned char *items = (const unsigned char *) fetch->items.data;
   struct rows_range range = { fetch->from, fetch->to };
 
   if (!(fetch->flags & WIRE_FETCH_RANGE))
-    return rows_find (&fetching->rows, items,
-                      fetch->items.size / ROWS_PLACE_SIZE, &fetching->headers,
-                      err);
-  return rows_pick (&fetching->rows, &range,
-                    fetch->flags & WIRE_FETCH_ALL ? NULL : items,
-                    fetch->items.size / SKETCH_ID_SIZE, ROWS_FETCH_MAX,
-                    &fetching->headers, &fetching->next, &fetching->more, err);
+    return rows_find (
+        &fetching->rows, (const unsigned char *) fetch->places.data,
+        fetch->places.size / ROWS_PLACE_SIZE, &fetching->headers, err);
+  return rows_headers (&fetching->rows, &range, ROWS_FETCH_MAX,
+                       &fetching->headers, &fetching->next, &fetching->more,
+                       err);
 }
 
 static int
@@ -330,13 +363,13 @@ give_docs (struct fetching *fetching, struct buf *out, struct tally_error *err)
   const struct wire_fetch *fetch = fetching->fetch;
   const struct tally_doc *left = first_left (fetching);
 
-  fetched->answered = fetch->items.size / ROWS_PLACE_SIZE;
+  fetched->answered = fetch->places.size / ROWS_PLACE_SIZE;
   if (left && (fetch->flags & WIRE_FETCH_RANGE))
     rows_end (&fetching->next, left);
   else if (left)
-    fetched->answered =
-        rows_place (&fetching->rows, (const unsigned char *) fetch->items.data,
-                    (size_t) fetched->answered, left);
+    fetched->answered = rows_place (&fetching->rows,
+                                    (const unsigned char *) fetch->places.data,
+                                    (size_t) fetched->answered, left);
   if (fetching->next.failed)
     return error_nomem (err);
   if (!(fetch->flags & WIRE_FETCH_RANGE))

@@ -8,9 +8,9 @@
 
 int compare_strange (const struct compare *compare, struct tally_error *err);
 
-/* Makes sets of the items that were peeled off. */
-int compare_take_found (struct compare *compare, struct sketch_peel *peel,
-                        struct tally_error *err);
+/* Makes sets of n items that one side has and the other has not. */
+int compare_take_found (struct compare *compare, struct sketch_found *found,
+                        size_t n, struct tally_error *err);
 
 /* Holds a list of theirs against the rows here. */
 int compare_take_list (struct compare *compare, struct tally_slice list,

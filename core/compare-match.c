@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From what was answered to what differs: the items of cells, and the rows of
- * a list, become sets of what is only here and what is only there. */
+/* From what was answered to what differs: the items of cells, and those of a
+ * list that are not here as they are there, become sets of what is only here
+ * and what is only there. */
 
 #include <config.h>
 
@@ -13,22 +14,24 @@
 static void
 set_free (struct compare_set *set)
 {
-  free (set->items);
+  free (set->places);
   memset (set, 0, sizeof *set);
 }
 
 static bool
-set_init (struct compare_set *set, size_t n, size_t size)
+set_init (struct compare_set *set, size_t n)
 {
   set_free (set);
-  set->items = malloc (n * size + 1);
-  return set->items != NULL;
+  set->places = malloc (n * ROWS_PLACE_SIZE + 1);
+  return set->places != NULL;
 }
 
+/* An item begins with its place. */
 static void
-set_add (struct compare_set *set, const void *item, size_t size)
+set_add (struct compare_set *set, const struct sketch_found *found)
 {
-  memcpy (set->items + set->n++ * size, item, size);
+  memcpy (set->places + set->n++ * ROWS_PLACE_SIZE, &found->item,
+          ROWS_PLACE_SIZE);
 }
 
 void
@@ -55,12 +58,16 @@ by_place (const void *a, const void *b)
   return memcmp (a, b, ROWS_PLACE_SIZE);
 }
 
-/* An item begins with its place. */
+static void
+set_sort (struct compare_set *set)
+{
+  qsort (set->places, set->n, ROWS_PLACE_SIZE, by_place);
+}
+
 static void
 add_found (struct compare *compare, const struct sketch_found *found)
 {
-  set_add (found->added ? &compare->theirs : &compare->ours, &found->item,
-           ROWS_PLACE_SIZE);
+  set_add (found->added ? &compare->theirs : &compare->ours, found);
 }
 
 /* Of a document that both have, in two states, one is taken or given. */
@@ -78,21 +85,17 @@ add_pair (struct compare *compare, const struct sketch_found *ours,
   if (gives || !compare->offers)
     add_found (compare, ours);
   else
-    set_add (&compare->passed, &ours->item, ROWS_PLACE_SIZE);
+    set_add (&compare->passed, ours);
   if (!gives)
     add_found (compare, theirs);
 }
 
 int
-compare_take_found (struct compare *compare, struct sketch_peel *peel,
-                    struct tally_error *err)
+compare_take_found (struct compare *compare, struct sketch_found *found,
+                    size_t n, struct tally_error *err)
 {
-  struct sketch_found *found = peel->found;
-  size_t n = peel->n_found;
-
-  if (!set_init (&compare->ours, n, ROWS_PLACE_SIZE)
-      || !set_init (&compare->theirs, n, ROWS_PLACE_SIZE)
-      || !set_init (&compare->passed, n, ROWS_PLACE_SIZE))
+  if (!set_init (&compare->ours, n) || !set_init (&compare->theirs, n)
+      || !set_init (&compare->passed, n))
     return error_nomem (err);
   qsort (found, n, sizeof *found, by_id);
   for (size_t i = 0; i < n; i++) {
@@ -107,107 +110,84 @@ compare_take_found (struct compare *compare, struct sketch_peel *peel,
       add_found (compare, &found[i]);
     i += pair;
   }
-  qsort (compare->ours.items, compare->ours.n, ROWS_PLACE_SIZE, by_place);
-  qsort (compare->theirs.items, compare->theirs.n, ROWS_PLACE_SIZE, by_place);
-  qsort (compare->passed.items, compare->passed.n, ROWS_PLACE_SIZE, by_place);
-  compare->places = true;
+  set_sort (&compare->ours);
+  set_sort (&compare->theirs);
+  set_sort (&compare->passed);
   compare->kind = COMPARE_DIFFER;
   return TALLY_OK;
 }
 
-struct matching {
-  struct compare *compare;
-  const unsigned char *list; /* sorted */
-  size_t n;
-  unsigned char *met; /* which of them are here */
-};
+/* ---- lists -------------------------------------------------------------- */
 
 static int
-by_row (const void *a, const void *b)
+by_item (const void *a, const void *b)
 {
-  return memcmp (a, b, ROWS_ROW_SIZE);
+  return memcmp (a, b, SKETCH_ITEM_SIZE);
+}
+
+/* What is in one of two lists only, which are in order. */
+static size_t
+find_others (struct sketch_found *found, const struct sketch_item *ours,
+             size_t n_ours, const struct sketch_item *theirs, size_t n_theirs)
+{
+  size_t n = 0;
+
+  for (size_t i = 0, k = 0; i < n_ours || k < n_theirs;) {
+    int order = i == n_ours     ? 1
+                : k == n_theirs ? -1
+                                : by_item (&ours[i], &theirs[k]);
+
+    if (order < 0)
+      found[n++] = (struct sketch_found){ ours[i], false };
+    if (order > 0)
+      found[n++] = (struct sketch_found){ theirs[k], true };
+    i += order <= 0;
+    k += order >= 0;
+  }
+  return n;
 }
 
 static int
-by_hash (const void *a, const void *b)
+match_lists (struct compare *compare, struct buf *ours, struct buf *theirs,
+             struct tally_error *err)
 {
-  return memcmp (a, b, SKETCH_ID_SIZE);
-}
+  size_t n_ours = ours->size / SKETCH_ITEM_SIZE;
+  size_t n_theirs = theirs->size / SKETCH_ITEM_SIZE, n;
+  struct sketch_found *found = calloc (n_ours + n_theirs + 1, sizeof *found);
+  int status;
 
-/* What is here in another state is left to be taken from there, but stays in
- * both sets for who only wants to know. */
-static void
-match_row (struct matching *matching, const unsigned char *row)
-{
-  struct compare *compare = matching->compare;
-  const unsigned char *found =
-      bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE, by_row);
-
-  if (found)
-    matching->met[(size_t) (found - matching->list) / ROWS_ROW_SIZE] = 1;
-  else if (!compare->offers
-           || !bsearch (row, matching->list, matching->n, ROWS_ROW_SIZE,
-                        by_hash))
-    set_add (&compare->ours, row, SKETCH_ID_SIZE);
-  else
-    set_add (&compare->passed, row, SKETCH_ID_SIZE);
-}
-
-static int
-match_all (struct matching *matching, const struct buf *ours,
-           struct tally_error *err)
-{
-  struct compare *compare = matching->compare;
-
-  if (!set_init (&compare->ours, ours->size / ROWS_ROW_SIZE, SKETCH_ID_SIZE)
-      || !set_init (&compare->passed, ours->size / ROWS_ROW_SIZE,
-                    SKETCH_ID_SIZE)
-      || !set_init (&compare->theirs, matching->n, SKETCH_ID_SIZE))
+  if (!found || ours->failed || theirs->failed) {
+    free (found);
     return error_nomem (err);
-  for (size_t at = 0; at < ours->size; at += ROWS_ROW_SIZE)
-    match_row (matching, (const unsigned char *) ours->data + at);
-  for (size_t i = 0; i < matching->n; i++)
-    if (!matching->met[i])
-      set_add (&compare->theirs, matching->list + i * ROWS_ROW_SIZE,
-               SKETCH_ID_SIZE);
-  qsort (compare->ours.items, compare->ours.n, SKETCH_ID_SIZE, by_hash);
-  qsort (compare->passed.items, compare->passed.n, SKETCH_ID_SIZE, by_hash);
-  compare->places = false;
-  compare->kind = COMPARE_DIFFER;
-  return TALLY_OK;
+  }
+  if (n_ours > 0)
+    qsort (ours->data, n_ours, SKETCH_ITEM_SIZE, by_item);
+  if (n_theirs > 0)
+    qsort (theirs->data, n_theirs, SKETCH_ITEM_SIZE, by_item);
+  n = find_others (found, (const struct sketch_item *) ours->data, n_ours,
+                   (const struct sketch_item *) theirs->data, n_theirs);
+  status = compare_take_found (compare, found, n, err);
+  free (found);
+  return status;
 }
 
 int
 compare_take_list (struct compare *compare, struct tally_slice list,
                    struct tally_error *err)
 {
-  struct matching matching = { .compare = compare };
-  unsigned char *sorted = malloc (list.size + 1);
-  struct buf ours = BUF_INIT;
+  struct buf ours = BUF_INIT, theirs = BUF_INIT;
   uint64_t seq;
-  int status = TALLY_OK;
+  int status = rows_list (&compare->rows, &compare->range, &ours, &seq, err);
 
-  matching.n = list.size / ROWS_ROW_SIZE;
-  matching.met = calloc (matching.n + 1, 1);
-  if (list.size % ROWS_ROW_SIZE != 0 || matching.n > ROWS_LIST_MAX)
-    status = compare_strange (compare, err);
-  else if (!sorted || !matching.met)
-    status = error_nomem (err);
-  if (status == TALLY_OK)
-    status = rows_list (&compare->rows, &compare->range, &ours, &seq, err);
   if (status == TALLY_OK) {
-    if (list.size > 0)
-      memcpy (sorted, list.data, list.size);
-    qsort (sorted, matching.n, ROWS_ROW_SIZE, by_row);
-    matching.list = sorted;
-    status = match_all (&matching, &ours, err);
+    buf_add_slice (&theirs, list);
+    status = match_lists (compare, &ours, &theirs, err);
   } else if (status == TALLY_AGAIN) {
     compare->kind = COMPARE_LOST;
     status = TALLY_OK;
   }
   buf_free (&ours);
-  free (matching.met);
-  free (sorted);
+  buf_free (&theirs);
   return status;
 }
 
@@ -219,16 +199,21 @@ compare_turn_to_passed (struct compare *compare)
   memset (&compare->passed, 0, sizeof compare->passed);
 }
 
+static int
+by_hash (const void *a, const void *b)
+{
+  return memcmp (a, b, SKETCH_ID_SIZE);
+}
+
 /* The id hashes of a set, sorted; NULL: out of memory. */
 static unsigned char *
-sorted_ids (const struct compare *compare, const struct compare_set *set)
+sorted_ids (const struct compare_set *set)
 {
   unsigned char *ids = malloc (set->n * SKETCH_ID_SIZE + 1);
-  size_t skip = compare->places ? SKETCH_WHEN_SIZE : 0;
-  size_t size = skip + SKETCH_ID_SIZE;
 
   for (size_t i = 0; ids && i < set->n; i++)
-    memcpy (ids + i * SKETCH_ID_SIZE, set->items + i * size + skip,
+    memcpy (ids + i * SKETCH_ID_SIZE,
+            set->places + i * ROWS_PLACE_SIZE + SKETCH_WHEN_SIZE,
             SKETCH_ID_SIZE);
   if (ids)
     qsort (ids, set->n, SKETCH_ID_SIZE, by_hash);
@@ -238,7 +223,7 @@ sorted_ids (const struct compare *compare, const struct compare_set *set)
 unsigned char *
 compare_their_ids (const struct compare *compare)
 {
-  return sorted_ids (compare, &compare->theirs);
+  return sorted_ids (&compare->theirs);
 }
 
 bool
@@ -255,8 +240,8 @@ int
 compare_pairs (const struct compare *compare, uint64_t *pairs,
                struct tally_error *err)
 {
-  unsigned char *ours = sorted_ids (compare, &compare->ours);
-  unsigned char *theirs = sorted_ids (compare, &compare->theirs);
+  unsigned char *ours = sorted_ids (&compare->ours);
+  unsigned char *theirs = sorted_ids (&compare->theirs);
 
   *pairs = 0;
   for (size_t i = 0; ours && theirs && i < compare->ours.n; i++)

@@ -200,7 +200,7 @@ peel_cells (struct compare *compare, const struct rows_sum *sum,
       status = ask (compare, sum, peel.all.n, seq_there, reply, err);
   }
   if (status == TALLY_OK && verdict == SKETCH_DONE)
-    status = compare_take_found (compare, &peel, err);
+    status = compare_take_found (compare, peel.found, peel.n_found, err);
   sketch_peel_free (&peel);
   return status;
 }
@@ -214,6 +214,10 @@ take_splits (struct compare *compare, const struct wire_compared *compared,
 {
   struct tally_slice last = compare->range.from;
 
+  compare->newest = compared->kind == WIRE_NEWEST;
+  if (compare->newest
+      && (!rows_is_all (&compare->range) || compared->n_splits != 1))
+    return compare_strange (compare, err);
   doclist_clear (&compare->splits);
   for (size_t i = 0; i < compared->n_splits; i++) {
     struct tally_slice end = compared->splits[i];
@@ -242,13 +246,42 @@ by_position (const void *a, const void *b)
   return order ? order : slice_cmp (left->id, right->id);
 }
 
+/* What was written here of late may be newer than all that is there: then it
+ * is on its own, too. */
+static int
+halve_newest (struct compare *compare, struct doclist *ours,
+              struct tally_error *err)
+{
+  struct rows_range newest = { { NULL, 0 }, { NULL, 0 } };
+  struct buf from = BUF_INIT;
+  struct rows_sum sum;
+  int status;
+
+  rows_end (&from, &compare->splits.docs[0]);
+  newest.from = buf_slice (&from);
+  status = from.failed ? error_nomem (err)
+                       : rows_scan (&compare->rows, &newest, &sum, NULL, err);
+  if (status == TALLY_OK && sum.count > 1)
+    status = rows_nth (&compare->rows, &newest, sum.count / 2, ours, err);
+  buf_free (&from);
+  return status;
+}
+
+static int
+find_windows (struct compare *compare, struct doclist *ours,
+              struct tally_error *err)
+{
+  struct rows_sum ignored;
+
+  return rows_scan (&compare->rows, &compare->range, &ignored, ours, err);
+}
+
 int
 compare_split_here (struct compare *compare, struct tally_error *err)
 {
   struct doclist ours = DOCLIST_INIT;
-  struct rows_sum ignored;
-  int status =
-      rows_scan (&compare->rows, &compare->range, &ignored, &ours, err);
+  int status = compare->newest ? halve_newest (compare, &ours, err)
+                               : find_windows (compare, &ours, err);
 
   for (size_t i = 0; i < ours.count && status == TALLY_OK; i++)
     doclist_add (&compare->splits, &ours.docs[i]);
@@ -299,6 +332,7 @@ take_reply (struct compare *compare, const struct rows_sum *sum,
     }
     return compare_take_list (compare, compared->data, err);
   case WIRE_SPLIT:
+  case WIRE_NEWEST:
     return take_splits (compare, compared, err);
   case WIRE_WHOLE:
     compare->kind = COMPARE_WHOLE;
@@ -350,31 +384,14 @@ compare_range (struct compare *compare, const struct rows_range *range,
 /* ---- what is only here -------------------------------------------------- */
 
 int
-compare_ours (struct compare *compare, struct compare_walk *walk, size_t most,
+compare_ours (struct compare *compare, size_t *at, size_t most,
               struct doclist *out, struct tally_error *err)
 {
-  struct compare_set *ours = &compare->ours;
-  struct rows_range range = compare->range;
-  struct buf next = BUF_INIT;
-  size_t n = ours->n - walk->at < most ? ours->n - walk->at : most;
-  int status;
+  const struct compare_set *ours = &compare->ours;
+  size_t first = *at, n = ours->n - first < most ? ours->n - first : most;
 
   doclist_clear (out);
-  if (compare->places) {
-    status = rows_find (&compare->rows,
-                        ours->items + walk->at * ROWS_PLACE_SIZE, n, out, err);
-    walk->at += n;
-    walk->more = walk->at < ours->n;
-    return status;
-  }
-  if (walk->from.size > 0)
-    range.from = buf_slice (&walk->from);
-  walk->more = false;
-  if (ours->n == 0)
-    return TALLY_OK;
-  status = rows_pick (&compare->rows, &range, ours->items, ours->n, most, out,
-                      &next, &walk->more, err);
-  buf_free (&walk->from);
-  walk->from = next;
-  return status;
+  *at += n;
+  return rows_find (&compare->rows, ours->places + first * ROWS_PLACE_SIZE, n,
+                    out, err);
 }

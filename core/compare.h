@@ -8,10 +8,10 @@
 #include "peer.h"
 #include "rows.h"
 
-/* What one side has and the other has not, in rising order: places of
- * ROWS_PLACE_SIZE bytes, or id hashes of SKETCH_ID_SIZE. */
+/* What one side has and the other has not: places of ROWS_PLACE_SIZE bytes, in
+ * rising order. */
 struct compare_set {
-  unsigned char *items;
+  unsigned char *places;
   size_t n;
 };
 
@@ -53,13 +53,13 @@ struct compare {
   struct rows rows;
   struct rows_range range;
   enum compare_kind kind;
-  bool taken;  /* the token that was offered ahead */
-  bool places; /* that is what the sets have */
+  bool taken; /* the token that was offered ahead */
   struct compare_set ours, theirs;
   struct compare_set passed; /* ours of which theirs is to be taken instead */
   struct doclist splits; /* rows that stand at the splits, there and, if it was
                             asked for, here */
-  uint64_t here, there;  /* how many rows */
+  bool newest; /* the only one stands before the newest of all rows there */
+  uint64_t here, there; /* how many rows */
   uint64_t seq_here, seq_there, floor_there;
 };
 
@@ -76,20 +76,14 @@ int compare_foresee (struct peer *peer, const struct compare_ahead *ahead,
 int compare_range (struct compare *compare, const struct rows_range *range,
                    struct tally_error *err);
 
-/* The parts of the whole as ends in rising order: its own windows here and
- * the splits that were told. */
+/* The parts of the whole as ends in rising order: its own windows here, or the
+ * newer half of the newest rows, and the splits that were told. */
 int compare_split_here (struct compare *compare, struct tally_error *err);
 
-/* Headers of what is only here, at most `most`, beginning with `from` (empty:
- * the first), and *more behind these, from *next on. */
-struct compare_walk {
-  size_t at;
-  struct buf from; /* an end, with id hashes */
-  bool more;
-};
-
-int compare_ours (struct compare *compare, struct compare_walk *walk,
-                  size_t most, struct doclist *out, struct tally_error *err);
+/* Headers of what is only here, at most `most`; *at: so many places are done,
+ * 0 to begin with. */
+int compare_ours (struct compare *compare, size_t *at, size_t most,
+                  struct doclist *out, struct tally_error *err);
 
 /* From here on those that were passed over are ours: what was to be taken in
  * place of one may not have come, since it was written to meanwhile. */

@@ -124,13 +124,13 @@ ask_names (struct comparing *comparing, struct tally_error *err)
   const struct compare_set *theirs = &comparing->compare.theirs;
   int status = TALLY_OK;
 
-  if (sync->looks || !comparing->compare.places)
+  if (sync->looks)
     return TALLY_OK;
   doclist_clear (&sync->remote);
   for (size_t i = 0; i < theirs->n && i < RUN_NAMES_MAX; i++) {
     struct tally_doc doc = { 0 };
 
-    sketch_stamp (doc.rev, theirs->items + i * ROWS_PLACE_SIZE);
+    sketch_stamp (doc.rev, theirs->places + i * ROWS_PLACE_SIZE);
     if (!doclist_add (&sync->remote, &doc))
       return error_nomem (err);
   }
@@ -148,74 +148,57 @@ make_fetch (struct comparing *comparing, struct wire_fetch *fetch)
   fetch->collection = slice_text (compare->collection);
   fetch->nonce = slice_make (compare->rows.nonce, SKETCH_NONCE_SIZE);
   fetch->flags = comparing->sync->looks ? WIRE_FETCH_HEADERS : 0;
-  if (compare->kind == COMPARE_WHOLE || !compare->places) {
-    fetch->flags |= WIRE_FETCH_RANGE;
-    fetch->from = compare->range.from;
-    fetch->to = compare->range.to;
-  }
-  if (compare->kind == COMPARE_WHOLE)
-    fetch->flags |= WIRE_FETCH_ALL;
+  if (compare->kind != COMPARE_WHOLE)
+    return;
+  fetch->flags |= WIRE_FETCH_RANGE;
+  fetch->from = compare->range.from;
+  fetch->to = compare->range.to;
 }
 
 struct fetch {
   struct wire_fetch ask;
-  size_t at, n;    /* items that are done, and that are asked for now */
+  size_t at, n;    /* places that are done, and that are asked for now */
   struct buf from; /* where in the range the next answer begins */
   bool more;
 };
 
-/* Queues the first, or what follows: id hashes that one answer has room for,
- * since they are looked for in the whole range. */
+/* Queues the first, or what follows. */
 static void
 fetch_queue (struct comparing *comparing, struct fetch *fetch)
 {
   const struct compare_set *theirs = &comparing->compare.theirs;
-  bool range = fetch->ask.flags & WIRE_FETCH_RANGE;
-  size_t most = range ? ROWS_FETCH_MAX : WIRE_HEADERS_MAX;
-  size_t size = range ? SKETCH_ID_SIZE : ROWS_PLACE_SIZE;
 
-  if (!(fetch->ask.flags & WIRE_FETCH_ALL)) {
-    fetch->n = theirs->n - fetch->at < most ? theirs->n - fetch->at : most;
-    fetch->ask.items =
-        slice_make (theirs->items + fetch->at * size, fetch->n * size);
+  if (!(fetch->ask.flags & WIRE_FETCH_RANGE)) {
+    size_t left = theirs->n - fetch->at;
+
+    fetch->n = left < WIRE_HEADERS_MAX ? left : WIRE_HEADERS_MAX;
+    fetch->ask.places =
+        slice_make (theirs->places + fetch->at * ROWS_PLACE_SIZE,
+                    fetch->n * ROWS_PLACE_SIZE);
   }
   peer_queue_fetch (&comparing->sync->run->peer, &fetch->ask);
 }
 
-/* On in the range, or to the next items. */
-static bool
-range_went_on (struct comparing *comparing, struct fetch *fetch)
-{
-  struct tally_slice next = buf_slice (&comparing->sync->run->peer.hand.next);
-  bool good = next.size == 0 || slice_cmp (next, fetch->ask.from) > 0;
-
-  buf_clear (&fetch->from);
-  buf_add_slice (&fetch->from, next);
-  if (next.size == 0) {
-    fetch->ask.from = comparing->compare.range.from;
-    fetch->at += fetch->n;
-  } else
-    fetch->ask.from = buf_slice (&fetch->from);
-  return good;
-}
-
-/* Whatever is answered, it ends. */
+/* On in the range, or to the next places: whatever is answered, it ends. */
 static int
 fetch_went_on (struct comparing *comparing, struct fetch *fetch,
                struct tally_error *err)
 {
-  struct peer *peer = &comparing->sync->run->peer;
+  const struct peer_hand *hand = &comparing->sync->run->peer.hand;
+  struct tally_slice next = buf_slice (&hand->next);
   bool good;
 
   if (fetch->ask.flags & WIRE_FETCH_RANGE) {
-    good = range_went_on (comparing, fetch);
-    fetch->more = peer->hand.next.size > 0;
+    good = next.size == 0 || slice_cmp (next, fetch->ask.from) > 0;
+    buf_clear (&fetch->from);
+    buf_add_slice (&fetch->from, next);
+    fetch->ask.from = buf_slice (&fetch->from);
+    fetch->more = next.size > 0;
   } else {
-    good = peer->hand.answered > 0 && peer->hand.answered <= fetch->n;
-    fetch->at += (size_t) peer->hand.answered;
+    good = hand->answered > 0 && hand->answered <= fetch->n;
+    fetch->at += (size_t) hand->answered;
+    fetch->more = fetch->at < comparing->compare.theirs.n;
   }
-  if (!(fetch->ask.flags & WIRE_FETCH_ALL))
-    fetch->more |= fetch->at < comparing->compare.theirs.n;
   if (fetch->from.failed)
     return error_nomem (err);
   return good ? TALLY_OK : strange (comparing, err);
@@ -242,18 +225,15 @@ take_theirs (struct comparing *comparing, struct fetch *fetch, bool note,
 static int
 offer_ours (struct comparing *comparing, bool last, struct tally_error *err)
 {
-  struct compare_walk walk = { .more = true };
+  const struct compare_set *ours = &comparing->compare.ours;
   int status = TALLY_OK;
 
-  if (comparing->compare.ours.n == 0)
-    return TALLY_OK;
-  while (walk.more && status == TALLY_OK) {
-    status = compare_ours (&comparing->compare, &walk, ROWS_FETCH_MAX,
+  for (size_t at = 0; at < ours->n && status == TALLY_OK;) {
+    status = compare_ours (&comparing->compare, &at, ROWS_FETCH_MAX,
                            &comparing->sync->changed, err);
     if (status == TALLY_OK)
-      status = step_ours (comparing, last && !walk.more, err);
+      status = step_ours (comparing, last && at == ours->n, err);
   }
-  buf_free (&walk.from);
   return status;
 }
 
@@ -279,20 +259,17 @@ static int
 offer_passed (struct comparing *comparing, struct tally_error *err)
 {
   struct sync *sync = comparing->sync;
-  struct compare_walk walk = { .more = true };
+  const struct compare_set *ours = &comparing->compare.ours;
   int status = TALLY_OK;
 
   compare_turn_to_passed (&comparing->compare);
-  if (comparing->compare.ours.n == 0)
-    return TALLY_OK;
-  while (walk.more && status == TALLY_OK) {
-    status = compare_ours (&comparing->compare, &walk, ROWS_FETCH_MAX,
+  for (size_t at = 0; at < ours->n && status == TALLY_OK;) {
+    status = compare_ours (&comparing->compare, &at, ROWS_FETCH_MAX,
                            &sync->changed, err);
     leave_seen (comparing, &sync->changed);
     if (status == TALLY_OK && sync->changed.count > 0)
       status = step_ours (comparing, true, err);
   }
-  buf_free (&walk.from);
   return status;
 }
 
@@ -348,8 +325,8 @@ offer_others (struct comparing *comparing, struct tally_error *err)
   while (more && status == TALLY_OK) {
     doclist_clear (&sync->changed);
     buf_clear (&next);
-    status = rows_pick (&compare->rows, &range, NULL, 0, ROWS_FETCH_MAX,
-                        &sync->changed, &next, &more, err);
+    status = rows_headers (&compare->rows, &range, ROWS_FETCH_MAX,
+                           &sync->changed, &next, &more, err);
     leave_seen (comparing, &sync->changed);
     if (status == TALLY_OK)
       status = step_ours (comparing, true, err);

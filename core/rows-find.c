@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows that are looked for: by their places, or by the hashes of their ids in
- * a range. */
+/* Rows that are looked for: by their places, or in a range. */
 
 #include <config.h>
 
@@ -141,54 +140,39 @@ rows_find (const struct rows *rows, const unsigned char *places, size_t n,
   return status;
 }
 
-struct picking {
-  const struct rows *rows;
-  const unsigned char *ids;
-  size_t n, most;
+struct gathering {
+  size_t most;
   struct doclist *out;
   struct buf *next;
   bool more;
 };
 
 static int
-by_id (const void *a, const void *b)
+gather_row (void *ctx, const struct tally_doc *row)
 {
-  return memcmp (a, b, SKETCH_ID_SIZE);
-}
-
-static int
-pick_row (void *ctx, const struct tally_doc *row)
-{
-  struct picking *picking = ctx;
-  unsigned char id[SKETCH_ID_SIZE];
+  struct gathering *gathering = ctx;
   struct tally_doc header = *row;
 
-  if (picking->ids) {
-    sketch_id (id, &picking->rows->key, row->id);
-    if (!bsearch (id, picking->ids, picking->n, SKETCH_ID_SIZE, by_id))
-      return 0;
-  }
-  if (picking->out->count == picking->most) {
-    rows_end (picking->next, row);
-    picking->more = true;
+  if (gathering->out->count == gathering->most) {
+    rows_end (gathering->next, row);
+    gathering->more = true;
     return 1;
   }
   header.meta = header.body = slice_make (NULL, 0);
-  return !doclist_add (picking->out, &header);
+  return !doclist_add (gathering->out, &header);
 }
 
 int
-rows_pick (const struct rows *rows, const struct rows_range *range,
-           const unsigned char *ids, size_t n, size_t most,
-           struct doclist *out, struct buf *next, bool *more,
-           struct tally_error *err)
+rows_headers (const struct rows *rows, const struct rows_range *range,
+              size_t most, struct doclist *out, struct buf *next, bool *more,
+              struct tally_error *err)
 {
-  struct picking picking = { rows, ids, n, most, out, next, false };
+  struct gathering gathering = { most, out, next, false };
   uint64_t seq;
-  int status = rows_walk (rows, range, pick_row, &picking, &seq, err);
+  int status = rows_walk (rows, range, gather_row, &gathering, &seq, err);
 
   if (status == TALLY_OK && (out->failed || next->failed))
     status = error_nomem (err);
-  *more = picking.more;
+  *more = gathering.more;
   return status;
 }

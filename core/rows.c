@@ -168,6 +168,35 @@ rows_scan (const struct rows *rows, const struct rows_range *range,
   return status;
 }
 
+struct counting {
+  uint64_t before;
+  struct doclist *out;
+};
+
+static int
+count_row (void *ctx, const struct tally_doc *row)
+{
+  struct counting *counting = ctx;
+  struct tally_doc found = { .id = row->id };
+
+  if (counting->before-- > 0)
+    return 0;
+  memcpy (found.rev, row->rev, TALLY_REV_SIZE);
+  doclist_add (counting->out, &found);
+  return 1;
+}
+
+int
+rows_nth (const struct rows *rows, const struct rows_range *range,
+          uint64_t before, struct doclist *out, struct tally_error *err)
+{
+  struct counting counting = { before, out };
+  uint64_t seq;
+  int status = rows_walk (rows, range, count_row, &counting, &seq, err);
+
+  return status == TALLY_OK && out->failed ? error_nomem (err) : status;
+}
+
 /* ---- sketches and lists ------------------------------------------------- */
 
 struct sketching {
@@ -215,8 +244,7 @@ list_row (void *ctx, const struct tally_doc *row)
   if (listing->n++ == ROWS_LIST_MAX)
     return 1;
   sketch_item (&item, &listing->rows->key, row->id, row->rev);
-  buf_add (listing->out, item.id, SKETCH_ID_SIZE);
-  buf_add (listing->out, item.rev, SKETCH_REV_SIZE);
+  buf_add (listing->out, &item, SKETCH_ITEM_SIZE);
   return listing->out->failed;
 }
 

@@ -21,8 +21,13 @@
 #ifndef ROWS_FETCH_MAX
 #define ROWS_FETCH_MAX 4096 /* documents of one answer by range */
 #endif
+/* From so many items on, where there are as many rows, the newest half of so
+ * many are compared on their own. */
+#ifndef ROWS_NEWEST_MIN
+#define ROWS_NEWEST_MIN 4096
+#endif
 #define ROWS_ROOT_SIZE 16
-#define ROWS_ROW_SIZE (SKETCH_ID_SIZE + SKETCH_REV_SIZE) /* in a list */
+#define ROWS_TOLD_SIZE 12 /* of a row in a list, about, as it is told */
 #define ROWS_PLACE_SIZE (SKETCH_WHEN_SIZE + SKETCH_ID_SIZE)
 
 /* From `from` inclusive to `to` exclusive; each a stamp with an id behind it,
@@ -76,13 +81,17 @@ int rows_scan (const struct rows *rows, const struct rows_range *range,
                struct rows_sum *sum, struct doclist *splits,
                struct tally_error *err);
 
+/* Appends the row of a range that has so many before it, if there is one. */
+int rows_nth (const struct rows *rows, const struct rows_range *range,
+              uint64_t before, struct doclist *out, struct tally_error *err);
+
 /* Adds the rows of a range to cells, or takes them out. */
 int rows_sketch (const struct rows *rows, const struct rows_range *range,
                  struct sketch *sketch, bool subtract, uint64_t *seq,
                  struct tally_error *err);
 
-/* Appends ROWS_ROW_SIZE bytes for each row.  TALLY_AGAIN: there are more than
- * ROWS_LIST_MAX by now. */
+/* Appends the item of each row, in their order.  TALLY_AGAIN: there are more
+ * than ROWS_LIST_MAX by now. */
 int rows_list (const struct rows *rows, const struct rows_range *range,
                struct buf *out, uint64_t *seq, struct tally_error *err);
 
@@ -95,12 +104,10 @@ int rows_find (const struct rows *rows, const unsigned char *places, size_t n,
 size_t rows_place (const struct rows *rows, const unsigned char *places,
                    size_t n, const struct tally_doc *doc);
 
-/* Collects headers of a range whose id hash is among n of SKETCH_ID_SIZE
- * bytes, in rising order, or of all (NULL), up to `most`; *more: there may be
- * others, which begin at *next. */
-int rows_pick (const struct rows *rows, const struct rows_range *range,
-               const unsigned char *ids, size_t n, size_t most,
-               struct doclist *out, struct buf *next, bool *more,
-               struct tally_error *err);
+/* Collects headers of a range, up to `most`; *more: there are others, which
+ * begin at *next. */
+int rows_headers (const struct rows *rows, const struct rows_range *range,
+                  size_t most, struct doclist *out, struct buf *next,
+                  bool *more, struct tally_error *err);
 
 #endif /* TALLY_ROWS_H */

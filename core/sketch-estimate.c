@@ -76,7 +76,7 @@ size_t
 sketch_cells (uint64_t estimate)
 {
   uint64_t cells =
-      estimate < 1000 ? estimate * 7 / 4 + 12 : estimate * 6 / 5 + 612;
+      estimate < 1000 ? estimate * 7 / 4 + 20 : estimate * 6 / 5 + 612;
 
   return cells < SKETCH_CELLS_MAX ? (size_t) cells : SKETCH_CELLS_MAX;
 }

@@ -12,7 +12,8 @@
 #include "wire-compare.h"
 #include "wire-doc.h"
 
-#define ITEMS_MAX WIRE_HEADERS_MAX
+#define ITEM_REST (SKETCH_ITEM_SIZE - SKETCH_WHEN_SIZE)
+#define PLACE_REST (ROWS_PLACE_SIZE - SKETCH_WHEN_SIZE)
 
 /* ---- out --------------------------------------------------------------- */
 
@@ -33,6 +34,28 @@ wire_add_compare (struct buf *out, const struct wire_compare *compare)
   cbor_add_bytes (out, compare->token);
 }
 
+/* Items and places begin with a stamp, each of which is near the one before;
+ * rest: the bytes behind it. */
+static void
+add_stamped (struct buf *out, struct tally_slice all, size_t rest)
+{
+  struct wire_states states = { .n_clients = 0 };
+  size_t size = SKETCH_WHEN_SIZE + rest;
+  struct buf told = BUF_INIT;
+
+  for (size_t at = 0; at + size <= all.size; at += size) {
+    const unsigned char *one = (const unsigned char *) all.data + at;
+    struct stamp stamp;
+
+    sketch_stamp (stamp.bytes, one);
+    wire_add_when (&told, &states, &stamp);
+    buf_add (&told, one + SKETCH_WHEN_SIZE, rest);
+  }
+  cbor_add_bytes (out, buf_slice (&told));
+  out->failed |= told.failed;
+  buf_free (&told);
+}
+
 void
 wire_add_compared (struct buf *out, const struct wire_compared *compared)
 {
@@ -40,30 +63,13 @@ wire_add_compared (struct buf *out, const struct wire_compared *compared)
   cbor_add_uint (out, compared->seq);
   cbor_add_uint (out, compared->floor);
   cbor_add_uint (out, compared->count);
-  cbor_add_bytes (out, compared->data);
+  if (compared->kind == WIRE_LIST)
+    add_stamped (out, compared->data, ITEM_REST);
+  else
+    cbor_add_bytes (out, compared->data);
   cbor_add_array (out, compared->n_splits);
   for (size_t i = 0; i < compared->n_splits; i++)
     cbor_add_bytes (out, compared->splits[i]);
-}
-
-/* Places rise, so that each is near the one before. */
-static void
-add_places (struct buf *out, struct tally_slice items)
-{
-  struct wire_states states = { .n_clients = 0 };
-  struct buf told = BUF_INIT;
-
-  for (size_t at = 0; at < items.size; at += ROWS_PLACE_SIZE) {
-    const unsigned char *place = (const unsigned char *) items.data + at;
-    struct stamp stamp;
-
-    sketch_stamp (stamp.bytes, place);
-    wire_add_when (&told, &states, &stamp);
-    buf_add (&told, place + SKETCH_WHEN_SIZE, SKETCH_ID_SIZE);
-  }
-  cbor_add_bytes (out, buf_slice (&told));
-  out->failed |= told.failed;
-  buf_free (&told);
 }
 
 void
@@ -74,10 +80,7 @@ wire_add_fetch (struct buf *out, const struct wire_fetch *fetch)
   cbor_add_bytes (out, fetch->nonce);
   cbor_add_bytes (out, fetch->from);
   cbor_add_bytes (out, fetch->to);
-  if (fetch->flags & WIRE_FETCH_RANGE)
-    cbor_add_bytes (out, fetch->items);
-  else
-    add_places (out, fetch->items);
+  add_stamped (out, fetch->places, PLACE_REST);
 }
 
 /* A document, or with a rev its header. */
@@ -136,16 +139,57 @@ wire_take_compare (struct tally_slice *in, struct wire_compare *compare)
          && compare->cells <= SKETCH_CELLS_MAX - compare->first;
 }
 
+static bool
+take_stamped (struct tally_slice *in, struct arena *arena, size_t rest,
+              size_t most, struct tally_slice *all)
+{
+  struct wire_states states = { .n_clients = 0 };
+  size_t size = SKETCH_WHEN_SIZE + rest;
+  struct buf out = BUF_INIT;
+  struct tally_slice told;
+  struct stamp stamp;
+  bool good = cbor_take_bytes (in, &told);
+
+  while (good && told.size > 0) {
+    unsigned char when[SKETCH_WHEN_SIZE];
+
+    good = wire_take_when (&told, &states, &stamp) && told.size >= rest
+           && out.size < most * size;
+    if (!good)
+      break;
+    sketch_when (when, stamp.bytes);
+    buf_add (&out, when, sizeof when);
+    buf_add (&out, told.data, rest);
+    told.data += rest;
+    told.size -= rest;
+  }
+  good = good && !out.failed;
+  *all = slice_make (good ? arena_add (arena, out.data, out.size) : NULL,
+                     out.size);
+  buf_free (&out);
+  return good && all->data;
+}
+
+static bool
+take_data (struct tally_slice *in, struct wire_compared *compared,
+           struct arena *arena)
+{
+  return compared->kind == WIRE_LIST ? take_stamped (
+             in, arena, ITEM_REST, ROWS_LIST_MAX, &compared->data)
+                                     : cbor_take_bytes (in, &compared->data);
+}
+
 bool
-wire_take_compared (struct tally_slice *in, struct wire_compared *compared)
+wire_take_compared (struct tally_slice *in, struct wire_compared *compared,
+                    struct arena *arena)
 {
   size_t n;
 
-  if (!cbor_take_uint (in, &compared->kind) || compared->kind > WIRE_OTHER
+  if (!cbor_take_uint (in, &compared->kind) || compared->kind > WIRE_NEWEST
       || !cbor_take_uint (in, &compared->seq)
       || !cbor_take_uint (in, &compared->floor)
       || !cbor_take_uint (in, &compared->count)
-      || !cbor_take_bytes (in, &compared->data) || !cbor_take_array (in, &n)
+      || !take_data (in, compared, arena) || !cbor_take_array (in, &n)
       || n > ROWS_SPLITS_MAX || n > in->size / TALLY_STAMP_SIZE)
     return false;
   compared->splits = calloc (n + 1, sizeof *compared->splits);
@@ -158,51 +202,17 @@ wire_take_compared (struct tally_slice *in, struct wire_compared *compared)
   return true;
 }
 
-static bool
-take_places (struct tally_slice *in, struct arena *arena,
-             struct tally_slice *items)
-{
-  struct wire_states states = { .n_clients = 0 };
-  struct buf places = BUF_INIT;
-  struct tally_slice told;
-  struct stamp stamp;
-  bool good = cbor_take_bytes (in, &told);
-
-  while (good && told.size > 0) {
-    unsigned char when[SKETCH_WHEN_SIZE];
-
-    good = wire_take_when (&told, &states, &stamp)
-           && told.size >= SKETCH_ID_SIZE
-           && places.size < ITEMS_MAX * ROWS_PLACE_SIZE;
-    if (!good)
-      break;
-    sketch_when (when, stamp.bytes);
-    buf_add (&places, when, sizeof when);
-    buf_add (&places, told.data, SKETCH_ID_SIZE);
-    told.data += SKETCH_ID_SIZE;
-    told.size -= SKETCH_ID_SIZE;
-  }
-  good = good && !places.failed;
-  *items = slice_make (
-      good ? arena_add (arena, places.data, places.size) : NULL, places.size);
-  buf_free (&places);
-  return good && items->data;
-}
-
 bool
 wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch,
                  struct arena *arena)
 {
-  if (!cbor_take_text (in, &fetch->collection)
-      || !cbor_take_uint (in, &fetch->flags)
-      || !take_sized (in, &fetch->nonce, SKETCH_NONCE_SIZE)
-      || !take_end (in, &fetch->from) || !take_end (in, &fetch->to))
-    return false;
-  if (!(fetch->flags & WIRE_FETCH_RANGE))
-    return take_places (in, arena, &fetch->items);
-  return cbor_take_bytes (in, &fetch->items)
-         && fetch->items.size % SKETCH_ID_SIZE == 0
-         && fetch->items.size <= SKETCH_ID_SIZE * ROWS_LIST_MAX;
+  return cbor_take_text (in, &fetch->collection)
+         && cbor_take_uint (in, &fetch->flags)
+         && take_sized (in, &fetch->nonce, SKETCH_NONCE_SIZE)
+         && take_end (in, &fetch->from) && take_end (in, &fetch->to)
+         && take_stamped (in, arena, PLACE_REST, WIRE_HEADERS_MAX,
+                          &fetch->places)
+         && (!(fetch->flags & WIRE_FETCH_RANGE) || fetch->places.size == 0);
 }
 
 static bool

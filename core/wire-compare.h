@@ -14,7 +14,7 @@ void wire_add_fetched (struct buf *out, const struct wire_fetched *fetched);
 /* Arrays are malloced, also when it is false. */
 bool wire_take_compare (struct tally_slice *in, struct wire_compare *compare);
 bool wire_take_compared (struct tally_slice *in,
-                         struct wire_compared *compared);
+                         struct wire_compared *compared, struct arena *arena);
 bool wire_take_fetch (struct tally_slice *in, struct wire_fetch *fetch,
                       struct arena *arena);
 bool wire_take_fetched (struct tally_slice *in, struct wire_fetched *fetched,

@@ -344,7 +344,8 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_COMPARE:
     return length == 13 && wire_take_compare (in, &message->as.compare);
   case WIRE_COMPARED:
-    return length == 7 && wire_take_compared (in, &message->as.compared);
+    return length == 7
+           && wire_take_compared (in, &message->as.compared, &message->metas);
   case WIRE_FETCH:
     return length == 7
            && wire_take_fetch (in, &message->as.fetch, &message->metas);

@@ -89,18 +89,19 @@ enum {
 
 enum {
   WIRE_FETCH_HEADERS = 1, /* no documents */
-  WIRE_FETCH_RANGE = 2,   /* items are id hashes in a range */
-  WIRE_FETCH_ALL = 4      /* the whole range, without items */
+  WIRE_FETCH_RANGE = 2    /* all of a range, without places */
 };
 
 /* How rows there are told. */
 enum wire_comparison {
   WIRE_SAME = 0,  /* there is no difference */
   WIRE_CELLS = 1, /* data: cells of a sketch (core/sketch.h) */
-  WIRE_LIST = 2,  /* data: of each row the hashes of id and rev */
+  WIRE_LIST = 2,  /* data: the item of each row (core/sketch.h) */
   WIRE_SPLIT = 3, /* compare the parts that the range is split in */
   WIRE_WHOLE = 4, /* fetch all of it: next to nothing is common */
-  WIRE_OTHER = 5  /* it changed meanwhile: begin anew */
+  WIRE_OTHER = 5, /* it changed meanwhile: begin anew */
+  WIRE_NEWEST =
+      6 /* of all rows: as WIRE_SPLIT, with the newest on their own */
 };
 
 enum {
@@ -271,19 +272,19 @@ struct wire_compared {
   size_t n_splits;
 };
 
-/* What stands at n places (stamp and id hash), or in a range with one of these
- * id hashes, rising; hashes are keyed with the nonce. */
+/* What stands at these places (stamp and id hash), which rise, or in a range;
+ * hashes are keyed with the nonce. */
 struct wire_fetch {
   struct tally_slice collection;
   uint64_t flags;
   struct tally_slice nonce;
   struct tally_slice from, to;
-  struct tally_slice items;
+  struct tally_slice places;
 };
 
 /* Documents as in wire_docs, with a rev if only headers were asked for. */
 struct wire_fetched {
-  uint64_t answered;       /* so many items are done, without a range */
+  uint64_t answered;       /* so many places are done, without a range */
   struct tally_slice next; /* with a range: go on here; empty: all is done */
   struct tally_doc *docs;
   size_t n;

@@ -492,11 +492,13 @@ fill_compare (struct rng *rng, struct wire_compare *compare)
 static void
 fill_compared (struct rng *rng, struct wire_compared *compared, size_t n)
 {
-  compared->kind = rng_below (rng, WIRE_OTHER + 1);
+  compared->kind = rng_below (rng, WIRE_NEWEST + 1);
   compared->seq = any_number (rng);
   compared->floor = any_number (rng);
   compared->count = any_number (rng);
-  compared->data = any_bytes (rng);
+  compared->data = compared->kind == WIRE_LIST
+                       ? any_token (rng, n * SKETCH_ITEM_SIZE)
+                       : any_bytes (rng);
   compared->splits = make_array (n, sizeof *compared->splits);
   compared->n_splits = n;
   for (size_t i = 0; i < n; i++)
@@ -508,14 +510,12 @@ static void
 fill_fetch (struct rng *rng, struct wire_fetch *fetch, size_t n)
 {
   fetch->collection = any_text (rng, 0, 100);
-  fetch->flags = rng_below (rng, 8);
+  fetch->flags = rng_below (rng, 4);
   fetch->nonce = slice_make (bytes_pool, SKETCH_NONCE_SIZE);
   fetch->from = any_end (rng);
   fetch->to = any_end (rng);
-  fetch->items = slice_make (bytes_pool, n
-                                             * (fetch->flags & WIRE_FETCH_RANGE
-                                                    ? SKETCH_ID_SIZE
-                                                    : ROWS_PLACE_SIZE));
+  fetch->places = slice_make (
+      bytes_pool, fetch->flags & WIRE_FETCH_RANGE ? 0 : n * ROWS_PLACE_SIZE);
 }
 
 static void
