@@ -40,6 +40,7 @@ compare_free (struct compare *compare)
   set_free (&compare->ours);
   set_free (&compare->theirs);
   set_free (&compare->passed);
+  set_free (&compare->given);
   doclist_free (&compare->splits);
 }
 
@@ -86,7 +87,9 @@ add_pair (struct compare *compare, const struct sketch_found *ours,
     add_found (compare, ours);
   else
     set_add (&compare->passed, ours);
-  if (!gives)
+  if (gives)
+    set_add (&compare->given, theirs);
+  else
     add_found (compare, theirs);
 }
 
@@ -95,7 +98,7 @@ compare_take_found (struct compare *compare, struct sketch_found *found,
                     size_t n, struct tally_error *err)
 {
   if (!set_init (&compare->ours, n) || !set_init (&compare->theirs, n)
-      || !set_init (&compare->passed, n))
+      || !set_init (&compare->passed, n) || !set_init (&compare->given, n))
     return error_nomem (err);
   qsort (found, n, sizeof *found, by_id);
   for (size_t i = 0; i < n; i++) {
@@ -113,6 +116,7 @@ compare_take_found (struct compare *compare, struct sketch_found *found,
   set_sort (&compare->ours);
   set_sort (&compare->theirs);
   set_sort (&compare->passed);
+  set_sort (&compare->given);
   compare->kind = COMPARE_DIFFER;
   return TALLY_OK;
 }
@@ -205,6 +209,36 @@ by_hash (const void *a, const void *b)
   return memcmp (a, b, SKETCH_ID_SIZE);
 }
 
+void
+compare_turn_to_given (struct compare *compare, unsigned char *ids, size_t n)
+{
+  struct compare_set *theirs = &compare->theirs;
+  size_t kept = 0;
+
+  set_free (theirs);
+  *theirs = compare->given;
+  memset (&compare->given, 0, sizeof compare->given);
+  if (n > 0)
+    qsort (ids, n, SKETCH_ID_SIZE, by_hash);
+  for (size_t i = 0; i < theirs->n; i++) {
+    const unsigned char *place = theirs->places + i * ROWS_PLACE_SIZE;
+
+    if (n == 0
+        || !bsearch (place + SKETCH_WHEN_SIZE, ids, n, SKETCH_ID_SIZE,
+                     by_hash))
+      memmove (theirs->places + kept++ * ROWS_PLACE_SIZE, place,
+               ROWS_PLACE_SIZE);
+  }
+  theirs->n = kept;
+}
+
+void
+compare_id (const struct compare *compare, struct tally_slice id,
+            unsigned char hash[SKETCH_ID_SIZE])
+{
+  sketch_id (hash, &compare->rows.key, id);
+}
+
 /* The id hashes of a set, sorted; NULL: out of memory. */
 static unsigned char *
 sorted_ids (const struct compare_set *set)
@@ -232,7 +266,7 @@ compare_is_theirs (const struct compare *compare, const unsigned char *ids,
 {
   unsigned char hash[SKETCH_ID_SIZE];
 
-  sketch_id (hash, &compare->rows.key, id);
+  compare_id (compare, id, hash);
   return bsearch (hash, ids, compare->theirs.n, SKETCH_ID_SIZE, by_hash);
 }
 

@@ -56,6 +56,7 @@ struct compare {
   bool taken; /* the token that was offered ahead */
   struct compare_set ours, theirs;
   struct compare_set passed; /* ours of which theirs is to be taken instead */
+  struct compare_set given;  /* theirs, of which ours is to be given instead */
   struct doclist splits; /* rows that stand at the splits, there and, if it was
                             asked for, here */
   bool newest; /* the only one stands before the newest of all rows there */
@@ -88,6 +89,16 @@ int compare_ours (struct compare *compare, size_t *at, size_t most,
 /* From here on those that were passed over are ours: what was to be taken in
  * place of one may not have come, since it was written to meanwhile. */
 void compare_turn_to_passed (struct compare *compare);
+
+/* From here on theirs are those for which ours was to be given, but for these
+ * ids (n hashes, which it sorts): what was written to meanwhile stands
+ * elsewhere by now, and was not. */
+void compare_turn_to_given (struct compare *compare, unsigned char *ids,
+                            size_t n);
+
+/* The hash of an id, as in places. */
+void compare_id (const struct compare *compare, struct tally_slice id,
+                 unsigned char hash[SKETCH_ID_SIZE]);
 
 /* The id hashes of what is only there, sorted; free them.  NULL: out of
  * memory. */

@@ -121,6 +121,21 @@ doclist_emit (void *list, const struct tally_doc *doc)
   return !doclist_add (list, doc);
 }
 
+static int
+by_id (const void *a, const void *b)
+{
+  const struct tally_doc *left = a, *right = b;
+
+  return slice_cmp (left->id, right->id);
+}
+
+void
+doclist_sort (struct doclist *list)
+{
+  if (list->count > 0)
+    qsort (list->docs, list->count, sizeof *list->docs, by_id);
+}
+
 void
 doclist_clear (struct doclist *list)
 {

@@ -45,6 +45,9 @@ struct tally_doc *doclist_refer (struct doclist *list,
 /* The same as a tally_emit_doc, with the list as ctx. */
 int doclist_emit (void *list, const struct tally_doc *doc);
 
+/* By their ids. */
+void doclist_sort (struct doclist *list);
+
 void doclist_clear (struct doclist *list);
 void doclist_free (struct doclist *list);
 

@@ -41,6 +41,9 @@ go_through (struct comparing *comparing, bool last, struct tally_error *err)
 
   if (sync_cancelled (sync))
     return error_set (err, TALLY_CANCELLED, "cancelled");
+  /* The nonce, which is drawn, has no say in the order of a plan. */
+  doclist_sort (&sync->remote);
+  doclist_sort (&sync->changed);
   sync->looked = true;
   return comparing->step (comparing->ctx, last, err);
 }
@@ -222,8 +225,22 @@ take_theirs (struct comparing *comparing, struct fetch *fetch, bool note,
   return status;
 }
 
+/* Which of ours are offered indeed, if theirs are not taken for that. */
+static void
+note_given (const struct comparing *comparing, struct buf *given)
+{
+  const struct doclist *ours = &comparing->sync->changed;
+  unsigned char hash[SKETCH_ID_SIZE];
+
+  for (size_t i = 0; i < ours->count && comparing->compare.given.n > 0; i++) {
+    compare_id (&comparing->compare, ours->docs[i].id, hash);
+    buf_add (given, hash, sizeof hash);
+  }
+}
+
 static int
-offer_ours (struct comparing *comparing, bool last, struct tally_error *err)
+offer_ours (struct comparing *comparing, bool last, struct buf *given,
+            struct tally_error *err)
 {
   const struct compare_set *ours = &comparing->compare.ours;
   int status = TALLY_OK;
@@ -231,10 +248,11 @@ offer_ours (struct comparing *comparing, bool last, struct tally_error *err)
   for (size_t at = 0; at < ours->n && status == TALLY_OK;) {
     status = compare_ours (&comparing->compare, &at, ROWS_FETCH_MAX,
                            &comparing->sync->changed, err);
+    note_given (comparing, given);
     if (status == TALLY_OK)
       status = step_ours (comparing, last && at == ours->n, err);
   }
-  return status;
+  return status == TALLY_OK && given->failed ? error_nomem (err) : status;
 }
 
 /* Of what has come from there nothing is offered. */
@@ -273,11 +291,39 @@ offer_passed (struct comparing *comparing, struct tally_error *err)
   return status;
 }
 
+/* A document of ours that was to be given in place of theirs, and was written
+ * to here meanwhile, was not.  Theirs must not be passed over, either. */
+static int
+take_given (struct comparing *comparing, struct buf *given,
+            struct tally_error *err)
+{
+  struct compare *compare = &comparing->compare;
+  struct fetch fetch = { 0 };
+  int status = TALLY_OK;
+
+  compare_turn_to_given (compare, (unsigned char *) given->data,
+                         given->size / SKETCH_ID_SIZE);
+  if (compare->theirs.n == 0)
+    return TALLY_OK;
+  make_fetch (comparing, &fetch.ask);
+  comparing->asked = compare_their_ids (compare);
+  if (!comparing->asked)
+    return error_nomem (err);
+  fetch_queue (comparing, &fetch);
+  status = take_theirs (comparing, &fetch, false, err);
+  peer_drop_hand (&comparing->sync->run->peer);
+  free (comparing->asked);
+  comparing->asked = NULL;
+  buf_free (&fetch.from);
+  return status;
+}
+
 int
 comparing_move (struct comparing *comparing, struct tally_error *err)
 {
   struct sync *sync = comparing->sync;
   struct fetch fetch = { 0 };
+  struct buf given = BUF_INIT;
   bool takes = comparing->compare.theirs.n > 0;
   bool passes = comparing->compare.passed.n > 0 && !sync->looks;
   int status = TALLY_OK;
@@ -293,7 +339,7 @@ comparing_move (struct comparing *comparing, struct tally_error *err)
   if (takes && status == TALLY_OK)
     fetch_queue (comparing, &fetch);
   if (status == TALLY_OK)
-    status = offer_ours (comparing, !takes, err);
+    status = offer_ours (comparing, !takes, &given, err);
   if (passes)
     idset_free (&comparing->seen);
   if (takes && status == TALLY_OK)
@@ -305,7 +351,10 @@ comparing_move (struct comparing *comparing, struct tally_error *err)
     status = offer_passed (comparing, err);
   if (passes)
     idset_free (&comparing->seen);
+  if (status == TALLY_OK && !sync->looks)
+    status = take_given (comparing, &given, err);
   buf_free (&fetch.from);
+  buf_free (&given);
   return status;
 }
 

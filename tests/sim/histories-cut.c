@@ -115,6 +115,20 @@ static const struct op written_while_compared[] = {
     .meddle_doc = 0, .meddle_fields = 15, .seed = 2 },
 };
 
+/* Likewise here, and before it is given in place of what is there. */
+static const struct op written_before_given[] = {
+  { OP_PUT, .site = 2, .doc = 2, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = FROM_S2 },
+  { OP_SYNC, .site = TO_S2 },
+  { OP_PUT, .site = 0, .doc = 0, .fields = 1, .wait_ms = 10 },
+  { OP_PUT, .site = 1, .doc = 0, .fields = 2, .wait_ms = 10 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_PUT, .meddle_site = 1,
+    .meddle_doc = 0, .meddle_fields = 15, .seed = 2 },
+};
+
 /* Everything is listed, first what was known when the pair last met; what is
  * deleted once its window is done must still be given to them. */
 static const struct op deleted_while_listed[] = {
@@ -172,6 +186,11 @@ const struct history_case cut_histories[] = {
   { "a comparison, and what differs is written to anywhere in it",
     { TWO_HUBS },
     HISTORY_OPS (written_while_compared),
+    .conflicts = -1,
+    .cut = 9 },
+  { "a comparison, and what is to be given is written to anywhere in it",
+    { TWO_HUBS },
+    HISTORY_OPS (written_before_given),
     .conflicts = -1,
     .cut = 9 },
   { "a list of everything, and what was listed is deleted anywhere in it",
