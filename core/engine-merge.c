@@ -260,9 +260,8 @@ settle_one (struct joiner *joiner, struct joined *joined,
     joined->side = SIDE_THEIRS;
     tell_kept (joiner, joined);
   } else if (joined->ours
-             && (joined->grave
-                 || sync_is_changed (joiner->sync, joined->ours->seq)
-                 || is_kept (joiner, joined)))
+             && (joined->grave || is_kept (joiner, joined)
+                 || sync_is_changed (joiner->sync, joined->ours->seq)))
     joined->side = SIDE_OURS;
   else
     joined->side = SIDE_NONE;

@@ -430,20 +430,59 @@ test_a_held_delete_that_is_forgotten (void **state)
   assert_int_equal (lines_with (f, "only one side still had"), 0);
 }
 
+static void
+drop_graves (struct tally_replica *replica)
+{
+  struct replica *inner;
+  struct tally_error err;
+
+  assert_int_equal (context_replica (&inner, replica, &err), TALLY_OK);
+  assert_int_equal (graves_prune (inner, 0, &err), TALLY_OK);
+}
+
 /* Nobody can tell any more what it deleted. */
 static void
 test_a_held_delete_without_a_grave (void **state)
 {
   struct fixture *f = *state;
-  struct replica *inner;
-  struct tally_error err;
 
   forget_what_is_held (f);
-  assert_int_equal (context_replica (&inner, f->world.d1, &err), TALLY_OK);
-  assert_int_equal (graves_prune (inner, 0, &err), TALLY_OK);
+  drop_graves (f->world.d1);
   good (f, "l1");
   good (f, "l2");
   world_expect (&f->world, "notes", "a", "\"v\":0");
+  settled (f, 2);
+  assert_int_equal (lines_with (f, "only one side still had"), 1);
+}
+
+/* The same, where d1 was behind and held theirs back. */
+static void
+test_a_held_delete_of_theirs_without_a_grave (void **state)
+{
+  struct fixture *f = *state;
+  struct world *w = &f->world;
+
+  put (f, w->d1, "a", 'v', 0);
+  put (f, w->d1, "b", 'v', 0);
+  good (f, "l1");
+  good (f, "l2");
+  f->clocks[D1].off_ms = -YEAR;
+  pass (f, 1000);
+  kit_remove (w->d2, "notes", "a");
+  put (f, w->d1, "a", 'x', 1);
+  good (f, "l2");
+  held (f, "l1", "1 document is held back");
+  for (int i = 0; i < 3; i++) {
+    put (f, w->d2, "b", 'v', i + 1);
+    good (f, "l2");
+    pass (f, 91 * (uint64_t) DAY);
+  }
+  drop_graves (w->hub);
+  drop_graves (w->d2);
+  f->clocks[D1].off_ms = 0;
+  good (f, "l1");
+  good (f, "l2");
+  world_expect (w, "notes", "a", "\"v\":0,\"x\":1");
   settled (f, 2);
   assert_int_equal (lines_with (f, "only one side still had"), 1);
 }
@@ -862,6 +901,7 @@ main (void)
     TEST (test_a_delete_of_tomorrow),
     TEST (test_a_held_delete_that_is_forgotten),
     TEST (test_a_held_delete_without_a_grave),
+    TEST (test_a_held_delete_of_theirs_without_a_grave),
     TEST (test_a_held_delete_of_what_is_made_anew),
     TEST (test_a_conflict_of_tomorrow),
     TEST (test_wrong_twice),

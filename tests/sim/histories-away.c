@@ -132,6 +132,24 @@ static const struct op grown_old_beside_a_folder[] = {
   { OP_SYNC, .site = 3 },
 };
 
+/* A delete was held back for a clock that was behind, together with a change
+ * by who had not heard of it; when both were forgotten, tombstone and grave,
+ * the document came back and nobody was told.  It takes the small windows. */
+static const struct op held_and_forgotten[] = {
+  { OP_PUT, .site = 3, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_CLOCK, .site = 3, .ms = -SIM_DAY_MS },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 8 },
+  { OP_DELETE, .site = 0, .doc = 2 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 3, .doc = 5, .fields = 8 },
+  { OP_SYNC, .site = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 2, .doc = 5 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (129) * SIM_DAY_MS },
+};
+
 #define MANY_WAYS                                                \
   .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 7, \
   .links = { { 1, 0, false }, { 1, 2, false }, { 3, 2, false },  \
@@ -197,5 +215,9 @@ const struct history_case away_histories[] = {
     { FOLDER_AND_LINK },
     HISTORY_OPS (grown_old_beside_a_folder),
     .conflicts = 0 },
+  { "a delete that is held back until nobody remembers it",
+    { HUB_OF_THREE },
+    HISTORY_OPS (held_and_forgotten),
+    .conflicts = -1 },
   { .name = NULL },
 };
