@@ -9,30 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory-tree.h"
-
-#define ROOM 64
-
-/* A page of level 0 is a leaf and has nodes; any other has pages, with the
- * first node below each. */
-struct memory_page {
-  size_t n;
-  uint64_t starts[ROOM]; /* the first bytes of the nodes as numbers */
-  struct memory_node *nodes[ROOM];
-  struct memory_page *pages[ROOM]; /* of a spare one, the first: the next */
-};
-
-/* What stands in a page. */
-struct item {
-  uint64_t start;
-  struct memory_node *node;
-  struct memory_page *page; /* not in a leaf */
-};
+#include "memory-page.h"
 
 /* What is looked for. */
 struct place {
   enum memory_tree_order by;
-  uint64_t start;
+  struct memory_start start;
   const unsigned char *stamp;
   struct tally_slice id;
 };
@@ -63,15 +45,17 @@ memory_compare_place (const struct tally_position *at,
                                  node->id_size);
 }
 
-/* The first bytes as a number of the same order, short ones with zeros. */
-static uint64_t
+/* Short ones end with zeros. */
+static struct memory_start
 start_of (const void *data, size_t size)
 {
   const unsigned char *bytes = data;
-  uint64_t start = 0;
+  struct memory_start start = { 0, 0 };
 
-  for (size_t i = 0; i < sizeof start; i++)
-    start = start << 8 | (i < size ? bytes[i] : 0u);
+  for (size_t i = 0; i < 8; i++)
+    start.first = start.first << 8 | (i < size ? bytes[i] : 0u);
+  for (size_t i = 8; i < 12; i++)
+    start.rest = start.rest << 8 | (i < size ? bytes[i] : 0u);
   return start;
 }
 
@@ -107,8 +91,10 @@ compare (const struct place *place, const struct memory_page *page, size_t i)
   const struct memory_node *node = page->nodes[i];
   int order = 0;
 
-  if (place->start != page->starts[i])
-    return place->start < page->starts[i] ? -1 : 1;
+  if (place->start.first != page->firsts[i])
+    return place->start.first < page->firsts[i] ? -1 : 1;
+  if (place->start.rest != page->rests[i])
+    return place->start.rest < page->rests[i] ? -1 : 1;
   if (place->by == MEMORY_BY_STAMP)
     order = memcmp (place->stamp, node->rev, TALLY_STAMP_SIZE);
   return order ? order
@@ -164,98 +150,6 @@ memory_tree_find (const struct memory_tree *tree, struct tally_slice id)
   return way.pages[0]->nodes[way.at[0]];
 }
 
-/* ---- pages -------------------------------------------------------------- */
-
-static struct memory_page *
-page_take (struct memory_tree *tree, unsigned level)
-{
-  struct memory_page *page = tree->spare;
-
-  tree->spare = page->pages[0];
-  tree->spares--;
-  tree->pages[level]++;
-  page->n = 0;
-  return page;
-}
-
-static void
-page_give (struct memory_tree *tree, struct memory_page *page, unsigned level)
-{
-  page->pages[0] = tree->spare;
-  tree->spare = page;
-  tree->spares++;
-  tree->pages[level]--;
-}
-
-/* Each page that is there may be split by the first that comes into it; the
- * halves only when they are full again, and the last one likewise. */
-static size_t
-pages_for (const struct memory_tree *tree, size_t more)
-{
-  size_t need = 0;
-
-  for (unsigned level = 0; more > 0; level++) {
-    bool new = level >= tree->height;
-    size_t there = new ? 0 : tree->pages[level];
-
-    more = (more < there ? more : there) + more / (ROOM / 4) + !new;
-    need += more + new;
-  }
-  return need;
-}
-
-int
-memory_tree_reserve (struct memory_tree *tree, size_t more)
-{
-  for (size_t need = pages_for (tree, more); tree->spares < need;
-       tree->spares++) {
-    struct memory_page *page = malloc (sizeof *page);
-
-    if (!page)
-      return -1;
-    page->pages[0] = tree->spare;
-    tree->spare = page;
-  }
-  return 0;
-}
-
-static struct item
-page_first (struct memory_page *page)
-{
-  struct item item = { page->starts[0], page->nodes[0], page };
-
-  return item;
-}
-
-static void
-page_set (struct memory_page *page, size_t i, const struct item *item)
-{
-  page->starts[i] = item->start;
-  page->nodes[i] = item->node;
-  page->pages[i] = item->page;
-}
-
-/* Moves the items from i on to j, in the same page or another. */
-static void
-page_move (struct memory_page *page, size_t i, struct memory_page *to,
-           size_t j)
-{
-  size_t n = page->n - i;
-
-  memmove (to->starts + j, page->starts + i, n * sizeof *to->starts);
-  memmove (to->nodes + j, page->nodes + i, n * sizeof *to->nodes);
-  memmove (to->pages + j, page->pages + i, n * sizeof *to->pages);
-  page->n = i;
-  to->n = j + n;
-}
-
-static void
-page_add (struct memory_page *page, size_t i, const struct item *item)
-{
-  page_move (page, i, page, i + 1);
-  page_set (page, i, item);
-}
-
 /* ---- changes ------------------------------------------------------------ */
 
 /* After the first item of the page on that level has become another. */
@@ -264,9 +158,9 @@ way_refresh (const struct memory_tree *tree, const struct way *way,
              unsigned level)
 {
   for (level++; level < tree->height; level++) {
-    struct item first = page_first (way->pages[level - 1]);
+    struct memory_item first = memory_page_first (way->pages[level - 1]);
 
-    page_set (way->pages[level], way->at[level], &first);
+    memory_page_set (way->pages[level], way->at[level], &first);
     if (way->at[level] > 0)
       break;
   }
@@ -286,34 +180,35 @@ way_ends (const struct memory_tree *tree, const struct way *way,
 
 /* Adds to a page that is full, and gives what is now behind it.  What comes in
  * rising order leaves full pages behind. */
-static struct item
+static struct memory_item
 way_split (struct memory_tree *tree, const struct way *way, unsigned level,
-           size_t at, const struct item *item)
+           size_t at, const struct memory_item *item)
 {
   struct memory_page *page = way->pages[level];
-  struct memory_page *other = page_take (tree, level);
-  size_t from = way_ends (tree, way, level, at) ? ROOM : ROOM / 2;
+  struct memory_page *other = memory_page_take (tree, level);
+  size_t from =
+      way_ends (tree, way, level, at) ? MEMORY_PAGE : MEMORY_PAGE / 2;
 
-  page_move (page, from, other, 0);
+  memory_page_move (page, from, other, 0);
   if (at < from)
-    page_add (page, at, item);
+    memory_page_add (page, at, item);
   else
-    page_add (other, at - from, item);
-  return page_first (other);
+    memory_page_add (other, at - from, item);
+  return memory_page_first (other);
 }
 
 /* Puts a page over the root, or the first one. */
 static void
-tree_grow (struct memory_tree *tree, const struct item *item)
+tree_grow (struct memory_tree *tree, const struct memory_item *item)
 {
-  struct memory_page *page = page_take (tree, tree->height++);
+  struct memory_page *page = memory_page_take (tree, tree->height++);
 
   if (tree->root) {
-    struct item first = page_first (tree->root);
+    struct memory_item first = memory_page_first (tree->root);
 
-    page_add (page, 0, &first);
+    memory_page_add (page, 0, &first);
   }
-  page_add (page, page->n, item);
+  memory_page_add (page, page->n, item);
   tree->root = page;
 }
 
@@ -321,7 +216,7 @@ void
 memory_tree_insert (struct memory_tree *tree, struct memory_node *node)
 {
   struct place place = place_of (node, tree->by);
-  struct item item = { place.start, node, NULL };
+  struct memory_item item = { place.start, node, NULL };
   struct way way;
   size_t at = 0;
 
@@ -331,12 +226,12 @@ memory_tree_insert (struct memory_tree *tree, struct memory_node *node)
   }
   for (unsigned level = 0; level < tree->height; level++) {
     struct memory_page *page = way.pages[level];
-    bool full = page->n == ROOM;
+    bool full = page->n == MEMORY_PAGE;
 
     if (full)
       item = way_split (tree, &way, level, at, &item);
     else
-      page_add (page, at, &item);
+      memory_page_add (page, at, &item);
     if (at == 0)
       way_refresh (tree, &way, level);
     if (!full)
@@ -355,7 +250,7 @@ tree_shrink (struct memory_tree *tree)
     struct memory_page *page = tree->root;
 
     tree->root = page->n > 0 ? page->pages[0] : NULL;
-    page_give (tree, page, --tree->height);
+    memory_page_give (tree, page, --tree->height);
   }
 }
 
@@ -372,10 +267,10 @@ memory_tree_remove (struct memory_tree *tree, const struct memory_node *node)
   for (;; level++) {
     struct memory_page *page = way.pages[level];
 
-    page_move (page, way.at[level] + 1, page, way.at[level]);
+    memory_page_move (page, way.at[level] + 1, page, way.at[level]);
     if (page->n > 0 || level + 1 == tree->height)
       break;
-    page_give (tree, page, level);
+    memory_page_give (tree, page, level);
   }
   if (way.at[level] == 0 && way.pages[level]->n > 0)
     way_refresh (tree, &way, level);

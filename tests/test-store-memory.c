@@ -180,12 +180,12 @@ assert_order (const struct memory_tree *tree, size_t n)
 static struct memory_node *
 make_node (size_t i)
 {
-  struct memory_node *node = calloc (1, sizeof *node + 16);
+  struct memory_node *node = calloc (1, sizeof *node + 24);
 
   assert_non_null (node);
   /* Half of them begin like others, for longer than a tree keeps at hand. */
   node->id_size = (size_t) snprintf (
-      node->id, 16, i % 2 ? "%08zu" : "beginning%05zu", i % NODES);
+      node->id, 24, i % 2 ? "%08zu" : "a long beginning%05zu", i % NODES);
   node->rev[TALLY_STAMP_SIZE - 1] = (unsigned char) (i * 37);
   return node;
 }
