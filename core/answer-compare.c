@@ -175,9 +175,9 @@ give_smallest (struct comparing *comparing, struct tally_error *err)
     return give_list (comparing, err);
   if (sketches && newest_pay (comparing, differ))
     return give_newest (comparing, differ, err);
-  if (sketches && (n > ROWS_LIST_MAX || cells < n * ROWS_TOLD_SIZE))
+  if (sketches && (n > ROWS_WINDOW || cells < n * ROWS_TOLD_SIZE))
     return give_cells (comparing, 0, sketch_cells (differ), err);
-  if (n > ROWS_LIST_MAX)
+  if (n > ROWS_WINDOW)
     return give_splits (comparing, err);
   common = differ < both ? (both - differ) / 2 : 0;
   if (common * DOC_BYTES < n * ROWS_TOLD_SIZE / 2) {

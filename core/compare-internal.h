@@ -12,8 +12,8 @@ int compare_strange (const struct compare *compare, struct tally_error *err);
 int compare_take_found (struct compare *compare, struct sketch_found *found,
                         size_t n, struct tally_error *err);
 
-/* Holds a list of theirs against the rows here. */
-int compare_take_list (struct compare *compare, struct tally_slice list,
+/* Holds a list of theirs against the rows here, and frees the reply. */
+int compare_take_list (struct compare *compare, struct wire_message *reply,
                        struct tally_error *err);
 
 #endif /* TALLY_COMPARE_INTERNAL_H */

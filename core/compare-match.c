@@ -97,8 +97,14 @@ int
 compare_take_found (struct compare *compare, struct sketch_found *found,
                     size_t n, struct tally_error *err)
 {
-  if (!set_init (&compare->ours, n) || !set_init (&compare->theirs, n)
-      || !set_init (&compare->passed, n) || !set_init (&compare->given, n))
+  size_t theirs = 0;
+
+  for (size_t i = 0; i < n; i++)
+    theirs += found[i].added;
+  if (!set_init (&compare->ours, n - theirs)
+      || !set_init (&compare->passed, n - theirs)
+      || !set_init (&compare->theirs, theirs)
+      || !set_init (&compare->given, theirs))
     return error_nomem (err);
   qsort (found, n, sizeof *found, by_id);
   for (size_t i = 0; i < n; i++) {
@@ -151,47 +157,50 @@ find_others (struct sketch_found *found, const struct sketch_item *ours,
   return n;
 }
 
-static int
-match_lists (struct compare *compare, struct buf *ours, struct buf *theirs,
-             struct tally_error *err)
+/* Sorts both.  NULL: out of memory. */
+static struct sketch_found *
+match_lists (struct sketch_item *ours, size_t n_ours,
+             struct sketch_item *theirs, size_t n_theirs, size_t *n)
 {
-  size_t n_ours = ours->size / SKETCH_ITEM_SIZE;
-  size_t n_theirs = theirs->size / SKETCH_ITEM_SIZE, n;
   struct sketch_found *found = calloc (n_ours + n_theirs + 1, sizeof *found);
-  int status;
 
-  if (!found || ours->failed || theirs->failed) {
-    free (found);
-    return error_nomem (err);
-  }
+  if (!found)
+    return NULL;
   if (n_ours > 0)
-    qsort (ours->data, n_ours, SKETCH_ITEM_SIZE, by_item);
+    qsort (ours, n_ours, sizeof *ours, by_item);
   if (n_theirs > 0)
-    qsort (theirs->data, n_theirs, SKETCH_ITEM_SIZE, by_item);
-  n = find_others (found, (const struct sketch_item *) ours->data, n_ours,
-                   (const struct sketch_item *) theirs->data, n_theirs);
-  status = compare_take_found (compare, found, n, err);
-  free (found);
-  return status;
+    qsort (theirs, n_theirs, sizeof *theirs, by_item);
+  *n = find_others (found, ours, n_ours, theirs, n_theirs);
+  return found;
 }
 
+/* What is not needed any more goes before more is made. */
 int
-compare_take_list (struct compare *compare, struct tally_slice list,
+compare_take_list (struct compare *compare, struct wire_message *reply,
                    struct tally_error *err)
 {
-  struct buf ours = BUF_INIT, theirs = BUF_INIT;
+  struct tally_slice list = reply->as.compared.data;
+  struct buf ours = BUF_INIT;
+  struct sketch_found *found = NULL;
+  size_t n;
   uint64_t seq;
   int status = rows_list (&compare->rows, &compare->range, &ours, &seq, err);
 
-  if (status == TALLY_OK) {
-    buf_add_slice (&theirs, list);
-    status = match_lists (compare, &ours, &theirs, err);
-  } else if (status == TALLY_AGAIN) {
+  if (status == TALLY_OK)
+    found = match_lists ((struct sketch_item *) ours.data,
+                         ours.size / SKETCH_ITEM_SIZE,
+                         (struct sketch_item *) (uintptr_t) list.data,
+                         list.size / SKETCH_ITEM_SIZE, &n);
+  buf_free (&ours);
+  wire_message_free (reply);
+  if (found)
+    status = compare_take_found (compare, found, n, err);
+  else if (status == TALLY_AGAIN) {
     compare->kind = COMPARE_LOST;
     status = TALLY_OK;
-  }
-  buf_free (&ours);
-  buf_free (&theirs);
+  } else if (status == TALLY_OK)
+    status = error_nomem (err);
+  free (found);
   return status;
 }
 

@@ -147,7 +147,8 @@ take_cells (struct compare *compare, const struct wire_compared *compared,
   int status;
 
   if (n == 0 || compared->data.size % SKETCH_CELL_SIZE != 0
-      || n > SKETCH_CELLS_MAX - peel->all.n)
+      || n > SKETCH_CELLS_MAX - peel->all.n
+      || (peel->all.n > 0 && n != sketch_more_cells (peel->all.n)))
     return compare_strange (compare, err);
   if (!sketch_init (&sketch, compare->rows.nonce, peel->all.n, n))
     return error_nomem (err);
@@ -330,7 +331,7 @@ take_reply (struct compare *compare, const struct rows_sum *sum,
       compare->kind = COMPARE_WHOLE;
       return TALLY_OK;
     }
-    return compare_take_list (compare, compared->data, err);
+    return compare_take_list (compare, reply, err);
   case WIRE_SPLIT:
   case WIRE_NEWEST:
     return take_splits (compare, compared, err);

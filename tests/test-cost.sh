@@ -45,4 +45,6 @@ costs "${N:-20000}" "first-push first-pull" linvo:sqlite
 costs 10000 "nothing changed" linvo:sqlite
 costs 10000 "first-push first-pull nothing changed" sqlite:linvo
 costs "${N:-10000}" "lost lost-same" linvo:sqlite
+# With fewer documents tests/test-engine-cost has these.
+[ -z "${N:-}" ] || costs "$N" "lost-many lost-half" linvo:sqlite
 [ $failures -eq 0 ]

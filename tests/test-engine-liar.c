@@ -74,11 +74,14 @@ noise (struct liar *liar, size_t size)
 
 /* ---- lies --------------------------------------------------------------- */
 
+/* As many as were asked for. */
 static void
 cells_of_noise (struct liar *liar, struct wire_message *message)
 {
-  message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data = noise (liar, 100 * SKETCH_CELL_SIZE);
+  struct tally_slice *cells = &message->as.compared.data;
+
+  if (message->as.compared.kind == WIRE_CELLS)
+    *cells = noise (liar, cells->size);
 }
 
 /* As if nothing were there. */
@@ -86,8 +89,15 @@ static void
 empty_cells (struct liar *liar, struct wire_message *message)
 {
   memset (liar->room, 0, ROOM);
+  if (message->as.compared.kind == WIRE_CELLS)
+    message->as.compared.data.data = (const char *) liar->room;
+}
+
+static void
+other_cells (struct liar *liar, struct wire_message *message)
+{
   message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data = slice_make (liar->room, 50 * SKETCH_CELL_SIZE);
+  message->as.compared.data = noise (liar, 100 * SKETCH_CELL_SIZE);
 }
 
 static void
@@ -103,6 +113,22 @@ no_cells (struct liar *liar, struct wire_message *message)
   (void) liar;
   message->as.compared.kind = WIRE_CELLS;
   message->as.compared.data.size = 0;
+}
+
+/* Each answer is another question, if that is taken. */
+static void
+one_cell_each (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  if (message->as.compared.kind == WIRE_CELLS)
+    message->as.compared.data.size = SKETCH_CELL_SIZE;
+}
+
+static void
+one_cell_first (struct liar *liar, struct wire_message *message)
+{
+  if (liar->compared == 1)
+    one_cell_each (liar, message);
 }
 
 static void
@@ -326,8 +352,12 @@ test_lies (void **state)
   static const struct case_of cases[] = {
     { "cells of noise", cells_of_noise, WIRE_COMPARED, 300, GOES_ON },
     { "empty cells", empty_cells, WIRE_COMPARED, 300, GOES_ON },
+    { "other cells than were asked for", other_cells, WIRE_COMPARED, 300,
+      REFUSED },
     { "half a cell", half_a_cell, WIRE_COMPARED, 300, REFUSED },
     { "no cells", no_cells, WIRE_COMPARED, 300, REFUSED },
+    { "a cell at a time", one_cell_each, WIRE_COMPARED, 300, REFUSED },
+    { "a cell at first", one_cell_first, WIRE_COMPARED, 300, GOES_ON },
     { "too many cells", too_many_cells, WIRE_COMPARED, 300, REFUSED },
     { "a list of noise", list_of_noise, WIRE_COMPARED, 300, GOES_ON },
     { "an empty list", empty_list, WIRE_COMPARED, 300, GOES_ON },
