@@ -17,10 +17,18 @@ replica_counts (const struct replica *replica, const char *collection)
   return replica_keeps_digest (replica) && !collection_is_local (collection);
 }
 
-int
-replica_emit_counted (void *ctx, const struct tally_doc *doc)
+/* Passes on, and counts. */
+struct count {
+  tally_emit_doc *emit; /* NULL: only counts */
+  void *ctx;
+  uint64_t live;
+  bool stopped;
+};
+
+static int
+emit_counted (void *ctx, const struct tally_doc *doc)
 {
-  struct replica_count *count = ctx;
+  struct count *count = ctx;
 
   count->live += !(doc->flags & TALLY_DOC_DELETED);
   count->stopped = count->emit && count->emit (count->ctx, doc) != 0;
@@ -34,12 +42,12 @@ count_again (struct replica *replica, const char *collection,
              replica_walk *walk, struct tally_error *err)
 {
   for (unsigned n = 0; n < TRIES; n++) {
-    struct replica_count count = { NULL, NULL, 0, false };
+    struct count count = { NULL, NULL, 0, false };
     struct tally_digest before, after;
     int status = replica_digest (replica, collection, 0, &before, err);
 
     if (status == TALLY_OK)
-      status = walk (replica, collection, replica_emit_counted, &count, err);
+      status = walk (replica, collection, emit_counted, &count, err);
     if (status == TALLY_OK)
       status = replica_digest (replica, collection, 0, &after, err);
     if (status != TALLY_OK
@@ -66,4 +74,67 @@ replica_check_count (struct replica *replica, const char *collection,
   if (status != TALLY_OK || digest.count == live)
     return status;
   return count_again (replica, collection, walk, err);
+}
+
+/* ---- walks -------------------------------------------------------------- */
+
+static int
+walk_changes (struct replica *replica, const char *collection,
+              tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  uint64_t head;
+
+  return replica_changes_slot (replica, collection, 0, emit, ctx, &head, err);
+}
+
+int
+replica_changes (struct replica *replica, const char *collection,
+                 uint64_t since, tally_emit_doc *emit, void *ctx,
+                 uint64_t *head, struct tally_error *err)
+{
+  struct count count = { emit, ctx, 0, false };
+  int status;
+
+  if (since > 0 || !replica_counts (replica, collection))
+    return replica_changes_slot (replica, collection, since, emit, ctx, head,
+                                 err);
+  status = replica_changes_slot (replica, collection, 0, emit_counted, &count,
+                                 head, err);
+  if (status == TALLY_OK && !count.stopped)
+    status = replica_check_count (replica, collection, count.live,
+                                  walk_changes, err);
+  return status;
+}
+
+static int
+walk_scan (struct replica *replica, const char *collection,
+           tally_emit_doc *emit, void *ctx, struct tally_error *err)
+{
+  uint64_t seq;
+
+  return replica_scan_slot (replica, collection, NULL, NULL, emit, ctx, &seq,
+                            err);
+}
+
+int
+replica_scan (struct replica *replica, const char *collection,
+              const struct tally_position *from,
+              const struct tally_position *to, tally_emit_doc *emit, void *ctx,
+              uint64_t *seq, struct tally_error *err)
+{
+  struct count count = { emit, ctx, 0, false };
+  int status;
+
+  if (!replica_can_scan (replica))
+    return replica_scan_changes (replica, collection, from, to, emit, ctx, seq,
+                                 err);
+  if (from || to || !replica_counts (replica, collection))
+    return replica_scan_slot (replica, collection, from, to, emit, ctx, seq,
+                              err);
+  status = replica_scan_slot (replica, collection, NULL, NULL, emit_counted,
+                              &count, seq, err);
+  if (status == TALLY_OK && !count.stopped)
+    status =
+        replica_check_count (replica, collection, count.live, walk_scan, err);
+  return status;
 }

@@ -14,8 +14,6 @@
 #include "mtime.h"
 #include "replica.h"
 
-#define COLLECTIONS_NOTE "collections"
-
 static void
 enter (struct replica *replica)
 {
@@ -174,10 +172,10 @@ replica_get (struct replica *replica, const char *collection,
   return checked (replica, status, err);
 }
 
-static int
-call_changes (struct replica *replica, const char *collection, uint64_t since,
-              tally_emit_doc *emit, void *ctx, uint64_t *head,
-              struct tally_error *err)
+int
+replica_changes_slot (struct replica *replica, const char *collection,
+                      uint64_t since, tally_emit_doc *emit, void *ctx,
+                      uint64_t *head, struct tally_error *err)
 {
   int status;
 
@@ -188,38 +186,11 @@ call_changes (struct replica *replica, const char *collection, uint64_t since,
   return checked (replica, status, err);
 }
 
-static int
-walk_changes (struct replica *replica, const char *collection,
-              tally_emit_doc *emit, void *ctx, struct tally_error *err)
-{
-  uint64_t head;
-
-  return call_changes (replica, collection, 0, emit, ctx, &head, err);
-}
-
 int
-replica_changes (struct replica *replica, const char *collection,
-                 uint64_t since, tally_emit_doc *emit, void *ctx,
-                 uint64_t *head, struct tally_error *err)
-{
-  struct replica_count count = { emit, ctx, 0, false };
-  int status;
-
-  if (since > 0 || !replica_counts (replica, collection))
-    return call_changes (replica, collection, since, emit, ctx, head, err);
-  status = call_changes (replica, collection, 0, replica_emit_counted, &count,
-                         head, err);
-  if (status == TALLY_OK && !count.stopped)
-    status = replica_check_count (replica, collection, count.live,
-                                  walk_changes, err);
-  return status;
-}
-
-static int
-call_scan (struct replica *replica, const char *collection,
-           const struct tally_position *from, const struct tally_position *to,
-           tally_emit_doc *emit, void *ctx, uint64_t *seq,
-           struct tally_error *err)
+replica_scan_slot (struct replica *replica, const char *collection,
+                   const struct tally_position *from,
+                   const struct tally_position *to, tally_emit_doc *emit,
+                   void *ctx, uint64_t *seq, struct tally_error *err)
 {
   int status;
 
@@ -228,37 +199,6 @@ call_scan (struct replica *replica, const char *collection,
                                ctx, seq, err);
   leave (replica);
   return checked (replica, status, err);
-}
-
-static int
-walk_scan (struct replica *replica, const char *collection,
-           tally_emit_doc *emit, void *ctx, struct tally_error *err)
-{
-  uint64_t seq;
-
-  return call_scan (replica, collection, NULL, NULL, emit, ctx, &seq, err);
-}
-
-int
-replica_scan (struct replica *replica, const char *collection,
-              const struct tally_position *from,
-              const struct tally_position *to, tally_emit_doc *emit, void *ctx,
-              uint64_t *seq, struct tally_error *err)
-{
-  struct replica_count count = { emit, ctx, 0, false };
-  int status;
-
-  if (!replica->ops->scan)
-    return replica_scan_changes (replica, collection, from, to, emit, ctx, seq,
-                                 err);
-  if (from || to || !replica_counts (replica, collection))
-    return call_scan (replica, collection, from, to, emit, ctx, seq, err);
-  status = call_scan (replica, collection, NULL, NULL, replica_emit_counted,
-                      &count, seq, err);
-  if (status == TALLY_OK && !count.stopped)
-    status =
-        replica_check_count (replica, collection, count.live, walk_scan, err);
-  return status;
 }
 
 bool
@@ -352,118 +292,18 @@ replica_search (struct replica *replica, const char *collection,
 
 /* ---- collections -------------------------------------------------------- */
 
-static bool
-listed (const struct buf *names, const char *name)
-{
-  for (size_t at = 0; at < names->size; at += strlen (names->data + at) + 1)
-    if (strcmp (names->data + at, name) == 0)
-      return true;
-  return false;
-}
-
-/* Whether the bytes are names with a NUL after each. */
-static bool
-well_formed (const struct buf *names)
-{
-  return names->size == 0 || names->data[names->size - 1] == '\0';
-}
-
-/* Adds the name to the note before its first document is written: a name
- * without documents does no harm, documents without a name would. */
-static int
-list_collection (struct replica *replica, const char *name,
-                 struct tally_error *err)
-{
-  int status = TALLY_OK;
-  bool known;
-
-  if (replica->ops->collections || strcmp (name, NOTES_COLLECTION) == 0)
-    return TALLY_OK;
-  pthread_mutex_lock (&replica->identity_lock);
-  known = listed (&replica->collections, name);
-  while (!known && status == TALLY_OK) {
-    struct tally_slice before, after;
-    struct buf *names = &replica->collections;
-
-    status = replica_note_get (replica, COLLECTIONS_NOTE, names, &known, err);
-    if (status != TALLY_OK)
-      break;
-    before = known ? slice_make ("", 0) : slice_make (NULL, 0);
-    if (!well_formed (names))
-      status = error_set (err, TALLY_CORRUPT,
-                          "%s: its list of collections "
-                          "is damaged",
-                          replica->name);
-    known = status == TALLY_OK && listed (names, name);
-    if (known || status != TALLY_OK)
-      break;
-    /* Room first: the bytes before must not move. */
-    if (buf_reserve (names, strlen (name) + 1) && names->size > 0)
-      before = buf_slice (names);
-    buf_add (names, name, strlen (name) + 1);
-    after = buf_slice (names);
-    status = names->failed ? error_nomem (err)
-                           : replica_note_put (replica, COLLECTIONS_NOTE,
-                                               &before, &after, err);
-    known = status == TALLY_OK;
-    if (status == TALLY_CONFLICT)
-      status = TALLY_OK;
-  }
-  if (status != TALLY_OK)
-    buf_clear (&replica->collections);
-  pthread_mutex_unlock (&replica->identity_lock);
-  return status;
-}
-
-static int
-by_name (const void *a, const void *b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-static int
-emit_listed (const struct buf *names, tally_emit_name *emit, void *ctx,
-             struct tally_error *err)
-{
-  size_t n = 0, at;
-  const char **sorted = calloc (names->size + 1, sizeof *sorted);
-
-  if (!sorted)
-    return error_nomem (err);
-  for (at = 0; at < names->size; at += strlen (names->data + at) + 1)
-    sorted[n++] = names->data + at;
-  qsort (sorted, n, sizeof *sorted, by_name);
-  for (size_t i = 0; i < n; i++)
-    if (emit (ctx, sorted[i]))
-      break;
-  free (sorted);
-  return TALLY_OK;
-}
-
 int
 replica_collections (struct replica *replica, tally_emit_name *emit, void *ctx,
                      struct tally_error *err)
 {
-  struct buf names = BUF_INIT;
-  bool found;
   int status;
 
-  if (replica->ops->collections) {
-    enter (replica);
-    status = replica->ops->collections (replica->handle, emit, ctx, err);
-    leave (replica);
-    return checked (replica, status, err);
-  }
-  status = replica_note_get (replica, COLLECTIONS_NOTE, &names, &found, err);
-  if (status == TALLY_OK && !well_formed (&names))
-    status = error_set (err, TALLY_CORRUPT,
-                        "%s: its list of collections is "
-                        "damaged",
-                        replica->name);
-  if (status == TALLY_OK)
-    status = emit_listed (&names, emit, ctx, err);
-  buf_free (&names);
-  return status;
+  if (!replica->ops->collections)
+    return replica_emit_listed (replica, emit, ctx, err);
+  enter (replica);
+  status = replica->ops->collections (replica->handle, emit, ctx, err);
+  leave (replica);
+  return checked (replica, status, err);
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -495,12 +335,12 @@ list_collections_of (struct replica *replica,
                      const struct tally_entry *entries, size_t n,
                      struct tally_error *err)
 {
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n && !replica->ops->collections; i++)
     if (!(entries[i].flags & TALLY_ENTRY_FORGET)
         && (i == 0
             || strcmp (entries[i].collection, entries[i - 1].collection)
                    != 0)) {
-      int status = list_collection (replica, entries[i].collection, err);
+      int status = replica_list (replica, entries[i].collection, err);
 
       if (status != TALLY_OK)
         return status;

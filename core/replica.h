@@ -169,15 +169,14 @@ bool replica_can_scan (const struct replica *replica);
  * meanwhile is no difference. */
 bool replica_counts (const struct replica *replica, const char *collection);
 
-/* A tally_emit_doc that counts what it passes on. */
-struct replica_count {
-  tally_emit_doc *emit; /* NULL: count only */
-  void *ctx;
-  uint64_t live;
-  bool stopped;
-};
-
-int replica_emit_counted (void *ctx, const struct tally_doc *doc);
+/* What they are made of: the slots. */
+int replica_changes_slot (struct replica *replica, const char *collection,
+                          uint64_t since, tally_emit_doc *emit, void *ctx,
+                          uint64_t *head, struct tally_error *err);
+int replica_scan_slot (struct replica *replica, const char *collection,
+                       const struct tally_position *from,
+                       const struct tally_position *to, tally_emit_doc *emit,
+                       void *ctx, uint64_t *seq, struct tally_error *err);
 
 /* `walk` goes over all of the collection once more, as whoever saw `live` of
  * them did. */
@@ -245,6 +244,13 @@ bool replica_has_batches (const struct replica *replica);
 
 /* Every collection, also local ones, in bytewise order. */
 int replica_collections (struct replica *replica, tally_emit_name *emit,
+                         void *ctx, struct tally_error *err);
+
+/* Where the driver keeps no list (replica-list.c): adds a name to it, before
+ * its first document is written, and emits it in order. */
+int replica_list (struct replica *replica, const char *name,
+                  struct tally_error *err);
+int replica_emit_listed (struct replica *replica, tally_emit_name *emit,
                          void *ctx, struct tally_error *err);
 
 /* Up to where somebody has looked at a store; begins as zeros. */
