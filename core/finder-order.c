@@ -35,6 +35,8 @@ finder_order_end (struct finder *finder)
   if (finder->indexes)
     indexes_release (finder->replica, finder->indexes);
   buf_free (&finder->row);
+  buf_free (&finder->group);
+  buf_free (&finder->group_end);
   doclist_free (&finder->rows_got);
 }
 
@@ -54,14 +56,13 @@ take_row (void *ctx, const struct tally_doc *row)
          || finder->rows_got.count >= finder->most_rows;
 }
 
-/* A zero behind the last row comes right after it. */
+/* Behind the row that was read last; a zero behind that comes right after. */
 static int
-read_span (struct finder *finder, struct tally_error *err)
+read_between (struct finder *finder, struct tally_slice from,
+              struct tally_slice to, struct tally_error *err)
 {
-  const struct index_span *span = &finder->plan.spans[finder->span];
   char name[COLLECTION_TEXT_MAX];
   struct buf after = BUF_INIT;
-  struct tally_slice from = span->from;
   int status = TALLY_OK;
 
   if (finder->row.size > 0) {
@@ -73,30 +74,118 @@ read_span (struct finder *finder, struct tally_error *err)
   if (after.failed)
     status = error_nomem (err);
   else
-    status = replica_find (finder->replica, name, &from, &span->to,
-                           TALLY_FIND_IDS, take_row, finder, err);
+    status = replica_find (finder->replica, name, &from, &to, TALLY_FIND_IDS,
+                           take_row, finder, err);
   buf_free (&after);
   return status;
 }
+
+/* Until there are enough, or there is nothing left between the two. */
+static int
+read_on (struct finder *finder, struct tally_slice from, struct tally_slice to,
+         bool *left, struct tally_error *err)
+{
+  const struct doclist *rows = &finder->rows_got;
+  int status = read_between (finder, from, to, err);
+
+  buf_clear (&finder->row);
+  *left = rows->count >= finder->most_rows;
+  if (*left)
+    buf_add_slice (&finder->row, rows->docs[rows->count - 1].id);
+  if (status == TALLY_OK && (rows->failed || finder->row.failed))
+    status = error_nomem (err);
+  return status;
+}
+
+/* ---- backwards ---------------------------------------------------------- */
+
+static int
+copy_row (void *ctx, const struct tally_doc *row)
+{
+  buf_clear (ctx);
+  buf_add_slice (ctx, row->id);
+  return 0;
+}
+
+/* What ties comes by id in either direction: so the rows of each key, whose
+ * last one is found from behind, are read forwards. */
+static int
+find_group (struct finder *finder, const struct index_span *span, bool *any,
+            struct tally_error *err)
+{
+  char name[COLLECTION_TEXT_MAX];
+  struct buf last = BUF_INIT;
+  struct tally_slice to, id;
+  bool hashed;
+  int status;
+
+  if (finder->group_end.size == 0)
+    buf_add_slice (&finder->group_end, span->to);
+  to = buf_slice (&finder->group_end);
+  indexes_rows_name (name, finder->collection);
+  status =
+      replica_find (finder->replica, name, &span->from, &to,
+                    TALLY_FIND_IDS | TALLY_FIND_LAST, copy_row, &last, err);
+  id = index_row_id (buf_slice (&last), &hashed);
+  *any = status == TALLY_OK && id.data;
+  buf_clear (&finder->group);
+  if (*any)
+    buf_add (&finder->group, last.data, last.size - id.size);
+  finder->in_group = *any;
+  if (last.failed || finder->group.failed || finder->group_end.failed)
+    status = error_nomem (err);
+  buf_free (&last);
+  return status;
+}
+
+static int
+read_back (struct finder *finder, const struct index_span *span,
+           struct tally_error *err)
+{
+  bool any = true, left = false;
+  int status = TALLY_OK;
+
+  if (!finder->in_group)
+    status = find_group (finder, span, &any, err);
+  if (status != TALLY_OK || !any) {
+    buf_clear (&finder->group_end);
+    finder->span++;
+    return status;
+  }
+  status = read_on (finder, buf_slice (&finder->group),
+                    buf_slice (&finder->group_end), &left, err);
+  if (left)
+    return status;
+  finder->in_group = false;
+  buf_clear (&finder->group_end);
+  buf_add_slice (&finder->group_end, buf_slice (&finder->group));
+  return status;
+}
+
+/* ---- batches of rows ---------------------------------------------------- */
 
 static int
 read_rows (struct finder *finder, struct tally_error *err)
 {
   struct doclist *rows = &finder->rows_got;
+  const struct index_plan *plan = &finder->plan;
   int status = TALLY_OK;
+  bool left;
 
   doclist_clear (rows);
   finder->next_row = 0;
-  while (status == TALLY_OK && finder->span < finder->plan.n
+  while (status == TALLY_OK && finder->span < plan->n
          && rows->count < finder->most_rows) {
-    status = read_span (finder, err);
-    buf_clear (&finder->row);
-    if (rows->count < finder->most_rows)
-      finder->span++;
-    else
-      buf_add_slice (&finder->row, rows->docs[rows->count - 1].id);
-    if (status == TALLY_OK && (rows->failed || finder->row.failed))
-      status = error_nomem (err);
+    const struct index_span *span =
+        &plan->spans[plan->reverse ? plan->n - 1 - finder->span
+                                   : finder->span];
+
+    if (plan->reverse) {
+      status = read_back (finder, span, err);
+      continue;
+    }
+    status = read_on (finder, span->from, span->to, &left, err);
+    finder->span += !left;
   }
   finder->most_rows = 2 * finder->most_rows < FINDER_BATCH
                           ? 2 * finder->most_rows
@@ -126,6 +215,8 @@ belongs (const struct finder *finder, struct tally_slice row,
 
     index_row (&now, finder->plan.def->number, keys.keys[0], doc->id);
     order = slice_cmp (row, buf_slice (&now));
+    if (finder->plan.reverse)
+      order = -order;
     *here = order == 0 || (order > 0 && keys.n == 1);
     if (now.failed)
       status = error_nomem (err);

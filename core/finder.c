@@ -259,12 +259,13 @@ gather_ids (struct finder *finder, const struct index_plan *plan,
 }
 
 /* An index that has the order spares the sort; but one that finds less, or all
- * of an index where a query without a limit finds little, costs more. */
+ * of an index where a query without a limit finds little, costs more, and so
+ * does one that is read backwards to its end. */
 static bool
 goes_in_order (const struct finder *finder, const struct index_plan *ordered,
                const struct index_plan *best)
 {
-  if (!ordered->def)
+  if (!ordered->def || (ordered->reverse && finder->most == 0))
     return false;
   if (!best->def && ordered->fields == 0)
     return finder->query->root.n == 0 || finder->most > 0;

@@ -46,8 +46,11 @@ struct finder {
   bool in_order;
   struct indexes_taken *indexes; /* the plan's; NULL: none */
   struct index_plan plan;
-  size_t span;             /* of the plan, where to go on */
-  struct buf row;          /* the last one read there; empty: none */
+  size_t span;    /* of the plan, where to go on */
+  struct buf row; /* the last one read there; empty: none */
+  struct buf group,
+      group_end;           /* backwards: the rows of one key, from and to */
+  bool in_group;           /* they are being read */
   struct doclist rows_got; /* of which no document was read yet */
   size_t next_row, most_rows;
 

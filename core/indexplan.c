@@ -19,6 +19,7 @@ struct candidate {
   struct intervals spans;
   size_t fields;
   bool exact;
+  bool reverse;
 };
 
 static int
@@ -130,6 +131,7 @@ take_plan (struct index_plan *out, const struct candidate *best,
   out->def = best->def;
   out->fields = best->fields;
   out->exact = best->exact;
+  out->reverse = best->reverse;
   return place_spans (out, best, err);
 }
 
@@ -139,7 +141,7 @@ take_plan (struct index_plan *out, const struct candidate *best,
  * by id, and those before have one value each. */
 static bool
 is_in_order (const struct index_def *def, const struct query_node *root,
-             const struct field_list *sort)
+             const struct field_list *sort, bool reverse)
 {
   size_t before = def->fields.count - sort->count;
 
@@ -153,7 +155,7 @@ is_in_order (const struct index_def *def, const struct query_node *root,
     const struct field_name *a = &def->fields.fields[before + i];
     const struct field_name *b = &sort->fields[i];
 
-    if (a->descending != b->descending
+    if (a->descending != (b->descending != reverse)
         || !slice_equal (buf_slice (&a->path.text), buf_slice (&b->path.text)))
       return false;
   }
@@ -172,6 +174,14 @@ add_all (struct candidate *candidate)
   return all != NULL;
 }
 
+static bool
+orders_better (const struct candidate *a, const struct candidate *b)
+{
+  if (!b->def || a->fields != b->fields)
+    return !b->def || a->fields > b->fields;
+  return b->reverse && !a->reverse;
+}
+
 int
 index_plan_ordered (struct index_plan *out, const struct index_list *list,
                     const struct query_node *root,
@@ -184,10 +194,13 @@ index_plan_ordered (struct index_plan *out, const struct index_list *list,
   for (size_t i = 0; i < list->n && status == TALLY_OK; i++) {
     struct candidate candidate;
 
-    if (!is_in_order (&list->defs[i], root, sort))
+    bool reverse = is_in_order (&list->defs[i], root, sort, true);
+
+    if (!reverse && !is_in_order (&list->defs[i], root, sort, false))
       continue;
     status = try_index (&candidate, &list->defs[i], root, false, err);
-    if (status == TALLY_OK && (!best.def || candidate.fields > best.fields)) {
+    candidate.reverse = reverse;
+    if (status == TALLY_OK && orders_better (&candidate, &best)) {
       intervals_free (&best.spans);
       best = candidate;
     } else

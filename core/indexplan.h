@@ -21,6 +21,7 @@ struct index_plan {
   size_t ranges;   /* those that the query asks for */
   size_t fields;   /* so many of the index's are bounded */
   bool exact;      /* each by a value, not a range */
+  bool reverse;    /* of index_plan_ordered: from the last key to the first */
   struct buf text; /* of the spans */
 };
 

@@ -80,6 +80,33 @@ walk (struct linvo *s, const struct range *range, struct tally_error *err)
   return linvo_scan_end (s, it, err);
 }
 
+/* The last key before `to`, which is in the collection. */
+static int
+emit_last (struct linvo *s, const struct range *range, struct tally_error *err)
+{
+  struct linvo_key to;
+  leveldb_iterator_t *it;
+  struct tally_slice key, id = *range->to;
+
+  if (id.size > TALLY_ID_MAX)
+    id.size = TALLY_ID_MAX;
+  linvo_key_doc (&to, range->number, &id);
+  it = linvo_scan_kept (s, range->range, &to);
+  if (leveldb_iter_valid (it))
+    leveldb_iter_prev (it);
+  else
+    leveldb_iter_seek_to_last (it);
+  if (linvo_scan_within (it, &range->from, PREFIX, &key)) {
+    struct tally_doc doc = { .id = { key.data + PREFIX, key.size - PREFIX } };
+    struct tally_slice from = { range->from.data + PREFIX,
+                                range->from.size - PREFIX };
+
+    if (!is_before (doc.id, &from))
+      (void) range->emit (range->ctx, &doc);
+  }
+  return linvo_scan_end (s, it, err);
+}
+
 static int
 walk_collection (struct linvo *s, struct range *range, const char *collection,
                  const struct tally_slice *from, struct tally_error *err)
@@ -95,7 +122,8 @@ walk_collection (struct linvo *s, struct range *range, const char *collection,
   if (begin.size > TALLY_ID_MAX)
     begin.size = TALLY_ID_MAX;
   linvo_key_doc (&range->from, range->number, &begin);
-  return walk (s, range, err);
+  return range->flags & TALLY_FIND_LAST ? emit_last (s, range, err)
+                                        : walk (s, range, err);
 }
 
 /* Where nothing is read but what an iterator shows, it is a snapshot itself.

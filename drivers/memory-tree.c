@@ -150,6 +150,42 @@ memory_tree_find (const struct memory_tree *tree, struct tally_slice id)
   return way.pages[0]->nodes[way.at[0]];
 }
 
+/* To the last node of the leaf before; false: there is none. */
+static bool
+way_back (const struct memory_tree *tree, struct way *way)
+{
+  unsigned level = 1;
+
+  while (level < tree->height && way->at[level] == 0)
+    level++;
+  if (level >= tree->height)
+    return false;
+  way->at[level]--;
+  while (level-- > 0) {
+    way->pages[level] = way->pages[level + 1]->pages[way->at[level + 1]];
+    way->at[level] = way->pages[level]->n - 1;
+  }
+  return true;
+}
+
+struct memory_node *
+memory_tree_before (const struct memory_tree *tree, struct tally_slice id)
+{
+  struct place place = place_of_id (id);
+  struct way way;
+
+  if (!tree->root)
+    return NULL;
+  find_way (tree, &place, &way);
+  if (compare (&place, way.pages[0], way.at[0]) <= 0) {
+    if (way.at[0] > 0)
+      way.at[0]--;
+    else if (!way_back (tree, &way))
+      return NULL;
+  }
+  return way.pages[0]->nodes[way.at[0]];
+}
+
 /* ---- changes ------------------------------------------------------------ */
 
 /* After the first item of the page on that level has become another. */

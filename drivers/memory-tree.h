@@ -51,6 +51,10 @@ int memory_compare_place (const struct tally_position *at,
 struct memory_node *memory_tree_find (const struct memory_tree *tree,
                                       struct tally_slice id);
 
+/* The last one before that id; NULL: there is none. */
+struct memory_node *memory_tree_before (const struct memory_tree *tree,
+                                        struct tally_slice id);
+
 /* Makes room for so many calls of insert; 0 or -1. */
 int memory_tree_reserve (struct memory_tree *tree, size_t more);
 

@@ -85,6 +85,9 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
       " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
   [SQL_WALK_IDS] = "SELECT id FROM document INDEXED BY document_id"
                    " WHERE collection = ?1 AND id >= ?2 ORDER BY id",
+  [SQL_LAST_ID] = "SELECT id FROM document INDEXED BY document_id"
+                  " WHERE collection = ?1 AND id >= ?2 AND id < ?3"
+                  " ORDER BY id DESC LIMIT 1",
   [SQL_SEARCH] =
       "SELECT seq, flags, stamp, hash, meta, body, id"
       " FROM document INDEXED BY document_arrival"

@@ -31,6 +31,7 @@ enum sqlite_statement {
   SQL_STAMPS,          /* key, stamp, id from, stamp, id to -> a row, id */
   SQL_WALK,            /* key, id from, get flags -> a row, meta, body, id */
   SQL_WALK_IDS,        /* key, id from -> id */
+  SQL_LAST_ID,         /* key, id from, id to -> id */
   SQL_SEARCH,          /* key, since -> a row, meta, body, id */
   SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body;
                         * nothing where the id is there */

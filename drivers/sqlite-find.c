@@ -26,7 +26,7 @@ walk_row (const struct sqlite_store *s, enum sqlite_statement which,
   int status;
 
   memset (doc, 0, sizeof *doc);
-  if (which == SQL_WALK_IDS)
+  if (which != SQL_WALK && which != SQL_SEARCH)
     return sqlite_slice (s, which, 0, &doc->id, err);
   status = sqlite_header (s, which, doc, err);
   if (!status)
@@ -38,6 +38,14 @@ walk_row (const struct sqlite_store *s, enum sqlite_statement which,
   return status;
 }
 
+static enum sqlite_statement
+statement_for (unsigned flags)
+{
+  if (!(flags & TALLY_FIND_IDS))
+    return SQL_WALK;
+  return flags & TALLY_FIND_LAST ? SQL_LAST_ID : SQL_WALK_IDS;
+}
+
 int
 sqlite_find (void *handle, const char *collection,
              const struct tally_slice *from, const struct tally_slice *to,
@@ -45,8 +53,7 @@ sqlite_find (void *handle, const char *collection,
              struct tally_error *err)
 {
   struct sqlite_store *s = handle;
-  enum sqlite_statement which =
-      flags & TALLY_FIND_IDS ? SQL_WALK_IDS : SQL_WALK;
+  enum sqlite_statement which = statement_for (flags);
   struct tally_doc doc;
   int64_t key = sqlite_collection_known (s, collection);
   int status = TALLY_OK;
@@ -61,6 +68,8 @@ sqlite_find (void *handle, const char *collection,
                      from ? from->size : 0);
   if (which == SQL_WALK)
     sqlite_bind_number (s, which, 3, flags);
+  if (which == SQL_LAST_ID)
+    sqlite_bind_bytes (s, which, 3, to->data, to->size);
   for (;;) {
     status = sqlite_step (s, which, err);
     if (status != SQLITE_ROW)

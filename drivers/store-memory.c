@@ -295,6 +295,22 @@ find_visit (void *ctx, const struct memory_node *node)
   return !finding->emit (finding->ctx, &doc);
 }
 
+static void
+find_last (const struct memory_collection *c, const struct tally_slice *from,
+           const struct memory_finding *finding)
+{
+  const struct memory_node *node = memory_tree_before (&c->ids, *finding->to);
+  struct tally_doc doc;
+
+  if (!node
+      || (from
+          && memory_compare (node->id, node->id_size, from->data, from->size)
+                 < 0))
+    return;
+  memory_header (node, &doc);
+  (void) finding->emit (finding->ctx, &doc);
+}
+
 static int
 memory_find (void *handle, const char *collection,
              const struct tally_slice *from, const struct tally_slice *to,
@@ -307,7 +323,9 @@ memory_find (void *handle, const char *collection,
   struct memory_finding finding = { to, flags, emit, ctx };
 
   (void) err;
-  if (c)
+  if (c && (flags & TALLY_FIND_LAST))
+    find_last (c, from, &finding);
+  else if (c)
     memory_tree_walk (&c->ids, from, find_visit, &finding);
   return TALLY_OK;
 }

@@ -66,6 +66,43 @@ find_between (void **state)
   rows_free (rows);
 }
 
+/* The last of what comes is the last one between the two. */
+static void
+find_last (void **state)
+{
+  static const struct {
+    const char *from, *to, *last;
+  } cases[] = { { "", "d", "b" },   { "", "zz", "e" },   { "ab", "ab!", "ab" },
+                { "a", "ab", "a" }, { "b!", "d", NULL }, { "", "a", NULL } };
+  struct kit *k = *state;
+
+  if (!k->ops->find)
+    skip ();
+  for (unsigned i = 0; i < COUNT (cases); i++) {
+    struct rows *rows = find_rows (k, cases[i].from, cases[i].to,
+                                   TALLY_FIND_IDS | TALLY_FIND_LAST, 0);
+
+    assert_int_equal (rows->n, 0);
+    rows_free (rows);
+  }
+  for (unsigned i = 0; i < 6; i++) {
+    static const char *const ids[] = { "d", "ab", "e", "a", "ab!", "b" };
+
+    put_one (k, "things", ids[i], i + 1);
+  }
+  put_one (k, "other", "aa", 1);
+  put_one (k, "things!", "aa", 1);
+  for (unsigned i = 0; i < COUNT (cases); i++) {
+    struct rows *rows = find_rows (k, cases[i].from, cases[i].to,
+                                   TALLY_FIND_IDS | TALLY_FIND_LAST, 0);
+
+    assert_int_equal (rows->n > 0, cases[i].last != NULL);
+    if (cases[i].last)
+      assert_string_equal (rows->ids[rows->n - 1], cases[i].last);
+    rows_free (rows);
+  }
+}
+
 static void
 find_stops (void **state)
 {
@@ -236,6 +273,8 @@ hold_reads (void **state)
 const struct kit_check kit_find_tests[] = {
   KIT_CHECK (find_between, "find",
              "the live documents from one id to before another, in order"),
+  KIT_CHECK (find_last, "find",
+             "the last id before another, where that is asked for"),
   KIT_CHECK (find_stops, "find",
              "an emit that says stop ends it, with TALLY_OK"),
   KIT_CHECK (find_forgotten, "find",

@@ -200,6 +200,31 @@ test_behind_what_is_equal (void **state)
   agree (world, "{}", "a,-b", 0, 1);
 }
 
+/* What ties comes by id here, too. */
+static void
+test_backwards (void **state)
+{
+  struct world *world = *state;
+
+  index_on (world, "a", 0);
+  agree (world, "{}", "-a", 0, 0);
+  agree (world, "{}", "-a", 6, 1);
+  assert_true (world->plan.documents <= 16);
+  agree (world, "{}", "-a", DOCUMENTS, 1);
+  agree (world, "{\"a\":{\"$gt\":5}}", "-a", DOCUMENTS, 1);
+  agree (world, "{\"a\":{\"$in\":[7,null,3,\"x\"]}}", "-a", DOCUMENTS, 1);
+  agree (world, "{\"b\":{\"$gt\":50}}", "-a", 20, 1);
+  /* More of one key than a batch. */
+  index_on (world, "z", 0);
+  agree (world, "{}", "-z", DOCUMENTS, 1);
+  index_on (world, "a,-b", 0);
+  agree (world, "{}", "-a,b", 40, 1);
+  agree (world, "{}", "-a,-b", 40, 0);
+  agree (world, "{\"a\":7}", "b", 10, 1);
+  agree (world, "{\"a\":7,\"b\":{\"$lt\":50}}", "b", 10, 1);
+  assert_true (world->plan.rows < DOCUMENTS / 5);
+}
+
 static void
 test_not_where_rows_are_not_the_order (void **state)
 {
@@ -254,6 +279,7 @@ main (void)
     TEST (test_all_of_an_index),
     TEST (test_a_limit_reads_few_rows),
     TEST (test_behind_what_is_equal),
+    TEST (test_backwards),
     TEST (test_not_where_rows_are_not_the_order),
     TEST (test_more_than_fits_in_memory),
   };

@@ -228,7 +228,10 @@ enum {
 };
 
 enum {
-  TALLY_FIND_IDS = 4 /* flag of find, alone: only the ids are wanted */
+  TALLY_FIND_IDS = 4, /* flag of find, alone: only the ids are wanted */
+  TALLY_FIND_LAST =
+      16 /* with FIND_IDS, and a `to`: of these only the last one
+          * is; to emit those before it first is fine, and slow */
 };
 
 enum {
