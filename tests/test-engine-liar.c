@@ -30,6 +30,8 @@ struct liar {
   lie_fn *lie;
   unsigned about;          /* enum wire_type; 0: of all that is answered */
   unsigned told, compared; /* so often */
+  enum wire_comparison kind;
+  size_t size;
   unsigned char room[ROOM];
   struct tally_slice splits[2];
 };
@@ -93,28 +95,6 @@ empty_cells (struct liar *liar, struct wire_message *message)
     message->as.compared.data.data = (const char *) liar->room;
 }
 
-static void
-other_cells (struct liar *liar, struct wire_message *message)
-{
-  message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data = noise (liar, 100 * SKETCH_CELL_SIZE);
-}
-
-static void
-half_a_cell (struct liar *liar, struct wire_message *message)
-{
-  message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data = noise (liar, SKETCH_CELL_SIZE / 2);
-}
-
-static void
-no_cells (struct liar *liar, struct wire_message *message)
-{
-  (void) liar;
-  message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data.size = 0;
-}
-
 /* Each answer is another question, if that is taken. */
 static void
 one_cell_each (struct liar *liar, struct wire_message *message)
@@ -131,56 +111,42 @@ one_cell_first (struct liar *liar, struct wire_message *message)
     one_cell_each (liar, message);
 }
 
+/* One kind of answer, with noise. */
 static void
-too_many_cells (struct liar *liar, struct wire_message *message)
+what_the_case_says (struct liar *liar, struct wire_message *message)
 {
-  message->as.compared.kind = WIRE_CELLS;
-  message->as.compared.data = noise (liar, ROOM);
+  message->as.compared.kind = liar->kind;
+  message->as.compared.data = noise (liar, liar->size);
+  message->as.compared.n_splits = 0;
 }
 
+/* One or two; what the first is made of, and 8 for the second. */
 static void
-list_of_noise (struct liar *liar, struct wire_message *message)
+tell_splits (struct liar *liar, struct wire_message *message,
+             enum wire_comparison kind, size_t n, unsigned char first)
 {
-  message->as.compared.kind = WIRE_LIST;
-  message->as.compared.data = noise (liar, 1000 * SKETCH_ITEM_SIZE);
-}
+  struct wire_compared *compared = &message->as.compared;
 
-static void
-empty_list (struct liar *liar, struct wire_message *message)
-{
-  (void) liar;
-  message->as.compared.kind = WIRE_LIST;
-  message->as.compared.data.size = 0;
+  memset (liar->room, first, TALLY_STAMP_SIZE);
+  memset (liar->room + TALLY_STAMP_SIZE, 8, TALLY_STAMP_SIZE);
+  for (size_t i = 0; i < 2; i++)
+    liar->splits[i] =
+        slice_make (liar->room + i * TALLY_STAMP_SIZE, TALLY_STAMP_SIZE);
+  compared->kind = kind;
+  compared->splits = liar->splits;
+  compared->n_splits = n;
 }
 
 static void
 splits_that_fall (struct liar *liar, struct wire_message *message)
 {
-  struct wire_compared *compared = &message->as.compared;
-
-  memset (liar->room, 9, TALLY_STAMP_SIZE);
-  memset (liar->room + TALLY_STAMP_SIZE, 8, TALLY_STAMP_SIZE);
-  for (size_t i = 0; i < 2; i++)
-    liar->splits[i] =
-        slice_make (liar->room + i * TALLY_STAMP_SIZE, TALLY_STAMP_SIZE);
-  compared->kind = WIRE_SPLIT;
-  compared->splits = liar->splits;
-  compared->n_splits = 2;
+  tell_splits (liar, message, WIRE_SPLIT, 2, 9);
 }
 
 static void
 a_split_again (struct liar *liar, struct wire_message *message)
 {
-  splits_that_fall (liar, message);
-  message->as.compared.n_splits = 1;
-}
-
-static void
-no_splits (struct liar *liar, struct wire_message *message)
-{
-  (void) liar;
-  message->as.compared.kind = WIRE_SPLIT;
-  message->as.compared.n_splits = 0;
+  tell_splits (liar, message, WIRE_SPLIT, 1, 9);
 }
 
 /* One split before all rows, as if it were before the newest ones; then the
@@ -188,31 +154,13 @@ no_splits (struct liar *liar, struct wire_message *message)
 static void
 newest_of_a_part (struct liar *liar, struct wire_message *message)
 {
-  a_split_again (liar, message);
-  memset (liar->room, (int) liar->compared, TALLY_STAMP_SIZE);
-  message->as.compared.kind = WIRE_NEWEST;
+  tell_splits (liar, message, WIRE_NEWEST, 1, (unsigned char) liar->compared);
 }
 
 static void
 newest_twice (struct liar *liar, struct wire_message *message)
 {
-  splits_that_fall (liar, message);
-  memset (liar->room, 1, TALLY_STAMP_SIZE);
-  message->as.compared.kind = WIRE_NEWEST;
-}
-
-static void
-newest_nowhere (struct liar *liar, struct wire_message *message)
-{
-  no_splits (liar, message);
-  message->as.compared.kind = WIRE_NEWEST;
-}
-
-static void
-always_another (struct liar *liar, struct wire_message *message)
-{
-  (void) liar;
-  message->as.compared.kind = WIRE_OTHER;
+  tell_splits (liar, message, WIRE_NEWEST, 2, 1);
 }
 
 static void
@@ -220,13 +168,6 @@ wild_numbers (struct liar *liar, struct wire_message *message)
 {
   (void) liar;
   message->as.compared.count = UINT64_MAX;
-}
-
-static void
-token_of_another (struct liar *liar, struct wire_message *message)
-{
-  message->as.compared.kind = WIRE_SAME;
-  message->as.compared.data = noise (liar, WIRE_TOKEN_SIZE);
 }
 
 static void
@@ -281,6 +222,8 @@ struct case_of {
     REFUSED, /* and nothing has changed */
     STOPPED  /* what it was asked for, and gave, is taken */
   } end;
+  enum wire_comparison kind; /* of what the case says */
+  size_t size;
 };
 
 /* The hub and d2 have the same and never met; then each changes a few. */
@@ -328,6 +271,8 @@ try_lie (const struct case_of *tried)
   before = kit_dump (w->d2);
   liar->lie = tried->lie;
   liar->about = tried->about;
+  liar->kind = tried->kind;
+  liar->size = tried->size;
   shim_fault_at (SHIM_NONE, 0, 0);
   shim_rewrite (tell, liar);
   kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
@@ -349,35 +294,34 @@ try_lie (const struct case_of *tried)
 static void
 test_lies (void **state)
 {
+#define SAYS(end) what_the_case_says, WIRE_COMPARED, 300, end
+#define TELLS(lie, about, documents, end) lie, about, documents, end, 0, 0
   static const struct case_of cases[] = {
-    { "cells of noise", cells_of_noise, WIRE_COMPARED, 300, GOES_ON },
-    { "empty cells", empty_cells, WIRE_COMPARED, 300, GOES_ON },
-    { "other cells than were asked for", other_cells, WIRE_COMPARED, 300,
-      REFUSED },
-    { "half a cell", half_a_cell, WIRE_COMPARED, 300, REFUSED },
-    { "no cells", no_cells, WIRE_COMPARED, 300, REFUSED },
-    { "a cell at a time", one_cell_each, WIRE_COMPARED, 300, REFUSED },
-    { "a cell at first", one_cell_first, WIRE_COMPARED, 300, GOES_ON },
-    { "too many cells", too_many_cells, WIRE_COMPARED, 300, REFUSED },
-    { "a list of noise", list_of_noise, WIRE_COMPARED, 300, GOES_ON },
-    { "an empty list", empty_list, WIRE_COMPARED, 300, GOES_ON },
-    { "splits that fall", splits_that_fall, WIRE_COMPARED, 300, REFUSED },
-    { "one split, again and again", a_split_again, WIRE_COMPARED, 300,
-      REFUSED },
-    { "the newest of a part", newest_of_a_part, WIRE_COMPARED, 300, REFUSED },
-    { "the newest, twice", newest_twice, WIRE_COMPARED, 300, REFUSED },
-    { "the newest, nowhere", newest_nowhere, WIRE_COMPARED, 300, REFUSED },
-    { "no splits", no_splits, WIRE_COMPARED, 300, GOES_ON },
-    { "always another", always_another, WIRE_COMPARED, 300, GOES_ON },
-    { "wild numbers", wild_numbers, WIRE_COMPARED, 300, GOES_ON },
-    { "another's token", token_of_another, WIRE_COMPARED, 300, REFUSED },
-    { "nothing is answered", nothing_is_answered, WIRE_FETCHED, 300, REFUSED },
-    { "more is answered", more_is_answered, WIRE_FETCHED, 300, STOPPED },
-    { "what nobody asked for", what_nobody_asked_for, WIRE_FETCHED, 300,
-      REFUSED },
-    { "the same after a list", what_nobody_asked_for, WIRE_FETCHED, 30,
-      REFUSED },
-    { "on from the start", on_from_the_start, 0, 300, STOPPED },
+    { "other cells than were asked for", SAYS (REFUSED), WIRE_CELLS,
+      100 * SKETCH_CELL_SIZE },
+    { "half a cell", SAYS (REFUSED), WIRE_CELLS, SKETCH_CELL_SIZE / 2 },
+    { "no cells", SAYS (REFUSED), WIRE_CELLS, 0 },
+    { "too many cells", SAYS (REFUSED), WIRE_CELLS, ROOM },
+    { "a list of noise", SAYS (GOES_ON), WIRE_LIST, 1000 * SKETCH_ITEM_SIZE },
+    { "an empty list", SAYS (GOES_ON), WIRE_LIST, 0 },
+    { "no splits", SAYS (GOES_ON), WIRE_SPLIT, 0 },
+    { "the newest, nowhere", SAYS (REFUSED), WIRE_NEWEST, 0 },
+    { "always another", SAYS (GOES_ON), WIRE_OTHER, 0 },
+    { "another's token", SAYS (REFUSED), WIRE_SAME, WIRE_TOKEN_SIZE },
+    { "cells of noise", TELLS (cells_of_noise, WIRE_COMPARED, 300, GOES_ON) },
+    { "empty cells", TELLS (empty_cells, WIRE_COMPARED, 300, GOES_ON) },
+    { "a cell at a time", TELLS (one_cell_each, WIRE_COMPARED, 300, REFUSED) },
+    { "a cell at first", TELLS (one_cell_first, WIRE_COMPARED, 300, GOES_ON) },
+    { "falling", TELLS (splits_that_fall, WIRE_COMPARED, 300, REFUSED) },
+    { "a split again", TELLS (a_split_again, WIRE_COMPARED, 300, REFUSED) },
+    { "newest", TELLS (newest_of_a_part, WIRE_COMPARED, 300, REFUSED) },
+    { "newest twice", TELLS (newest_twice, WIRE_COMPARED, 300, REFUSED) },
+    { "wild numbers", TELLS (wild_numbers, WIRE_COMPARED, 300, GOES_ON) },
+    { "nothing", TELLS (nothing_is_answered, WIRE_FETCHED, 300, REFUSED) },
+    { "more", TELLS (more_is_answered, WIRE_FETCHED, 300, STOPPED) },
+    { "planted", TELLS (what_nobody_asked_for, WIRE_FETCHED, 300, REFUSED) },
+    { "by list", TELLS (what_nobody_asked_for, WIRE_FETCHED, 30, REFUSED) },
+    { "on from the start", TELLS (on_from_the_start, 0, 300, STOPPED) },
   };
 
   (void) state;

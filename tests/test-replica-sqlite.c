@@ -305,6 +305,19 @@ copy_file (const char *from, const char *to)
   assert_int_equal (fclose (out), 0);
 }
 
+/* Opens and closes it, as another process would; the client it goes by. */
+static uint32_t
+wake (const char *path)
+{
+  struct replica *replica = open_replica (path);
+  uint32_t client;
+
+  assert_non_null (replica);
+  client = replica->clock.client;
+  replica_close (replica);
+  return client;
+}
+
 static void
 test_a_copy_is_somebody_else (void **state)
 {
@@ -315,26 +328,17 @@ test_a_copy_is_somebody_else (void **state)
   (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
   assert_int_equal (folder_fresh (copy, sizeof copy), 0);
-  replica = open_replica (path);
-  assert_non_null (replica);
-  client = replica->clock.client;
-  replica_close (replica);
+  client = wake (path);
   copy_file (path, copy);
   replica = open_replica (copy);
   assert_non_null (replica);
   assert_int_not_equal (replica->clock.client, client);
   assert_int_equal (replica->n_clients, 2);
   replica_close (replica);
-  replica = open_replica (path);
-  assert_non_null (replica);
-  assert_int_equal (replica->clock.client, client);
+  assert_int_equal (wake (path), client);
   /* Moved, it may be a copy as well. */
-  replica_close (replica);
   assert_int_equal (rename (path, copy), 0);
-  replica = open_replica (copy);
-  assert_non_null (replica);
-  assert_int_not_equal (replica->clock.client, client);
-  replica_close (replica);
+  assert_int_not_equal (wake (copy), client);
 }
 
 /* Writes over the file, so that it stays what it is to the system. */
@@ -348,14 +352,20 @@ put_back (const char *copy, const char *path)
   copy_file (copy, path);
 }
 
-static void
-give_stamp (struct replica *replica)
+/* The same, and it gives a stamp. */
+static uint32_t
+wake_and_stamp (const char *path)
 {
-  struct stamp stamp;
+  struct replica *replica = open_replica (path);
   struct tally_error err;
+  struct stamp stamp;
+  uint32_t client;
 
   assert_non_null (replica);
   assert_int_equal (replica_stamp (replica, NULL, &stamp, &err), TALLY_OK);
+  client = replica->clock.client;
+  replica_close (replica);
+  return client;
 }
 
 static void
@@ -364,14 +374,11 @@ test_one_that_is_put_back_is_somebody_else (void **state)
   struct replica *replica;
   struct witness witness;
   char path[4096], copy[4200];
-  uint32_t client;
+  uint32_t client, fresh;
 
   (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
-  replica = open_replica (path);
-  give_stamp (replica);
-  client = replica->clock.client;
-  replica_close (replica);
+  client = wake_and_stamp (path);
   witness_read (&witness, path);
   if (!witness.set)
     skip ();
@@ -380,27 +387,17 @@ test_one_that_is_put_back_is_somebody_else (void **state)
   copy_file (path, copy);
   /* As it is, it is still the same. */
   put_back (copy, path);
-  replica = open_replica (path);
-  assert_non_null (replica);
-  assert_int_equal (replica->clock.client, client);
-  give_stamp (replica);
-  replica_close (replica);
+  assert_int_equal (wake_and_stamp (path), client);
   put_back (copy, path);
-  replica = open_replica (path);
-  give_stamp (replica);
-  assert_int_not_equal (replica->clock.client, client);
-  client = replica->clock.client;
-  replica_close (replica);
+  fresh = wake_and_stamp (path);
+  assert_int_not_equal (fresh, client);
   /* Not twice, and again when even the fresh name is not known any more. */
-  replica = open_replica (path);
-  give_stamp (replica);
-  assert_int_equal (replica->clock.client, client);
-  replica_close (replica);
+  assert_int_equal (wake_and_stamp (path), fresh);
   put_back (copy, path);
   replica = open_replica (path);
   assert_non_null (replica);
   assert_int_equal (replica->n_clients, 2);
-  assert_int_not_equal (replica->clock.client, client);
+  assert_int_not_equal (replica->clock.client, fresh);
   replica_close (replica);
 }
 
@@ -409,17 +406,13 @@ test_one_that_is_put_back_is_somebody_else (void **state)
 static void
 test_one_that_is_unpacked_anew_is_somebody_else (void **state)
 {
-  struct replica *replica;
   struct witness witness;
   char path[4096], copy[4200];
-  uint32_t client;
+  uint32_t client, fresh;
 
   (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
-  replica = open_replica (path);
-  give_stamp (replica);
-  client = replica->clock.client;
-  replica_close (replica);
+  client = wake_and_stamp (path);
   witness_read (&witness, path);
   snprintf (copy, sizeof copy, "%s.copy", path);
   copy_file (path, copy);
@@ -428,24 +421,15 @@ test_one_that_is_unpacked_anew_is_somebody_else (void **state)
   /* As it is with `cp -a`. */
   if (witness.set)
     assert_true (witness_write (&witness, path));
-  replica = open_replica (path);
-  assert_non_null (replica);
-  assert_int_not_equal (replica->clock.client, client);
-  client = replica->clock.client;
-  replica_close (replica);
+  fresh = wake (path);
+  assert_int_not_equal (fresh, client);
   if (!witness.set)
     return;
   /* Put back by what keeps no attributes. */
   assert_int_equal (removexattr (path, "user.tally"), 0);
-  replica = open_replica (path);
-  assert_non_null (replica);
-  assert_int_not_equal (replica->clock.client, client);
-  client = replica->clock.client;
-  replica_close (replica);
-  replica = open_replica (path);
-  assert_non_null (replica);
-  assert_int_equal (replica->clock.client, client);
-  replica_close (replica);
+  client = wake (path);
+  assert_int_not_equal (client, fresh);
+  assert_int_equal (wake (path), client);
 }
 
 static void

@@ -38,9 +38,8 @@ static struct {
   struct held stores[STORES];
   size_t n_stores;
   enum shim_fault fault;
-  unsigned fault_at, exchanges, calls;
+  unsigned fault_at, exchanges, calls, damaged;
   size_t where, reply_size;
-  bool damaged;
   struct hook exchange, call;
   shim_rewrite_fn *rewrite;
   void *rewrite_ctx;
@@ -70,30 +69,31 @@ shim_fault_at (enum shim_fault fault, unsigned at, size_t where)
   shim.fault_at = at;
   shim.where = where;
   shim.exchanges = 0;
-  shim.damaged = false;
+  shim.damaged = 0;
   pthread_mutex_unlock (&shim.lock);
+}
+
+static unsigned
+read_number (const unsigned *number)
+{
+  unsigned n;
+
+  pthread_mutex_lock (&shim.lock);
+  n = *number;
+  pthread_mutex_unlock (&shim.lock);
+  return n;
 }
 
 bool
 shim_damaged (void)
 {
-  bool damaged;
-
-  pthread_mutex_lock (&shim.lock);
-  damaged = shim.damaged;
-  pthread_mutex_unlock (&shim.lock);
-  return damaged;
+  return read_number (&shim.damaged) > 0;
 }
 
 unsigned
 shim_exchanges (void)
 {
-  unsigned n;
-
-  pthread_mutex_lock (&shim.lock);
-  n = shim.exchanges;
-  pthread_mutex_unlock (&shim.lock);
-  return n;
+  return read_number (&shim.exchanges);
 }
 
 size_t
@@ -138,12 +138,7 @@ shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
 unsigned
 shim_calls (void)
 {
-  unsigned n;
-
-  pthread_mutex_lock (&shim.lock);
-  n = shim.calls;
-  pthread_mutex_unlock (&shim.lock);
-  return n;
+  return read_number (&shim.calls);
 }
 
 void
@@ -506,7 +501,7 @@ damage (void *ctx, const struct tally_response *response)
   else
     bytes[at] ^= (char) (1 << reply->where % 8);
   pthread_mutex_lock (&shim.lock);
-  shim.damaged = true;
+  shim.damaged = 1;
   pthread_mutex_unlock (&shim.lock);
   stop = reply->emit (reply->ctx, &damaged);
   free (bytes);

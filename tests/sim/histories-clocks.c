@@ -159,29 +159,21 @@ static const struct op held_until_forgotten[] = {
 };
 
 /* The same the other way round: the one who asks had forgotten it. */
-static const struct op kept_until_too_old[] = {
-  { OP_CLOCK, .site = 2, .ms = -56058280 },
-  { OP_PUT, .site = 2, .doc = 4, .fields = 4 },
-  { OP_SYNC, .site = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_DELETE, .site = 1, .doc = 4 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 1 },
-  { OP_PUT, .site = 0, .doc = 5, .fields = 2,
-    .wait_ms = UINT64_C (131) * SIM_DAY_MS },
-};
+#define FORGOTTEN_BY_WHO_ASKS                                               \
+  { OP_CLOCK, .site = 2, .ms = -56058280 },                                 \
+      { OP_PUT, .site = 2, .doc = 4, .fields = 4 }, { OP_SYNC, .site = 1 }, \
+      { OP_SYNC, .site = 0 }, { OP_DELETE, .site = 1, .doc = 4 },           \
+      { OP_SYNC, .site = 0 }, { OP_SYNC, .site = 1 },                       \
+  {                                                                         \
+    OP_PUT, .site = 0, .doc = 5, .fields = 2,                               \
+            .wait_ms = UINT64_C (131) * SIM_DAY_MS                          \
+  }
+
+static const struct op kept_until_too_old[] = { FORGOTTEN_BY_WHO_ASKS };
 
 /* The same, and the first run after that only pulls. */
 static const struct op too_old_and_pulled[] = {
-  { OP_CLOCK, .site = 2, .ms = -56058280 },
-  { OP_PUT, .site = 2, .doc = 4, .fields = 4 },
-  { OP_SYNC, .site = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_DELETE, .site = 1, .doc = 4 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 1 },
-  { OP_PUT, .site = 0, .doc = 5, .fields = 2,
-    .wait_ms = UINT64_C (131) * SIM_DAY_MS },
+  FORGOTTEN_BY_WHO_ASKS,
   { OP_SYNC, .site = 0 },
   { OP_SYNC, .site = 1, .direction = TALLY_PULL },
 };
