@@ -98,6 +98,11 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
                  " (seq, collection, flags, stamp, hash, id, meta, body)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                  " ON CONFLICT (collection, id) DO NOTHING",
+  [SQL_INSERT_NEW] =
+      "INSERT INTO document"
+      " (seq, collection, flags, stamp, hash, id, meta, body)"
+      " SELECT seq, collection, flags, stamp, hash, id, meta, body FROM fresh"
+      " WHERE true ON CONFLICT (collection, id) DO NOTHING",
   [SQL_UPDATE] =
       "UPDATE document SET seq = ?1, flags = ?3, stamp = ?4, hash = ?5,"
       " meta = ?7, body = ?8 WHERE seq = ?9",
@@ -198,6 +203,10 @@ sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
 static int
 prepare_all (struct sqlite_store *s, struct tally_error *err)
 {
+  int registered = sqlite_new_register (s);
+
+  if (registered != SQLITE_OK)
+    return sqlite_fail_code (s, err, registered);
   for (int i = 0; i < SQL_STATEMENTS; i++) {
     int code = sqlite3_prepare_v3 (s->db, statement_texts[i], -1,
                                    SQLITE_PREPARE_PERSISTENT,
@@ -278,7 +287,7 @@ static int
 check_format (const struct sqlite_store *s, bool *empty,
               struct tally_error *err)
 {
-  int64_t id = 0, format = 0, objects = 0;
+  int64_t id = 0, format = 0, objects = 0, hides = 0;
   int status;
 
   status = read_number (s, "PRAGMA application_id", &id, err);
@@ -287,6 +296,10 @@ check_format (const struct sqlite_store *s, bool *empty,
   if (!status)
     status =
         read_number (s, "SELECT count (*) FROM sqlite_master", &objects, err);
+  if (!status)
+    status = read_number (
+        s, "SELECT count (*) FROM sqlite_master WHERE name LIKE 'fresh'",
+        &hides, err);
   if (status)
     return status;
   *empty = !id && !format && !objects;
@@ -300,6 +313,10 @@ check_format (const struct sqlite_store *s, bool *empty,
                         "was made by a newer version of tally");
   if (format < 1)
     return sqlite_fail (s, err, TALLY_CORRUPT, "has no format number");
+  /* It would be read in the place of what is put. */
+  if (hides)
+    return sqlite_fail (s, err, TALLY_CORRUPT,
+                        "has a table that no tally store has");
   if (format < FORMAT)
     return sqlite_fail (s, err, TALLY_UNSUPPORTED,
                         "was made by an older version of tally; export it "

@@ -35,6 +35,7 @@ enum sqlite_statement {
   SQL_SEARCH,          /* key, since -> a row, meta, body, id */
   SQL_INSERT,          /* seq, key, flags, stamp, hash, id, meta, body;
                         * nothing where the id is there */
+  SQL_INSERT_NEW,      /* what is in `fresh`; likewise */
   SQL_UPDATE,          /* the same, and the seq it has */
   SQL_DELETE,          /* the seq it has */
   SQL_NOTE_FIND,       /* key -> value */
@@ -58,6 +59,22 @@ struct sqlite_named {
   char name[SQLITE_NAME_MAX + 1];
 };
 
+/* An entry of a put, and the first bytes of its id as a number of the same
+ * order: what begins differently, as nearly all does, is not looked at
+ * further. */
+struct sqlite_place {
+  uint64_t start;
+  const struct tally_entry *entry;
+  int64_t number; /* its seq is so far behind the head; none to forget */
+};
+
+/* Entries of one collection that are to be new. */
+struct sqlite_new {
+  const struct sqlite_place *places;
+  size_t n;
+  int64_t key, head; /* of the collection; of the store before the put */
+};
+
 struct sqlite_store {
   sqlite3 *db;
   sqlite3_stmt *statements[SQL_STATEMENTS];
@@ -68,6 +85,7 @@ struct sqlite_store {
   struct sqlite_named named[SQLITE_NAMED];
   struct sqlite_search *search; /* sqlite-find.c; NULL: none is under way */
   bool held;                    /* a read transaction is there already */
+  struct sqlite_new fresh;      /* for SQL_INSERT_NEW */
 };
 
 /* ---- sqlite-file.c ---- */
@@ -85,6 +103,11 @@ int sqlite_fail (const struct sqlite_store *s, struct tally_error *err,
 /* The same for what SQLite has just returned. */
 int sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
                       int code);
+
+/* ---- sqlite-new.c ---- */
+
+/* Makes s->fresh a table; a code of SQLite's. */
+int sqlite_new_register (struct sqlite_store *s);
 
 /* ---- sqlite-rows.c ---- */
 

@@ -8,17 +8,12 @@
 
 #include "sqlite-file.h"
 
-/* An entry, and the first bytes of its id as a number of the same order: what
- * begins differently, as nearly all does, is not looked at further. */
-struct sqlite_place {
-  uint64_t start;
-  const struct tally_entry *entry;
-  int64_t number; /* its seq is so far behind the head; none to forget */
-};
+/* So many that are to be new are inserted at once. */
+#define MANY 8
 
 /* A put under way. */
 struct sqlite_batch {
-  const struct sqlite_store *s;
+  struct sqlite_store *s;
   const struct tally_entry *entries;
   struct tally_outcome *outcomes;
   size_t n;
@@ -125,21 +120,30 @@ entry_find (const struct sqlite_batch *b, const struct tally_entry *entry,
 }
 
 static int
+batch_need_key (struct sqlite_batch *b, struct tally_error *err)
+{
+  int status;
+
+  if (b->key)
+    return TALLY_OK;
+  sqlite_bind_text (b->s, SQL_COLLECTION_ADD, 1, b->collection);
+  status = sqlite_run (b->s, SQL_COLLECTION_ADD, err);
+  if (!status)
+    b->key = sqlite3_last_insert_rowid (b->s->db);
+  return status;
+}
+
+static int
 entry_write (struct sqlite_batch *b, const struct tally_entry *entry,
              uint64_t stored_seq, int64_t seq, struct tally_error *err)
 {
   const struct sqlite_store *s = b->s;
   const struct tally_doc *doc = &entry->doc;
   enum sqlite_statement which = stored_seq ? SQL_UPDATE : SQL_INSERT;
-  int status;
+  int status = batch_need_key (b, err);
 
-  if (!b->key) {
-    sqlite_bind_text (s, SQL_COLLECTION_ADD, 1, entry->collection);
-    status = sqlite_run (s, SQL_COLLECTION_ADD, err);
-    if (status)
-      return status;
-    b->key = sqlite3_last_insert_rowid (s->db);
-  }
+  if (status)
+    return status;
   sqlite_bind_number (s, which, 1, seq);
   if (!stored_seq) {
     sqlite_bind_number (s, which, 2, b->key);
@@ -166,31 +170,92 @@ entry_count (struct sqlite_batch *b, const struct tally_entry *entry,
   b->known = tally_digest_entry (&b->digest, entry, was_live);
 }
 
+static bool
+is_new (const struct tally_entry *entry)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+
+  return !(entry->flags & TALLY_ENTRY_FORGET) && entry->expected
+         && memcmp (entry->expected, absent, sizeof absent) == 0;
+}
+
+/* The entry is there, where nothing was. */
+static void
+entry_done (struct sqlite_batch *b, const struct sqlite_place *place)
+{
+  const struct tally_entry *entry = place->entry;
+  struct tally_outcome *outcome = &b->outcomes[entry - b->entries];
+
+  b->wrote = true;
+  entry_count (b, entry, false);
+  memset (outcome, 0, sizeof *outcome);
+  outcome->seq = (uint64_t) (b->head + place->number);
+  memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
+}
+
 /* One that is to be new needs no look before it: the index of ids, which it
  * comes into, tells.  *done false: it is there. */
 static int
 entry_try (struct sqlite_batch *b, const struct sqlite_place *place,
            bool *done, struct tally_error *err)
 {
-  static const unsigned char absent[TALLY_REV_SIZE];
-  const struct tally_entry *entry = place->entry;
-  struct tally_outcome *outcome = &b->outcomes[entry - b->entries];
-  int64_t seq = b->head + place->number;
   int status;
 
   *done = false;
-  if (b->refused || (entry->flags & TALLY_ENTRY_FORGET) || !entry->expected
-      || memcmp (entry->expected, absent, sizeof absent) != 0)
+  if (b->refused || !is_new (place->entry))
     return TALLY_OK;
-  status = entry_write (b, entry, 0, seq, err);
+  status = entry_write (b, place->entry, 0, b->head + place->number, err);
   if (status || sqlite3_changes (b->s->db) == 0)
     return status;
-  *done = b->wrote = true;
-  entry_count (b, entry, false);
-  memset (outcome, 0, sizeof *outcome);
-  outcome->seq = (uint64_t) seq;
-  memcpy (outcome->rev, entry->doc.rev, TALLY_REV_SIZE);
+  *done = true;
+  entry_done (b, place);
   return TALLY_OK;
+}
+
+/* How many from there on are of one collection and to be new. */
+static size_t
+count_new (const struct sqlite_batch *b, size_t from)
+{
+  const char *collection = b->order[from].entry->collection;
+  size_t to = from;
+
+  while (to < b->n && is_new (b->order[to].entry)
+         && (b->order[to].entry->collection == collection
+             || strcmp (b->order[to].entry->collection, collection) == 0))
+    to++;
+  return to - from;
+}
+
+/* Inserts them all.  Where fewer came in, others were there. */
+static int
+batch_insert (struct sqlite_batch *b, size_t from, size_t n, unsigned flags,
+              struct tally_error *err)
+{
+  const struct sqlite_place *places = b->order + from;
+  int status = batch_need_key (b, err);
+  bool all;
+
+  if (status)
+    return status;
+  b->s->fresh = (struct sqlite_new){ places, n, b->key, b->head };
+  status = sqlite_run (b->s, SQL_INSERT_NEW, err);
+  memset (&b->s->fresh, 0, sizeof b->s->fresh);
+  all = sqlite3_changes (b->s->db) == (int) n;
+  for (size_t i = 0; !status && i < n; i++) {
+    const struct tally_entry *entry = places[i].entry;
+    struct tally_outcome *outcome = &b->outcomes[entry - b->entries];
+    bool live;
+
+    if (!all)
+      status = entry_find (b, entry, outcome, &live, err);
+    if (all || outcome->seq == (uint64_t) (b->head + places[i].number))
+      entry_done (b, &places[i]);
+    else {
+      outcome->status = TALLY_CONFLICT;
+      b->refused = b->refused || (flags & TALLY_PUT_ALL);
+    }
+  }
+  return status;
 }
 
 /* Checks one entry and, unless the batch is refused, writes it. */
@@ -267,13 +332,17 @@ batch_write (struct sqlite_batch *b, unsigned flags, struct tally_error *err)
 
   if (!status && b->n > (uint64_t) (INT64_MAX - b->head))
     status = sqlite_fail (b->s, err, TALLY_FAILED, "has no seq left to give");
-  for (size_t i = 0; !status && i < b->n; i++) {
+  for (size_t i = 0, n; !status && i < b->n; i += n) {
     const struct tally_entry *entry = b->order[i].entry;
 
     if (!b->collection || strcmp (b->collection, entry->collection) != 0)
       status = batch_turn (b, entry->collection, err);
+    n = b->refused ? 0 : count_new (b, i);
+    if (n < MANY)
+      n = 1;
     if (!status)
-      status = entry_put (b, &b->order[i], flags, err);
+      status = n == 1 ? entry_put (b, &b->order[i], flags, err)
+                      : batch_insert (b, i, n, flags, err);
   }
   if (!status)
     status = batch_turn (b, NULL, err);

@@ -440,6 +440,91 @@ message_of_long_path (void **state)
   assert_non_null (strstr (o.err.text, ": no such store"));
 }
 
+/* Puts n documents, id by id, that are to be new. */
+static int
+put_new (struct opened *o, unsigned from, unsigned n, unsigned flags,
+         struct tally_outcome *outcomes)
+{
+  static const unsigned char absent[TALLY_REV_SIZE];
+  static char ids[100][8];
+  struct tally_entry entries[100];
+
+  assert_true (n <= 100);
+  memset (entries, 0, sizeof entries);
+  for (unsigned i = 0; i < n; i++) {
+    struct tally_doc *doc = &entries[i].doc;
+
+    /* In no order. */
+    snprintf (ids[i], sizeof ids[i], "%05u", from + i * 37 % n);
+    entries[i].collection = "c";
+    entries[i].expected = absent;
+    doc->id = (struct tally_slice){ ids[i], 5 };
+    doc->body = (struct tally_slice){ ids[i], i % 3 };
+    doc->rev[0] = (unsigned char) (from + 1);
+    doc->rev[1] = (unsigned char) i;
+  }
+  return o->store->put (o->handle, entries, n, flags, outcomes, &o->err);
+}
+
+/* Of many that are to be new some are not: these are refused, each with what
+ * is there, and the others come in; or none does. */
+static void
+new_among_others (void **state)
+{
+  struct tally_outcome first[20], outcomes[100], none = { 0 };
+  struct opened o = { 0 };
+  char path[4096];
+  size_t n = 0;
+  uint64_t head;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
+  assert_int_equal (put_new (&o, 40, 20, 0, first), TALLY_OK);
+  for (unsigned i = 0; i < 20; i++)
+    assert_int_equal (first[i].seq, i + 1);
+  assert_int_equal (put_new (&o, 0, 100, TALLY_PUT_ALL, outcomes), TALLY_OK);
+  for (unsigned i = 0; i < 100; i++)
+    if (outcomes[i].status == TALLY_OK)
+      assert_memory_equal (&outcomes[i], &none, sizeof none);
+  assert_int_equal (
+      o.store->changes (o.handle, "c", 0, count, &n, &head, &o.err), TALLY_OK);
+  assert_int_equal (n, 20);
+  assert_int_equal (put_new (&o, 0, 100, 0, outcomes), TALLY_OK);
+  for (unsigned i = 0; i < 100; i++) {
+    unsigned id = i * 37 % 100;
+    bool there = id >= 40 && id < 60;
+
+    assert_int_equal (outcomes[i].status, there ? TALLY_CONFLICT : TALLY_OK);
+    assert_int_equal (outcomes[i].rev[0], there ? 41 : 1);
+    if (there)
+      assert_in_range (outcomes[i].seq, 1, 20);
+    else
+      assert_int_equal (outcomes[i].seq, 21 + i);
+  }
+  n = 0;
+  assert_int_equal (
+      o.store->changes (o.handle, "c", 0, count, &n, &head, &o.err), TALLY_OK);
+  assert_int_equal (n, 100);
+  assert_int_equal (head, 120);
+  folder_close (&o);
+}
+
+/* Its rows would be taken for those that are put. */
+static void
+file_with_a_table_too_many (void **state)
+{
+  struct opened o = { 0 };
+  char path[4096];
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
+  folder_close (&o);
+  run_sql (path, "CREATE TABLE Fresh (seq)");
+  assert_refused (path, TALLY_CORRUPT, "has a table that no tally store has");
+}
+
 int
 main (void)
 {
@@ -452,6 +537,8 @@ main (void)
     cmocka_unit_test (file_of_no_database),
     cmocka_unit_test (file_of_another_version),
     cmocka_unit_test (file_without_a_table),
+    cmocka_unit_test (file_with_a_table_too_many),
+    cmocka_unit_test (new_among_others),
     cmocka_unit_test (file_is_a_folder),
     cmocka_unit_test (file_in_no_folder),
     cmocka_unit_test (file_is_empty),
