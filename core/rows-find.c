@@ -10,11 +10,19 @@
 #include "hlc.h"
 #include "rows.h"
 
+/* Rows that nobody asked for, between two that somebody did, are walked over
+ * up to so many; beyond that another walk is begun. */
+#define WALKS_OVER 16
+
 struct finding {
   const struct rows *rows;
   const unsigned char *places;
   size_t n;
   struct doclist *out;
+  /* Of a walk in order: the first place that is not behind it, how many rows
+   * it has met since it found one, and whether it goes on elsewhere. */
+  size_t at, missed;
+  bool skips;
 };
 
 /* Places are compared as bytes, which are their first members. */
@@ -44,20 +52,6 @@ rows_place (const struct rows *rows, const unsigned char *places, size_t n,
   return found ? (size_t) (found - places) / ROWS_PLACE_SIZE : n;
 }
 
-static int
-find_row (void *ctx, const struct tally_doc *row)
-{
-  struct finding *finding = ctx;
-  struct tally_doc header = *row;
-
-  if ((row->flags & TALLY_DOC_DELETED)
-      || rows_place (finding->rows, finding->places, finding->n, row)
-             == finding->n)
-    return 0;
-  header.meta = header.body = slice_make (NULL, 0);
-  return !doclist_add (finding->out, &header);
-}
-
 static uint64_t
 place_ms (const unsigned char *place)
 {
@@ -67,24 +61,67 @@ place_ms (const unsigned char *place)
   return stamp_ms (&stamp);
 }
 
-/* The rows of one millisecond are a range, which is read once however many of
- * the places are in it. */
-static int
-find_at (struct finding *finding, size_t most, struct tally_error *err)
+static uint64_t
+next_ms (const struct finding *finding)
 {
-  uint64_t ms = place_ms (finding->places), seq;
-  struct stamp from, to;
-  struct rows_range range = { { NULL, 0 }, { NULL, 0 } };
+  return place_ms (finding->places + finding->at * ROWS_PLACE_SIZE);
+}
 
-  finding->n = 1;
-  while (finding->n < most
-         && place_ms (finding->places + finding->n * ROWS_PLACE_SIZE) == ms)
-    finding->n++;
-  if (stamp_make (&from, ms, 0, 0))
+/* In any order. */
+static int
+find_row (void *ctx, const struct tally_doc *row)
+{
+  struct finding *finding = ctx;
+  struct tally_doc header = *row;
+
+  finding->missed++;
+  if ((row->flags & TALLY_DOC_DELETED)
+      || rows_place (finding->rows, finding->places, finding->n, row)
+             == finding->n)
+    return 0;
+  finding->missed = 0;
+  header.meta = header.body = slice_make (NULL, 0);
+  return !doclist_add (finding->out, &header);
+}
+
+/* In the order of stamps; those of one millisecond have another one. */
+static int
+find_next (void *ctx, const struct tally_doc *row)
+{
+  struct finding *finding = ctx;
+  struct stamp stamp;
+
+  memcpy (stamp.bytes, row->rev, sizeof stamp.bytes);
+  while (finding->at < finding->n && next_ms (finding) < stamp_ms (&stamp))
+    finding->at++;
+  if (finding->at == finding->n)
+    return 1;
+  finding->skips =
+      finding->missed > WALKS_OVER && next_ms (finding) > stamp_ms (&stamp);
+  return finding->skips ? 1 : find_row (ctx, row);
+}
+
+/* From the next place on.  One that goes on elsewhere does so behind that. */
+static int
+find_from (struct finding *finding, struct tally_error *err)
+{
+  const unsigned char *last =
+      finding->places + (finding->n - 1) * ROWS_PLACE_SIZE;
+  struct rows_range range = { { NULL, 0 }, { NULL, 0 } };
+  struct stamp from, to;
+  uint64_t seq;
+  int status;
+
+  finding->missed = 0;
+  finding->skips = false;
+  if (stamp_make (&from, next_ms (finding), 0, 0))
     range.from = slice_make (from.bytes, sizeof from.bytes);
-  if (stamp_make (&to, ms + 1, 0, 0))
+  if (stamp_make (&to, place_ms (last) + 1, 0, 0))
     range.to = slice_make (to.bytes, sizeof to.bytes);
-  return rows_walk (finding->rows, &range, find_row, finding, &seq, err);
+  status = rows_walk (finding->rows, &range, find_next, finding, &seq, err);
+  if (!finding->skips)
+    finding->at = finding->n;
+  return status;
 }
 
 struct placed {
@@ -125,16 +162,16 @@ int
 rows_find (const struct rows *rows, const unsigned char *places, size_t n,
            struct doclist *out, struct tally_error *err)
 {
-  struct finding finding = { rows, places, n, out };
+  struct finding finding = {
+    .rows = rows, .places = places, .n = n, .out = out
+  };
   int status = TALLY_OK;
 
   if (n > 0 && !replica_can_scan (rows->replica))
     status = find_all (&finding, err);
   else
-    for (; n > 0 && status == TALLY_OK; n -= finding.n) {
-      status = find_at (&finding, n, err);
-      finding.places += finding.n * ROWS_PLACE_SIZE;
-    }
+    while (finding.at < n && status == TALLY_OK)
+      status = find_from (&finding, err);
   if (status == TALLY_OK && (out->failed || !sort_by_place (rows, out)))
     status = error_nomem (err);
   return status;
