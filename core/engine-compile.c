@@ -9,6 +9,7 @@
 
 #include "engine-internal.h"
 #include "error.h"
+#include "state.h"
 
 struct changed {
   struct sync *sync;
@@ -76,6 +77,18 @@ sync_fill_graves (struct sync *sync, struct doclist *docs,
                       flags, err);
 }
 
+/* The plan looks at the meta of what a repair left, and at no other. */
+static int
+collect_local (void *list, const struct tally_doc *doc)
+{
+  struct tally_doc header = *doc;
+
+  header.body = slice_make (NULL, 0);
+  if (!state_is_repaired (doc->meta))
+    header.meta = header.body;
+  return !doclist_add (list, &header);
+}
+
 static int
 read_local (struct sync *sync, struct tally_error *err)
 {
@@ -88,8 +101,8 @@ read_local (struct sync *sync, struct tally_error *err)
     return error_nomem (err);
   for (size_t i = 0; i < n; i++)
     ids[i] = sync->remote.docs[i].id;
-  status = replica_get (sync->run->replica, sync->collection, ids, n, 0,
-                        doclist_emit, &sync->local, err);
+  status = replica_get (sync->run->replica, sync->collection, ids, n,
+                        TALLY_GET_META, collect_local, &sync->local, err);
   if (status == TALLY_OK && sync->local.failed)
     status = error_nomem (err);
   if (status == TALLY_OK)

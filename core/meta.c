@@ -87,6 +87,12 @@ state_is_plain (struct tally_slice meta,
   return slice_equal (meta, slice_make (plain, sizeof plain));
 }
 
+bool
+state_is_repaired (struct tally_slice meta)
+{
+  return meta.size > 0 && meta.data[0] == META_REPAIRED;
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 static bool

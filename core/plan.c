@@ -39,6 +39,17 @@ add_item (struct plan *plan, enum plan_action action,
   return item;
 }
 
+/* Ours has not changed since they had it, so theirs came of it.  But they had
+ * what stands in it, and need not have seen all that it has: where a repair
+ * was at work that decides, too, and without a merge two places of one write
+ * would follow each other round a ring. */
+static bool
+is_followed (const struct tally_doc *local, const struct plan_rules *rules)
+{
+  return !rules->passive && local->seq <= rules->local_cursor
+         && !(local->flags & TALLY_DOC_DELETED) && local->meta.size == 0;
+}
+
 /* A tombstone is not for who has no such document: where the ways between
  * stores form a ring it would go round for ever, forgotten by one and taken in
  * by the next.  So one that is here may be unknown there, however old. */
@@ -52,10 +63,7 @@ judge (const struct tally_doc *remote, const struct tally_doc *local,
     return rules->gone_here ? PLAN_DELETE_THERE : PLAN_PULL;
   if (memcmp (local->rev, remote->rev, TALLY_REV_SIZE) == 0)
     return PLAN_EQUAL;
-  if (!rules->passive && local->seq <= rules->local_cursor
-      && !(local->flags & TALLY_DOC_DELETED))
-    return PLAN_PULL;
-  return PLAN_MERGE;
+  return is_followed (local, rules) ? PLAN_PULL : PLAN_MERGE;
 }
 
 /* What is here and not there. */

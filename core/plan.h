@@ -75,7 +75,8 @@ struct plan_rules {
 };
 
 /* remote: headers that changed there; local: of those, the ones that are
- * here, in the same order, and with seq 0 tombstones that were forgotten here;
+ * here, in the same order, with meta where a repair was at work and only
+ * there, and with seq 0 tombstones that were forgotten here;
  * changed: headers that changed here.  False: out of
  * memory. */
 bool plan_compile (struct plan *plan, const struct doclist *remote,

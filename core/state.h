@@ -67,6 +67,9 @@ void state_encode (const struct state *state, struct buf *meta);
 
 bool state_is_plain (struct tally_slice meta,
                      const unsigned char rev[TALLY_REV_SIZE]);
+/* True when the meta is of a state that has `undone`, see below. */
+bool state_is_repaired (struct tally_slice meta);
+
 void state_plain_meta (unsigned char meta[STATE_PLAIN_META],
                        const unsigned char rev[TALLY_REV_SIZE]);
 
