@@ -134,6 +134,17 @@ pushed (struct joiner *joiner, struct joined *joined,
                     err);
 }
 
+bool
+join_is_strict (const struct joiner *joiner)
+{
+  for (size_t i = 0; i < joiner->n; i++)
+    if (must_push (joiner, &joiner->joined[i])
+        && sync_strict_of (joiner->sync, joiner->joined[i].id,
+                           joiner->joined[i].theirs))
+      return true;
+  return false;
+}
+
 int
 join_push (struct joiner *joiner, struct tally_error *err)
 {
@@ -142,7 +153,6 @@ join_push (struct joiner *joiner, struct tally_error *err)
   struct tally_slice *bases = calloc (joiner->n + 1, sizeof *bases);
   struct peer_outcome *outcomes = calloc (joiner->n + 1, sizeof *outcomes);
   struct joined **of = calloc (joiner->n + 1, sizeof *of);
-  bool strict = false;
   size_t n = 0;
   int status = TALLY_OK;
 
@@ -160,13 +170,13 @@ join_push (struct joiner *joiner, struct tally_error *err)
 
       bases[n] = slice_make (there->rev, TALLY_REV_SIZE);
     }
-    strict |= sync_strict_of (sync, joined->id, joined->theirs) != NULL;
     of[n++] = joined;
   }
   if (status == TALLY_OK && n > 0)
-    status = peer_put (
-        &sync->run->peer, sync->collection, strict ? WIRE_PUT_STRICT : 0, docs,
-        bases, n, sync->remote_done ? &sync->far_cursor : NULL, outcomes, err);
+    status = peer_put (&sync->run->peer, sync->collection,
+                       join_is_strict (joiner) ? WIRE_PUT_STRICT : 0, docs,
+                       bases, n, sync->remote_done ? &sync->far_cursor : NULL,
+                       outcomes, err);
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = pushed (joiner, of[i], &outcomes[i], err);
   free (of);

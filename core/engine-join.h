@@ -62,6 +62,10 @@ struct joiner {
 enum plan_step join_step (const struct joiner *joiner,
                           const struct joined *joined);
 
+/* Whether what is pushed of the batch is put as after a broken pair: one such
+ * document makes all of it so. */
+bool join_is_strict (const struct joiner *joiner);
+
 /* Merges these documents with theirs, and only tells of what comes of it. */
 int join_look (struct sync *sync, const struct idlist *both,
                join_look_fn *look, void *ctx, struct tally_error *err);

@@ -150,12 +150,13 @@ emit_meta (void *list, const struct tally_doc *doc)
 
 /* ---- what is offered ---------------------------------------------------- */
 
-/* A tombstone of what is not there is not stored. */
+/* A tombstone of what is not there is not stored, unless it is put as after a
+ * broken pair. */
 static bool
 is_forgotten (const struct sync *sync, const struct tally_doc *ours,
-              const struct tally_doc *theirs)
+              const struct tally_doc *theirs, bool strict)
 {
-  return !theirs && (ours->flags & TALLY_DOC_DELETED) && !sync_strict (sync)
+  return !theirs && (ours->flags & TALLY_DOC_DELETED) && !strict
          && !peer_is_passive (&sync->run->peer);
 }
 
@@ -199,7 +200,9 @@ survey_offer (struct survey *survey, const struct tally_doc *ours,
     return status;
   if (!knows)
     return idlist_add (&survey->both, ours->id) ? TALLY_OK : error_nomem (err);
-  if (known || is_forgotten (survey->sync, ours, theirs))
+  if (known
+      || is_forgotten (survey->sync, ours, theirs,
+                       sync_strict (survey->sync) != NULL))
     move.step = STEP_NONE;
   move.deleted = ours->flags & TALLY_DOC_DELETED;
   memcpy (move.local_rev, ours->rev, TALLY_REV_SIZE);
@@ -258,7 +261,7 @@ survey_pushes (struct survey *survey, struct tally_error *err)
 
 static int
 tell_joined (struct survey *survey, const struct joiner *joiner,
-             const struct joined *joined, struct tally_error *err)
+             const struct joined *joined, bool strict, struct tally_error *err)
 {
   struct sync *sync = survey->sync;
   struct plan_move move = { .id = joined->id };
@@ -270,7 +273,7 @@ tell_joined (struct survey *survey, const struct joiner *joiner,
       && !seqset_add (&sync->settled, joined->ours->seq))
     return error_nomem (err);
   if (move.step == STEP_PUSH
-      && is_forgotten (sync, joined->result, joined->theirs))
+      && is_forgotten (sync, joined->result, joined->theirs, strict))
     move.step = STEP_NONE;
   move.deleted = joined->result && (joined->result->flags & TALLY_DOC_DELETED);
   if (joined->ours)
@@ -288,10 +291,11 @@ tell_joined (struct survey *survey, const struct joiner *joiner,
 static int
 survey_joined (void *ctx, const struct joiner *joiner, struct tally_error *err)
 {
+  bool strict = join_is_strict (joiner);
   int status = TALLY_OK;
 
   for (size_t i = 0; i < joiner->n && status == TALLY_OK; i++)
-    status = tell_joined (ctx, joiner, &joiner->joined[i], err);
+    status = tell_joined (ctx, joiner, &joiner->joined[i], strict, err);
   return status;
 }
 

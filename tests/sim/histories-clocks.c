@@ -266,6 +266,18 @@ static const struct op beaten_for_what_it_deleted[] = {
   { OP_SYNC, .site = 1 },
 };
 
+/* Two writes, one of them in two places: whoever had seen both knew which
+ * stands, but took the other one from those who had only what stood before,
+ * as if that had come of it.  They chased each other round the ring. */
+static const struct op two_writes_in_a_ring[] = {
+  { OP_CLOCK, .site = 4, .ms = 56625345 },
+  { OP_CLOCK, .site = 3, .ms = 18897507803 },
+  { OP_REPLACE, .site = 4, .doc = 2, .fields = 2 },
+  { OP_CLOCK, .site = 2, .ms = 70666809 },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 7 },
+};
+
 #define RING_OF_A_CLONE                \
   .sites = 4, .docs = 6, .n_links = 5, \
   .links = { { 1, 0, false },          \
@@ -382,5 +394,19 @@ const struct history_case clock_histories[] = {
                  { 3, 2, false } } },
     HISTORY_OPS (beaten_for_what_it_deleted),
     .conflicts = 2 },
+  { "two writes, one of them in two places, in a ring",
+    { .sites = 5,
+      .docs = 6,
+      .n_links = 8,
+      .links = { { 0, 1, false },
+                 { 1, 2, false },
+                 { 2, 3, false },
+                 { 3, 4, false },
+                 { 4, 2, false },
+                 { 0, 2, false },
+                 { 1, 0, false },
+                 { 4, 2, false } } },
+    HISTORY_OPS (two_writes_in_a_ring),
+    .conflicts = -1 },
   { .name = NULL },
 };

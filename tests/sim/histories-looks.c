@@ -33,6 +33,20 @@ static const struct op listed_and_held[] = {
   { OP_SYNC, .direction = TALLY_PULL, .seed = 1 },
 };
 
+/* A tombstone that was held back after a broken pair is put as in that run,
+ * and stored where there is nothing for it to delete. */
+static const struct op strict_tombstone[] = {
+  { OP_CLOCK, .ms = INT64_C (-14052365167) },
+  { OP_PUT, .site = 2, .doc = 1, .fields = 2 },
+  { OP_SYNC, .site = 1 },
+  { OP_DELETE, .site = 1, .doc = 1 },
+  { OP_CLONE, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 2 },
+  { OP_CLOCK, .site = 0 },
+  { OP_SYNC, .site = 2, .seed = 1 },
+};
+
 const struct history_case looked_histories[] = {
   { "a dry run that meets a copy of its store",
     { .features = FEATURE_COPIES,
@@ -49,6 +63,17 @@ const struct history_case looked_histories[] = {
   { "a dry run over what is held and has changed",
     { HISTORY_HUB },
     HISTORY_OPS (listed_and_held),
+    .conflicts = -1 },
+  { "a dry run that gives a tombstone held back after a broken pair",
+    { .features = FEATURE_COPIES,
+      .sites = 3,
+      .docs = 6,
+      .n_links = 4,
+      .links = { { 1, 0, false },
+                 { 2, 1, false },
+                 { 3, 0, false },
+                 { 3, 1, false } } },
+    HISTORY_OPS (strict_tombstone),
     .conflicts = -1 },
   { .name = NULL },
 };
