@@ -71,15 +71,11 @@ by_id (const void *left, const void *right)
 /* What was asked for and is not there any more stays a header, and so does
  * what is behind the documents that fit. */
 static int
-fill_body (void *ctx, const struct tally_doc *doc)
+take_body (struct filling *filling, const struct tally_doc *doc)
 {
-  struct filling *filling = ctx;
   struct tally_doc *out;
   const char *meta, *body;
 
-  while (filling->at < filling->n
-         && !slice_equal (filling->docs[filling->at].id, doc->id))
-    filling->at++;
   if (filling->at == filling->n
       || filling->bytes + doc->meta.size + doc->body.size > filling->most)
     return 1;
@@ -96,8 +92,64 @@ fill_body (void *ctx, const struct tally_doc *doc)
   return 0;
 }
 
-/* In the order of their ids: a store reads neighbours together, and whoever
- * takes them writes neighbours together. */
+static int
+fill_body (void *ctx, const struct tally_doc *doc)
+{
+  struct filling *filling = ctx;
+
+  while (filling->at < filling->n
+         && !slice_equal (filling->docs[filling->at].id, doc->id))
+    filling->at++;
+  return take_body (filling, doc);
+}
+
+/* All of them, or the tombstones. */
+static int
+fill_by_id (struct asked *asked, const char *collection,
+            struct filling *filling, bool all, struct tally_error *err)
+{
+  struct tally_slice *ids = calloc (filling->n + 1, sizeof *ids);
+  size_t n = 0;
+  int status;
+
+  if (!ids)
+    return error_nomem (err);
+  for (size_t i = 0; i < filling->n; i++)
+    if (all || (filling->docs[i].flags & TALLY_DOC_DELETED))
+      ids[n++] = filling->docs[i].id;
+  filling->at = 0;
+  status =
+      replica_get (asked->replica, collection, ids, n,
+                   TALLY_GET_BODY | TALLY_GET_PART, fill_body, filling, err);
+  free (ids);
+  return status;
+}
+
+static int
+is_within (void *ctx, uint64_t seq, const struct tally_slice *body)
+{
+  const struct filling *filling = ctx;
+
+  (void) body;
+  return seq > filling->docs[filling->n - 1].seq ? TALLY_WANTED_END
+                                                 : TALLY_WANTED_YES;
+}
+
+static int
+fill_arrived (void *ctx, const struct tally_doc *doc)
+{
+  struct filling *filling = ctx;
+
+  while (filling->at < filling->n && filling->docs[filling->at].seq < doc->seq)
+    filling->at++;
+  if (filling->at < filling->n && filling->docs[filling->at].seq != doc->seq)
+    return 0;
+  return take_body (filling, doc);
+}
+
+/* Afterwards they are in the order of their ids, so that whoever takes them
+ * writes neighbours together.  A store where documents lie as they arrived is
+ * read in that order; any other by id, neighbours together, too. */
 static int
 fill_bodies (struct asked *asked, const char *collection,
              struct window *window, size_t from, size_t to, size_t *bytes,
@@ -108,18 +160,16 @@ fill_bodies (struct asked *asked, const char *collection,
                              .arena = &window->headers.arena,
                              .bytes = *bytes,
                              .most = most };
-  struct tally_slice *ids = calloc (filling.n + 1, sizeof *ids);
-  int status;
+  bool by_arrival = replica_can_search (asked->replica) && filling.n > 0;
+  int status = TALLY_OK;
 
-  if (!ids)
-    return error_nomem (err);
+  if (by_arrival)
+    status =
+        replica_search (asked->replica, collection, filling.docs[0].seq - 1,
+                        is_within, fill_arrived, &filling, err);
   qsort (filling.docs, filling.n, sizeof *filling.docs, by_id);
-  for (size_t i = 0; i < filling.n; i++)
-    ids[i] = filling.docs[i].id;
-  status =
-      replica_get (asked->replica, collection, ids, filling.n,
-                   TALLY_GET_BODY | TALLY_GET_PART, fill_body, &filling, err);
-  free (ids);
+  if (status == TALLY_OK)
+    status = fill_by_id (asked, collection, &filling, !by_arrival, err);
   *bytes = filling.bytes;
   return filling.failed ? error_nomem (err) : status;
 }
