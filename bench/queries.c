@@ -80,6 +80,7 @@ void
 work_lookup (const struct bench *bench)
 {
   struct series seconds = { .n = 0 }, limit = { .n = 0 };
+  struct series cpu = { .n = 0 }, limit_cpu = { .n = 0 };
   struct tally_error err = { 0 };
   char path[PATH_ROOM];
   struct opened opened;
@@ -94,10 +95,12 @@ work_lookup (const struct bench *bench)
     if (limit_has (bench->a)) {
       close_alone (&opened);
       series_add (&limit, limit_read (bench->a, path, LOOKUPS));
+      series_add (&limit_cpu, cpu_seconds ());
       opened = open_alone (bench->a, path);
     }
     series_add (&seconds,
                 find_all (opened.replica, bench->n, "amount", LOOKUPS));
+    series_add (&cpu, cpu_seconds ());
   }
   close_alone (&opened);
   is = series_median (&seconds);
@@ -105,7 +108,9 @@ work_lookup (const struct bench *bench)
   row_begin_store (bench, "lookup", bench->n);
   row_number ("lookups", LOOKUPS);
   row_number ("seconds", is);
+  row_number ("cpu_seconds", series_median (&cpu));
   if (limit.n > 0) {
+    row_number ("limit_cpu_seconds", series_median (&limit_cpu));
     row_text ("limit", "as many of the engine's own gets");
     row_number ("limit_seconds", most);
     row_goal ("time", is / most, 3);
@@ -116,7 +121,7 @@ work_lookup (const struct bench *bench)
 void
 work_scan (const struct bench *bench)
 {
-  struct series seconds = { .n = 0 };
+  struct series seconds = { .n = 0 }, cpu = { .n = 0 };
   char path[PATH_ROOM];
   struct opened opened;
 
@@ -124,11 +129,14 @@ work_scan (const struct bench *bench)
   remove_tree (path);
   opened = open_alone (bench->a, path);
   put_all (opened.replica, bench->n);
-  for (unsigned i = 0; i < bench->runs; i++)
+  for (unsigned i = 0; i < bench->runs; i++) {
     series_add (&seconds,
                 find_all (opened.replica, bench->n, "title", SCANS) / SCANS);
+    series_add (&cpu, cpu_seconds () / SCANS);
+  }
   close_alone (&opened);
   row_begin_store (bench, "scan", bench->n);
   row_number ("seconds", series_median (&seconds));
+  row_number ("cpu_seconds", series_median (&cpu));
   row_end ();
 }

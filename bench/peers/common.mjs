@@ -62,6 +62,13 @@ export async function seconds (work) {
   return Number(process.hrtime.bigint() - began) / 1e9
 }
 
+export async function cpuSeconds (work) {
+  const before = process.cpuUsage()
+  await work()
+  const used = process.cpuUsage(before)
+  return (used.user + used.system) / 1e6
+}
+
 export async function median (work) {
   const all = []
   for (let i = 0; i < runs; i++) all.push(await work(i))

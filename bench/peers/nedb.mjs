@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { anyDocument, anyIds, batches, documents, folder, lookups, median, n,
-  reads, require, row, scans, seconds, singles, version } from './common.mjs'
+import { anyDocument, anyIds, batches, cpuSeconds, documents, folder, lookups,
+  median, n, reads, require, row, scans, seconds, singles, version } from './common.mjs'
 
 const Nedb = require('@seald-io/nedb')
 const who = `NeDB ${version('@seald-io/nedb')}`
@@ -35,14 +35,23 @@ row(who, 'point-get', { seconds: await median(async () => (await seconds(async (
 // In memory, where it is fastest; 10,000 lookups and one scan, as tally's.
 const memory = new Nedb()
 for (const batch of batches()) await memory.insertAsync(batch)
-row(who, 'scan', { seconds: await median(async () => (await seconds(async () => {
+async function scan () {
   for (let i = 0; i < scans; i++) {
     await memory.findAsync({ title: anyDocument(i).title })
   }
-})) / scans) })
-await memory.ensureIndexAsync({ fieldName: 'amount' })
-row(who, 'lookup', { lookups, seconds: await median(async () => seconds(async () => {
+}
+async function lookUp () {
   for (let i = 0; i < lookups; i++) {
     await memory.findAsync({ amount: anyDocument(i).amount })
   }
-})) })
+}
+row(who, 'scan', {
+  seconds: await median(async () => await seconds(scan) / scans),
+  cpu_seconds: await median(async () => await cpuSeconds(scan) / scans)
+})
+await memory.ensureIndexAsync({ fieldName: 'amount' })
+row(who, 'lookup', {
+  lookups,
+  seconds: await median(() => seconds(lookUp)),
+  cpu_seconds: await median(() => cpuSeconds(lookUp))
+})
