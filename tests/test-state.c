@@ -559,6 +559,39 @@ test_rev_separates_parts (void **test)
   assert_memory_not_equal (ra, rb, sizeof ra);
 }
 
+/* What a store gave of a revision must be right, be it a part or all. */
+static void
+test_part_of_a_rev_is_checked (void **state)
+{
+  struct state made = { .whole = at (5, 1),
+                        .body = slice_text ("{\"_id\":\"x\",\"a\":1}") };
+  struct tally_doc doc = { .id = slice_text ("x") }, part, got;
+  struct buf meta = BUF_INIT;
+  struct tally_error err;
+
+  (void) state;
+  state_encode (&made, &meta);
+  doc.meta = buf_slice (&meta);
+  doc.body = made.body;
+  state_rev (&made, doc.id, doc.rev);
+  part = doc;
+  memset (part.rev + TALLY_REV_PART, 0, TALLY_REV_SIZE - TALLY_REV_PART);
+  got = part;
+  assert_int_equal (state_complete (&got, "s", &err), TALLY_OK);
+  assert_memory_equal (got.rev, doc.rev, TALLY_REV_SIZE);
+  got = doc;
+  assert_int_equal (state_complete (&got, "s", &err), TALLY_OK);
+  for (size_t i = 0; i < TALLY_REV_SIZE; i++) {
+    got = i < TALLY_REV_PART ? part : doc;
+    got.rev[i] ^= 1;
+    assert_int_equal (state_complete (&got, "s", &err), TALLY_CORRUPT);
+  }
+  got = part;
+  got.body = slice_text ("{\"_id\":\"x\",\"a\":2}");
+  assert_int_equal (state_complete (&got, "s", &err), TALLY_CORRUPT);
+  buf_free (&meta);
+}
+
 /* ---- knowing ------------------------------------------------------------ */
 
 static bool
@@ -722,6 +755,7 @@ main (void)
     cmocka_unit_test (test_check_size),
     cmocka_unit_test (test_rev_is_the_state),
     cmocka_unit_test (test_rev_separates_parts),
+    cmocka_unit_test (test_part_of_a_rev_is_checked),
     cmocka_unit_test (test_knows),
     cmocka_unit_test (test_knows_all),
     cmocka_unit_test (test_seen_keeps_the_newest),
