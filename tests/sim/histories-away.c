@@ -150,6 +150,29 @@ static const struct op held_and_forgotten[] = {
   { OP_SYNC, .site = 0, .wait_ms = UINT64_C (129) * SIM_DAY_MS },
 };
 
+/* What was held back was never here; but when a pair had been away for longer
+ * than tombstones are kept it passed for deleted here, and was deleted
+ * there. */
+static const struct op held_is_not_gone[] = {
+  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1, .ms = -SIM_DAY_MS },
+  { OP_PUT, .site = 2, .doc = 1, .fields = 4 },
+  { OP_SYNC, .site = 1 },
+  { OP_CLOCK, .site = 1 },
+  { OP_DELETE, .site = 1, .doc = 0 },
+  { OP_SYNC, .site = 0 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
+  { OP_SYNC, .site = 1 },
+};
+
+#define TWO_HUBS                       \
+  .sites = 3, .docs = 6, .n_links = 2, \
+  .links = { { 1, 0, false }, { 1, 2, false } }
 #define MANY_WAYS                                                \
   .features = FEATURE_AWAY, .sites = 4, .docs = 6, .n_links = 7, \
   .links = { { 1, 0, false }, { 1, 2, false }, { 3, 2, false },  \
@@ -218,6 +241,10 @@ const struct history_case away_histories[] = {
   { "a delete that is held back until nobody remembers it",
     { HUB_OF_THREE },
     HISTORY_OPS (held_and_forgotten),
+    .conflicts = -1 },
+  { "a document held back, and a comparison without tombstones",
+    { TWO_HUBS },
+    HISTORY_OPS (held_is_not_gone),
     .conflicts = -1 },
   { .name = NULL },
 };

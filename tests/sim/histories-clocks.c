@@ -50,26 +50,6 @@ static const struct op ahead_over_theirs[] = {
   { OP_SYNC, .site = 0 },
 };
 
-/* What was held back was never here; but when a pair had been away for longer
- * than tombstones are kept it passed for deleted here, and was deleted
- * there. */
-static const struct op held_is_not_gone[] = {
-  { OP_PUT, .site = 1, .doc = 0, .fields = 1 },
-  { OP_SYNC, .site = 0 },
-  { OP_SYNC, .site = 1 },
-  { OP_CLOCK, .site = 1, .ms = -SIM_DAY_MS },
-  { OP_PUT, .site = 2, .doc = 1, .fields = 4 },
-  { OP_SYNC, .site = 1 },
-  { OP_CLOCK, .site = 1 },
-  { OP_DELETE, .site = 1, .doc = 0 },
-  { OP_SYNC, .site = 0 },
-  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
-  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
-  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
-  { OP_SYNC, .site = 0, .wait_ms = UINT64_C (91) * SIM_DAY_MS },
-  { OP_SYNC, .site = 1 },
-};
-
 /* The last contact was noted by a clock that was months behind.  Once that
  * was right the peer seemed long gone, and the tombstone that it was to get
  * was forgotten. */
@@ -285,9 +265,6 @@ static const struct op two_writes_in_a_ring[] = {
              { 3, 0, false },          \
              { 4, 0, false },          \
              { 4, 1, false } }
-#define TWO_HUBS                       \
-  .sites = 3, .docs = 6, .n_links = 2, \
-  .links = { { 1, 0, false }, { 1, 2, false } }
 
 const struct history_case clock_histories[] = {
   { "two stores that repair the same writes, each on its own",
@@ -301,10 +278,6 @@ const struct history_case clock_histories[] = {
   { "a tombstone that is too far ahead for those it beats",
     { HISTORY_HUB },
     HISTORY_OPS (ahead_over_theirs),
-    .conflicts = -1 },
-  { "a document held back, and a comparison without tombstones",
-    { TWO_HUBS },
-    HISTORY_OPS (held_is_not_gone),
     .conflicts = -1 },
   { "a contact noted by a clock that was behind",
     { HISTORY_HUB },
