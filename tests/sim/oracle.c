@@ -83,6 +83,20 @@ check_written (struct world *world, struct site *site, unsigned doc,
              site->name, doc_id (doc));
 }
 
+/* A write that has the name of one that went with the disk: nobody can tell
+ * them apart, so what it replaced is replaced by something that is not here.
+ */
+static void
+note_namesake (struct doc_history *history, const struct event *event,
+               const struct view *before)
+{
+  for (unsigned f = 0; f <= SIM_WHOLE; f++)
+    if (before->standing[f] > 0
+        && (f == SIM_WHOLE ? event->whole : is_assigned (event, f)))
+      history->events[before->standing[f] - 1].gone |=
+          (unsigned char) (1u << f);
+}
+
 struct event *
 oracle_add (struct world *world, struct site *site, unsigned doc,
             const struct event *template, const struct view *before,
@@ -95,8 +109,10 @@ oracle_add (struct world *world, struct site *site, unsigned doc,
   *event = *template;
   memcpy (event->stamp.bytes, after->rev, STAMP_SIZE);
   event->site = (unsigned char) site->index;
-  if (!is_fresh (world, site, doc, &event->stamp))
+  if (!is_fresh (world, site, doc, &event->stamp)) {
+    note_namesake (history, event, before);
     return NULL;
+  }
   check_stamp (world, site, doc, &event->stamp, before);
   for (unsigned f = 0; f <= SIM_WHOLE; f++)
     if (f == SIM_WHOLE ? event->whole : is_assigned (event, f))

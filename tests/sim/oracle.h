@@ -42,7 +42,8 @@ unsigned oracle_number (struct tally_slice value);
 /* ---- what it is told (oracle.c) ----------------------------------------- */
 
 /* Takes a write in: `event` has all but stamp, prior and past, which come from
- * what was before and what is there after it.  NULL: a violation. */
+ * what was before and what is there after it.  NULL: a violation, or it has
+ * the name of one that went with a disk. */
 struct event *oracle_add (struct world *world, struct site *site, unsigned doc,
                           const struct event *event, const struct view *before,
                           const struct view *after);
