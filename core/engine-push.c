@@ -45,8 +45,9 @@ collect_doc (void *ctx, const struct tally_doc *doc)
   struct reading *reading = ctx;
   struct doclist *docs = &reading->docs;
 
-  if (docs->count > 0
-      && docs->bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX) {
+  if (docs->count == WIRE_DOCS_MAX
+      || (docs->count > 0
+          && docs->bytes + doc->body.size + doc->meta.size > WIRE_BYTES_MAX)) {
     reading->full = true;
     return 1;
   }

@@ -28,7 +28,9 @@
 #ifndef WIRE_HEADERS_MAX
 #define WIRE_HEADERS_MAX 16384
 #endif
+#ifndef WIRE_DOCS_MAX
 #define WIRE_DOCS_MAX 16384
+#endif
 #define WIRE_NAMES_MAX 64
 #define WIRE_WAIT_NAMES_MAX 1024
 #define WIRE_WAIT_MS_MAX 25000
