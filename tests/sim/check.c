@@ -243,7 +243,7 @@ check_values (struct world *world, unsigned doc, const struct view *view)
     if (view->standing[f] > 0)
       event += view->standing[f] - 1;
     if (view->standing[f] > 0 && view->value[f] != event->value[f]
-        && !(view->deleted && event->deleted))
+        && !(event->twice >> f & 1) && !(view->deleted && event->deleted))
       violate (world, VIOLATION_WRONG,
                "field %u of %s has event %u, and another's value", f,
                doc_id (doc), view->standing[f] - 1);

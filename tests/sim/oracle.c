@@ -84,12 +84,15 @@ check_written (struct world *world, struct site *site, unsigned doc,
 }
 
 /* A write that has the name of one that went with the disk: nobody can tell
- * them apart, so what it replaced is replaced by something that is not here.
- */
+ * them apart, so what it replaced is replaced by something that is not here,
+ * and what it wrote passes for the other's. */
 static void
 note_namesake (struct doc_history *history, const struct event *event,
                const struct view *before)
 {
+  unsigned at = oracle_event (history, &event->stamp);
+
+  history->events[at - 1].twice |= event->assigned;
   for (unsigned f = 0; f <= SIM_WHOLE; f++)
     if (before->standing[f] > 0
         && (f == SIM_WHOLE ? event->whole : is_assigned (event, f)))

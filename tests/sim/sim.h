@@ -310,8 +310,9 @@ struct event {
   /* Of these, the ones that somebody has taken in all the same: they lost, and
    * only the journal went.  What they had replaced is replaced. */
   unsigned char untold;
-  bool rewound;       /* its author's disk was put back to before it */
-  unsigned char read; /* fields that somebody saw in a journal and settled */
+  bool rewound;        /* its author's disk was put back to before it */
+  unsigned char twice; /* fields of another write with its name */
+  unsigned char read;  /* fields that somebody saw in a journal and settled */
 };
 
 struct doc_history {
