@@ -60,14 +60,6 @@ struct filling {
   bool failed;
 };
 
-static int
-by_id (const void *left, const void *right)
-{
-  const struct tally_doc *a = left, *b = right;
-
-  return slice_cmp (a->id, b->id);
-}
-
 /* What was asked for and is not there any more stays a header, and so does
  * what is behind the documents that fit. */
 static int
@@ -167,7 +159,7 @@ fill_bodies (struct asked *asked, const char *collection,
     status =
         replica_search (asked->replica, collection, filling.docs[0].seq - 1,
                         is_within, fill_arrived, &filling, err);
-  qsort (filling.docs, filling.n, sizeof *filling.docs, by_id);
+  qsort (filling.docs, filling.n, sizeof *filling.docs, doc_order);
   if (status == TALLY_OK)
     status = fill_by_id (asked, collection, &filling, !by_arrival, err);
   *bytes = filling.bytes;

@@ -15,6 +15,7 @@
 #include "hooks.h"
 #include "idmap.h"
 #include "peer.h"
+#include "seqset.h"
 #include "state.h"
 
 /* Rounds against other writers before the pusher hears of them. */
@@ -291,20 +292,12 @@ struct advance {
 };
 
 static int
-by_seq (const void *a, const void *b)
-{
-  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
-
-  return (x > y) - (x < y);
-}
-
-static int
 advance_over (void *ctx, const struct tally_doc *doc)
 {
   struct advance *advance = ctx;
 
-  advance->foreign =
-      !bsearch (&doc->seq, advance->seqs, advance->n, sizeof doc->seq, by_seq);
+  advance->foreign = !bsearch (&doc->seq, advance->seqs, advance->n,
+                               sizeof doc->seq, seq_order);
   if (!advance->foreign)
     advance->last = doc->seq;
   return advance->foreign;
@@ -336,7 +329,7 @@ advance_cursor (struct taker *taker, struct tally_error *err)
   taker->cursor = taker->put->cursor;
   if (!(taker->put->flags & WIRE_PUT_CURSOR))
     return TALLY_OK;
-  qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, by_seq);
+  qsort (taker->seqs, taker->put->n, sizeof *taker->seqs, seq_order);
   if (follow_cursor (taker)) {
     taker->cursor = taker->seqs[taker->put->n - 1];
     return TALLY_OK;

@@ -121,8 +121,8 @@ doclist_emit (void *list, const struct tally_doc *doc)
   return !doclist_add (list, doc);
 }
 
-static int
-by_id (const void *a, const void *b)
+int
+doc_order (const void *a, const void *b)
 {
   const struct tally_doc *left = a, *right = b;
 
@@ -133,7 +133,7 @@ void
 doclist_sort (struct doclist *list)
 {
   if (list->count > 0)
-    qsort (list->docs, list->count, sizeof *list->docs, by_id);
+    qsort (list->docs, list->count, sizeof *list->docs, doc_order);
 }
 
 void

@@ -45,7 +45,8 @@ struct tally_doc *doclist_refer (struct doclist *list,
 /* The same as a tally_emit_doc, with the list as ctx. */
 int doclist_emit (void *list, const struct tally_doc *doc);
 
-/* By their ids. */
+/* By their ids; the order itself is for qsort. */
+int doc_order (const void *a, const void *b);
 void doclist_sort (struct doclist *list);
 
 void doclist_clear (struct doclist *list);

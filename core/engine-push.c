@@ -227,17 +227,9 @@ by_id (const void *a, const void *b)
 }
 
 static int
-by_seq (const void *a, const void *b)
-{
-  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
-
-  return (x > y) - (x < y);
-}
-
-static int
 settle (struct push *push, struct tally_error *err)
 {
-  qsort (push->settled, push->n_settled, sizeof *push->settled, by_seq);
+  qsort (push->settled, push->n_settled, sizeof *push->settled, seq_order);
   for (size_t i = 0; i < push->n_settled; i++)
     if (!seqset_add (&push->sync->settled, push->settled[i]))
       return error_nomem (err);

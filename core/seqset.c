@@ -80,6 +80,14 @@ seqset_add (struct seqset *set, uint64_t seq)
   return insert_at (set, at, seq);
 }
 
+int
+seq_order (const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+  return (x > y) - (x < y);
+}
+
 bool
 seqset_has (const struct seqset *set, uint64_t seq)
 {

@@ -28,6 +28,9 @@ bool seqset_has (const struct seqset *set, uint64_t seq);
 /* The last of those that follow seq without a gap; seq: there are none. */
 uint64_t seqset_run (const struct seqset *set, uint64_t seq);
 
+/* For qsort, of seqs. */
+int seq_order (const void *a, const void *b);
+
 void seqset_free (struct seqset *set);
 
 #endif /* TALLY_SEQSET_H */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doclist.h"
 #include "error.h"
 #include "walk.h"
 
@@ -38,22 +39,13 @@ struct gathering {
   struct tally_slice least; /* of those that were let go; data NULL: none */
 };
 
-static int
-by_id (const void *a, const void *b)
-{
-  const struct tally_doc *x = a, *y = b;
-
-  return slice_cmp (x->id, y->id);
-}
-
 /* Copies those that stay, so that the memory of the others is given back. */
 static void
 let_go (struct gathering *gathering, size_t most)
 {
   struct doclist *ids = gathering->ids, kept = DOCLIST_INIT;
 
-  if (ids->count > 1)
-    qsort (ids->docs, ids->count, sizeof *ids->docs, by_id);
+  doclist_sort (ids);
   if (ids->count <= most)
     return;
   /* One more: it says where the next pass begins. */

@@ -15,27 +15,9 @@
 #include "../core/answer.h"
 #include "../core/wire.h"
 #include "../core/write.h"
+#include "sqlite-replica.h"
 
 #define DOCUMENTS 100 /* more than are read to see how large they are */
-
-static struct replica *
-open_replica (const char *path)
-{
-  struct tally_value values[] = { { path, 0 }, { NULL, 30000 } };
-  struct driver driver = { .name = "sqlite",
-                           .store = tally_driver_1 ()->store };
-  struct replica_setup setup = { .driver = &driver,
-                                 .values = values,
-                                 .flags = TALLY_OPEN_CREATE,
-                                 .name = path,
-                                 .path = path,
-                                 .max_skew_ms = 300000 };
-  struct tally_error err;
-  struct replica *replica;
-
-  assert_int_equal (replica_open (&replica, &setup, &err), TALLY_OK);
-  return replica;
-}
 
 /* body NULL: deletes. */
 static void

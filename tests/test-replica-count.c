@@ -16,6 +16,7 @@
 #include "../core/walk.h"
 #include "../core/write.h"
 #include "sqlite-folder.h"
+#include "sqlite-replica.h"
 
 #define DOCUMENTS 40
 
@@ -32,25 +33,6 @@ remove_all (void **state)
   (void) state;
   folder_remove ();
   return 0;
-}
-
-static struct replica *
-open_replica (const char *path)
-{
-  struct tally_value values[] = { { path, 0 }, { NULL, 30000 } };
-  struct driver driver = { .name = "sqlite",
-                           .store = tally_driver_1 ()->store };
-  struct replica_setup setup = { .driver = &driver,
-                                 .values = values,
-                                 .flags = TALLY_OPEN_CREATE,
-                                 .name = path,
-                                 .path = path,
-                                 .max_skew_ms = 300000 };
-  struct tally_error err;
-  struct replica *replica;
-
-  assert_int_equal (replica_open (&replica, &setup, &err), TALLY_OK);
-  return replica;
 }
 
 static void
