@@ -87,8 +87,12 @@ ask_page (struct replica *replica, uint64_t *since, uint64_t bytes,
   for (size_t i = 0; i < reply.as.headers.n; i++) {
     const struct tally_doc *doc = &reply.as.headers.docs[i];
     unsigned number;
+    char id[8];
 
-    assert_int_equal (sscanf (doc->id.data, "d%3u", &number), 1);
+    assert_true (doc->id.size < sizeof id);
+    snprintf (id, sizeof id, "%.*s", (int) doc->id.size,
+              (const char *) doc->id.data);
+    assert_int_equal (sscanf (id, "d%3u", &number), 1);
     assert_true (number < DOCUMENTS);
     seen[number]++;
     if (doc->meta.size > 0)
