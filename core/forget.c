@@ -1,294 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The note floor/COLLECTION:
- * {"floor":seq,"graves":n,"marks":[[ms,seq]],"swept":seq}.
- * Up to `swept` there is nothing left to forget; so many graves were made
- * since they were last counted.  The marks say which seqs
- * were there at which time: stamps are no measure of age, since whoever wrote
- * them may have had another time. */
+/* Goes over the tombstones that nobody waits for, and leaves graves in their
+ * place.  Who waits is in forget-holders.c, how old they are in
+ * forget-floor.c. */
 
 #include <config.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doclist.h"
 #include "error.h"
-#include "forget.h"
+#include "forget-internal.h"
 #include "graves.h"
-#include "json.h"
-#include "namelist.h"
-#include "notejson.h"
-#include "pair.h"
 
-#define KEY_SIZE (6 + COLLECTION_TEXT_MAX)
 #define FORGET_BATCH 1024
-/* So many marks lie in one keep_deleted. */
-#define MARKS 8
-#define MARKS_MAX (2 * MARKS)
 /* Having looked at so many changes in vain is worth a note. */
 #define SWEPT_STEP 1024
-
-struct mark {
-  uint64_t ms, seq;
-};
-
-struct floor {
-  uint64_t floor, swept, graves;
-  struct mark marks[MARKS_MAX]; /* oldest first */
-  size_t n_marks;
-  bool exists;
-  struct buf saved;
-};
-
-/* ---- the note ----------------------------------------------------------- */
-
-static void
-make_key (char key[KEY_SIZE], const char *collection)
-{
-  snprintf (key, KEY_SIZE, "floor/%s", collection);
-}
-
-static bool
-read_mark (struct floor *floor, struct tally_slice pair)
-{
-  struct mark *mark = &floor->marks[floor->n_marks];
-  struct tally_slice ms, seq;
-
-  if (floor->n_marks == MARKS_MAX || !json_next_element (&pair, &ms)
-      || !json_next_element (&pair, &seq) || !note_number (ms, &mark->ms)
-      || !note_number (seq, &mark->seq))
-    return false;
-  floor->n_marks++;
-  return true;
-}
-
-static bool
-read_note (struct floor *floor, struct tally_slice note)
-{
-  struct tally_slice number, graves, swept, marks, mark;
-
-  if (!json_is_canonical (note.data, note.size)
-      || !json_find_member (note, slice_text ("floor"), &number)
-      || !note_number (number, &floor->floor)
-      || !json_find_member (note, slice_text ("swept"), &swept)
-      || !note_number (swept, &floor->swept)
-      || !json_find_member (note, slice_text ("marks"), &marks))
-    return false;
-  if (json_find_member (note, slice_text ("graves"), &graves)
-      && !note_number (graves, &floor->graves))
-    return false;
-  while (json_next_element (&marks, &mark))
-    if (!read_mark (floor, mark))
-      return false;
-  return true;
-}
-
-static void
-floor_free (struct floor *floor)
-{
-  buf_free (&floor->saved);
-}
-
-static int
-floor_load (struct floor *floor, struct replica *replica,
-            const char *collection, struct tally_error *err)
-{
-  char key[KEY_SIZE];
-  int status;
-
-  memset (floor, 0, sizeof *floor);
-  make_key (key, collection);
-  status = replica_note_get (replica, key, &floor->saved, &floor->exists, err);
-  if (status == TALLY_OK && floor->exists
-      && !read_note (floor, buf_slice (&floor->saved)))
-    status = error_set (err, TALLY_CORRUPT, "%s: its note %s is damaged",
-                        replica->name, key);
-  if (status != TALLY_OK)
-    floor_free (floor);
-  return status;
-}
-
-/* TALLY_CONFLICT: somebody else is at it, who does the same. */
-static int
-floor_save (struct floor *floor, struct replica *replica,
-            const char *collection, struct tally_error *err)
-{
-  char key[KEY_SIZE];
-  struct buf note = BUF_INIT;
-  struct tally_slice before = slice_make (NULL, 0), after;
-  int status;
-
-  make_key (key, collection);
-  buf_addf (&note, "{\"floor\":%llu,\"graves\":%llu,\"marks\":[",
-            (unsigned long long) floor->floor,
-            (unsigned long long) floor->graves);
-  for (size_t i = 0; i < floor->n_marks; i++)
-    buf_addf (&note, "%s[%llu,%llu]", i ? "," : "",
-              (unsigned long long) floor->marks[i].ms,
-              (unsigned long long) floor->marks[i].seq);
-  buf_addf (&note, "],\"swept\":%llu}", (unsigned long long) floor->swept);
-  if (floor->exists)
-    before = buf_slice (&floor->saved);
-  after = buf_slice (&note);
-  status = note.failed ? error_nomem (err)
-                       : replica_note_put (replica, key, &before, &after, err);
-  if (status != TALLY_OK) {
-    buf_free (&note);
-    return status;
-  }
-  buf_free (&floor->saved);
-  floor->saved = note;
-  floor->exists = true;
-  return TALLY_OK;
-}
-
-int
-forget_floor (struct replica *replica, const char *collection, uint64_t *out,
-              struct tally_error *err)
-{
-  struct floor floor;
-  int status = floor_load (&floor, replica, collection, err);
-
-  if (status != TALLY_OK)
-    return status;
-  *out = floor.floor;
-  floor_free (&floor);
-  return TALLY_OK;
-}
-
-/* ---- who has what ------------------------------------------------------- */
-
-struct holders {
-  struct replica *replica;
-  const char *collection;
-  bool clock_confirmed;
-  uint64_t least;
-  uint64_t given; /* up to which seq the folders have been given all */
-  size_t count;
-};
-
-/* Or a pair that never met. */
-static bool
-is_folder (const struct pair *pair)
-{
-  return pair->role == PAIR_CLIENT && !pair->current.set;
-}
-
-static bool
-is_expired (const struct holders *holders, const struct pair *pair)
-{
-  uint64_t now = replica_wall_ms (holders->replica);
-
-  return holders->clock_confirmed && !pair->unsure && !is_folder (pair)
-         && holders->replica->keep_deleted_ms > 0
-         && pair->contact_ms + holders->replica->keep_deleted_ms < now;
-}
-
-/* The time counts from here on, where nobody knows what it was. */
-static int
-settle_contact (struct holders *holders, struct pair *pair,
-                struct tally_error *err)
-{
-  int status;
-
-  if (!pair->unsure || !holders->clock_confirmed)
-    return TALLY_OK;
-  pair_meet (pair, holders->replica);
-  status = pair->unsure ? TALLY_OK : pair_save (pair, holders->replica, err);
-  /* A run of this pair does the same. */
-  return status == TALLY_AGAIN ? TALLY_OK : status;
-}
-
-/* A pair whose deletes never travel, and a collection that it does not sync,
- * hold nothing back.  Neither does one that was away for too long: it stays
- * registered and compares when it is back. */
-static void
-count_holder (struct holders *holders, struct pair *pair)
-{
-  const struct pair_cursor *cursor = pair_cursor (pair, holders->collection);
-  uint64_t has, least_held;
-
-  if (!pair->counts || !cursor || is_expired (holders, pair))
-    return;
-  has = cursor->local;
-  /* The cursor went past what they refuse. */
-  least_held = held_least_seq (&pair->held, holders->collection);
-  if (least_held <= has)
-    has = least_held - 1;
-  /* What lies in a folder was not read by everybody yet.  And nobody compares
-   * with it: what was deleted would come out of it again, so a tombstone waits
-   * until it is there, however old; but not for a link that never gives. */
-  if (is_folder (pair)) {
-    if (has > 0 && has < holders->given)
-      holders->given = has;
-    has = 0;
-  }
-  holders->count++;
-  if (has < holders->least)
-    holders->least = has;
-}
-
-static int
-count_holders (struct holders *holders, enum pair_role role,
-               struct tally_error *err)
-{
-  struct namelist keys = NAMELIST_INIT;
-  int status = replica_note_list (holders->replica, pair_prefix (role),
-                                  namelist_emit, &keys, err);
-
-  if (status == TALLY_OK && keys.failed)
-    status = error_nomem (err);
-  for (size_t i = 0; i < keys.count && status == TALLY_OK; i++) {
-    unsigned char id[REPLICA_ID_SIZE];
-    struct pair pair;
-
-    if (!replica_id_from_text (
-            id, slice_text (keys.names[i] + strlen (pair_prefix (role)))))
-      continue;
-    status = pair_load (&pair, holders->replica, role, id, err);
-    if (status != TALLY_OK)
-      break;
-    status = settle_contact (holders, &pair, err);
-    count_holder (holders, &pair);
-    pair_free (&pair);
-  }
-  namelist_free (&keys);
-  return status;
-}
-
-/* ---- age ---------------------------------------------------------------- */
-
-/* Up to which seq everything is older than keep_deleted; *marked says that
- * the marks changed. */
-static uint64_t
-expire (struct floor *floor, const struct replica *replica, uint64_t head,
-        bool *marked)
-{
-  uint64_t now = replica_wall_ms (replica), keep = replica->keep_deleted_ms;
-  uint64_t expired = 0;
-  size_t old = 0;
-
-  if (keep == 0)
-    return 0;
-  while (floor->n_marks > 0 && floor->marks[floor->n_marks - 1].ms > now)
-    floor->n_marks--;
-  while (old < floor->n_marks && floor->marks[old].ms + keep <= now)
-    expired = floor->marks[old++].seq;
-  memmove (floor->marks, floor->marks + old,
-           (floor->n_marks - old) * sizeof *floor->marks);
-  floor->n_marks -= old;
-  *marked = old > 0;
-  if (floor->n_marks < MARKS_MAX
-      && (floor->n_marks == 0
-          || now - floor->marks[floor->n_marks - 1].ms >= keep / MARKS)) {
-    floor->marks[floor->n_marks++] = (struct mark){ now, head };
-    *marked = true;
-  }
-  return expired;
-}
-
-/* ---- sweeping ----------------------------------------------------------- */
 
 struct sweep {
   struct doclist tombstones;
@@ -443,8 +170,6 @@ sweep_up_to (struct floor *floor, struct replica *replica,
   return floor_save (floor, replica, collection, err);
 }
 
-/* ---- all of it ---------------------------------------------------------- */
-
 static int
 stop_at_once (void *ctx, const struct tally_doc *doc)
 {
@@ -457,8 +182,7 @@ int
 forget_tombstones (struct replica *replica, const char *collection,
                    bool clock_confirmed, struct tally_error *err)
 {
-  struct holders holders = { replica,    collection, clock_confirmed,
-                             UINT64_MAX, UINT64_MAX, 0 };
+  struct holders holders;
   struct floor floor;
   uint64_t head, limit, expired = 0;
   bool marked = false;
@@ -471,18 +195,20 @@ forget_tombstones (struct replica *replica, const char *collection,
   status =
       replica_changes (replica, collection, 0, stop_at_once, NULL, &head, err);
   if (status == TALLY_OK)
-    status = count_holders (&holders, PAIR_CLIENT, err);
-  if (status == TALLY_OK)
-    status = count_holders (&holders, PAIR_SERVER, err);
-  if (status == TALLY_OK && clock_confirmed)
-    expired = expire (&floor, replica, head, &marked);
+    status =
+        holders_find (&holders, replica, collection, clock_confirmed, err);
+  if (status != TALLY_OK)
+    goto out;
+  if (clock_confirmed)
+    expired = floor_expire (&floor, replica, head, &marked);
   if (expired > holders.given)
     expired = holders.given;
   limit = holders.least < head ? holders.least : head;
   if (limit < expired)
     limit = expired;
-  if (status == TALLY_OK && (marked || limit > floor.swept))
+  if (marked || limit > floor.swept)
     status = sweep_up_to (&floor, replica, collection, limit, marked, err);
+out:
   floor_free (&floor);
   return status == TALLY_CONFLICT ? TALLY_OK : status;
 }
