@@ -6,39 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tally/digest.h>
-
-#include "linvo-db.h"
-#include "linvo-digest.h"
+#include "linvo-batch.h"
 #include "linvo-put.h"
-
-/* An entry and what is stored under its id now. */
-struct item {
-  const struct tally_entry *entry;
-  uint64_t start;  /* of its id, see compare_items */
-  uint32_t number; /* of its collection; 0: none yet */
-  bool forget;
-  bool absent; /* known without a look */
-  bool found;
-  bool live; /* what was found */
-  bool conflict;
-  uint64_t seq;
-  uint64_t next; /* the seq that it gets */
-  unsigned char rev[TALLY_REV_SIZE];
-};
-
-struct batch {
-  struct linvo *s;
-  struct item *items;   /* as given */
-  struct item **sorted; /* by collection and id */
-  size_t n;
-  size_t conflicts; /* items that expect something else */
-  size_t writes;    /* items that change something */
-  struct linvo_head head;
-  leveldb_writebatch_t *records;
-  char *value; /* room to put a document's value together */
-  size_t room;
-};
 
 static const unsigned char nothing[TALLY_REV_SIZE];
 
@@ -61,8 +30,8 @@ start_of (const struct tally_slice *id)
 static int
 compare_items (const void *a, const void *b)
 {
-  const struct item *p = *(struct item *const *) a;
-  const struct item *q = *(struct item *const *) b;
+  const struct linvo_item *p = *(struct linvo_item *const *) a;
+  const struct linvo_item *q = *(struct linvo_item *const *) b;
   const struct tally_entry *x = p->entry, *y = q->entry;
   size_t size;
   int r = x->collection == y->collection
@@ -81,7 +50,7 @@ compare_items (const void *a, const void *b)
 }
 
 static int
-check_entry (const struct batch *b, const struct tally_entry *entry,
+check_entry (const struct linvo_batch *b, const struct tally_entry *entry,
              struct tally_error *err)
 {
   const char *path = b->s->folder.path;
@@ -102,7 +71,7 @@ check_entry (const struct batch *b, const struct tally_entry *entry,
 
 /* In order, and none is there twice. */
 static bool
-items_rise (const struct batch *b)
+items_rise (const struct linvo_batch *b)
 {
   for (size_t i = 1; i < b->n; i++)
     if (compare_items (&b->sorted[i - 1], &b->sorted[i]) >= 0)
@@ -112,7 +81,7 @@ items_rise (const struct batch *b)
 
 /* Sorts the items and refuses an id that is there twice. */
 static int
-sort_items (struct batch *b, const struct tally_entry *entries,
+sort_items (struct linvo_batch *b, const struct tally_entry *entries,
             struct tally_error *err)
 {
   size_t i;
@@ -137,7 +106,7 @@ sort_items (struct batch *b, const struct tally_entry *entries,
 
 /* Whether what is stored is what the entry expects. */
 static bool
-as_expected (const struct item *item)
+as_expected (const struct linvo_item *item)
 {
   const unsigned char *expected = item->entry->expected;
 
@@ -147,15 +116,9 @@ as_expected (const struct item *item)
          == 0;
 }
 
-static bool
-changes_something (const struct item *item)
-{
-  return !item->conflict && (item->found || !item->forget);
-}
-
 /* Marks what a read has just found not to be there. */
 static int
-mark_absent (struct batch *b, struct tally_error *err)
+mark_absent (struct linvo_batch *b, struct tally_error *err)
 {
   struct linvo_absence absence;
   const char *collection = NULL;
@@ -165,7 +128,7 @@ mark_absent (struct batch *b, struct tally_error *err)
   int r = TALLY_OK;
 
   for (size_t i = 0; r == TALLY_OK && holds && i < b->n; i++) {
-    struct item *item = &b->items[i];
+    struct linvo_item *item = &b->items[i];
 
     if (collection != item->entry->collection) {
       collection = item->entry->collection;
@@ -180,7 +143,8 @@ mark_absent (struct batch *b, struct tally_error *err)
 }
 
 static int
-look_up (struct batch *b, struct item *item, struct tally_error *err)
+look_up (struct linvo_batch *b, struct linvo_item *item,
+         struct tally_error *err)
 {
   struct linvo_found found = { .found = false };
   int r = item->absent ? TALLY_OK
@@ -194,14 +158,14 @@ look_up (struct batch *b, struct item *item, struct tally_error *err)
     memcpy (item->rev, found.doc.rev, TALLY_REV_SIZE);
     item->conflict = !as_expected (item);
     b->conflicts += item->conflict;
-    b->writes += changes_something (item);
+    b->writes += linvo_item_changes (item);
   }
   linvo_found_done (&found);
   return r;
 }
 
 static int
-look_up_all (struct batch *b, struct tally_error *err)
+look_up_all (struct linvo_batch *b, struct tally_error *err)
 {
   const char *collection = NULL;
   uint32_t number = 0;
@@ -209,7 +173,7 @@ look_up_all (struct batch *b, struct tally_error *err)
   int r;
 
   for (i = 0; i < b->n; i++) {
-    struct item *item = b->sorted[i];
+    struct linvo_item *item = b->sorted[i];
 
     if (!collection || strcmp (collection, item->entry->collection) != 0) {
       collection = item->entry->collection;
@@ -225,249 +189,17 @@ look_up_all (struct batch *b, struct tally_error *err)
   return TALLY_OK;
 }
 
-/* ---- writing ----------------------------------------------------------- */
-
-static void
-add (struct batch *b, const struct linvo_key *key, const char *value,
-     size_t size)
-{
-  leveldb_writebatch_put (b->records, key->data, key->size, value, size);
-}
-
-static void
-drop (struct batch *b, const struct linvo_key *key)
-{
-  leveldb_writebatch_delete (b->records, key->data, key->size);
-}
-
-/* Numbers a collection that this batch is the first to write to. */
-static int
-number_collection (struct batch *b, const char *name, struct tally_error *err)
-{
-  char value[LINVO_NUMBER_SIZE];
-  struct linvo_key key;
-
-  if (b->head.numbers == UINT32_MAX)
-    return linvo_fail (err, TALLY_UNSUPPORTED, b->s->folder.path,
-                       "too many collections");
-  b->head.numbers++;
-  linvo_key_text (&key, LINVO_NAME, name, strlen (name));
-  add (b, &key, value, linvo_encode_number (value, b->head.numbers));
-  return TALLY_OK;
-}
-
-/* From the first item that changes something on, all of a collection's items
- * have its number. */
-static int
-number_collections (struct batch *b, struct tally_error *err)
-{
-  const char *numbered = NULL;
-  size_t i;
-  int r = TALLY_OK;
-
-  for (i = 0; r == TALLY_OK && i < b->n; i++) {
-    struct item *item = b->sorted[i];
-    const char *name = item->entry->collection;
-
-    if (item->number != 0)
-      continue;
-    if (!numbered || strcmp (numbered, name) != 0) {
-      if (!changes_something (item))
-        continue;
-      r = number_collection (b, name, err);
-      numbered = name;
-    }
-    item->number = b->head.numbers;
-  }
-  return r;
-}
-
-static int
-make_room (struct batch *b, const struct tally_doc *doc,
-           struct tally_error *err)
-{
-  size_t room;
-  char *value;
-
-  if (doc->meta.size > SIZE_MAX / 4 || doc->body.size > SIZE_MAX / 4)
-    return linvo_fail (err, TALLY_INVALID, b->s->folder.path,
-                       "a document is too large");
-  room = LINVO_DOC_HEAD_MAX + doc->meta.size + doc->body.size;
-  if (room <= b->room)
-    return TALLY_OK;
-  value = realloc (b->value, room);
-  if (!value)
-    return linvo_fail_memory (b->s, err);
-  b->value = value;
-  b->room = room;
-  return TALLY_OK;
-}
-
-static int
-write_doc (struct batch *b, const struct item *item, struct tally_error *err)
-{
-  const struct tally_doc *doc = &item->entry->doc;
-  struct linvo_key key;
-  size_t n;
-  int r;
-
-  r = make_room (b, doc, err);
-  if (r != TALLY_OK)
-    return r;
-  n = linvo_encode_doc_head (b->value, item->next, doc);
-  if (doc->meta.size > 0)
-    memcpy (b->value + n, doc->meta.data, doc->meta.size);
-  n += doc->meta.size;
-  if (doc->body.size > 0)
-    memcpy (b->value + n, doc->body.data, doc->body.size);
-  n += doc->body.size;
-  linvo_key_doc (&key, item->number, &doc->id);
-  add (b, &key, b->value, n);
-  return TALLY_OK;
-}
-
-static void
-write_orders (struct batch *b, const struct item *item)
-{
-  const struct tally_doc *doc = &item->entry->doc;
-  char value[LINVO_SEQ_MAX];
-  struct linvo_key key;
-
-  linvo_key_seq (&key, item->number, item->next);
-  add (b, &key, value, linvo_encode_seq (value, doc));
-  if (doc->flags & TALLY_DOC_DELETED)
-    return;
-  linvo_key_stamp (&key, item->number, doc->rev, &doc->id);
-  add (b, &key, value, linvo_encode_stamp (value, doc));
-}
-
-/* Takes the old document out of both orders. */
-static void
-drop_orders (struct batch *b, const struct item *item)
-{
-  struct linvo_key key;
-
-  linvo_key_seq (&key, item->number, item->seq);
-  drop (b, &key);
-  if (!item->live)
-    return;
-  linvo_key_stamp (&key, item->number, item->rev, &item->entry->doc.id);
-  drop (b, &key);
-}
-
-static int
-write_item (struct batch *b, const struct item *item, struct tally_error *err)
-{
-  const struct tally_slice *id = &item->entry->doc.id;
-  struct linvo_key key;
-
-  if (!item->forget) {
-    linvo_filter_add (&b->s->filled, item->number, id);
-    return write_doc (b, item, err);
-  }
-  linvo_key_doc (&key, item->number, id);
-  drop (b, &key);
-  return TALLY_OK;
-}
-
-/* Afterwards seq and rev of a document that stays are those now stored. */
-static void
-move_item (struct batch *b, struct item *item)
-{
-  if (item->found)
-    drop_orders (b, item);
-  if (item->forget)
-    return;
-  write_orders (b, item);
-  item->seq = item->next;
-  memcpy (item->rev, item->entry->doc.rev, sizeof item->rev);
-}
-
-/* Each kind of record in the order of its keys, so that LevelDB finds the
- * place of one beside that of the one before. */
-static int
-write_items (struct batch *b, struct tally_error *err)
-{
-  int r = TALLY_OK;
-  size_t i;
-
-  for (i = 0; i < b->n; i++)
-    if (changes_something (&b->items[i]) && !b->items[i].forget)
-      b->items[i].next = ++b->head.seq;
-  for (i = 0; r == TALLY_OK && i < b->n; i++)
-    if (changes_something (b->sorted[i]))
-      r = write_item (b, b->sorted[i], err);
-  for (i = 0; r == TALLY_OK && i < b->n; i++)
-    if (changes_something (&b->items[i]))
-      move_item (b, &b->items[i]);
-  return r;
-}
-
-/* Follows the items of one collection, which begin at `from`, in its digest;
- * *to is behind them.  A collection that is new has the digest of nothing. */
-static int
-count_collection (struct batch *b, size_t from, size_t *to,
-                  struct tally_error *err)
-{
-  uint32_t number = b->sorted[from]->number;
-  bool is_new = number > b->s->head.numbers, known = true, kept;
-  struct tally_digest digest = { 0 };
-  int r = TALLY_OK;
-  size_t i;
-
-  if (!is_new && number != 0)
-    r = linvo_digest_load (b->s, b->s->read, number, &digest, &known, err);
-  kept = known && !is_new;
-  for (i = from; i < b->n && b->sorted[i]->number == number; i++) {
-    const struct item *item = b->sorted[i];
-
-    if (known && changes_something (item))
-      known = tally_digest_entry (&digest, item->entry, item->live);
-  }
-  *to = i;
-  if (r == TALLY_OK && number != 0 && (kept || known))
-    linvo_digest_save (b->records, number, &digest, known);
-  return r;
-}
-
-static int
-count_all (struct batch *b, struct tally_error *err)
-{
-  size_t at = 0;
-  int r = TALLY_OK;
-
-  while (r == TALLY_OK && at < b->n)
-    r = count_collection (b, at, &at, err);
-  return r;
-}
-
-static int
-write_all (struct batch *b, struct tally_error *err)
-{
-  int r;
-
-  b->records = leveldb_writebatch_create ();
-  r = number_collections (b, err);
-  if (r == TALLY_OK)
-    r = count_all (b, err);
-  if (r == TALLY_OK)
-    r = write_items (b, err);
-  if (r == TALLY_OK)
-    r = linvo_commit (b->s, b->records, &b->head, err);
-  leveldb_writebatch_destroy (b->records);
-  return r;
-}
-
 /* ---- the slot ---------------------------------------------------------- */
 
 static void
-report (const struct batch *b, bool written, struct tally_outcome *outcomes)
+report (const struct linvo_batch *b, bool written,
+        struct tally_outcome *outcomes)
 {
   size_t i;
 
   memset (outcomes, 0, b->n * sizeof *outcomes);
   for (i = 0; i < b->n; i++) {
-    const struct item *item = &b->items[i];
+    const struct linvo_item *item = &b->items[i];
 
     outcomes[i].status = item->conflict ? TALLY_CONFLICT : TALLY_OK;
     if (!item->conflict && (!written || item->forget))
@@ -479,8 +211,8 @@ report (const struct batch *b, bool written, struct tally_outcome *outcomes)
 
 /* With the store entered for writing. */
 static int
-put_batch (struct batch *b, unsigned flags, struct tally_outcome *outcomes,
-           struct tally_error *err)
+put_batch (struct linvo_batch *b, unsigned flags,
+           struct tally_outcome *outcomes, struct tally_error *err)
 {
   bool write;
   int r;
@@ -493,7 +225,7 @@ put_batch (struct batch *b, unsigned flags, struct tally_outcome *outcomes,
     return r;
   write = !((flags & TALLY_PUT_ALL) && b->conflicts > 0);
   if (write && b->writes > 0)
-    r = write_all (b, err);
+    r = linvo_batch_write (b, err);
   if (r == TALLY_OK)
     report (b, write, outcomes);
   return r;
@@ -505,7 +237,7 @@ linvo_put (void *handle, const struct tally_entry *entries, size_t n,
            struct tally_error *err)
 {
   struct linvo *s = handle;
-  struct batch b = { .s = s, .n = n };
+  struct linvo_batch b = { .s = s, .n = n };
   int r;
 
   if (n == 0)
