@@ -33,6 +33,7 @@ struct memory_collection {
 struct memory_list {
   struct memory_collection **collections; /* by name */
   size_t n;
+  uint64_t head; /* the last seq that was given */
 };
 
 /* The bytes and a NUL in memory of their own; NULL: there is none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Live documents by stamp, and their digest. */
+/* Live documents by stamp and by id, and their digest. */
 
 #include <string.h>
 
@@ -17,6 +17,21 @@ memory_header (const struct memory_node *node, struct tally_doc *doc)
   doc->flags = node->flags;
   doc->seq = node->seq;
 }
+
+void
+memory_document (const struct memory_node *node, unsigned flags,
+                 struct tally_doc *doc)
+{
+  memory_header (node, doc);
+  if (!node->payload || !(flags & (TALLY_GET_META | TALLY_GET_BODY)))
+    return;
+  doc->meta.data = node->payload;
+  doc->meta.size = node->meta_size;
+  doc->body.data = node->payload + node->meta_size;
+  doc->body.size = node->body_size;
+}
+
+/* ---- by stamp ---- */
 
 struct scan {
   const struct tally_position *to;
@@ -46,6 +61,62 @@ memory_collection_scan (const struct memory_collection *c,
 
   if (c)
     memory_tree_scan (&c->stamped, from, scan_visit, &scan);
+}
+
+/* ---- by id ---- */
+
+struct finding {
+  const struct tally_slice *to;
+  unsigned flags;
+  tally_emit_doc *emit;
+  void *ctx;
+};
+
+static bool
+find_visit (void *ctx, const struct memory_node *node)
+{
+  const struct finding *finding = ctx;
+  struct tally_doc doc;
+
+  if (finding->to
+      && memory_compare (node->id, node->id_size, finding->to->data,
+                         finding->to->size)
+             >= 0)
+    return false;
+  if (node->flags & TALLY_DOC_DELETED)
+    return true;
+  memory_document (node, finding->flags, &doc);
+  return !finding->emit (finding->ctx, &doc);
+}
+
+static void
+find_last (const struct memory_collection *c, const struct tally_slice *from,
+           const struct finding *finding)
+{
+  const struct memory_node *node = memory_tree_before (&c->ids, *finding->to);
+  struct tally_doc doc;
+
+  if (!node
+      || (from
+          && memory_compare (node->id, node->id_size, from->data, from->size)
+                 < 0))
+    return;
+  memory_header (node, &doc);
+  (void) finding->emit (finding->ctx, &doc);
+}
+
+void
+memory_collection_range (const struct memory_collection *c,
+                         const struct tally_slice *from,
+                         const struct tally_slice *to, unsigned flags,
+                         tally_emit_doc *emit, void *ctx)
+{
+  struct finding finding = { to, flags, emit, ctx };
+
+  if (c && (flags & TALLY_FIND_LAST))
+    find_last (c, from, &finding);
+  else if (c)
+    memory_tree_walk (&c->ids, from, find_visit, &finding);
 }
 
 /* ---- digest ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a comparison of stores asks of a collection in memory. */
+/* What a comparison of stores, and a query, asks of a collection in memory. */
 
 #ifndef TALLY_MEMORY_SCAN_H
 #define TALLY_MEMORY_SCAN_H
@@ -9,11 +9,19 @@
 /* A node without its payload, as it goes out. */
 void memory_header (const struct memory_node *node, struct tally_doc *doc);
 
-/* c may be NULL in both: an empty collection. */
+/* With it if the flags ask for meta or body. */
+void memory_document (const struct memory_node *node, unsigned flags,
+                      struct tally_doc *doc);
+
+/* c may be NULL in all three: an empty collection. */
 void memory_collection_scan (const struct memory_collection *c,
                              const struct tally_position *from,
                              const struct tally_position *to,
                              tally_emit_doc *emit, void *ctx);
+void memory_collection_range (const struct memory_collection *c,
+                              const struct tally_slice *from,
+                              const struct tally_slice *to, unsigned flags,
+                              tally_emit_doc *emit, void *ctx);
 void memory_collection_digest (struct memory_collection *c, unsigned flags,
                                tally_fingerprint *fingerprint,
                                struct tally_digest *out);
