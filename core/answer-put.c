@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes documents that are pushed.  A document is taken if what is stored is
- * what the pusher built on, or if the pushed state knows every stamp of the
- * stored one; otherwise it is refused with the stored revision and nothing is
- * lost: the pusher fetches, merges and comes again. */
+/* Takes documents that are pushed, as far as answer-judge.c lets it.  The
+ * others are refused with the stored revision and nothing is lost: the pusher
+ * fetches, merges and comes again. */
 
 #include <config.h>
 
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "answer-internal.h"
+#include "answer-judge.h"
 #include "doclist.h"
 #include "error.h"
 #include "hooks.h"
@@ -56,137 +56,6 @@ settle (struct taker *taker, size_t i, int status, const unsigned char *rev)
   verdict->has_rev = rev != NULL;
   if (rev)
     memcpy (verdict->rev, rev, TALLY_REV_SIZE);
-}
-
-/* ---- what may be taken -------------------------------------------------- */
-
-static int
-knows_stored (const struct tally_doc *pushed, const struct tally_doc *stored,
-              bool *knows, struct tally_error *err)
-{
-  struct state mine, theirs;
-  int status = state_decode (&mine, stored->flags & TALLY_DOC_DELETED,
-                             stored->meta, stored->body, err);
-
-  if (status != TALLY_OK)
-    return status;
-  status = state_decode (&theirs, pushed->flags & TALLY_DOC_DELETED,
-                         pushed->meta, pushed->body, err);
-  if (status == TALLY_OK)
-    *knows = state_replaces (&theirs, &mine);
-  state_free (&theirs);
-  state_free (&mine);
-  return status;
-}
-
-/* A tombstone of what is not here is nothing new; but where nobody knows what
- * was deleted it is worth keeping. */
-static bool
-is_forgotten (const struct taker *taker, const struct tally_doc *doc)
-{
-  struct stamp newest;
-
-  if (!(doc->flags & TALLY_DOC_DELETED) || taker->put->flags & WIRE_PUT_STRICT)
-    return false;
-  /* Whoever makes the document anew writes above it. */
-  memcpy (newest.bytes, doc->rev, STAMP_SIZE);
-  replica_seen (taker->asked->replica, &newest);
-  return true;
-}
-
-/* A stamp beyond our clock is not taken.  When the stored document knows it
- * and holds it no more, the pusher is to merge with that first. */
-static int
-judge_clock (const struct taker *taker, const struct tally_doc *pushed,
-             const struct tally_doc *stored, struct tally_slice base,
-             int *verdict, struct tally_error *err)
-{
-  uint64_t limit = taker->limit_ms;
-  struct state mine = { 0 }, theirs = { 0 };
-  struct stamp newest;
-  bool known;
-  int status;
-
-  *verdict = TALLY_OK;
-  memcpy (newest.bytes, pushed->rev, STAMP_SIZE);
-  if (stamp_ms (&newest) <= limit)
-    return TALLY_OK;
-  status = state_decode (&theirs, pushed->flags & TALLY_DOC_DELETED,
-                         pushed->meta, pushed->body, err);
-  if (status == TALLY_OK && stored)
-    status = state_decode (&mine, stored->flags & TALLY_DOC_DELETED,
-                           stored->meta, stored->body, err);
-  if (status == TALLY_OK
-      && state_brings_ahead (stored ? &mine : NULL, &theirs, limit, &known))
-    *verdict =
-        known && !slice_equal (base, slice_make (stored->rev, TALLY_REV_SIZE))
-            ? TALLY_CONFLICT
-            : TALLY_AGAIN;
-  state_free (&mine);
-  state_free (&theirs);
-  return status;
-}
-
-/* What was changed by somebody who did not know of the delete is taken from
- * whom the grave was shown: who pushes tells of it. */
-static bool
-stands (enum grave_meets meets, const struct tally_doc *grave,
-        struct tally_slice base)
-{
-  return meets == GRAVE_KNOWS_ALL
-         || (meets == GRAVE_KNOWS_SOME
-             && !slice_equal (base, slice_make (grave->rev, TALLY_REV_SIZE)));
-}
-
-/* Puts the document on this round's batch, or settles it. */
-static int
-judge_push (struct taker *taker, size_t i, const struct tally_doc *stored,
-            size_t *n, struct tally_error *err)
-{
-  const struct tally_doc *doc = &taker->put->docs[i];
-  struct tally_slice base = taker->put->bases[i];
-  struct tally_entry *entry = &taker->entries[*n];
-  bool here = stored && !is_grave (stored), take;
-  enum grave_meets meets = GRAVE_KNOWS_NOTHING;
-  int verdict, status = TALLY_OK;
-
-  if (stored && !here && !(taker->put->flags & WIRE_PUT_STRICT))
-    status = graves_meet (stored, doc, &meets, err);
-  if (status != TALLY_OK)
-    return status;
-  if (!here && !stands (meets, stored, base))
-    stored = NULL;
-  take = !stored;
-  if (stored ? memcmp (stored->rev, doc->rev, TALLY_REV_SIZE) == 0
-             : is_forgotten (taker, doc)) {
-    settle (taker, i, TALLY_OK, NULL);
-    return TALLY_OK;
-  }
-  status = judge_clock (taker, doc, stored, base, &verdict, err);
-  if (status != TALLY_OK)
-    return status;
-  if (verdict != TALLY_OK) {
-    settle (taker, i, verdict, verdict == TALLY_CONFLICT ? stored->rev : NULL);
-    return TALLY_OK;
-  }
-  if (stored && base.size == TALLY_REV_SIZE)
-    take = memcmp (stored->rev, base.data, TALLY_REV_SIZE) == 0;
-  if (!take && !(taker->put->flags & WIRE_PUT_STRICT))
-    status = knows_stored (doc, stored, &take, err);
-  if (status != TALLY_OK)
-    return status;
-  if (!take) {
-    settle (taker, i, TALLY_CONFLICT, stored->rev);
-    return TALLY_OK;
-  }
-  memcpy (taker->expected[*n], here ? stored->rev : absent_rev,
-          TALLY_REV_SIZE);
-  memset (entry, 0, sizeof *entry);
-  entry->collection = taker->collection;
-  entry->expected = taker->expected[*n];
-  entry->doc = *doc;
-  taker->todo[(*n)++] = i;
-  return TALLY_OK;
 }
 
 /* ---- rounds ------------------------------------------------------------- */
@@ -257,6 +126,45 @@ write_round (struct taker *taker, size_t n, struct tally_error *err)
   return status;
 }
 
+/* Puts the document on this round's batch, or settles it. */
+static int
+judge (struct taker *taker, size_t i, const struct tally_doc *stored,
+       size_t *n, struct tally_error *err)
+{
+  const struct push push = { &taker->put->docs[i], taker->put->bases[i],
+                             taker->put->flags & WIRE_PUT_STRICT,
+                             taker->limit_ms };
+  struct tally_entry *entry = &taker->entries[*n];
+  bool here = stored && !is_grave (stored);
+  enum push_verdict verdict;
+  int status =
+      push_judge (taker->asked->replica, &push, stored, &verdict, err);
+
+  if (status != TALLY_OK)
+    return status;
+  switch (verdict) {
+  case PUSH_KNOWN:
+    settle (taker, i, TALLY_OK, NULL);
+    break;
+  case PUSH_REFUSE:
+    settle (taker, i, TALLY_CONFLICT, stored->rev);
+    break;
+  case PUSH_AHEAD:
+    settle (taker, i, TALLY_AGAIN, NULL);
+    break;
+  case PUSH_TAKE:
+    memcpy (taker->expected[*n], here ? stored->rev : absent_rev,
+            TALLY_REV_SIZE);
+    memset (entry, 0, sizeof *entry);
+    entry->collection = taker->collection;
+    entry->expected = taker->expected[*n];
+    entry->doc = *push.doc;
+    taker->todo[(*n)++] = i;
+    break;
+  }
+  return TALLY_OK;
+}
+
 static int
 run_rounds (struct taker *taker, struct tally_error *err)
 {
@@ -272,7 +180,7 @@ run_rounds (struct taker *taker, struct tally_error *err)
       if (round == ROUNDS_MAX)
         settle (taker, i, TALLY_CONFLICT, stored ? stored->rev : absent_rev);
       else
-        status = judge_push (taker, i, stored, &n, err);
+        status = judge (taker, i, stored, &n, err);
     }
     if (status == TALLY_OK)
       status = write_round (taker, n, err);
