@@ -139,11 +139,17 @@ int replica_put_plain (struct replica *replica,
                        unsigned flags, struct tally_outcome *outcomes,
                        struct tally_error *err);
 
+/* One call of the driver, of what replica_make_batch made. */
+int replica_put_slot (struct replica *replica,
+                      const struct tally_entry *entries, size_t n,
+                      unsigned flags, struct tally_outcome *outcomes,
+                      struct tally_error *err);
+
 /* The last number of those that follow seq without a gap and are of documents
  * that this handle wrote, alive; seq: there are none. */
 uint64_t replica_live_up_to (struct replica *replica, uint64_t seq);
 
-/* Of a put that succeeded; for replica.c. */
+/* Of a put that succeeded; for replica-put.c. */
 void replica_note_live (struct replica *replica,
                         const struct tally_entry *entries,
                         const struct tally_outcome *outcomes, size_t n);
@@ -245,6 +251,9 @@ bool replica_has_batches (const struct replica *replica);
 /* Every collection, also local ones, in bytewise order. */
 int replica_collections (struct replica *replica, tally_emit_name *emit,
                          void *ctx, struct tally_error *err);
+
+/* False: it is kept in a note. */
+bool replica_keeps_collections (const struct replica *replica);
 
 /* Where the driver keeps no list (replica-list.c): adds a name to it, before
  * its first document is written, and emits it in order. */
