@@ -181,6 +181,29 @@ is_too_new_there (const struct joiner *joiner, const struct joined *joined)
          && sync_keeps (sync, joined->ours->rev) == KEEP_HELD;
 }
 
+/* True when something of theirs is not here. */
+static int
+lacks_theirs (const struct joiner *joiner, const struct joined *joined,
+              bool *lacks, struct tally_error *err)
+{
+  struct state ours = { 0 }, theirs = { 0 };
+  int status = TALLY_OK;
+
+  *lacks = true;
+  if (!joined->ours)
+    return status;
+  status = decode (joiner, &ours, joined->ours, err);
+  if (status == TALLY_OK)
+    status = decode (joiner, &theirs, joined->theirs, err);
+  if (status == TALLY_OK)
+    *lacks = !state_knows_all (
+        &ours, &theirs,
+        sync_strict_of (joiner->sync, joined->id, joined->theirs));
+  state_free (&theirs);
+  state_free (&ours);
+  return status;
+}
+
 /* Theirs is not taken: what is here waits for it, too. */
 static int
 hold_both (struct joiner *joiner, struct joined *joined,
@@ -188,11 +211,12 @@ hold_both (struct joiner *joiner, struct joined *joined,
 {
   struct sync *sync = joiner->sync;
   const struct tally_doc *ours = joined->ours;
+  bool too_new = is_too_new_there (joiner, joined), lacks = false;
   int status = TALLY_OK;
 
-  bool too_new = is_too_new_there (joiner, joined);
-
   if (joined->theirs && sync->pulls)
+    status = lacks_theirs (joiner, joined, &lacks, err);
+  if (lacks && status == TALLY_OK)
     status = sync_hold (sync, HELD_THEIRS, joined->theirs, TALLY_AGAIN,
                         too_new ? "ours is held back" : NULL, err);
   joined->side = SIDE_NONE;

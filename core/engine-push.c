@@ -87,17 +87,29 @@ read_batch (void *ctx, struct tally_error *err)
   return status;
 }
 
-/* Under its whole revision; if it is damaged, under what was read of that. */
+/* What ours is to stand in place of was not listed, and the cursor goes past
+ * it: where ours cannot go there now, a run that pulls looks at both. */
 static int
-hold (struct sync *sync, const struct tally_doc *doc, int outcome,
-      struct tally_error *err)
+keep_back (struct push *push, const struct tally_doc *doc, int outcome,
+           struct tally_error *err)
 {
   const char *why = outcome == TALLY_AGAIN ? NULL : "was refused";
+
+  if (push->sync->pulls)
+    return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
+  return sync_hold (push->sync, HELD_OURS, doc, outcome, why, err);
+}
+
+/* Under its whole revision; if it is damaged, under what was read of that. */
+static int
+refused (struct push *push, const struct tally_doc *doc, int outcome,
+         struct tally_error *err)
+{
   struct tally_doc whole = *doc;
   struct tally_error ignored;
 
-  state_complete (&whole, sync->run->replica->name, &ignored);
-  return sync_hold (sync, HELD_OURS, &whole, outcome, why, err);
+  state_complete (&whole, push->sync->run->replica->name, &ignored);
+  return keep_back (push, &whole, outcome, err);
 }
 
 static int
@@ -118,7 +130,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_CONFLICT:
     return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
   default:
-    return hold (sync, doc, outcome->status, err);
+    return refused (push, doc, outcome->status, err);
   }
 }
 
@@ -210,7 +222,7 @@ add_item (struct push *push, const struct plan_item *item,
   doc.flags = item->deleted ? TALLY_DOC_DELETED : 0;
   switch (sync_keeps (push->sync, doc.rev)) {
   case KEEP_HELD:
-    return sync_hold (push->sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);
+    return keep_back (push, &doc, TALLY_AGAIN, err);
   case KEEP_NOT:
     push->ids[push->n++] = item->id;
     return TALLY_OK;

@@ -103,6 +103,8 @@ hold_item (struct survey *survey, const struct plan_item *item,
 {
   struct tally_doc doc = { .id = item->id, .seq = item->local_seq };
 
+  if (survey->sync->pulls)
+    return idlist_add (&survey->both, item->id) ? TALLY_OK : error_nomem (err);
   memcpy (doc.rev, item->local_rev, TALLY_REV_SIZE);
   doc.flags = item->deleted ? TALLY_DOC_DELETED : 0;
   return sync_hold (survey->sync, HELD_OURS, &doc, TALLY_AGAIN, NULL, err);

@@ -230,6 +230,29 @@ static const struct op met_by_a_tombstone[] = {
   { OP_SYNC, .site = 0, .direction = TALLY_PULL },
 };
 
+/* They refuse for its clock what was to stand in place of theirs, so theirs
+ * was not looked at, and the cursor went past it.  Written to again it was
+ * held no more, and who only pulled did not ask for theirs. */
+static const struct op refused_over_theirs[] = {
+  { OP_PUT, .doc = 5, .fields = 2 },
+  { OP_SYNC, .wait_ms = 22 },
+  { OP_CLOCK, .stops = 1 },
+  { OP_SYNC, .site = 1 },
+  { OP_SYNC, .site = 2 },
+  { OP_PUT, .site = 2, .doc = 4, .fields = 1, .wait_ms = 297431 },
+  { OP_CLONE, .site = 3 },
+  { OP_PUT, .doc = 3, .fields = 2 },
+  { OP_CLONE, .site = 4, .wait_ms = 499 },
+  { OP_DELETE, .site = 5, .doc = 2, .fields = 1, .wait_ms = 1283 },
+  { OP_SYNC, .site = 1, .wait_ms = 810 },
+  { OP_SYNC },
+  { OP_REPLACE, .site = 5, .doc = 3, .fields = 4 },
+  { OP_PUT, .doc = 3, .fields = 2 },
+  { OP_SYNC, .site = 4 },
+  { OP_SYNC, .site = 5 },
+  { OP_SYNC, .site = 4, .direction = TALLY_PULL },
+};
+
 /* A tombstone that a repair had moved was beaten by a document of those who
  * had not been given it, for having none then.  It passed for known to them,
  * and when that document was beaten by what had been deleted nobody was told.
@@ -356,6 +379,19 @@ const struct history_case clock_histories[] = {
       .n_links = 3,
       .links = { { 1, 0, false }, { 2, 0, false }, { 2, 1, false } } },
     HISTORY_OPS (met_by_a_tombstone),
+    .conflicts = -1 },
+  { "a document refused in place of theirs, and a run that only pulls",
+    { .features = FEATURE_COPIES,
+      .sites = 5,
+      .docs = 6,
+      .n_links = 6,
+      .links = { { 0, 1, false },
+                 { 1, 2, false },
+                 { 3, 2, false },
+                 { 3, 4, false },
+                 { 5, 0, false },
+                 { 5, 1, false } } },
+    HISTORY_OPS (refused_over_theirs),
     .conflicts = -1 },
   { "a tombstone that a repair moved, and those who were not given it",
     { .sites = 4,
