@@ -429,8 +429,8 @@ void world_do (struct world *world, const struct op *op);
 /* Faults are over: every link syncs in rounds until all are equal. */
 void world_settle (struct world *world);
 
-void world_sync (struct world *world, const struct op *op,
-                 struct totals *totals);
+/* Those that crashed are there again. */
+void world_recover (struct world *world, const struct op *op);
 
 /* Only the first counts. */
 void violate (struct world *world, enum violation what, const char *fmt, ...)
@@ -442,6 +442,16 @@ const char *doc_collection (const struct world *world, unsigned doc);
 const char *doc_id (unsigned doc);
 /* -1: none of ours. */
 int doc_of (struct tally_slice id);
+
+/* ---- runs (run.c) ------------------------------------------------------- */
+
+void world_sync (struct world *world, const struct op *op,
+                 struct totals *totals);
+uint64_t totals_moved (const struct totals *totals);
+
+/* As an operation: nothing may fail where nothing is wrong, and at times it is
+ * done again. */
+void world_sync_op (struct world *world, const struct op *op);
 
 /* Called at each point of a run where somebody could come between. */
 void world_meddle (struct world *world);
