@@ -16,12 +16,14 @@
 struct window {
   struct doclist headers;
   size_t limit;
+  size_t bytes;   /* of whole documents; 0: headers */
   uint64_t until; /* 0: no end */
   bool counts, graves;
   uint64_t gone; /* tombstones behind the window */
   uint64_t last; /* the last header's seq */
   bool ended;
   bool more;
+  struct tally_slice after; /* by id: the last one that is had */
 };
 
 static int
@@ -169,11 +171,11 @@ fill_bodies (struct asked *asked, const char *collection,
 /* Ends the window where about so many bytes of documents do. */
 static int
 add_bodies (struct asked *asked, const char *collection, struct window *window,
-            size_t most, struct tally_error *err)
+            struct tally_error *err)
 {
   struct doclist *headers = &window->headers;
   size_t n = headers->count < SAMPLE ? headers->count : SAMPLE, bytes = 0, to;
-  size_t room = most + most / 4;
+  size_t most = window->bytes, room = most + most / 4;
   int status;
 
   if (n == 0)
@@ -195,6 +197,77 @@ add_bodies (struct asked *asked, const char *collection, struct window *window,
   window->last = headers->docs[headers->count - 1].seq;
   return fill_bodies (asked, collection, window, n, headers->count, &bytes,
                       room, err);
+}
+
+/* ---- by id -------------------------------------------------------------- */
+
+/* Where documents lie in the order of their ids, somebody who has none gets
+ * them in it: page after page, whatever holds them is read once.  Then all of
+ * them can be counted, too. */
+static bool
+is_by_id (const struct asked *asked, const char *collection,
+          const struct wire_meta *meta)
+{
+  const struct replica *replica = asked->replica;
+
+  return (meta->flags & WIRE_META_BY_ID) && !(meta->flags & WIRE_META_GRAVES)
+         && meta->bytes > 0 && meta->since == 0 && meta->until == 0
+         && replica_can_find (replica) && !replica_can_search (replica)
+         && replica_counts (replica, collection);
+}
+
+static int
+collect_whole (void *ctx, const struct tally_doc *doc)
+{
+  struct window *window = ctx;
+  struct doclist *docs = &window->headers;
+
+  if (slice_equal (doc->id, window->after))
+    return 0;
+  window->more =
+      docs->count == window->limit
+      || (docs->count > 0
+          && docs->bytes + doc->meta.size + doc->body.size > window->bytes);
+  return window->more || !doclist_add (docs, doc);
+}
+
+/* What is written meanwhile comes behind the head, which is read first. */
+static int
+read_by_id (struct asked *asked, const char *collection, struct window *window,
+            struct wire_headers *reply, struct tally_error *err)
+{
+  struct tally_digest digest;
+  int status = replica_digest (asked->replica, collection, 0, &digest, err);
+
+  if (status != TALLY_OK)
+    return status;
+  reply->by_id = true;
+  reply->live = digest.count;
+  reply->next = digest.seq;
+  return replica_find (asked->replica, collection, &window->after, NULL,
+                       TALLY_GET_BODY | TALLY_GET_PART, collect_whole, window,
+                       err);
+}
+
+/* ---- by arrival --------------------------------------------------------- */
+
+static int
+read_by_arrival (struct asked *asked, const char *collection, uint64_t since,
+                 struct window *window, struct wire_headers *reply,
+                 struct tally_error *err)
+{
+  uint64_t head = 0;
+  int status = replica_changes (asked->replica, collection, since,
+                                collect_header, window, &head, err);
+
+  if (status == TALLY_OK && window->headers.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK && window->bytes > 0)
+    status = add_bodies (asked, collection, window, err);
+  reply->next = window->more    ? window->last
+                : window->ended ? window->until
+                                : head;
+  return status;
 }
 
 /* ---- meta --------------------------------------------------------------- */
@@ -243,12 +316,17 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
              struct tally_error *err)
 {
   struct wire_message reply = { .type = WIRE_HEADERS };
+  struct wire_headers *headers = &reply.as.headers;
   struct window window = { .limit = WIRE_HEADERS_MAX,
+                           .bytes = meta->bytes < WIRE_BYTES_MAX
+                                        ? (size_t) meta->bytes
+                                        : WIRE_BYTES_MAX,
                            .until = meta->until,
                            .counts = meta->flags & WIRE_META_COUNT,
-                           .graves = meta->flags & WIRE_META_GRAVES };
+                           .graves = meta->flags & WIRE_META_GRAVES,
+                           .after = meta->after };
   char collection[COLLECTION_TEXT_MAX];
-  uint64_t head = 0, ignored;
+  uint64_t ignored;
   int status = asked_collection (asked, meta->collection, collection, err);
 
   if (meta->limit > 0 && meta->limit < window.limit)
@@ -256,32 +334,23 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
     status = asked_acknowledge (asked, collection, meta->since, err);
   if (status == TALLY_OK)
-    status = replica_changes (asked->replica, collection, meta->since,
-                              collect_header, &window, &head, err);
+    status = is_by_id (asked, collection, meta)
+                 ? read_by_id (asked, collection, &window, headers, err)
+                 : read_by_arrival (asked, collection, meta->since, &window,
+                                    headers, err);
   if (status == TALLY_OK && window.headers.failed)
     status = error_nomem (err);
-  if (status == TALLY_OK && meta->bytes > 0)
-    status = add_bodies (asked, collection, &window,
-                         meta->bytes < WIRE_BYTES_MAX ? (size_t) meta->bytes
-                                                      : WIRE_BYTES_MAX,
-                         err);
   if (status == TALLY_OK && (meta->flags & WIRE_META_LIVE))
     status = replica_changes (asked->replica, collection, 0, count_live,
-                              &reply.as.headers.live, &ignored, err);
+                              &headers->live, &ignored, err);
   /* After the headers: what is forgotten between is told of. */
   if (status == TALLY_OK)
-    status = forget_floor (asked->replica, collection, &reply.as.headers.floor,
-                           err);
+    status = forget_floor (asked->replica, collection, &headers->floor, err);
   if (status == TALLY_OK) {
-    struct wire_headers *headers = &reply.as.headers;
-
     headers->docs = window.headers.docs;
     headers->n = window.headers.count;
     headers->more = window.more;
     headers->gone = window.gone;
-    headers->next = window.more    ? window.last
-                    : window.ended ? meta->until
-                                   : head;
     wire_encode (asked->reply, &reply);
   }
   doclist_free (&window.headers);

@@ -79,7 +79,11 @@ struct sync {
 
   /* Where this run is. */
   struct buf far_cursor; /* text with its NUL */
-  bool asked;            /* for its headers, once */
+  /* Of pages in the order of ids: the last id, the cursor that all of them
+   * together come to, and how many documents they had. */
+  struct buf after, head;
+  uint64_t had;
+  bool asked; /* for its headers, once */
   bool remote_done;
   /* In a rejoin: what is listed up to the checkpoint was here once. */
   struct buf checkpoint; /* the far cursor that was kept, with its NUL */

@@ -78,6 +78,15 @@ wants_whole (const struct sync *sync)
   return sync->was_empty ? WIRE_BYTES_MAX : 0;
 }
 
+/* Where nothing is here documents may come in any order; but after a broken
+ * pair tombstones must come, too. */
+static bool
+wants_by_id (const struct sync *sync)
+{
+  return sync->was_empty && sync->far_cursor.data[0] == '\0'
+         && !sync_strict (sync);
+}
+
 /* Who gives whole documents looks at as many headers first: not at more than
  * will fit, as the last page was. */
 static void
@@ -86,9 +95,61 @@ ask_whole (const struct sync *sync, struct peer_ask *ask)
   const struct doclist *last = &sync->remote;
 
   ask->bytes = wants_whole (sync);
+  if (ask->bytes > 0 && wants_by_id (sync)) {
+    ask->flags |= WIRE_META_BY_ID;
+    ask->after = buf_slice (&sync->after);
+  }
   if (ask->bytes > 0 && last->count > 0)
     ask->limit =
         LIMIT_LEAST + ask->bytes * 5 / 4 / (last->bytes / last->count + 1);
+}
+
+static int
+miss (const struct sync *sync, uint64_t live, struct tally_error *err)
+{
+  return error_set (err, TALLY_CORRUPT,
+                    "%s: is damaged: of the %llu documents of \"%s\" %llu "
+                    "are found",
+                    sync->run->link->channel->name, (unsigned long long) live,
+                    sync->collection, (unsigned long long) sync->had);
+}
+
+/* Goes on behind the last id, until all is had.  Then the cursor is the head
+ * of before the first page, and what changed since is still to come; where
+ * nothing did, the documents are as many as there must be. */
+static int
+move_by_id (struct sync *sync, struct peer_page *page, struct tally_error *err)
+{
+  const struct doclist *docs = &sync->remote;
+
+  sync->had += docs->count;
+  if (sync->head.size == 0)
+    buf_add_slice (&sync->head, buf_slice (&page->next));
+  if (page->more) {
+    buf_clear (&sync->after);
+    buf_add_slice (&sync->after, docs->docs[docs->count - 1].id);
+  } else {
+    sync->remote_done =
+        slice_equal (buf_slice (&page->next), buf_slice (&sync->head));
+    buf_clear (&sync->far_cursor);
+    buf_add_slice (&sync->far_cursor, buf_slice (&sync->head));
+  }
+  buf_free (&page->next);
+  if (sync->after.failed || sync->head.failed || sync->far_cursor.failed)
+    return error_nomem (err);
+  return sync->remote_done && sync->had != page->live
+             ? miss (sync, page->live, err)
+             : TALLY_OK;
+}
+
+static void
+move_by_arrival (struct sync *sync, const struct peer_page *page, bool known)
+{
+  sync->known = known;
+  sync->past_known |= known && !page->more;
+  buf_free (&sync->far_cursor);
+  sync->far_cursor = page->next;
+  sync->remote_done = !page->more && !known;
 }
 
 int
@@ -125,13 +186,11 @@ retrieve_remote_meta (struct sync *sync, struct tally_error *err)
   sync->far_floor = page.floor;
   if (sync->rejoins && peer_is_behind (sync->checkpoint.data, page.floor))
     sync->gone_there = true;
-  sync->known = known;
-  sync->past_known |= known && !page.more;
   sync->asked = true;
-  buf_free (&sync->far_cursor);
-  sync->far_cursor = page.next;
-  sync->remote_done = !page.more && !known;
   sync->looked |= sync->remote.count > 0;
+  if (page.by_id)
+    return move_by_id (sync, &page, err);
+  move_by_arrival (sync, &page, known);
   return TALLY_OK;
 }
 
@@ -157,6 +216,9 @@ restart_remote (struct sync *sync, struct tally_error *err)
       pair_cursor (&sync->run->pair, sync->collection);
   const char *far = cursor ? cursor->far : "";
 
+  buf_clear (&sync->after);
+  buf_clear (&sync->head);
+  sync->had = 0;
   buf_clear (&sync->far_cursor);
   buf_add (&sync->far_cursor, far, strlen (far) + 1);
   sync->remote_done = !sync->pulls;

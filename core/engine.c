@@ -186,6 +186,8 @@ void
 sync_free (struct sync *sync)
 {
   buf_free (&sync->far_cursor);
+  buf_free (&sync->after);
+  buf_free (&sync->head);
   doclist_free (&sync->remote);
   doclist_free (&sync->local);
   doclist_free (&sync->changed);

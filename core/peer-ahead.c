@@ -28,12 +28,14 @@ ahead_new (struct peer *peer, const char *collection,
     return NULL;
   ahead->peer = peer;
   ahead->collection = strdup (collection);
-  if (!ahead->collection
+  buf_add_slice (&ahead->after, ask->after);
+  if (!ahead->collection || ahead->after.failed
       || peer_make_meta (peer, ahead->collection, ask, &ahead->meta, &ignored)
              != TALLY_OK) {
     ahead_free (ahead);
     return NULL;
   }
+  ahead->meta.after = buf_slice (&ahead->after);
   peer->ahead[peer->n_ahead++] = ahead;
   return ahead;
 }
@@ -50,6 +52,7 @@ ahead_free (struct ahead *ahead)
   buf_free (&ahead->page.next);
   buf_free (&ahead->request);
   buf_free (&ahead->reply);
+  buf_free (&ahead->after);
   free (ahead->collection);
   free (ahead);
 }
@@ -169,7 +172,8 @@ ahead_find (struct peer *peer, const struct wire_meta *meta)
 
     if (!slice_equal (had->collection, meta->collection)
         || had->flags != meta->flags || had->since != meta->since
-        || had->until != meta->until || had->bytes != meta->bytes)
+        || had->until != meta->until || had->bytes != meta->bytes
+        || !slice_equal (had->after, meta->after))
       continue;
     peer->ahead[i] = peer->ahead[--peer->n_ahead];
     return ahead;

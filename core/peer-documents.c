@@ -55,6 +55,7 @@ peer_make_meta (const struct peer *peer, const char *collection,
                     ? ask->limit
                     : WIRE_HEADERS_MAX;
   meta->bytes = ask->bytes;
+  meta->after = ask->after;
   status = read_cursor (peer, ask->since, &meta->since, err);
   return status == TALLY_OK ? read_cursor (peer, ask->until, &meta->until, err)
                             : status;
@@ -76,18 +77,35 @@ add_headers (struct doclist *headers, const struct wire_headers *in)
   return true;
 }
 
+/* Ids rise, from page to page as well, and so do cursors: there is an end. */
+static bool
+goes_on (const struct wire_meta *asked, const struct wire_headers *in)
+{
+  struct tally_slice last = asked->after;
+
+  if (!in->by_id)
+    return !in->more || in->next > asked->since;
+  for (size_t i = 0; i < in->n; i++) {
+    if (in->docs[i].meta.size == 0 || slice_cmp (in->docs[i].id, last) <= 0)
+      return false;
+    last = in->docs[i].id;
+  }
+  return (asked->flags & WIRE_META_BY_ID) && (!in->more || in->n > 0);
+}
+
 int
 peer_take_page (const struct peer *peer, const struct wire_meta *asked,
                 const struct wire_headers *in, struct doclist *headers,
                 struct peer_page *page, bool *bad, struct tally_error *err)
 {
-  if (in->more && in->next <= asked->since)
+  if (!goes_on (asked, in))
     return peer_strange (peer, err);
   *bad = !add_headers (headers, in);
   if (*bad)
     doclist_clear (headers);
   set_cursor (&page->next, in->next);
   page->more = in->more;
+  page->by_id = in->by_id;
   page->floor = in->floor;
   page->gone = in->gone;
   page->live = in->live;
@@ -148,6 +166,8 @@ peer_meta (struct peer *peer, const char *collection,
   buf_free (&page->next);
   memset (page, 0, sizeof *page);
   meta.bytes = 0;
+  meta.flags &= ~(uint64_t) WIRE_META_BY_ID;
+  meta.after = slice_make (NULL, 0);
   return ask_page (peer, &meta, headers, page, &bad, err);
 }
 

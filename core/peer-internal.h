@@ -12,6 +12,7 @@
 struct ahead {
   const struct peer *peer; /* what does not change of it */
   char *collection;
+  struct buf after;
   struct wire_meta meta;
   bool bad; /* a document in it breaks a rule */
   bool has_page;

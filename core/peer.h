@@ -106,12 +106,14 @@ struct peer_ask {
   /* See wire_meta: of documents that come whole the rev was computed here, and
    * those that were gone by then, or did not fit, are headers. */
   uint64_t bytes;
-  uint64_t limit; /* at most so many; 0: as many as there may be */
+  uint64_t limit;           /* at most so many; 0: as many as there may be */
+  struct tally_slice after; /* see WIRE_META_BY_ID */
 };
 
 struct peer_page {
   struct buf next; /* the cursor behind these headers, with its NUL; free it */
   bool more;
+  bool by_id;                 /* and the ids rise */
   uint64_t floor, gone, live; /* see wire_headers */
 };
 

@@ -52,6 +52,17 @@ take_status (struct tally_slice *in, int *status)
 }
 
 static bool
+take_bool (struct tally_slice *in, bool *out)
+{
+  uint64_t value;
+
+  if (!cbor_take_uint (in, &value) || value > 1)
+    return false;
+  *out = value;
+  return true;
+}
+
+static bool
 take_client (struct tally_slice *in, uint32_t *client)
 {
   uint64_t value;
@@ -108,7 +119,9 @@ take_meta (struct tally_slice *in, struct wire_meta *meta)
          && cbor_take_uint (in, &meta->since)
          && cbor_take_uint (in, &meta->until)
          && cbor_take_uint (in, &meta->limit)
-         && cbor_take_uint (in, &meta->bytes);
+         && cbor_take_uint (in, &meta->bytes)
+         && cbor_take_text (in, &meta->after)
+         && meta->after.size <= TALLY_ID_MAX;
 }
 
 static bool
@@ -135,18 +148,17 @@ take_headers (struct tally_slice *in, struct wire_headers *headers,
               struct arena *metas)
 {
   struct wire_states states = { .n_clients = 0 };
-  uint64_t more;
   size_t n;
 
-  if (!cbor_take_uint (in, &headers->next) || !cbor_take_uint (in, &more)
-      || more > 1 || !cbor_take_uint (in, &headers->floor)
+  if (!cbor_take_uint (in, &headers->next) || !take_bool (in, &headers->more)
+      || !take_bool (in, &headers->by_id)
+      || !cbor_take_uint (in, &headers->floor)
       || !cbor_take_uint (in, &headers->gone)
       || !cbor_take_uint (in, &headers->live) || !cbor_take_array (in, &n)
       || n > WIRE_HEADERS_MAX
       || !make_array ((void **) &headers->docs, n, sizeof *headers->docs, *in,
                       6))
     return false;
-  headers->more = more;
   for (; headers->n < n; headers->n++)
     if (!take_header (in, &states, metas, &headers->docs[headers->n]))
       return false;
@@ -291,13 +303,8 @@ take_wait (struct tally_slice *in, struct wire_wait *wait)
 static bool
 take_waited (struct tally_slice *in, struct wire_waited *waited)
 {
-  uint64_t changed;
-
-  if (!cbor_take_uint (in, &changed) || changed > 1
-      || !cbor_take_uint (in, &waited->head))
-    return false;
-  waited->changed = changed;
-  return true;
+  return take_bool (in, &waited->changed)
+         && cbor_take_uint (in, &waited->head);
 }
 
 static bool
@@ -312,7 +319,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_HELLO:
     return length == 8 && take_hello (in, &message->as.hello);
   case WIRE_META:
-    return length == 7 && take_meta (in, &message->as.meta);
+    return length == 8 && take_meta (in, &message->as.meta);
   case WIRE_GET:
     return length == 4 && take_get (in, &message->as.get);
   case WIRE_PUT:
@@ -325,7 +332,7 @@ take_message (struct tally_slice *in, struct wire_message *message,
   case WIRE_WELCOME:
     return length == 8 && take_welcome (in, &message->as.welcome);
   case WIRE_HEADERS:
-    return length == 7
+    return length == 8
            && take_headers (in, &message->as.headers, &message->metas);
   case WIRE_DOCS:
     return length == 3 && take_docs (in, &message->as.docs, &message->metas);

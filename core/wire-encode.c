@@ -47,6 +47,7 @@ add_meta (struct buf *out, const struct wire_meta *meta)
   cbor_add_uint (out, meta->until);
   cbor_add_uint (out, meta->limit);
   cbor_add_uint (out, meta->bytes);
+  cbor_add_text (out, meta->after);
 }
 
 static void
@@ -56,6 +57,7 @@ add_headers (struct buf *out, const struct wire_headers *headers)
 
   cbor_add_uint (out, headers->next);
   cbor_add_uint (out, headers->more);
+  cbor_add_uint (out, headers->by_id);
   cbor_add_uint (out, headers->floor);
   cbor_add_uint (out, headers->gone);
   cbor_add_uint (out, headers->live);
@@ -167,9 +169,9 @@ wire_encode (struct buf *out, const struct wire_message *message)
 {
   /* The length of each message's array, its type included. */
   static const unsigned char lengths[] = {
-    [WIRE_FAILURE] = 3,  [WIRE_HELLO] = 8,    [WIRE_META] = 7,
+    [WIRE_FAILURE] = 3,  [WIRE_HELLO] = 8,    [WIRE_META] = 8,
     [WIRE_GET] = 4,      [WIRE_PUT] = 5,      [WIRE_ROTATE] = 3,
-    [WIRE_WELCOME] = 8,  [WIRE_HEADERS] = 7,  [WIRE_DOCS] = 3,
+    [WIRE_WELCOME] = 8,  [WIRE_HEADERS] = 8,  [WIRE_DOCS] = 3,
     [WIRE_STORED] = 4,   [WIRE_ROTATED] = 1,  [WIRE_NAMES] = 2,
     [WIRE_NAMED] = 2,    [WIRE_WAIT] = 5,     [WIRE_WAITED] = 3,
     [WIRE_COMPARE] = 13, [WIRE_COMPARED] = 7, [WIRE_FETCH] = 7,

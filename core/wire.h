@@ -73,10 +73,13 @@ enum {
 };
 
 enum {
-  WIRE_META_SAVED = 1, /* since is durable: what is up to there is had */
-  WIRE_META_COUNT = 2, /* fill gone */
-  WIRE_META_LIVE = 4,  /* fill live: every header is looked at */
-  WIRE_META_GRAVES = 8 /* tombstones only */
+  WIRE_META_SAVED = 1,  /* since is durable: what is up to there is had */
+  WIRE_META_COUNT = 2,  /* fill gone */
+  WIRE_META_LIVE = 4,   /* fill live: every header is looked at */
+  WIRE_META_GRAVES = 8, /* tombstones only */
+  /* With bytes, and since 0: live documents alone will do, and in the order of
+   * their ids, behind `after`. */
+  WIRE_META_BY_ID = 16
 };
 
 enum {
@@ -157,6 +160,7 @@ struct wire_meta {
   /* Whole documents in place of headers, of about so many bytes, and where
    * these end the headers do; 0: headers. */
   uint64_t bytes;
+  struct tally_slice after; /* an id; empty: none */
 };
 
 /* id, rev and flags of each; of one with meta it is the whole document, and
@@ -164,6 +168,9 @@ struct wire_meta {
 struct wire_headers {
   uint64_t next; /* the cursor behind these */
   bool more;
+  /* As WIRE_META_BY_ID asks: `next` is behind all that was there when this was
+   * answered, and live is filled. */
+  bool by_id;
   uint64_t floor; /* tombstones up to here may have been forgotten */
   uint64_t gone;  /* tombstones behind these headers */
   uint64_t live;  /* documents in the collection */

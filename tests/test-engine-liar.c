@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A far side that lies in a comparison: about counts, cells, lists, splits,
- * what it was asked for and what it answered.  The run ends, after few
+ * what it was asked for and what it answered; or to who has nothing, about the
+ * order of documents and how many there are.  The run ends, after few
  * exchanges and with one clear error, and has changed nothing; or it finds
  * another way, and then all is as it should be. */
 
@@ -210,6 +211,62 @@ on_from_the_start (struct liar *liar, struct wire_message *message)
   message->as.fetched.next = slice_make (liar->room, TALLY_STAMP_SIZE);
 }
 
+/* To who has nothing. */
+static void
+nothing_and_more (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  assert_true (message->as.headers.by_id);
+  message->as.headers.n = 0;
+  message->as.headers.more = true;
+}
+
+static void
+ids_that_fall (struct liar *liar, struct wire_message *message)
+{
+  struct tally_doc *docs = message->as.headers.docs, first = docs[0];
+
+  (void) liar;
+  docs[0] = docs[1];
+  docs[1] = first;
+}
+
+/* The first document for ever. */
+static void
+ids_again (struct liar *liar, struct wire_message *message)
+{
+  struct tally_doc *doc = message->as.headers.docs;
+
+  (void) liar;
+  doc->id = slice_text ("a000");
+  doc->body = slice_text ("{\"_id\":\"a000\",\"v\":0}");
+  message->as.headers.n = 1;
+  message->as.headers.more = true;
+}
+
+static void
+one_is_hidden (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  message->as.headers.n--;
+}
+
+static void
+one_is_spoilt (struct liar *liar, struct wire_message *message)
+{
+  if (liar->told == 1)
+    message->as.headers.docs[1].body.size--;
+}
+
+/* To who asked for what has changed. */
+static void
+ids_unasked (struct liar *liar, struct wire_message *message)
+{
+  (void) liar;
+  assert_false (message->as.headers.by_id);
+  message->as.headers.by_id = true;
+}
+
 /* ---- the tests ---------------------------------------------------------- */
 
 struct case_of {
@@ -220,10 +277,12 @@ struct case_of {
   enum {
     GOES_ON, /* in another way, or with less */
     REFUSED, /* and nothing has changed */
-    STOPPED  /* what it was asked for, and gave, is taken */
+    STOPPED, /* what it was asked for, and gave, is taken */
+    MISSED   /* not all is there, and nothing has changed */
   } end;
   enum wire_comparison kind; /* of what the case says */
   size_t size;
+  enum { STRANGERS, EMPTY, MET } as; /* d2 to the hub */
 };
 
 /* The hub and d2 have the same and never met; then each changes a few. */
@@ -243,13 +302,28 @@ make_strangers (struct world *w, unsigned n)
   }
 }
 
+/* d2 has nothing, or what the hub had. */
 static void
-expect_refused (struct world *w, const struct kit_run *run, const char *before)
+make_one_sided (struct world *w, unsigned n, bool met)
+{
+  struct kit_run run;
+
+  world_fill (w->hub, 'a', n);
+  if (!met)
+    return;
+  kit_sync (&run, w->tally, "l2");
+  kit_put (w->hub, "notes", "{\"_id\":\"a000\",\"v\":1}");
+}
+
+static void
+expect_refused (struct world *w, const struct kit_run *run, bool missed,
+                const char *before)
 {
   char *after = kit_dump (w->d2);
 
-  assert_int_equal (run->status, TALLY_INVALID);
-  assert_non_null (strstr (run->err.text, "answered something else"));
+  assert_int_equal (run->status, missed ? TALLY_CORRUPT : TALLY_INVALID);
+  assert_non_null (strstr (run->err.text, missed ? "is damaged: of the "
+                                                 : "answered something else"));
   if (before)
     assert_string_equal (after, before);
   free (after);
@@ -267,7 +341,10 @@ try_lie (const struct case_of *tried)
   assert_non_null (liar);
   world_make (w, NULL);
   world_open (w);
-  make_strangers (w, tried->documents);
+  if (tried->as == STRANGERS)
+    make_strangers (w, tried->documents);
+  else
+    make_one_sided (w, tried->documents, tried->as == MET);
   before = kit_dump (w->d2);
   liar->lie = tried->lie;
   liar->about = tried->about;
@@ -282,7 +359,8 @@ try_lie (const struct case_of *tried)
   if (tried->end == GOES_ON)
     assert_int_equal (run.status, TALLY_OK);
   else
-    expect_refused (w, &run, tried->end == REFUSED ? before : NULL);
+    expect_refused (w, &run, tried->end == MISSED,
+                    tried->end == STOPPED ? NULL : before);
   kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
   assert_int_equal (run.status, TALLY_OK);
   kit_same (w->d2, w->hub);
@@ -294,20 +372,23 @@ try_lie (const struct case_of *tried)
 static void
 test_lies (void **state)
 {
-#define SAYS(end) what_the_case_says, WIRE_COMPARED, 300, end
-#define TELLS(lie, about, documents, end) lie, about, documents, end, 0, 0
+#define SAYS(end, kind, size) \
+  what_the_case_says, WIRE_COMPARED, 300, end, kind, size, STRANGERS
+#define TELLS(lie, about, documents, end) \
+  lie, about, documents, end, 0, 0, STRANGERS
+#define PAGES(lie, end, as) lie, WIRE_HEADERS, 9, end, 0, 0, as
   static const struct case_of cases[] = {
-    { "other cells than were asked for", SAYS (REFUSED), WIRE_CELLS,
-      100 * SKETCH_CELL_SIZE },
-    { "half a cell", SAYS (REFUSED), WIRE_CELLS, SKETCH_CELL_SIZE / 2 },
-    { "no cells", SAYS (REFUSED), WIRE_CELLS, 0 },
-    { "too many cells", SAYS (REFUSED), WIRE_CELLS, ROOM },
-    { "a list of noise", SAYS (GOES_ON), WIRE_LIST, 1000 * SKETCH_ITEM_SIZE },
-    { "an empty list", SAYS (GOES_ON), WIRE_LIST, 0 },
-    { "no splits", SAYS (GOES_ON), WIRE_SPLIT, 0 },
-    { "the newest, nowhere", SAYS (REFUSED), WIRE_NEWEST, 0 },
-    { "always another", SAYS (GOES_ON), WIRE_OTHER, 0 },
-    { "another's token", SAYS (REFUSED), WIRE_SAME, WIRE_TOKEN_SIZE },
+    { "other cells than were asked for",
+      SAYS (REFUSED, WIRE_CELLS, 100 * SKETCH_CELL_SIZE) },
+    { "half a cell", SAYS (REFUSED, WIRE_CELLS, SKETCH_CELL_SIZE / 2) },
+    { "no cells", SAYS (REFUSED, WIRE_CELLS, 0) },
+    { "too many cells", SAYS (REFUSED, WIRE_CELLS, ROOM) },
+    { "a list of noise", SAYS (GOES_ON, WIRE_LIST, 1000 * SKETCH_ITEM_SIZE) },
+    { "an empty list", SAYS (GOES_ON, WIRE_LIST, 0) },
+    { "no splits", SAYS (GOES_ON, WIRE_SPLIT, 0) },
+    { "the newest, nowhere", SAYS (REFUSED, WIRE_NEWEST, 0) },
+    { "always another", SAYS (GOES_ON, WIRE_OTHER, 0) },
+    { "another's token", SAYS (REFUSED, WIRE_SAME, WIRE_TOKEN_SIZE) },
     { "cells of noise", TELLS (cells_of_noise, WIRE_COMPARED, 300, GOES_ON) },
     { "empty cells", TELLS (empty_cells, WIRE_COMPARED, 300, GOES_ON) },
     { "a cell at a time", TELLS (one_cell_each, WIRE_COMPARED, 300, REFUSED) },
@@ -322,6 +403,12 @@ test_lies (void **state)
     { "planted", TELLS (what_nobody_asked_for, WIRE_FETCHED, 300, REFUSED) },
     { "by list", TELLS (what_nobody_asked_for, WIRE_FETCHED, 30, REFUSED) },
     { "on from the start", TELLS (on_from_the_start, 0, 300, STOPPED) },
+    { "no ids", PAGES (nothing_and_more, REFUSED, EMPTY) },
+    { "ids that fall", PAGES (ids_that_fall, REFUSED, EMPTY) },
+    { "ids again", PAGES (ids_again, STOPPED, EMPTY) },
+    { "one is hidden", PAGES (one_is_hidden, MISSED, EMPTY) },
+    { "one is spoilt", PAGES (one_is_spoilt, GOES_ON, EMPTY) },
+    { "ids unasked", PAGES (ids_unasked, REFUSED, MET) },
   };
 
   (void) state;

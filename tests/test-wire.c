@@ -546,6 +546,7 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
     out->as.meta.until = any_number (rng);
     out->as.meta.limit = any_number (rng);
     out->as.meta.bytes = any_number (rng);
+    out->as.meta.after = any_text (rng, 0, 100);
   } else if (out->type == WIRE_GET)
     fill_get (rng, &out->as.get, n);
   else if (out->type == WIRE_PUT)
@@ -558,6 +559,7 @@ any_message (struct rng *rng, struct wire_message *out, size_t most)
   else if (out->type == WIRE_HEADERS) {
     out->as.headers.next = any_number (rng);
     out->as.headers.more = rng_below (rng, 2);
+    out->as.headers.by_id = rng_below (rng, 2);
     out->as.headers.n = n;
     out->as.headers.docs = any_docs (rng, n, true);
   } else if (out->type == WIRE_DOCS) {
@@ -632,6 +634,7 @@ assert_requests (const struct wire_message *a, const struct wire_message *b)
     assert_true (a->as.meta.until == b->as.meta.until);
     assert_true (a->as.meta.limit == b->as.meta.limit);
     assert_true (a->as.meta.bytes == b->as.meta.bytes);
+    assert_slice (a->as.meta.after, b->as.meta.after);
   } else if (a->type == WIRE_GET) {
     assert_slice (a->as.get.collection, b->as.get.collection);
     assert_int_equal (a->as.get.flags, b->as.get.flags);
@@ -682,6 +685,7 @@ assert_replies (const struct wire_message *a, const struct wire_message *b)
   } else if (a->type == WIRE_HEADERS) {
     assert_true (a->as.headers.next == b->as.headers.next);
     assert_int_equal (a->as.headers.more, b->as.headers.more);
+    assert_int_equal (a->as.headers.by_id, b->as.headers.by_id);
     assert_true (a->as.headers.floor == b->as.headers.floor);
     assert_true (a->as.headers.gone == b->as.headers.gone);
     assert_true (a->as.headers.live == b->as.headers.live);

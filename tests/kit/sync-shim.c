@@ -303,19 +303,29 @@ spoil (void *ctx, const struct tally_doc *doc)
   return spoiling->emit (spoiling->ctx, &spoilt);
 }
 
+/* What a call of the store emits through spoil. */
+static struct spoiling
+spoiling_of (const struct held *held, tally_emit_doc *emit, void *ctx)
+{
+  struct spoiling spoiling = { emit, ctx, "" };
+
+  pthread_mutex_lock (&shim.lock);
+  if (strcmp (shim.spoil_store, held->name) == 0)
+    memcpy (spoiling.id, shim.spoil_id, sizeof spoiling.id);
+  pthread_mutex_unlock (&shim.lock);
+  return spoiling;
+}
+
 static int
 held_get (void *handle, const char *collection, const struct tally_slice *ids,
           size_t n, unsigned flags, tally_emit_doc *emit, void *ctx,
           struct tally_error *err)
 {
   struct held *held = handle;
-  struct spoiling spoiling = { emit, ctx, "" };
+  struct spoiling spoiling;
 
   enter (held, true);
-  pthread_mutex_lock (&shim.lock);
-  if (strcmp (shim.spoil_store, held->name) == 0)
-    memcpy (spoiling.id, shim.spoil_id, sizeof spoiling.id);
-  pthread_mutex_unlock (&shim.lock);
+  spoiling = spoiling_of (held, emit, ctx);
   if (is_dead (held, err))
     return leave (held, TALLY_FAILED);
   return leave (held, memory ()->get (held->inner, collection, ids, n, flags,
@@ -372,6 +382,23 @@ held_scan (void *handle, const char *collection,
       memory ()->scan (held->inner, collection, from, to, emit, ctx, seq, err);
   pthread_mutex_unlock (&held->lock);
   return status;
+}
+
+static int
+held_find (void *handle, const char *collection,
+           const struct tally_slice *from, const struct tally_slice *to,
+           unsigned flags, tally_emit_doc *emit, void *ctx,
+           struct tally_error *err)
+{
+  struct held *held = handle;
+  struct spoiling spoiling;
+
+  enter (held, true);
+  spoiling = spoiling_of (held, emit, ctx);
+  if (is_dead (held, err))
+    return leave (held, TALLY_FAILED);
+  return leave (held, memory ()->find (held->inner, collection, from, to,
+                                       flags, spoil, &spoiling, err));
 }
 
 static int
@@ -568,6 +595,7 @@ static const struct tally_store held_store = {
   .note_list = held_note_list,
   .collections = held_collections,
   .scan = held_scan,
+  .find = held_find,
   .digest = held_digest,
 };
 

@@ -46,7 +46,7 @@ void shim_rewrite (shim_rewrite_fn *fn, void *ctx);
 /* Calls fn before exchange `at`, counted as above, once. */
 void shim_before_exchange (unsigned at, void (*fn) (void *ctx), void *ctx);
 
-/* Calls fn before call `at` of get, put or changes of this held store
+/* Calls fn before call `at` of get, put, changes or find of this held store
  * ("held/d1"), counted from now, once.  shim_calls: how many there were. */
 void shim_before_call (const char *store, unsigned at, void (*fn) (void *ctx),
                        void *ctx);

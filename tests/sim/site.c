@@ -120,6 +120,39 @@ gate_scan (void *handle, const char *collection,
                                 seq, err);
 }
 
+struct gated {
+  struct site *site;
+  const char *collection;
+  tally_emit_doc *emit;
+  void *ctx;
+};
+
+static int
+emit_read (void *ctx, const struct tally_doc *doc)
+{
+  const struct gated *gated = ctx;
+
+  if (!is_local (gated->collection) && doc_of (doc->id) >= 0)
+    oracle_read (gated->site, (unsigned) doc_of (doc->id));
+  return gated->emit (gated->ctx, doc);
+}
+
+static int
+gate_find (void *handle, const char *collection,
+           const struct tally_slice *from, const struct tally_slice *to,
+           unsigned flags, tally_emit_doc *emit, void *ctx,
+           struct tally_error *err)
+{
+  struct site *site = handle;
+  struct gated gated = { site, collection, emit, ctx };
+
+  meddle (site, collection);
+  if (enter (site) != CRASH_NONE)
+    return is_dead (site, err);
+  return site->inner_ops->find (site->inner, collection, from, to, flags,
+                                emit_read, &gated, err);
+}
+
 static int
 gate_digest (void *handle, const char *collection, unsigned flags,
              tally_fingerprint *fingerprint, struct tally_digest *out,
@@ -401,6 +434,8 @@ site_start (struct site *site, struct world *world, unsigned index)
     site->ops.scan = gate_scan;
   if (site->inner_ops->digest && !(lacks & LACKS_SCANS))
     site->ops.digest = gate_digest;
+  if (site->inner_ops->find && !(lacks & LACKS_SCANS))
+    site->ops.find = gate_find;
   if (lacks & LACKS_BATCHES)
     site->ops.max_entries = 1;
   if (lacks & LACKS_COLLECTIONS)
