@@ -85,7 +85,8 @@ check_written (struct world *world, struct site *site, unsigned doc,
 
 /* A write that has the name of one that went with the disk: nobody can tell
  * them apart, so what it replaced is replaced by something that is not here,
- * and what it wrote passes for the other's. */
+ * and what it wrote passes for the other's.  What it replaced had itself
+ * replaced something, and that is not back. */
 static void
 note_namesake (struct doc_history *history, const struct event *event,
                const struct view *before)
@@ -93,11 +94,16 @@ note_namesake (struct doc_history *history, const struct event *event,
   unsigned at = oracle_event (history, &event->stamp);
 
   history->events[at - 1].twice |= event->assigned;
-  for (unsigned f = 0; f <= SIM_WHOLE; f++)
-    if (before->standing[f] > 0
-        && (f == SIM_WHOLE ? event->whole : is_assigned (event, f)))
-      history->events[before->standing[f] - 1].gone |=
-          (unsigned char) (1u << f);
+  for (unsigned f = 0; f <= SIM_WHOLE; f++) {
+    struct event *replaced;
+
+    if (before->standing[f] == 0
+        || !(f == SIM_WHOLE ? event->whole : is_assigned (event, f)))
+      continue;
+    replaced = &history->events[before->standing[f] - 1];
+    replaced->gone |= (unsigned char) (1u << f);
+    replaced->untold |= (unsigned char) (1u << f);
+  }
 }
 
 struct event *
