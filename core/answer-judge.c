@@ -91,7 +91,7 @@ grave_stands (const struct push *push, const struct tally_doc *grave,
 
   if (!push->strict)
     status = graves_meet (grave, push->doc, &meets, err);
-  *stands = meets == GRAVE_KNOWS_ALL
+  *stands = grave_wins (meets)
             || (meets == GRAVE_KNOWS_SOME && !is_base (push, grave));
   return status;
 }

@@ -350,7 +350,7 @@ leave_graves (const struct joiner *joiner, struct joined *joined,
   if (ours && is_grave (ours)) {
     if (theirs)
       status = graves_meet (ours, theirs, &meets, err);
-    if (meets != GRAVE_KNOWS_ALL)
+    if (!grave_wins (meets))
       joined->ours = NULL;
     if (meets == GRAVE_KNOWS_SOME)
       joined->grave = ours;
@@ -359,7 +359,7 @@ leave_graves (const struct joiner *joiner, struct joined *joined,
              && !peer_is_passive (&sync->run->peer)) {
     if (ours && !sync_strict_of (sync, ours->id, theirs))
       status = graves_meet (theirs, ours, &meets, err);
-    if (meets != GRAVE_KNOWS_ALL)
+    if (!grave_wins (meets))
       joined->theirs = NULL;
     if (meets == GRAVE_KNOWS_SOME)
       joined->grave = theirs;

@@ -244,6 +244,18 @@ graves_are_there (struct replica *replica, bool *any, struct tally_error *err)
                           &head, err);
 }
 
+/* Something that went into the tombstone and is unknown to this state would
+ * win over it. */
+static bool
+knows_later (const struct state *dead, const struct state *alive)
+{
+  for (size_t i = 0; i < dead->n_seen; i++)
+    if (stamp_cmp (&dead->seen[i], &alive->whole) > 0
+        && !state_knows (alive, &dead->seen[i], NULL))
+      return true;
+  return false;
+}
+
 int
 graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
              enum grave_meets *meets, struct tally_error *err)
@@ -261,6 +273,8 @@ graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
     *meets = GRAVE_KNOWS_ALL;
   else if (status == TALLY_OK && state_knows_any (&dead, &alive))
     *meets = GRAVE_KNOWS_SOME;
+  else if (status == TALLY_OK && knows_later (&dead, &alive))
+    *meets = GRAVE_KNOWS_LATER;
   state_free (&dead);
   state_free (&alive);
   return status;

@@ -49,11 +49,25 @@ int graves_are_there (struct replica *replica, bool *any,
 /* What a grave says of a document.  What it knows altogether is what was
  * deleted.  One that was changed by somebody who did not know of the delete is
  * kept, and told of, since what was deleted of it is back; one that was made
- * anew has nothing of that. */
-enum grave_meets { GRAVE_KNOWS_NOTHING, GRAVE_KNOWS_SOME, GRAVE_KNOWS_ALL };
+ * anew has nothing of that.  But where the grave knows something later, that
+ * would beat what was made anew, if it came back.  There is no grave for what
+ * is there, so that is the time for the delete to win. */
+enum grave_meets {
+  GRAVE_KNOWS_NOTHING,
+  GRAVE_KNOWS_LATER, /* and nothing of it */
+  GRAVE_KNOWS_SOME,
+  GRAVE_KNOWS_ALL
+};
 
 int graves_meet (const struct tally_doc *grave, const struct tally_doc *doc,
                  enum grave_meets *meets, struct tally_error *err);
+
+/* Whether it counts as its tombstone would. */
+static inline bool
+grave_wins (enum grave_meets meets)
+{
+  return meets == GRAVE_KNOWS_ALL || meets == GRAVE_KNOWS_LATER;
+}
 
 /* Whether it was filled in: it is not in the collection. */
 static inline bool

@@ -189,6 +189,43 @@ put_tombstone (const char *id, uint64_t ahead_ms)
   buf_free (&meta);
 }
 
+/* Of somebody who knows of nothing else. */
+static enum grave_meets
+meets_made_at (const struct tally_doc *grave, uint64_t ms)
+{
+  struct state state = { .body = slice_text ("{\"_id\":\"a\"}") };
+  struct tally_doc doc = { .id = slice_text ("a"), .body = state.body };
+  struct buf meta = BUF_INIT;
+  enum grave_meets result;
+
+  stamp_make (&state.whole, ms, 0, replica_client (replica) ^ 2);
+  state_encode (&state, &meta);
+  doc.meta = buf_slice (&meta);
+  state_rev (&state, doc.id, doc.rev);
+  result = meets (grave, &doc);
+  buf_free (&meta);
+  return result;
+}
+
+/* There is no grave for what is there: what an old copy could beat must not
+ * get there. */
+static void
+test_knows_what_an_old_copy_would_beat (void **state)
+{
+  const struct tally_slice id = slice_text ("a");
+  struct doclist grave = DOCLIST_INIT;
+
+  (void) state;
+  put_tombstone ("a", 0);
+  forget ();
+  fill (&grave, &id, 1);
+  assert_int_equal (meets_made_at (&grave.docs[0], SHARED_WALL_MS - 1),
+                    GRAVE_KNOWS_LATER);
+  assert_int_equal (meets_made_at (&grave.docs[0], SHARED_WALL_MS + 1),
+                    GRAVE_KNOWS_NOTHING);
+  doclist_free (&grave);
+}
+
 /* Under the name that it knows nobody writes again who has forgotten it. */
 static void
 test_a_name_that_is_known_is_given_up (void **state)
@@ -288,9 +325,12 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    TEST (test_takes_its_place), TEST (test_counts_against_what_it_knew),
+    TEST (test_takes_its_place),
+    TEST (test_counts_against_what_it_knew),
+    TEST (test_knows_what_an_old_copy_would_beat),
     TEST (test_a_name_that_is_known_is_given_up),
-    TEST (test_a_write_is_over_its_grave), TEST (test_they_are_never_too_many)
+    TEST (test_a_write_is_over_its_grave),
+    TEST (test_they_are_never_too_many)
   };
 
   return cmocka_run_group_tests_name ("graves", tests, NULL, NULL);

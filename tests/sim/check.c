@@ -162,34 +162,6 @@ was_told (struct world *world, unsigned doc, struct told *told)
   return true;
 }
 
-/* A copy of a store that nobody had met brings back what was deleted and
- * forgotten, where the document is not missing: somebody made it anew who had
- * not heard of the delete, so nobody looks for a grave.  He lost to the copy,
- * which is told of; nothing else excuses it. */
-static bool
-beat_what_was_made_anew (const struct journals *journals, unsigned doc,
-                         unsigned deleted, unsigned standing)
-{
-  const struct world *world = journals->world;
-  const struct doc_history *history = &world->docs[doc];
-  const struct event *delete = &history->events[deleted];
-  uint64_t both = UINT64_C (1) << deleted | UINT64_C (1) << standing;
-
-  if (!(world->happened & FEATURE_COPIES) || !delete->deleted
-      || !delete->forgotten)
-    return false;
-  for (unsigned i = 0; i < history->n; i++) {
-    const struct event *anew = &history->events[i];
-
-    if (!anew->deleted && !(anew->past & both) && !(both >> i & 1)
-        && !(delete->past >> i & 1)
-        && !(history->events[standing].past >> i & 1)
-        && (journals->fields[doc][i] | anew->read))
-      return true;
-  }
-  return false;
-}
-
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
  * was replaced comes back.  What a tombstone hides is no more there than where
@@ -223,8 +195,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
         continue;
       if (((other->past >> at & 1) && !stood_aside (journals, doc, i, at, f))
           || comes_after (world, doc, i, at, f)) {
-        if ((other->forgotten && was_told (world, doc, told))
-            || beat_what_was_made_anew (journals, doc, i, at))
+        if (other->forgotten && was_told (world, doc, told))
           continue;
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,

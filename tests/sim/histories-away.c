@@ -170,6 +170,19 @@ static const struct op held_is_not_gone[] = {
   { OP_SYNC, .site = 1 },
 };
 
+/* What was deleted and forgotten met the document made anew by somebody who
+ * had heard of neither, with a clock that is behind, and beat it: it was back,
+ * and nobody was told.  It takes a client that has not noted what it gave. */
+static const struct op beat_what_was_made_anew[] = {
+  { OP_PUT, .site = 3, .doc = 0, .fields = 1 },
+  { OP_SYNC, .site = 2, .crash = CRASH_LOST, .crash_at = 25 },
+  { OP_DELETE, .site = 0, .doc = 0, .wait_ms = UINT64_C (110) * SIM_DAY_MS },
+  { OP_SYNC, .site = 0 },
+  { OP_CLOCK, .site = 2, .ms = -200 * SIM_DAY_MS },
+  { OP_PUT, .site = 2, .doc = 0, .fields = 4 },
+  { OP_SYNC, .site = 1 },
+};
+
 #define TWO_HUBS                       \
   .sites = 3, .docs = 6, .n_links = 2, \
   .links = { { 1, 0, false }, { 1, 2, false } }
@@ -242,6 +255,10 @@ const struct history_case away_histories[] = {
     { HUB_OF_THREE },
     HISTORY_OPS (held_and_forgotten),
     .conflicts = -1 },
+  { "a document made anew by a clock behind, and an old copy that comes back",
+    { HUB_OF_THREE },
+    HISTORY_OPS (beat_what_was_made_anew),
+    .conflicts = 1 },
   { "a document held back, and a comparison without tombstones",
     { TWO_HUBS },
     HISTORY_OPS (held_is_not_gone),
