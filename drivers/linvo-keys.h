@@ -12,8 +12,8 @@
 #include <tally/driver.h>
 
 /* 2: tombstones have no place in the order of stamps; digests.  3: revs begin
- * with the documents and end with the stamps. */
-#define LINVO_FORMAT 3
+ * with the documents and end with the stamps.  4: other fingerprints. */
+#define LINVO_FORMAT 4
 #define LINVO_NAME_MAX 255
 
 /* A key is a kind, then what that kind is ordered by. */

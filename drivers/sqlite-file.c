@@ -14,7 +14,8 @@
 #include "sqlite-file.h"
 
 #define APPLICATION_ID 0x74616c79 /* "taly" */
-#define FORMAT 2       /* 1 had tombstones in document_stamp, and no digests */
+/* 1 had tombstones in document_stamp, and no digests; 2 other fingerprints. */
+#define FORMAT 3
 #define PATH_SHOWN 160 /* bytes of the path in a message */
 
 /* Of a file that is yet to be made.  At the end of each page there is half a

@@ -148,7 +148,7 @@ missing_table_is_noticed (void **state)
 static void
 what_is_left_can_be_kept (void **state)
 {
-  static const char line[] = "tally linvo 3\n";
+  static const char line[] = "tally linvo 4\n";
   struct linvo_kit *k = *state;
   char name[256], *data;
   size_t size = 0;

@@ -125,7 +125,7 @@ static void
 open_finishes_half_a_marker (void **state)
 {
   static const char whole[] =
-      "tally linvo 3\nwrites 00000000000000000000\nholder 0000004711\n";
+      "tally linvo 4\nwrites 00000000000000000000\nholder 0000004711\n";
   static const char zeros[sizeof whole];
   struct linvo_kit *k = *state;
   size_t size;
@@ -150,7 +150,7 @@ open_finishes_half_a_marker (void **state)
 static void
 open_refuses_other_formats (void **state)
 {
-  static const char newer[] = "tally linvo 4\nand who knows what\n";
+  static const char newer[] = "tally linvo 5\nand who knows what\n";
   static const char older[] =
       "tally linvo 1\nwrites 00000000000000000001\nholder 0000004711\n";
   struct linvo_kit *k = *state;
@@ -159,7 +159,7 @@ open_refuses_other_formats (void **state)
   linvo_kit_close (k);
   assert_int_equal (
       linvo_kit_write (k->path, "TALLY", newer, sizeof newer - 1), 0);
-  assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 4, made by a newer");
+  assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 5, made by a newer");
   assert_int_equal (
       linvo_kit_write (k->path, "TALLY", older, sizeof older - 1), 0);
   assert_refused (k, 0, TALLY_UNSUPPORTED, ": has format 1, made by an older");

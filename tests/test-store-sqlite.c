@@ -143,11 +143,11 @@ file_of_another_version (void **state)
   (void) state;
   folder_create (&o);
   folder_close (&o);
-  run_sql (o.path, "PRAGMA user_version = 1");
+  run_sql (o.path, "PRAGMA user_version = 2");
   assert_refused (o.path, TALLY_UNSUPPORTED,
                   "was made by an older version of tally; export it with that "
                   "one");
-  run_sql (o.path, "PRAGMA user_version = 3");
+  run_sql (o.path, "PRAGMA user_version = 4");
   assert_refused (o.path, TALLY_UNSUPPORTED,
                   "was made by a newer version of tally");
 }
