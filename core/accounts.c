@@ -23,7 +23,6 @@
 #include "slice.h"
 
 #define HASH_SIZE 32
-#define TOKEN_MIN 8
 
 /* What is read of a file. */
 struct rows {
@@ -91,6 +90,17 @@ next_word (char **line)
   return word;
 }
 
+/* A hash within a word is part of it. */
+static char *
+find_comment (char *line)
+{
+  char *hash = strchr (line, '#');
+
+  while (hash && hash > line && hash[-1] != ' ' && hash[-1] != '\t')
+    hash = strchr (hash + 1, '#');
+  return hash;
+}
+
 int
 accounts_read_line (struct accounts_line *out, char copy[ACCOUNTS_LINE_MAX],
                     struct tally_slice line, struct tally_error *err)
@@ -106,7 +116,7 @@ accounts_read_line (struct accounts_line *out, char copy[ACCOUNTS_LINE_MAX],
     memcpy (copy, line.data, line.size);
   copy[line.size] = '\0';
   copy[strcspn (copy, "\r\n")] = '\0';
-  hash = strchr (copy, '#');
+  hash = find_comment (copy);
   if (hash) {
     *hash++ = '\0';
     out->comment = hash + strspn (hash, " \t");
@@ -119,9 +129,6 @@ accounts_read_line (struct accounts_line *out, char copy[ACCOUNTS_LINE_MAX],
     return error_set (err, TALLY_CONFIG, "a line is TOKEN [ACCOUNT]");
   if (!out->account)
     out->account = ACCOUNT_DEFAULT;
-  if (strlen (out->token) < TOKEN_MIN)
-    return error_set (err, TALLY_CONFIG, "a token has at least %d characters",
-                      TOKEN_MIN);
   accounts_fingerprint (out->fingerprint, out->token);
   return accounts_check_name (out->account, err);
 }

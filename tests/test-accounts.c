@@ -80,6 +80,8 @@ test_lines (void **state)
                                     "  second-token\tann  # on her phone\r\n"
                                     "third.token:/+= bob-2\n"
                                     "   \t \n"
+                                    "k7\n"
+                                    "with#hash eve\t#a comment\n"
                                     "last-token-without-newline ann",
                                     false);
 
@@ -87,6 +89,9 @@ test_lines (void **state)
   assert_account (accounts, "first-token", ACCOUNT_DEFAULT);
   assert_account (accounts, "second-token", "ann");
   assert_account (accounts, "third.token:/+=", "bob-2");
+  assert_account (accounts, "k7", ACCOUNT_DEFAULT);
+  assert_account (accounts, "with#hash", "eve");
+  assert_account (accounts, "with", NULL);
   assert_account (accounts, "last-token-without-newline", "ann");
   accounts_free (accounts);
 }
@@ -180,7 +185,6 @@ test_bad_files (void **state)
   } rows[] = {
     { "", " " },
     { "# nothing\n\n", " " },
-    { "secret1\n", "1:" }, /* too short */
     { "\n\nsecret-token ann bob\n", "3:" },
     { "secret-token a/b\n", "1:" },
     { "secret-token .ann\n", "1:" },

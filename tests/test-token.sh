@@ -96,12 +96,12 @@ check "its group goes on reading" "-rw-r-----" "$(ls -l t | cut -c 1-10)"
 
 # ---- wrong ------------------------------------------------------------------
 
-printf 'short\n' >bad
+printf 'two many words\n' >bad
 run token add --tokens bad
 check "a wrong file: exit" 3 $code
-check "it says where" 'tally: bad:1: a token has at least 8 characters' \
+check "it says where" 'tally: bad:1: a line is TOKEN [ACCOUNT]' \
   "$(cat err)"
-check "and is left alone" short "$(cat bad)"
+check "and is left alone" "two many words" "$(cat bad)"
 run token list --tokens missing
 check "no file: exit" 4 $code
 run token add 'a b' --tokens t
@@ -170,11 +170,11 @@ check "the other one is" 0 $code
 chmod 600 three.token
 run pair memory: "$url" --token-file three.token
 check "one that was added is let in" 0 $code
-echo wrong >>hub.tokens
+echo two many words >>hub.tokens
 run pair memory: "$url" --token-file two.token
 check "a file that is spoilt changes nothing" 0 $code
 check "and is told of, once" 1 \
-  "$(grep -c 'hub.tokens:[0-9]*: a token has at least 8' serve.err)"
+  "$(grep -c 'hub.tokens:[0-9]*: a line is TOKEN' serve.err)"
 : >hub.tokens
 run pair memory: "$url" --token-file two.token
 check "an empty one lets nobody in" 6 $code
