@@ -11,51 +11,104 @@
 #include "idset.h"
 #include "json.h"
 #include "mtime.h"
+#include "slice.h"
 
 /* ---- meta --------------------------------------------------------------- */
 
-struct listing {
-  struct dialect_call *call;
-  struct mtimes mtimes;
-  bool any;
-  int status;
-  struct tally_error *err;
+struct row {
+  struct tally_slice id;
+  uint64_t shown;
 };
+
+struct listing {
+  struct mtimes mtimes;
+  struct arena ids;
+  struct row *rows;
+  size_t n, capacity;
+  bool failed; /* out of memory */
+};
+
+static bool
+grow (struct listing *listing)
+{
+  size_t capacity = listing->capacity ? 2 * listing->capacity : 64;
+  struct row *rows = realloc (listing->rows, capacity * sizeof *rows);
+
+  if (!rows)
+    return false;
+  listing->rows = rows;
+  listing->capacity = capacity;
+  return true;
+}
 
 static int
 list_header (void *ctx, const struct tally_doc *doc)
 {
   struct listing *listing = ctx;
-  struct buf *reply = &listing->call->reply;
-  uint64_t shown = mtime_shown (doc, mtime_find (&listing->mtimes, doc->id));
+  char *id = arena_add (&listing->ids, doc->id.data, doc->id.size);
 
-  buf_add_text (reply, listing->any ? ",[" : "[");
-  json_encode_string (reply, doc->id);
-  buf_addf (reply, ",%llu]", (unsigned long long) shown);
-  listing->any = true;
-  listing->status = dialect_room (listing->call, listing->err);
-  return listing->status != TALLY_OK;
+  listing->failed =
+      !id || (listing->n == listing->capacity && !grow (listing));
+  if (!listing->failed)
+    listing->rows[listing->n++] = (struct row){
+      slice_make (id, doc->id.size),
+      mtime_shown (doc, mtime_find (&listing->mtimes, doc->id)),
+    };
+  return listing->failed;
 }
 
+static int
+row_order (const void *a, const void *b)
+{
+  const struct row *left = a, *right = b;
+
+  return slice_cmp (left->id, right->id);
+}
+
+static int
+give_rows (struct dialect_call *call, const struct listing *listing,
+           struct tally_error *err)
+{
+  struct buf *reply = &call->reply;
+  int status = TALLY_OK;
+
+  buf_add_byte (reply, '[');
+  for (size_t i = 0; i < listing->n && status == TALLY_OK; i++) {
+    const struct row *row = &listing->rows[i];
+
+    buf_add_text (reply, i > 0 ? ",[" : "[");
+    json_encode_string (reply, row->id);
+    buf_addf (reply, ",%llu]", (unsigned long long) row->shown);
+    status = dialect_room (call, err);
+  }
+  buf_add_byte (reply, ']');
+  return status;
+}
+
+/* By id, as LinvoDB's own servers do. */
 int
 dialect_meta (struct dialect_call *call, struct tally_error *err)
 {
   struct replica *replica = call->dialect->setup.replica;
-  struct listing listing = { .call = call, .err = err };
+  struct listing listing = { .n = 0 };
   uint64_t head;
   int status =
       mtime_read_all (&listing.mtimes, replica, call->collection, err);
 
-  buf_add_byte (&call->reply, '[');
   if (status == TALLY_OK)
     status = replica_changes (replica, call->collection, 0, list_header,
                               &listing, &head, err);
+  if (status == TALLY_OK && listing.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK && listing.n > 0)
+    qsort (listing.rows, listing.n, sizeof *listing.rows, row_order);
   if (status == TALLY_OK)
-    status = listing.status;
-  buf_add_byte (&call->reply, ']');
-  mtimes_free (&listing.mtimes);
-  if (status == TALLY_OK && listing.any)
+    status = give_rows (call, &listing, err);
+  if (status == TALLY_OK && listing.n > 0)
     status = dialect_register (call, err);
+  free (listing.rows);
+  arena_free (&listing.ids);
+  mtimes_free (&listing.mtimes);
   return status;
 }
 

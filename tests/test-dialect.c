@@ -188,6 +188,19 @@ test_digits (void **state)
                         "1e2],'_mtime':'1970-01-01T00:00:00.017Z'}]}");
 }
 
+/* By id, whatever was written last: as LinvoDB's own server lists them. */
+static void
+test_meta_is_in_the_order_of_ids (void **state)
+{
+  (void) state;
+  put_well ("{'_id':'b','_mtime':2},{'_id':'c','_mtime':1}");
+  put_well ("{'_id':'a','_mtime':3}");
+  put_well ("{'_id':'b','x':1,'_mtime':9}");
+  dialect_ask (&kit, "datastoreMeta", "{'collection':'todo'}");
+  assert_string_equal (kit.reply,
+                       "{\"result\":[[\"a\",3],[\"b\",9],[\"c\",1]]}");
+}
+
 static void
 test_get (void **state)
 {
@@ -698,6 +711,7 @@ main (void)
     TEST (test_times_out),
     TEST (test_recorded),
     TEST (test_digits),
+    TEST (test_meta_is_in_the_order_of_ids),
     TEST (test_get),
     TEST (test_all),
     TEST (test_tombstone),
