@@ -197,6 +197,12 @@ bans ()
     | bans "names a driver or what is behind one" \
       '(sqlite|linvo|leveldb|curl|microhttpd)'
 
+  # Both would have one log, and only one of them would run.
+  for script in tests/test-*.sh; do
+    [ ! -e "${script%.sh}.c" ] \
+      || echo "$script:1: has the name of another test, ${script%.sh}.c"
+  done
+
   # ---- banned functions -----------------------------------------------------
 
   unsafe='v?sprintf|strn?cpy|strn?cat|strtok(_r)?|ato[ifl]|atoll|gets|alloca'
