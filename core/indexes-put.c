@@ -44,12 +44,15 @@ struct indexing {
 
   struct indexed *indexed; /* by collection */
   size_t n_indexed;
-  size_t *of;              /* which of them an entry belongs to */
-  bool *settled;           /* its outcome is known */
-  struct doclist stored;   /* of the round */
-  struct tally_entry *put; /* documents, then rows */
+  size_t *of;            /* which of them an entry belongs to */
+  bool *settled;         /* its outcome is known */
+  struct doclist stored; /* of the round */
+  /* Checks first, which mostly sort before the others: drivers then need not.
+   * Then documents and rows. */
+  struct tally_entry *put;
   struct tally_outcome *got;
-  size_t *put_of;
+  size_t *put_of; /* of a document */
+  size_t n_checks, room;
   unsigned to_tell; /* so many lines of unique indexes that are broken */
 };
 
@@ -239,59 +242,68 @@ tell_broken (struct indexing *x, const struct rows *rows)
 
 /* Checks that no index was made: what is to go must not be there, and nothing
  * becomes of it. */
-static size_t
-add_checks (const struct indexing *x, struct tally_entry *put)
+static void
+add_checks (struct indexing *x)
 {
-  size_t n = 0;
-
+  x->n_checks = 0;
   for (size_t k = 0; k < x->n_indexed; k++) {
     const struct indexed *indexed = &x->indexed[k];
-    struct tally_entry *entry = &put[n];
+    struct tally_entry *entry = &x->put[x->n_checks];
 
     if (!indexed->checks)
       continue;
+    x->n_checks++;
     memset (entry, 0, sizeof *entry);
     entry->collection = indexed->rows;
     entry->flags = TALLY_ENTRY_FORGET;
     entry->expected = absent_rev;
     entry->doc.id = slice_text (indexed->made);
-    n++;
   }
-  return n;
+}
+
+/* It never shrinks: what is put next may be more. */
+static bool
+make_room (struct indexing *x, size_t n)
+{
+  struct tally_entry *put;
+  struct tally_outcome *got;
+
+  if (n <= x->room)
+    return true;
+  put = realloc (x->put, n * sizeof *put);
+  if (put)
+    x->put = put;
+  got = realloc (x->got, n * sizeof *got);
+  if (got)
+    x->got = got;
+  if (put && got)
+    x->room = n;
+  return put && got;
 }
 
 static int
 put_together (struct indexing *x, size_t n_put, const struct rows *rows,
               struct tally_error *err)
 {
-  size_t all = n_put + rows->n, checks;
-  struct tally_entry *put =
-      realloc (x->put, (all + x->n_indexed + 1) * sizeof *put);
-  struct tally_outcome *got;
+  size_t all = n_put + rows->n;
   bool stale;
   int status;
 
-  if (!put)
+  if (!make_room (x, all))
     return error_nomem (err);
-  x->put = put;
-  got = realloc (x->got, (all + x->n_indexed + 1) * sizeof *got);
-  if (!got)
-    return error_nomem (err);
-  x->got = got;
   if (rows->n > 0)
-    memcpy (put + n_put, rows->entries, rows->n * sizeof *put);
-  checks = add_checks (x, put + all);
-  status = replica_put_plain (x->replica, put, all + checks, TALLY_PUT_ALL,
-                              got, err);
+    memcpy (x->put + n_put, rows->entries, rows->n * sizeof *x->put);
+  status =
+      replica_put_plain (x->replica, x->put, all, TALLY_PUT_ALL, x->got, err);
   if (status == TALLY_OK)
-    status = recall_stale (x, got + all, &stale, err);
+    status = recall_stale (x, x->got, &stale, err);
   if (status == TALLY_OK && stale)
     return TALLY_OK;
-  for (size_t i = 0; i < all && status == TALLY_OK; i++)
-    if (got[i].status != TALLY_OK)
+  for (size_t i = x->n_checks; i < all && status == TALLY_OK; i++)
+    if (x->got[i].status != TALLY_OK)
       return TALLY_OK;
-  for (size_t i = 0; i < n_put && status == TALLY_OK; i++) {
-    x->outcomes[x->put_of[i]] = got[i];
+  for (size_t i = x->n_checks; i < n_put && status == TALLY_OK; i++) {
+    x->outcomes[x->put_of[i]] = x->got[i];
     x->settled[x->put_of[i]] = true;
   }
   if (status == TALLY_OK)
@@ -303,7 +315,7 @@ put_together (struct indexing *x, size_t n_put, const struct rows *rows,
 static void
 settle_lost (struct indexing *x, size_t n_put, bool *refused)
 {
-  for (size_t i = 0; i < n_put; i++) {
+  for (size_t i = x->n_checks; i < n_put; i++) {
     size_t entry = x->put_of[i];
 
     if (x->settled[entry] || x->got[i].status == TALLY_OK
@@ -320,14 +332,16 @@ put_round (struct indexing *x, size_t from, size_t to, bool *refused,
            bool *done, struct tally_error *err)
 {
   struct rows rows = { 0 };
-  size_t n_put = 0;
+  size_t n_put;
   int status = TALLY_OK;
 
+  add_checks (x);
+  n_put = x->n_checks;
   for (size_t k = 0; k < x->n_indexed && status == TALLY_OK; k++)
     status = add_documents (x, from, to, k, &n_put, &rows, refused, err);
   if (status == TALLY_OK && !*refused)
     status = rows_settle (&rows, x->replica, err);
-  if (status == TALLY_OK && !*refused && n_put > 0) {
+  if (status == TALLY_OK && !*refused && n_put > x->n_checks) {
     status = put_together (x, n_put, &rows, err);
     if (status == TALLY_OK)
       settle_lost (x, n_put, refused);
@@ -401,6 +415,8 @@ run (struct indexing *x, struct tally_error *err)
 
   for (size_t i = 0; i < x->n && status == TALLY_OK; i++)
     status = find_indexed (x, i, err);
+  if (status == TALLY_OK && !make_room (x, x->n_indexed + x->n))
+    status = error_nomem (err);
   for (size_t from = 0, to; from < x->n && status == TALLY_OK; from = to) {
     to = chunk (x, from);
     status = put_some (x, from, to, err);
@@ -426,9 +442,8 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
 
   x.of = calloc (n + 1, sizeof *x.of);
   x.settled = calloc (n + 1, sizeof *x.settled);
-  x.put = calloc (n + 1, sizeof *x.put);
-  x.put_of = calloc (n + 1, sizeof *x.put_of);
-  if (!x.of || !x.settled || !x.put || !x.put_of)
+  x.put_of = calloc (2 * n + 1, sizeof *x.put_of);
+  if (!x.of || !x.settled || !x.put_of)
     status = error_nomem (err);
   else
     status = run (&x, err);

@@ -139,6 +139,43 @@ assert_no_rows (void)
 
 /* ---- tests -------------------------------------------------------------- */
 
+#define MANY 600 /* more than two parts of a put */
+#define HAD 255  /* but one of the first part */
+
+/* Of the first part of a put nearly all is refused, and of the others nothing.
+ */
+static void
+test_few_are_put_then_many (void **state)
+{
+  static struct tally_entry entries[MANY];
+  static struct tally_outcome outcomes[MANY];
+  static char ids[MANY][8], bodies[MANY][32], rev[TALLY_REV_SIZE];
+  struct making index = { "v", false, false };
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  make_index (&index);
+  for (unsigned i = 0; i < MANY; i++) {
+    struct tally_doc *doc = &entries[i].doc;
+
+    snprintf (ids[i], sizeof ids[i], "d%03u", i);
+    snprintf (bodies[i], sizeof bodies[i], "{\"_id\":\"%s\",\"v\":1}", ids[i]);
+    if (i < HAD)
+      write_one (ours, ids[i], bodies[i]);
+    entries[i].collection = "notes";
+    entries[i].expected = (const unsigned char *) rev;
+    doc->id = slice_text (ids[i]);
+    doc->body = slice_text (bodies[i]);
+    doc->rev[0] = 1;
+    doc->rev[TALLY_REV_SIZE - 1] = (unsigned char) i;
+  }
+  assert_int_equal (replica_put (ours, entries, MANY, 0, outcomes, &err),
+                    TALLY_OK);
+  for (unsigned i = 0; i < MANY; i++)
+    assert_int_equal (outcomes[i].status, i < HAD ? TALLY_CONFLICT : TALLY_OK);
+  assert_indexed ();
+}
+
 static void
 test_made_since_the_last_put (void **state)
 {
@@ -287,6 +324,7 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (test_few_are_put_then_many, start, end),
     cmocka_unit_test_setup_teardown (test_made_since_the_last_put, start, end),
     cmocka_unit_test_setup_teardown (test_made_during_a_put, start, end),
     cmocka_unit_test_setup_teardown (test_made_during_a_put_of_a_sync, start,

@@ -40,18 +40,19 @@ slot_put (void *handle, const struct tally_entry *entries, size_t n,
           struct tally_error *err)
 {
   size_t bytes = 0, documents = 0;
+  bool synced = false;
 
   for (size_t i = 0; i < n; i++) {
     bytes += entries[i].doc.body.size;
     documents += !(entries[i].flags & TALLY_ENTRY_FORGET);
+    synced = synced || entries[i].collection[0] != '_';
   }
   if (documents > current->most_entries)
     current->most_entries = documents;
   if (documents > 1 && bytes > current->most_bytes)
     current->most_bytes = bytes;
   current->puts++;
-  if (current->meddle && !current->meddling && n > 0
-      && entries[0].collection[0] != '_') {
+  if (current->meddle && !current->meddling && synced) {
     current->meddling = true;
     current->meddle (current->meddle_ctx);
     current->meddling = false;

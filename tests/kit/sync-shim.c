@@ -163,12 +163,13 @@ shim_die_after (const char *store, const char *collection)
 
 /* After a put. */
 static void
-may_die (const struct held *held, const char *collection)
+may_die (const struct held *held, const struct tally_entry *entries, size_t n)
 {
   pthread_mutex_lock (&shim.lock);
-  if (strcmp (held->name, shim.dead_store) == 0
-      && strcmp (collection, shim.die_after) == 0)
-    shim.die_at = 1;
+  for (size_t i = 0; i < n; i++)
+    if (strcmp (held->name, shim.dead_store) == 0
+        && strcmp (entries[i].collection, shim.die_after) == 0)
+      shim.die_at = 1;
   pthread_mutex_unlock (&shim.lock);
 }
 
@@ -349,8 +350,8 @@ held_put (void *handle, const struct tally_entry *entries, size_t n,
   if (is_dead (held, err))
     return leave (held, TALLY_FAILED);
   status = memory ()->put (held->inner, entries, n, flags, outcomes, err);
-  if (status == TALLY_OK && n > 0)
-    may_die (held, entries[0].collection);
+  if (status == TALLY_OK)
+    may_die (held, entries, n);
   return leave (held, status);
 }
 

@@ -256,19 +256,32 @@ buries (const struct site *site, const struct tally_entry *entry)
              || (entry->doc.flags & TALLY_DOC_DELETED));
 }
 
+/* Of a put: documents, and before them a check of what is not there. */
+#define LOOKED_AT (SIM_DOCS + 1)
+
+/* What a put is about: the first that is synced, if there is one. */
+static const char *
+collection_of (const struct tally_entry *entries, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!is_local (entries[i].collection))
+      return entries[i].collection;
+  return entries[0].collection;
+}
+
 static int
 gate_put (void *handle, const struct tally_entry *entries, size_t n,
           unsigned flags, struct tally_outcome *outcomes,
           struct tally_error *err)
 {
   struct site *site = handle;
-  struct view before[SIM_DOCS];
+  struct view before[LOOKED_AT];
   enum crash crash;
   int status;
 
   if (n > 0) {
-    forbid_in_look (site, entries[0].collection);
-    meddle (site, entries[0].collection);
+    forbid_in_look (site, collection_of (entries, n));
+    meddle (site, collection_of (entries, n));
   }
   if (n > 1 && site->ops.max_entries == 1)
     violate (site->world, VIOLATION_WRONG, "%s: %zu entries in one put",
@@ -276,7 +289,7 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
   crash = enter (site);
   if (!takes_effect (site, crash))
     return is_dead (site, err);
-  for (size_t i = 0; i < n && i < SIM_DOCS; i++)
+  for (size_t i = 0; i < n && i < LOOKED_AT; i++)
     if (buries (site, &entries[i]))
       oracle_buries (site, &entries[i], &before[i]);
   status =
@@ -290,7 +303,7 @@ gate_put (void *handle, const struct tally_entry *entries, size_t n,
           && !(entries[i].flags & TALLY_ENTRY_FORGET))
         oracle_places (site, &entries[i]);
       tell_entry (site, &entries[i]);
-      if (i < SIM_DOCS && buries (site, &entries[i]))
+      if (i < LOOKED_AT && buries (site, &entries[i]))
         oracle_buried (site, &entries[i], &before[i]);
     }
   return crash == CRASH_NONE ? status : is_dead (site, err);
