@@ -52,13 +52,15 @@ config_trusted_env (char **env)
 /* ---- finding ----------------------------------------------------------- */
 
 /* A file that is there but cannot be read is found, too: reading it then says
- * what is wrong. */
+ * what is wrong.  A folder that is closed to us holds nothing of ours: $HOME
+ * is often another's, after su or in a service. */
 static bool
 is_there (const char *path)
 {
   struct stat st;
 
-  return lstat (path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  return lstat (path, &st) == 0
+         || (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
 }
 
 /* $XDG_CONFIG_HOME/tally/tally.ini or ~/.config/tally/tally.ini.  Relative

@@ -510,6 +510,23 @@ test_finding (void **state)
   unlink ("tally.ini");
 }
 
+/* As after su, or in a service. */
+static void
+test_a_home_that_is_closed_to_us (void **state)
+{
+  char home[64], *env[] = { home, NULL };
+  uid_t user = geteuid ();
+
+  (void) state;
+  snprintf (home, sizeof home, "HOME=%s/closed", folder);
+  mkdir ("closed", 0000);
+  if (user == 0)
+    assert_int_equal (seteuid (65534), 0);
+  assert_found (NULL, env, NULL, 0);
+  assert_int_equal (seteuid (user), 0);
+  rmdir ("closed");
+}
+
 static void
 test_reading_a_file (void **state)
 {
@@ -829,6 +846,7 @@ main (void)
     cmocka_unit_test (test_environment_of_like_names),
     cmocka_unit_test (test_privileged_programs),
     cmocka_unit_test (test_finding),
+    cmocka_unit_test (test_a_home_that_is_closed_to_us),
     cmocka_unit_test (test_reading_a_file),
     cmocka_unit_test (test_a_file_that_lies_there),
     cmocka_unit_test (test_a_strangers_file),
