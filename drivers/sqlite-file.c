@@ -16,7 +16,6 @@
 #define APPLICATION_ID 0x74616c79 /* "taly" */
 /* 1 had tombstones in document_stamp, and no digests; 2 other fingerprints. */
 #define FORMAT 3
-#define PATH_SHOWN 160 /* bytes of the path in a message */
 
 /* Of a file that is yet to be made.  At the end of each page there is half a
  * document's room: with SQLite's 4096 a document takes 20 bytes more, and with
@@ -115,90 +114,6 @@ static const char *const statement_texts[SQL_STATEMENTS] = {
   [SQL_NOTE_LIST] = "SELECT key FROM note WHERE key >= ?1 ORDER BY key",
 };
 
-/* ---- errors ---- */
-
-/* Of a long path the end is shown: the reason must fit in, too. */
-int
-sqlite_fail (const struct sqlite_store *s, struct tally_error *err, int status,
-             const char *reason)
-{
-  const char *path = s->path ? s->path : "sqlite";
-  size_t size = strlen (path);
-
-  if (size > PATH_SHOWN)
-    path += size - PATH_SHOWN;
-  while (((unsigned char) *path & 0xc0) == 0x80)
-    path++;
-  err->status = status;
-  snprintf (err->text, sizeof err->text, "%s: %s", path, reason);
-  return status;
-}
-
-static int
-is_cancelled (const struct sqlite_store *s)
-{
-  return s->host->cancelled && s->host->cancelled (s->host->ctx);
-}
-
-static int
-fail_cantopen (const struct sqlite_store *s, struct tally_error *err)
-{
-  switch (sqlite3_system_errno (s->db)) {
-  case EACCES:
-  case EPERM:
-  case EROFS:
-    return sqlite_fail (s, err, TALLY_DENIED,
-                        "no permission to open it or to write beside it");
-  case ENOENT:
-  case ENOTDIR:
-    return sqlite_fail (s, err, TALLY_NOTFOUND, "its folder is not there");
-  default:
-    return sqlite_fail (s, err, TALLY_FAILED, sqlite3_errmsg (s->db));
-  }
-}
-
-int
-sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
-                  int code)
-{
-  const char *text = s->db ? sqlite3_errmsg (s->db) : "out of memory";
-
-  switch (code & 0xff) {
-  case SQLITE_BUSY:
-  case SQLITE_LOCKED:
-    if (is_cancelled (s))
-      return sqlite_fail (s, err, TALLY_CANCELLED, "cancelled");
-    return sqlite_fail (s, err, TALLY_AGAIN, "locked by another process");
-  case SQLITE_INTERRUPT:
-    return sqlite_fail (s, err, TALLY_CANCELLED, "cancelled");
-  case SQLITE_FULL:
-    return sqlite_fail (s, err, TALLY_FAILED, "disk is full");
-  case SQLITE_NOMEM:
-    return sqlite_fail (s, err, TALLY_FAILED, "out of memory");
-  case SQLITE_NOTADB:
-    return sqlite_fail (s, err, TALLY_CORRUPT,
-                        "not a tally store (file is not a database)");
-  case SQLITE_CORRUPT:
-  case SQLITE_CONSTRAINT: /* what is stored contradicts itself */
-  case SQLITE_MISMATCH:
-    return sqlite_fail (s, err, TALLY_CORRUPT, text);
-  case SQLITE_TOOBIG:
-    return sqlite_fail (s, err, TALLY_INVALID, text);
-  case SQLITE_READONLY:
-    if (code == SQLITE_READONLY_DBMOVED)
-      return sqlite_fail (s, err, TALLY_FAILED,
-                          "was moved or removed while it was open");
-    return sqlite_fail (s, err, TALLY_DENIED, text);
-  case SQLITE_PERM:
-  case SQLITE_AUTH:
-    return sqlite_fail (s, err, TALLY_DENIED, text);
-  case SQLITE_CANTOPEN:
-    return fail_cantopen (s, err);
-  default:
-    return sqlite_fail (s, err, TALLY_FAILED, text);
-  }
-}
-
 /* ---- statements ---- */
 
 static int
@@ -244,7 +159,8 @@ wait_for_lock (void *ctx, int count)
 
   if (count == 0)
     s->locked_since_ms = now;
-  if (is_cancelled (s) || now - s->locked_since_ms >= s->lock_timeout_ms)
+  if (sqlite_is_cancelled (s)
+      || now - s->locked_since_ms >= s->lock_timeout_ms)
     return 0;
   nanosleep (&pause, NULL);
   return 1;
@@ -253,7 +169,7 @@ wait_for_lock (void *ctx, int count)
 static int
 stop_when_cancelled (void *ctx)
 {
-  return is_cancelled (ctx);
+  return sqlite_is_cancelled (ctx);
 }
 
 /* ---- opening ---- */
@@ -402,26 +318,35 @@ check_path (const struct sqlite_store *s, unsigned flags,
   return TALLY_OK;
 }
 
+static int
+open_writing (struct sqlite_store *s, bool create, struct tally_error *err)
+{
+  int code = sqlite3_open_v2 (s->path, &s->db,
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
+                                  | (create ? SQLITE_OPEN_CREATE : 0),
+                              NULL);
+
+  if (code)
+    return sqlite_fail_code (s, err, code);
+  if (sqlite3_db_readonly (s->db, "main"))
+    return sqlite_fail (s, err, TALLY_DENIED, "no permission to write");
+  return TALLY_OK;
+}
+
 int
 sqlite_file_open (struct sqlite_store *s, unsigned flags,
                   struct tally_error *err)
 {
   bool readonly = flags & TALLY_OPEN_READONLY, empty = false;
   bool create = (flags & TALLY_OPEN_CREATE) && !readonly;
-  int mode = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  int status, code;
+  int status;
 
   status = check_path (s, flags, err);
-  if (status)
-    return status;
-  code = sqlite3_open_v2 (
-      s->path, &s->db,
-      mode | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX, NULL);
-  if (code)
-    return sqlite_fail_code (s, err, code);
-  if (!readonly && sqlite3_db_readonly (s->db, "main"))
-    return sqlite_fail (s, err, TALLY_DENIED, "no permission to write");
-  status = configure (s, err);
+  if (!status)
+    status = readonly ? sqlite_open_reading (s, err)
+                      : open_writing (s, create, err);
+  if (!status)
+    status = configure (s, err);
   if (!status)
     status = run_text (s, "BEGIN", err);
   if (!status)

@@ -96,6 +96,8 @@ int sqlite_file_open (struct sqlite_store *s, unsigned flags,
                       struct tally_error *err);
 void sqlite_file_close (struct sqlite_store *s);
 
+/* ---- sqlite-error.c ---- */
+
 /* Fills *err and returns the status. */
 int sqlite_fail (const struct sqlite_store *s, struct tally_error *err,
                  int status, const char *reason);
@@ -103,6 +105,14 @@ int sqlite_fail (const struct sqlite_store *s, struct tally_error *err,
 /* The same for what SQLite has just returned. */
 int sqlite_fail_code (const struct sqlite_store *s, struct tally_error *err,
                       int code);
+
+/* Whether the host wants what is under way to end. */
+int sqlite_is_cancelled (const struct sqlite_store *s);
+
+/* ---- sqlite-reading.c ---- */
+
+/* Opens what is there, to be read alone. */
+int sqlite_open_reading (struct sqlite_store *s, struct tally_error *err);
 
 /* ---- sqlite-new.c ---- */
 

@@ -3,11 +3,13 @@
  * damaged in it, and that looking changes nothing. */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -208,6 +210,62 @@ file_is_empty (void **state)
   assert_int_equal (st.st_size, 0);
   assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
   folder_close (&o);
+}
+
+/* Somebody began to make it and was killed: what is written of it so far is
+ * taken back, also by those that only read. */
+static void
+file_is_half_made (void **state)
+{
+  static const char begun[] =
+      "PRAGMA cache_size = 1; BEGIN; CREATE TABLE collection (a);"
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
+      " LIMIT 200) INSERT INTO collection SELECT zeroblob (1000) FROM n";
+  struct opened o = { 0 };
+  char path[4096];
+  struct stat st;
+  int ended;
+  pid_t child;
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  child = fork ();
+  if (child == 0) {
+    sqlite3 *db = NULL;
+
+    sqlite3_open (path, &db);
+    sqlite3_exec (db, begun, NULL, NULL, NULL);
+    raise (SIGKILL);
+  }
+  assert_int_equal (waitpid (child, &ended, 0), child);
+  assert_int_equal (stat (path, &st), 0);
+  assert_true (st.st_size > 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_READONLY),
+                    TALLY_NOTFOUND);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_OK);
+  folder_close (&o);
+}
+
+/* The folder is there, and nothing may be made in it. */
+static void
+file_in_a_closed_folder (void **state)
+{
+  struct opened o = { 0 };
+  char path[4096], *slash;
+  uid_t user = geteuid ();
+
+  (void) state;
+  assert_int_equal (folder_fresh (path, sizeof path), 0);
+  slash = strrchr (path, '/');
+  *slash = '\0';
+  assert_int_equal (chmod (path, 0555), 0);
+  *slash = '/';
+  if (user == 0)
+    assert_int_equal (seteuid (65534), 0);
+  assert_int_equal (folder_open (&o, path, TALLY_OPEN_CREATE), TALLY_DENIED);
+  assert_int_equal (seteuid (user), 0);
+  *slash = '\0';
+  assert_int_equal (chmod (path, 0700), 0);
 }
 
 static void
@@ -542,6 +600,8 @@ main (void)
     cmocka_unit_test (file_is_a_folder),
     cmocka_unit_test (file_in_no_folder),
     cmocka_unit_test (file_is_empty),
+    cmocka_unit_test (file_is_half_made),
+    cmocka_unit_test (file_in_a_closed_folder),
     cmocka_unit_test (readonly_changes_nothing),
     cmocka_unit_test (what_is_held_is_one_snapshot),
     cmocka_unit_test (damaged_rows),

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A sqlite store where nothing can be written: a snapshot, an image, a medium
+# that is read-only.
+
+TALLY=${TALLY:-tally}
+case $TALLY in
+*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
+esac
+"$TALLY" drivers sqlite >/dev/null 2>&1 \
+  || { echo "skip: no driver sqlite"; exit 77; }
+if [ "$1" != mounted ]; then
+  unshare -m true 2>/dev/null \
+    || { echo "skip: cannot mount, which takes root"; exit 77; }
+  exec unshare -m sh "$0" mounted
+fi
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-readonly-XXXXXX") || exit 99
+trap 'cd /; umount "$tmp"; rmdir "$tmp"' EXIT
+trap 'exit 99' HUP INT TERM PIPE
+mount -t tmpfs -o size=16m tally "$tmp" \
+  || { echo "skip: cannot mount"; exit 77; }
+cd "$tmp" || exit 99
+HOME=$tmp
+export HOME
+unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+
+failures=0
+# is WHAT EXPECTED FOUND
+is ()
+{
+  if [ "$2" = "$3" ]; then
+    echo "ok $1"
+  else
+    echo "not ok $1: $3, not $2"
+    failures=$((failures + 1))
+  fi
+}
+
+mkdir 'a ?#%b'
+for store in plain.db 'a ?#%b/odd.db' behind.db; do
+  echo '{"_id":"a","n":1}' | "$TALLY" put "sqlite:$store" c -q
+done
+# As if it had been copied while somebody wrote.
+echo left >behind.db-wal
+mount -o remount,ro "$tmp" || { echo "skip: cannot remount"; exit 77; }
+
+for store in plain.db 'a ?#%b/odd.db'; do
+  is "$store is read" '{"_id":"a","n":1}' "$("$TALLY" get "sqlite:$store" c a)"
+  is "$store is searched" 1 "$("$TALLY" find "sqlite:$store" c --count)"
+done
+"$TALLY" verify sqlite:plain.db 'sqlite:a ?#%b/odd.db'
+is "stores are compared" 9 $?
+echo '{"_id":"b"}' | "$TALLY" put sqlite:plain.db c 2>/dev/null
+is "a put is refused" 6 $?
+"$TALLY" get sqlite:behind.db c a
+is "what lies beside it is not left out" 6 $?
+"$TALLY" get sqlite:none.db c a
+is "none is none" 4 $?
+exit $((failures > 0))
