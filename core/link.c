@@ -118,7 +118,8 @@ open_theirs (struct joint *joint, const struct endpoint *b, bool create,
                             : status;
 }
 
-/* One that is missing is empty; *missing is for who wants to know. */
+/* One that is missing is empty, where it may be; *missing is for who wants to
+ * know. */
 static int
 look_at_store (struct joint *joint, struct tally_replica **out,
                struct replica **replica, struct replica **vacant,
@@ -128,7 +129,7 @@ look_at_store (struct joint *joint, struct tally_replica **out,
   int status = context_open_replica (out, joint->tally, endpoint,
                                      TALLY_OPEN_READONLY, err);
 
-  *missing = status == TALLY_NOTFOUND;
+  *missing = status == TALLY_NOTFOUND && joint->how == JOINT_LOOK;
   *replica = status == TALLY_OK ? context_replica_if_made (*out) : NULL;
   if (*replica || (status != TALLY_OK && !*missing))
     return status;
@@ -179,18 +180,17 @@ static int
 join_stores (struct joint *joint, const struct endpoint *a,
              const struct endpoint *b, struct tally_error *err)
 {
-  bool make = joint->how == JOINT_MAKE;
   int status;
 
   if (is_same_store (a, b))
     return error_set (err, TALLY_USAGE, "%s: is the same store as %s", b->name,
                       a->name);
-  if (joint->how == JOINT_LOOK)
+  if (joint->how != JOINT_MAKE)
     return look_at_stores (joint, a, b, err);
   status = open_ours (joint, a, false, err);
   if (status == TALLY_OK)
-    return open_theirs (joint, b, make, err);
-  if (status != TALLY_NOTFOUND || !make)
+    return open_theirs (joint, b, true, err);
+  if (status != TALLY_NOTFOUND)
     return status;
   status = open_theirs (joint, b, false, err);
   if (status == TALLY_OK)
@@ -221,17 +221,16 @@ static int
 join_transport (struct joint *joint, const struct endpoint *a,
                 const struct endpoint *b, struct tally_error *err)
 {
-  bool make = joint->how == JOINT_MAKE;
+  bool look = joint->how != JOINT_MAKE;
   int status;
 
-  if (b->dialect && !make)
-    return no_mirror_look (b, err);
-  if (joint->how == JOINT_LOOK)
-    return look_at_transport (joint, a, b, err);
+  if (look)
+    return b->dialect ? no_mirror_look (b, err)
+                      : look_at_transport (joint, a, b, err);
   status = context_open_channel (&joint->channel, joint->tally, b,
-                                 make ? TALLY_OPEN_CREATE : 0, err);
+                                 TALLY_OPEN_CREATE, err);
   if (status == TALLY_OK)
-    status = open_ours (joint, a, make, err);
+    status = open_ours (joint, a, true, err);
   if (status == TALLY_OK && b->dialect)
     status = joint_mirror (joint, b, err);
   return status;

@@ -13,8 +13,8 @@
 /* What becomes of a side that is missing (both of them: TALLY_NOTFOUND). */
 enum joint_how {
   JOINT_MAKE, /* it is made */
-  JOINT_KEEP, /* TALLY_NOTFOUND */
-  JOINT_LOOK  /* it is empty; nothing is written to what is there, either */
+  JOINT_KEEP, /* TALLY_NOTFOUND; nothing is written to what is there */
+  JOINT_LOOK  /* it is empty; likewise */
 };
 
 struct joint {
