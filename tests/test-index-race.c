@@ -13,30 +13,7 @@
 
 #include "../core/indexes.h"
 #include "../core/write.h"
-#include "kit/shared-store.h"
-
-static struct shared_store shared;
-static struct replica *ours, *others;
-
-static int
-start (void **state)
-{
-  (void) state;
-  shared_start (&shared);
-  ours = shared_replica (&shared);
-  others = shared_replica (&shared);
-  return 0;
-}
-
-static int
-end (void **state)
-{
-  (void) state;
-  replica_close (ours);
-  replica_close (others);
-  shared_free (&shared);
-  return 0;
-}
+#include "two-handles.h"
 
 static int
 try_write (struct replica *replica, const char *id, const char *body,
@@ -320,22 +297,21 @@ test_dropped_while_it_is_made (void **state)
   index_list_free (&list);
 }
 
+#define TEST(function) \
+  cmocka_unit_test_setup_teardown (function, two_handles, two_handles_end)
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown (test_few_are_put_then_many, start, end),
-    cmocka_unit_test_setup_teardown (test_made_since_the_last_put, start, end),
-    cmocka_unit_test_setup_teardown (test_made_during_a_put, start, end),
-    cmocka_unit_test_setup_teardown (test_made_during_a_put_of_a_sync, start,
-                                     end),
-    cmocka_unit_test_setup_teardown (test_a_unique_one_made_during_a_put,
-                                     start, end),
-    cmocka_unit_test_setup_teardown (test_dropped_since_the_last_put, start,
-                                     end),
-    cmocka_unit_test_setup_teardown (test_dropped_during_a_put, start, end),
-    cmocka_unit_test_setup_teardown (test_dropped_while_it_is_made, start,
-                                     end),
+    TEST (test_few_are_put_then_many),
+    TEST (test_made_since_the_last_put),
+    TEST (test_made_during_a_put),
+    TEST (test_made_during_a_put_of_a_sync),
+    TEST (test_a_unique_one_made_during_a_put),
+    TEST (test_dropped_since_the_last_put),
+    TEST (test_dropped_during_a_put),
+    TEST (test_dropped_while_it_is_made),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

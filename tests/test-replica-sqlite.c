@@ -17,6 +17,7 @@
 #include "../core/doclist.h"
 #include "../core/replica.h"
 #include "../core/write.h"
+#include "quiet-host.h"
 #include "sqlite-folder.h"
 
 #define PROCESSES 4
@@ -37,27 +38,11 @@ remove_all (void **state)
   return 0;
 }
 
-static void
-host_log (void *ctx, int level, const char *text)
-{
-  (void) ctx;
-  (void) level;
-  (void) text;
-}
-
-static int
-host_cancelled (void *ctx)
-{
-  (void) ctx;
-  return 0;
-}
-
 /* Nothing here asserts: it also runs in child processes. */
 static struct replica *
 open_replica (const char *path)
 {
-  static const struct tally_host host = { sizeof host, NULL, host_log,
-                                          host_cancelled };
+  static const struct tally_host host = QUIET_HOST;
   struct tally_value values[] = { { path, 0 }, { NULL, 30000 } };
   struct driver driver = { .name = "sqlite",
                            .store = tally_driver_1 ()->store };

@@ -48,11 +48,7 @@ static int
 with_required_slots (void **state)
 {
   without_slot (state);
-  shared.ops.note_get = NULL;
-  shared.ops.note_put = NULL;
-  shared.ops.note_list = NULL;
-  shared.ops.collections = NULL;
-  shared.ops.max_entries = 1;
+  shared_take_slots (&shared);
   return 0;
 }
 

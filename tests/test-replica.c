@@ -32,11 +32,7 @@ with_required_slots (void **state)
 {
   (void) state;
   shared_start (&shared);
-  shared.ops.note_get = NULL;
-  shared.ops.note_put = NULL;
-  shared.ops.note_list = NULL;
-  shared.ops.collections = NULL;
-  shared.ops.max_entries = 1;
+  shared_take_slots (&shared);
   return 0;
 }
 

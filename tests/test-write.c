@@ -15,45 +15,7 @@
 #include "../core/doclist.h"
 #include "../core/state.h"
 #include "../core/write.h"
-#include "shared-store.h"
-
-static struct shared_store shared;
-static struct replica *ours, *others;
-
-static int
-with_all_slots (void **state)
-{
-  (void) state;
-  shared_start (&shared);
-  ours = shared_replica (&shared);
-  others = shared_replica (&shared);
-  return 0;
-}
-
-static int
-with_required_slots (void **state)
-{
-  (void) state;
-  shared_start (&shared);
-  shared.ops.note_get = NULL;
-  shared.ops.note_put = NULL;
-  shared.ops.note_list = NULL;
-  shared.ops.collections = NULL;
-  shared.ops.max_entries = 1;
-  ours = shared_replica (&shared);
-  others = shared_replica (&shared);
-  return 0;
-}
-
-static int
-end (void **state)
-{
-  (void) state;
-  replica_close (ours);
-  replica_close (others);
-  shared_free (&shared);
-  return 0;
-}
+#include "two-handles.h"
 
 static struct write_result
 write_one (struct replica *replica, const char *body, bool replace,
@@ -422,10 +384,10 @@ test_none (void **state)
                     TALLY_OK);
 }
 
-#define ON_BOTH(test)                                               \
-  { #test " (all slots)", test, with_all_slots, end, NULL },        \
-  {                                                                 \
-#test " (required slots)", test, with_required_slots, end, NULL \
+#define ON_BOTH(test)                                                        \
+  { #test " (all slots)", test, two_handles, two_handles_end, NULL },        \
+  {                                                                          \
+#test " (required slots)", test, two_handles_bare, two_handles_end, NULL \
   }
 
 int

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "quiet-host.h"
 #include "shared-store.h"
 
 /* The one that is going on: slots get no other way to it. */
@@ -69,21 +70,6 @@ slot_note_put (void *handle, const char *key,
   return memory->note_put (handle, key, expected, value, err);
 }
 
-static void
-host_log (void *ctx, int level, const char *text)
-{
-  (void) ctx;
-  (void) level;
-  (void) text;
-}
-
-static int
-host_cancelled (void *ctx)
-{
-  (void) ctx;
-  return 0;
-}
-
 static uint64_t
 wall_ms (void *ctx)
 {
@@ -105,9 +91,7 @@ shared_start (struct shared_store *shared)
   struct tally_error err;
 
   memset (shared, 0, sizeof *shared);
-  shared->host.size = sizeof shared->host;
-  shared->host.log = host_log;
-  shared->host.cancelled = host_cancelled;
+  shared->host = (struct tally_host) QUIET_HOST;
   shared->time.wall_ms = wall_ms;
   shared->time.sleep_ms = sleep_ms;
   shared->time.ctx = shared;
@@ -124,6 +108,16 @@ shared_start (struct shared_store *shared)
       memory->open (&inner, &shared->host, values, TALLY_OPEN_CREATE, &err),
       TALLY_OK);
   current = shared;
+}
+
+void
+shared_take_slots (struct shared_store *shared)
+{
+  shared->ops.note_get = NULL;
+  shared->ops.note_put = NULL;
+  shared->ops.note_list = NULL;
+  shared->ops.collections = NULL;
+  shared->ops.max_entries = 1;
 }
 
 void

@@ -33,6 +33,10 @@ struct shared_store {
 void shared_start (struct shared_store *shared);
 void shared_free (struct shared_store *shared);
 
+/* Leaves what a driver must have, without notes, the list of collections and
+ * transactions; before the first open. */
+void shared_take_slots (struct shared_store *shared);
+
 /* Opens it, or returns what replica_open did. */
 int shared_open (struct shared_store *shared, struct replica **out,
                  unsigned flags, const char *place, struct tally_error *err);

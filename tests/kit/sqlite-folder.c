@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fake-print.h"
+#include "quiet-host.h"
 #include "sqlite-folder.h"
 
 static char folder[2048];
@@ -44,14 +45,6 @@ folder_fresh (char *path, size_t size)
   return used < 0 || (size_t) used >= size ? -1 : 0;
 }
 
-static void
-host_log (void *ctx, int level, const char *text)
-{
-  (void) ctx;
-  (void) level;
-  (void) text;
-}
-
 static int
 host_cancelled (void *ctx)
 {
@@ -68,9 +61,8 @@ folder_open (struct opened *o, const char *path, unsigned flags)
   if (path != o->path)
     snprintf (o->path, sizeof o->path, "%s", path);
   o->store = driver->store;
-  o->host.size = sizeof o->host;
+  o->host = (struct tally_host) QUIET_HOST;
   o->host.ctx = o;
-  o->host.log = host_log;
   o->host.cancelled = host_cancelled;
   o->handle = NULL;
   memset (&o->err, 0, sizeof o->err);

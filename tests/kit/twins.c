@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "../../core/namelist.h"
 #include "../../core/slice.h"
 #include "../../core/wire.h"
 #include "../../core/write.h"
-#include "rng.h"
+#include "chance.h"
+#include "quiet-host.h"
 #include "twins.h"
 
 #define WALL_MS UINT64_C (1795910400000)
@@ -33,44 +32,7 @@ must (int status, const struct tally_error *err)
     fail_msg ("%s", err->text);
 }
 
-/* ---- chance and time ---------------------------------------------------- */
-
-static struct rng chance;
-
-static const char *
-chance_name (void)
-{
-  return "twins";
-}
-
-static uint32_t
-chance_random (void)
-{
-  return (uint32_t) (rng_next (&chance) >> 32);
-}
-
-static void
-chance_fill (void *const out, const size_t size)
-{
-  unsigned char *bytes = out;
-
-  for (size_t at = 0; at < size; at++)
-    bytes[at] = (unsigned char) rng_next (&chance);
-}
-
-static void
-chance_start (uint64_t seed)
-{
-  static randombytes_implementation implementation = {
-    .implementation_name = chance_name,
-    .random = chance_random,
-    .buf = chance_fill,
-  };
-
-  chance.state = seed;
-  assert_int_equal (randombytes_set_implementation (&implementation), 0);
-  assert_true (sodium_init () >= 0);
-}
+/* ---- stores ------------------------------------------------------------- */
 
 static uint64_t
 wall_ms (void *ctx)
@@ -83,8 +45,6 @@ sleep_ms (void *ctx, unsigned ms)
 {
   ((struct twins *) ctx)->wall_ms += ms;
 }
-
-/* ---- stores ------------------------------------------------------------- */
 
 static uint64_t rows_read;
 
@@ -134,28 +94,11 @@ count_changes (void *handle, const char *collection, uint64_t since,
                                             count_row, &counted, head, err);
 }
 
-static void
-host_log (void *ctx, int level, const char *text)
-{
-  (void) ctx;
-  (void) level;
-  (void) text;
-}
-
-static int
-host_cancelled (void *ctx)
-{
-  (void) ctx;
-  return 0;
-}
-
 static struct replica *
 open_store (struct twins *twins, const char *name)
 {
   static const struct tally_value values[1] = { { NULL, 0 } };
-  static const struct tally_host host = { .size = sizeof host,
-                                          .log = host_log,
-                                          .cancelled = host_cancelled };
+  static const struct tally_host host = QUIET_HOST;
   static struct tally_store ops;
   static const struct driver driver = { .name = "memory", .store = &ops };
   struct time_source time = { wall_ms, sleep_ms, twins };

@@ -21,6 +21,7 @@
 #include "../../core/channel.h"
 #include "../../core/graves.h"
 #include "../../core/replica.h"
+#include "../kit/chance.h"
 #include "../kit/rng.h"
 
 #if defined __GNUC__
@@ -181,11 +182,6 @@ void op_print (FILE *out, const struct op *op);
 void op_print_c (FILE *out, const struct op *op);
 void setup_print (FILE *out, const struct setup *setup);
 const char *op_name (enum op_kind kind);
-
-/* ---- chance and time (clock.c) ------------------------------------------ */
-
-/* What libsodium draws from here on. */
-void chance_start (uint64_t seed);
 
 /* ---- disks (disk.c) ----------------------------------------------------- */
 

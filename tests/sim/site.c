@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../core/journal.h"
+#include "../kit/quiet-host.h"
 #include "oracle.h"
 
 /* More calls than any schedule needs. */
@@ -399,11 +400,12 @@ host_log (void *ctx, int level, const char *text)
   trace (site->world, "      %s logs (%d): %s", site->name, level, text);
 }
 
-static int
-host_cancelled (void *ctx)
+uint64_t
+site_wall_ms (const struct site *site)
 {
-  (void) ctx;
-  return 0;
+  if (site->stopped)
+    return site->stopped_ms;
+  return (uint64_t) ((int64_t) site->world->now_ms + site->off_ms);
 }
 
 static uint64_t
@@ -461,8 +463,8 @@ site_start (struct site *site, struct world *world, unsigned index)
   site->clock.counter = -1;
   site->driver.name = "gate";
   site->driver.store = &site->ops;
-  site->host =
-      (struct tally_host){ sizeof site->host, site, host_log, host_cancelled };
+  site->host = (struct tally_host){ sizeof site->host, site, host_log,
+                                    quiet_cancelled };
   site->time = (struct time_source){ time_wall, time_sleep, site };
 }
 

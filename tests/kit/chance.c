@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* What core takes from outside besides messages and bytes: the time, and what
- * libsodium draws at random. */
+/* See the header. */
 
-#include <config.h>
-
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "sim.h"
-
-/* ---- chance ------------------------------------------------------------- */
+#include "chance.h"
+#include "rng.h"
 
 static struct rng chance;
 
 static const char *
 chance_name (void)
 {
-  return "simulated";
+  return "chance";
 }
 
 static uint32_t
@@ -53,17 +51,7 @@ chance_start (uint64_t seed)
     installed = randombytes_set_implementation (&implementation) == 0
                 && sodium_init () >= 0;
     if (!installed)
-      fprintf (stderr, "sim: cannot take libsodium's place\n");
+      fprintf (stderr, "chance: cannot take libsodium's place\n");
   }
   chance.state = seed;
-}
-
-/* ---- time --------------------------------------------------------------- */
-
-uint64_t
-site_wall_ms (const struct site *site)
-{
-  if (site->stopped)
-    return site->stopped_ms;
-  return (uint64_t) ((int64_t) site->world->now_ms + site->off_ms);
 }
