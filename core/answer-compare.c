@@ -12,8 +12,12 @@
 #include "forget.h"
 #include "rows.h"
 
-/* A document is taken for so many bytes, to tell whether listing pays. */
+/* A document is taken for so many bytes, to tell whether listing pays; one
+ * that is fetched in vain for so many. */
 #define DOC_BYTES 300
+#ifndef COMPARE_VAIN_BYTES
+#define COMPARE_VAIN_BYTES DOC_BYTES
+#endif
 
 struct comparing {
   struct asked *asked;
@@ -156,6 +160,22 @@ give_newest (struct comparing *comparing, uint64_t differ,
   return status == TALLY_OK ? tell_splits (comparing, err) : status;
 }
 
+/* Next to nothing is common.  Where the newest rows are among them they are
+ * wanted; but what stands before these may be just what who asks has replaced,
+ * and then nothing of it is. */
+static bool
+whole_pays (const struct comparing *comparing, uint64_t differ)
+{
+  uint64_t n = comparing->sum.count, theirs = comparing->compare->count;
+  uint64_t both = n + theirs, least = n < theirs ? n : theirs;
+  uint64_t common = differ < both ? (both - differ) / 2 : 0;
+  uint64_t list = n * ROWS_TOLD_SIZE / 2;
+
+  return common * DOC_BYTES < list
+         && (comparing->range.to.size == 0
+             || least * COMPARE_VAIN_BYTES < list);
+}
+
 /* Whichever is the smallest. */
 static int
 give_smallest (struct comparing *comparing, struct tally_error *err)
@@ -163,7 +183,7 @@ give_smallest (struct comparing *comparing, struct tally_error *err)
   const struct wire_compare *compare = comparing->compare;
   uint64_t differ = sketch_estimate (
       (const unsigned char *) compare->counters.data, comparing->sum.counters);
-  uint64_t n = comparing->sum.count, both = n + compare->count, common;
+  uint64_t n = comparing->sum.count;
   uint64_t cells = sketch_cells (differ) * SKETCH_CELL_SIZE;
   bool sketches =
       differ <= SKETCH_ESTIMATE_MAX && !(compare->flags & WIRE_COMPARE_LIST);
@@ -176,12 +196,10 @@ give_smallest (struct comparing *comparing, struct tally_error *err)
     return give_cells (comparing, 0, sketch_cells (differ), err);
   if (n > ROWS_WINDOW)
     return give_splits (comparing, err);
-  common = differ < both ? (both - differ) / 2 : 0;
-  if (common * DOC_BYTES < n * ROWS_TOLD_SIZE / 2) {
-    comparing->reply.kind = WIRE_WHOLE;
-    return TALLY_OK;
-  }
-  return give_list (comparing, err);
+  if (!whole_pays (comparing, differ))
+    return give_list (comparing, err);
+  comparing->reply.kind = WIRE_WHOLE;
+  return TALLY_OK;
 }
 
 static int

@@ -255,6 +255,29 @@ test_ten_thousand_differences_take_half_a_megabyte (void **state)
   assert_true (ten_thousand (0, 10000, 4, "10,000 there") < 500000);
 }
 
+/* Whatever the nonce makes of the estimates. */
+static void
+test_what_was_replaced_here_is_not_fetched (void **state)
+{
+  enum { N = 6000, MANY = 2500, NONCES = 20 };
+  uint64_t documents = twins_bytes (MANY), most = 0;
+  struct twins_run run;
+
+  (void) state;
+  need_effort ();
+  begin (N, &run);
+  for (unsigned i = 1; i <= NONCES; i++) {
+    change (MANY, 0, i * 250, i);
+    lose_and_sync (&run);
+    assert_int_equal (run.pushed, MANY);
+    if (run.bytes - documents > most)
+      most = run.bytes - documents;
+  }
+  print_message ("%d here, %d times: %llu bytes besides at most\n", (int) MANY,
+                 (int) NONCES, (unsigned long long) most);
+  assert_true (most < documents / 4);
+}
+
 static void
 test_half_of_all_takes_few_bytes (void **state)
 {
@@ -283,6 +306,7 @@ main (void)
     TEST (test_without_a_difference_no_rows_are_read),
     TEST (test_a_hundred_differences_take_two_round_trips),
     TEST (test_ten_thousand_differences_take_half_a_megabyte),
+    TEST (test_what_was_replaced_here_is_not_fetched),
     TEST (test_half_of_all_takes_few_bytes),
   };
 
