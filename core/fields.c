@@ -66,10 +66,43 @@ field_list_read (struct field_list *out, const char *text, bool signs,
 }
 
 int
-field_list_parse (struct field_list *out, const char *text, bool signs,
-                  struct tally_error *err)
+field_list_parse_sort (struct field_list *out, const char *text,
+                       struct tally_error *err)
 {
-  return field_list_read (out, text, signs, signs ? "sort" : "fields", err);
+  return field_list_read (out, text, true, "sort", err);
+}
+
+static bool
+is_id (const struct path *path)
+{
+  return path->n == 1 && slice_equal (path->parts[0].key, slice_text ("_id"));
+}
+
+int
+field_list_parse_shown (struct field_list *out, const char *text,
+                        struct tally_error *err)
+{
+  size_t shown = 0, left_out = 0, read;
+  int status = field_list_read (out, text, true, "fields", err);
+
+  read = out->count;
+  out->count = 0;
+  for (size_t i = 0; i < read; i++) {
+    struct field_name field = out->fields[i];
+
+    if (is_id (&field.path) && field.descending) {
+      out->without_id = true;
+      path_free (&field.path);
+      continue;
+    }
+    *(field.descending ? &left_out : &shown) += 1;
+    out->fields[out->count++] = field;
+  }
+  out->leaves_out = shown == 0;
+  if (status == TALLY_OK && shown > 0 && left_out > 0)
+    status = error_set (err, TALLY_INVALID,
+                        "fields: some to show and others to leave out");
+  return status;
 }
 
 void
@@ -147,22 +180,23 @@ project_object (const struct field_list *fields, uint64_t live, size_t depth,
     bool whole;
     uint64_t further = through (fields, live, depth, member.key, &whole);
 
-    if (depth == 0 && slice_equal (member.key, slice_text ("_id")))
-      whole = true;
-    if (whole)
-      body_add (&body, member.key, member.value);
-    else if (further && is_container (member.value)) {
+    if (depth == 0 && slice_equal (member.key, slice_text ("_id"))) {
+      further = 0;
+      whole = fields->without_id == fields->leaves_out; /* as if named so */
+    }
+    if (!whole && further && is_container (member.value)) {
       buf_clear (&inner);
       project_value (fields, further, depth + 1, &inner, member.value);
       body_add (&body, member.key, buf_slice (&inner));
       out->failed = out->failed || inner.failed;
-    }
+    } else if (whole != fields->leaves_out)
+      body_add (&body, member.key, member.value);
   }
   body_end (&body, false);
   buf_free (&inner);
 }
 
-/* What is neither object nor array is left out. */
+/* What is neither object nor array has no fields to be shown. */
 static void
 project_array (const struct field_list *fields, uint64_t live, size_t depth,
                struct buf *out, struct tally_slice array)
@@ -172,12 +206,15 @@ project_array (const struct field_list *fields, uint64_t live, size_t depth,
 
   buf_add_byte (out, '[');
   while (json_next_element (&array, &element)) {
-    if (!is_container (element))
+    if (!is_container (element) && !fields->leaves_out)
       continue;
     if (more)
       buf_add_byte (out, ',');
     more = true;
-    project_value (fields, live, depth, out, element);
+    if (is_container (element))
+      project_value (fields, live, depth, out, element);
+    else
+      buf_add_slice (out, element);
   }
   buf_add_byte (out, ']');
 }

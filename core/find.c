@@ -39,7 +39,7 @@ give (struct finding *finding, const struct tally_doc *doc,
   struct tally_slice json = doc->body;
   char rev[TALLY_REV_TEXT], id[TALLY_ID_MAX + 1];
 
-  if (finding->fields.count > 0) {
+  if (finding->fields.count > 0 || finding->fields.without_id) {
     buf_clear (&finding->projected);
     field_list_project (&finding->fields, &finding->projected, json);
     if (finding->projected.failed)
@@ -135,9 +135,9 @@ find (struct finding *finding, struct tally_replica *handle, const char *query,
   if (status == TALLY_OK)
     status = query_parse (&finding->query, query, err);
   if (status == TALLY_OK)
-    status = field_list_parse (&finding->sort, options->sort, true, err);
+    status = field_list_parse_sort (&finding->sort, options->sort, err);
   if (status == TALLY_OK)
-    status = field_list_parse (&finding->fields, options->fields, false, err);
+    status = field_list_parse_shown (&finding->fields, options->fields, err);
   if (status == TALLY_OK)
     status = run (finding, handle, err);
   query_free (finding->query);
@@ -188,7 +188,7 @@ tally_count (struct tally_replica *handle, const char *collection,
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
   options.size = sizeof options;
-  status = field_list_parse (&sort, options.sort, true, err);
+  status = field_list_parse_sort (&sort, options.sort, err);
   field_list_free (&sort);
   options.sort = NULL;
   finding.finder.collection = collection;

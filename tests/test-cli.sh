@@ -339,6 +339,10 @@ is "find in the order of ids" '{"_id":"a","n":5}
 expect "find by equality" 0 find $s docs '{"t":"x"}' --fields n
 is "find --fields" '{"_id":"b","n":2}
 {"_id":"c","n":30}'
+expect "find --fields, all others" 0 \
+  find $s docs '{"t":"x"}' --fields=-_id,-t --limit 1
+is "but those" '{"n":2}'
+refuses "find --fields, both ways" 6 'fields' find $s docs --fields n,-t
 expect "find by comparison" 0 find $s docs '{"n":{"$gt":2,"$lte":30}}'
 is "is by number" '{"_id":"a","n":5}
 {"_id":"c","n":30,"t":"x"}'

@@ -252,7 +252,7 @@ test_more_than_fits_in_memory (void **state)
   index_on (world, "a", 0);
   must (context_replica (&finder.replica, world->indexed, &err));
   must (query_parse (&finder.query, "{\"b\":{\"$gt\":50}}", &err));
-  must (field_list_parse (&sort, "a", true, &err));
+  must (field_list_parse_sort (&sort, "a", &err));
   finder.sort = &sort;
   without = finder;
   must (finder_start (&finder, &err));

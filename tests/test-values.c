@@ -123,11 +123,11 @@ test_value_order (void **state)
 /* ---- fields ------------------------------------------------------------- */
 
 static void
-parse_fields (struct field_list *out, const char *text, bool signs)
+parse_sort (struct field_list *out, const char *text)
 {
   struct tally_error err = { 0, "" };
 
-  if (field_list_parse (out, text, signs, &err) != TALLY_OK)
+  if (field_list_parse_sort (out, text, &err) != TALLY_OK)
     fail_msg ("%s: %s", text, err.text);
 }
 
@@ -140,9 +140,9 @@ test_field_lists (void **state)
   struct tally_error err;
 
   (void) state;
-  parse_fields (&list, NULL, true);
+  parse_sort (&list, NULL);
   assert_int_equal (list.count, 0);
-  parse_fields (&list, "a,-b,q\"", true);
+  parse_sort (&list, "a,-b,q\"");
   assert_int_equal (list.count, 3);
   assert_false (list.fields[0].descending);
   assert_true (list.fields[1].descending);
@@ -151,12 +151,8 @@ test_field_lists (void **state)
   assert_true (slice_equal (buf_slice (&list.fields[2].path.text),
                             slice_text ("q\\\"")));
   field_list_free (&list);
-  parse_fields (&list, "-b", false);
-  assert_true (
-      slice_equal (buf_slice (&list.fields[0].path.text), slice_text ("-b")));
-  field_list_free (&list);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    assert_int_equal (field_list_parse (&list, bad[i], true, &err),
+    assert_int_equal (field_list_parse_sort (&list, bad[i], &err),
                       TALLY_INVALID);
     field_list_free (&list);
   }
@@ -168,7 +164,7 @@ assert_order (const char *sort, const char *a, const char *b, int order)
   struct field_list list;
   struct buf x = BUF_INIT, y = BUF_INIT;
 
-  parse_fields (&list, sort, true);
+  parse_sort (&list, sort);
   field_list_key (&list, slice_text (a), &x);
   field_list_key (&list, slice_text (b), &y);
   assert_int_equal (sign (slice_cmp (buf_slice (&x), buf_slice (&y))), order);
@@ -221,8 +217,10 @@ assert_project (const char *fields, const char *document, const char *expected)
 {
   struct field_list list;
   struct buf out = BUF_INIT;
+  struct tally_error err = { 0, "" };
 
-  parse_fields (&list, fields, false);
+  if (field_list_parse_shown (&list, fields, &err) != TALLY_OK)
+    fail_msg ("%s: %s", fields, err.text);
   field_list_project (&list, &out, slice_text (document));
   assert_true (slice_equal (buf_slice (&out), slice_text (expected)));
   buf_free (&out);
@@ -240,6 +238,34 @@ test_projecting (void **state)
   assert_project ("q\",A", document, "{\"A\":[1],\"_id\":\"x\",\"q\\\"\":{}}");
   assert_project ("_id", document, "{\"_id\":\"x\"}");
   assert_project ("gone", document, "{\"_id\":\"x\"}");
+  assert_project ("-_id,a", document, "{\"a\":1.50}");
+}
+
+static void
+test_projecting_all_others (void **state)
+{
+  static const char document[] =
+      "{\"_id\":\"x\",\"a\":{\"b\":1,\"c\":{\"d\":2}},\"l\":[{\"b\":1,"
+      "\"c\":2},7,[{\"b\":4}]],\"s\":5}";
+  static const char *const bad[] = { "a,-b", "-a,b", "-", "-a,,-b" };
+  struct field_list list;
+  struct tally_error err;
+
+  (void) state;
+  assert_project ("-a,-l", document, "{\"_id\":\"x\",\"s\":5}");
+  assert_project ("-a.b,-l.b,-s.x", document,
+                  "{\"_id\":\"x\",\"a\":{\"c\":{\"d\":2}},"
+                  "\"l\":[{\"c\":2},7,[{}]],\"s\":5}");
+  assert_project ("-a.c.d,-a.c,-l", document,
+                  "{\"_id\":\"x\",\"a\":{\"b\":1},\"s\":5}");
+  assert_project ("-_id,-a,-l", document, "{\"s\":5}");
+  assert_project ("-gone", document, document);
+  assert_project ("-_id", "{\"_id\":\"x\",\"a\":1}", "{\"a\":1}");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal (field_list_parse_shown (&list, bad[i], &err),
+                      TALLY_INVALID);
+    field_list_free (&list);
+  }
 }
 
 static void
@@ -271,6 +297,7 @@ main (void)
     cmocka_unit_test (test_sorting_by_paths),
     cmocka_unit_test (test_projecting),
     cmocka_unit_test (test_projecting_paths),
+    cmocka_unit_test (test_projecting_all_others),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -286,7 +286,8 @@ struct tally_find_plan {
 struct tally_find_options {
   size_t size;
   const char *sort;   /* "F,-G.x": by F rising, then G.x falling */
-  const char *fields; /* "F,G.x": only these, and _id */
+  const char *fields; /* "F,G.x": only these, and _id; "-F,-G.x": all but
+                       * these; "-_id" may stand beside either */
   uint64_t skip;
   uint64_t limit; /* 0: all */
 
