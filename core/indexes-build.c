@@ -11,7 +11,6 @@
 
 #include "error.h"
 #include "indexes-internal.h"
-#include "state.h"
 #include "walk.h"
 
 #define BATCH 256
@@ -36,7 +35,6 @@ struct noting {
   uint32_t number;
 };
 
-/* Adds it, or says that it is ready. */
 /* No query can ask for it. */
 static int
 check_fields (const char *fields, struct tally_error *err)
@@ -56,6 +54,7 @@ check_fields (const char *fields, struct tally_error *err)
   return TALLY_OK;
 }
 
+/* Adds it, or says that it is ready. */
 static int
 edit_in (void *ctx, struct index_list *list, bool *changes,
          struct tally_error *err)
@@ -294,184 +293,6 @@ indexes_ensure (struct replica *replica, const char *collection,
       status =
           indexes_edit (replica, collection, &b.list, edit_in, &noting, err);
   }
-  index_list_free (&b.list);
-  doclist_free (&b.docs);
-  return status;
-}
-
-/* ---- reading ------------------------------------------------------------ */
-
-struct scanning {
-  struct replica *replica;
-  const char *rows;
-  tally_emit_doc *emit;
-  void *ctx;
-  struct doclist hashed; /* rows whose document's id is in their body */
-};
-
-static int
-scan_row (void *ctx, const struct tally_doc *row)
-{
-  struct scanning *scanning = ctx;
-  struct tally_doc doc = { .id = row->id };
-  bool hashed;
-
-  doc.id = index_row_id (row->id, &hashed);
-  if (!doc.id.data)
-    return 0;
-  if (!hashed)
-    return scanning->emit (scanning->ctx, &doc);
-  return !doclist_add (&scanning->hashed, row);
-}
-
-static int
-emit_hashed (void *ctx, const struct tally_doc *row)
-{
-  struct scanning *scanning = ctx;
-  struct tally_doc doc = { .id = row->body };
-
-  return scanning->emit (scanning->ctx, &doc);
-}
-
-int
-indexes_scan (struct replica *replica, const char *collection,
-              struct tally_slice from, struct tally_slice to,
-              tally_emit_doc *emit, void *ctx, struct tally_error *err)
-{
-  char name[COLLECTION_TEXT_MAX];
-  struct scanning scanning = { replica, name, emit, ctx, DOCLIST_INIT };
-  int status;
-
-  indexes_rows_name (name, collection);
-  status = replica_find (replica, name, &from, &to, TALLY_FIND_IDS, scan_row,
-                         &scanning, err);
-  if (status == TALLY_OK && scanning.hashed.failed)
-    status = error_nomem (err);
-  for (size_t i = 0; i < scanning.hashed.count && status == TALLY_OK; i++)
-    status = replica_get (replica, name, &scanning.hashed.docs[i].id, 1,
-                          TALLY_GET_BODY, emit_hashed, &scanning, err);
-  doclist_free (&scanning.hashed);
-  return status;
-}
-
-/* ---- checking ----------------------------------------------------------- */
-
-struct counting {
-  uint64_t rows;
-};
-
-static int
-count_row (void *ctx, const struct tally_doc *row)
-{
-  struct counting *counting = ctx;
-
-  (void) row;
-  counting->rows++;
-  return 0;
-}
-
-/* Counts the rows that documents should have, and looks that each is there. */
-static int
-check_batch (struct building *b, uint64_t *rows_wanted,
-             struct tally_error *err)
-{
-  struct rows rows = { 0 };
-  struct counting there = { 0 };
-  struct tally_slice *ids;
-  int status = TALLY_OK;
-
-  for (size_t i = 0; i < b->docs.count && status == TALLY_OK; i++)
-    status =
-        rows_change (&rows, &b->list, b->rows_name, b->docs.docs[i].id,
-                     slice_make (NULL, 0), body_of (&b->docs.docs[i]), err);
-  ids = calloc (rows.n + 1, sizeof *ids);
-  if (status == TALLY_OK && !ids)
-    status = error_nomem (err);
-  for (size_t i = 0; i < rows.n && ids; i++)
-    ids[i] = rows.entries[i].doc.id;
-  if (status == TALLY_OK && rows.n > 0)
-    status = replica_get (b->replica, b->rows_name, ids, rows.n, 0, count_row,
-                          &there, err);
-  if (status == TALLY_OK && there.rows != rows.n)
-    status =
-        error_set (err, TALLY_CORRUPT, "%s: an index of %s lacks documents",
-                   b->replica->name, b->collection);
-  *rows_wanted += rows.n;
-  free (ids);
-  rows_free (&rows);
-  return status;
-}
-
-static int
-count_rows (struct building *b, uint64_t *rows, struct tally_error *err)
-{
-  int status = TALLY_OK;
-
-  *rows = 0;
-  for (size_t i = 0; i < b->list.n && status == TALLY_OK; i++) {
-    struct counting counting = { 0 };
-    struct buf from = BUF_INIT, to = BUF_INIT;
-    struct tally_slice first, last;
-
-    index_place (&from, b->list.defs[i].number, slice_make (NULL, 0), false);
-    index_place (&to, b->list.defs[i].number, slice_make (NULL, 0), true);
-    first = buf_slice (&from);
-    last = buf_slice (&to);
-    if (from.failed || to.failed)
-      status = error_nomem (err);
-    else
-      status = replica_find (b->replica, b->rows_name, &first, &last,
-                             TALLY_FIND_IDS, count_row, &counting, err);
-    *rows += counting.rows;
-    buf_free (&from);
-    buf_free (&to);
-  }
-  return status;
-}
-
-/* Of indexes that are ready. */
-int
-indexes_check (struct replica *replica, const char *collection,
-               struct tally_error *err)
-{
-  struct building b = { .replica = replica, .collection = collection };
-  uint64_t wanted = 0, there = 0;
-  size_t kept = 0;
-  struct walk walk;
-  int status = indexes_load (replica, collection, &b.list, err);
-
-  indexes_rows_name (b.rows_name, collection);
-  for (size_t i = 0; i < b.list.n; i++) {
-    struct index_def def = b.list.defs[i];
-
-    if (!def.ready)
-      continue;
-    b.list.defs[i] = b.list.defs[kept];
-    b.list.defs[kept++] = def;
-  }
-  walk_start (&walk, replica, collection);
-  while (status == TALLY_OK && !walk.done && kept > 0) {
-    size_t all = b.list.n;
-
-    doclist_clear (&b.docs);
-    status = walk_on (&walk, copy_doc, &b, err);
-    b.list.n = kept;
-    if (status == TALLY_OK)
-      status = check_batch (&b, &wanted, err);
-    b.list.n = all;
-  }
-  if (status == TALLY_OK && kept > 0) {
-    size_t all = b.list.n;
-
-    b.list.n = kept;
-    status = count_rows (&b, &there, err);
-    b.list.n = all;
-  }
-  if (status == TALLY_OK && wanted != there)
-    status = error_set (err, TALLY_CORRUPT,
-                        "%s: an index of %s has rows of no document",
-                        replica->name, collection);
-  walk_end (&walk);
   index_list_free (&b.list);
   doclist_free (&b.docs);
   return status;
