@@ -60,6 +60,8 @@ read_changed (struct sync *sync, struct tally_error *err)
     status = error_nomem (err);
   if (status != TALLY_OK)
     return status;
+  replica_note_listed (sync->run->replica, sync->changed.docs,
+                       sync->changed.count);
   sync->local_done = !changed.full;
   sync->looked |= changed.last > 0;
   sync->local_position = changed.full ? changed.last : head;

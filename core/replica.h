@@ -146,8 +146,13 @@ int replica_put_slot (struct replica *replica,
                       struct tally_error *err);
 
 /* The last number of those that follow seq without a gap and are of documents
- * that this handle wrote, alive; seq: there are none. */
+ * that this handle wrote, or was told that they are there, alive; seq: there
+ * are none. */
 uint64_t replica_live_up_to (struct replica *replica, uint64_t seq);
+
+/* Headers that were listed. */
+void replica_note_listed (struct replica *replica,
+                          const struct tally_doc *headers, size_t n);
 
 /* Of a put that succeeded; for replica-put.c. */
 void replica_note_live (struct replica *replica,

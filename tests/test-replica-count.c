@@ -234,7 +234,15 @@ head_of (struct replica *replica)
   return head;
 }
 
-/* Up to what another handle wrote, and up to a tombstone. */
+static int
+note_listed (void *ctx, const struct tally_doc *doc)
+{
+  replica_note_listed (ctx, doc, 1);
+  return 0;
+}
+
+/* Up to what another handle wrote, and up to a tombstone; and what the other
+ * one wrote, once it was listed. */
 static void
 test_what_is_alive_for_certain (void **state)
 {
@@ -243,7 +251,7 @@ test_what_is_alive_for_certain (void **state)
   struct replica *replica, *other;
   struct tally_error err;
   char path[4096];
-  uint64_t head;
+  uint64_t head, listed;
 
   (void) state;
   assert_int_equal (folder_fresh (path, sizeof path), 0);
@@ -265,6 +273,13 @@ test_what_is_alive_for_certain (void **state)
   assert_int_equal (head_of (replica), head + 3);
   assert_int_equal (replica_live_up_to (replica, head + 1), head + 2);
   assert_int_equal (replica_live_up_to (replica, head + 2), head + 2);
+  assert_int_equal (replica_live_up_to (other, head), head + 1);
+  assert_int_equal (
+      replica_changes (other, "c", head, note_listed, other, &listed, &err),
+      TALLY_OK);
+  assert_int_equal (listed, head + 3);
+  assert_int_equal (replica_live_up_to (other, head), head + 2);
+  assert_int_equal (replica_live_up_to (other, head + 2), head + 2);
   replica_close (other);
   replica_close (replica);
 }
