@@ -74,7 +74,7 @@ judge_ours (const struct tally_doc *ours, const struct plan_rules *rules)
       && ours->seq <= rules->listed)
     return PLAN_EQUAL;
   if (rules->gone_there && ours->seq <= rules->local_cursor)
-    return PLAN_DELETE_HERE;
+    return ours->flags & TALLY_DOC_DELETED ? PLAN_EQUAL : PLAN_DELETE_HERE;
   return PLAN_PUSH;
 }
 

@@ -47,7 +47,46 @@ static const struct op strict_tombstone[] = {
   { OP_SYNC, .site = 2, .seed = 1 },
 };
 
+/* Below a floor what they have no more is to be deleted here: not what is a
+ * tombstone here already. */
+static const struct op gone_on_both_sides[] = {
+  { OP_REPLACE, .site = 2, .doc = 5, .fields = 1 },
+  { OP_CLONE, .site = 1 },
+  { OP_SYNC, .site = 6 },
+  { OP_SYNC, .site = 8 },
+  { OP_SYNC, .site = 7 },
+  { OP_DELETE, .site = 1, .doc = 5, .fields = 1 },
+  { OP_PUT, .site = 3, .doc = 9, .fields = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 3 },
+  { OP_SYNC, .site = 3 },
+  { OP_BACKUP, .site = 1 },
+  { OP_SYNC, .site = 0 },
+  { OP_SYNC, .site = 7 },
+  { OP_ROLLBACK, .site = 1 },
+  { OP_SYNC, .direction = TALLY_PUSH },
+  { OP_SYNC, .site = 7 },
+  { OP_SYNC, .site = 0, .seed = 1 },
+};
+
 const struct history_case looked_histories[] = {
+  { "a dry run over what is gone on both sides",
+    { .features = FEATURE_COPIES,
+      .sites = 4,
+      .docs = 11,
+      .two = true,
+      .n_links = 9,
+      .links = { { 1, 0, false },
+                 { 1, 2, false },
+                 { 3, 2, false },
+                 { 3, 0, false },
+                 { 2, 0, false },
+                 { 1, 3, false },
+                 { 1, 2, false },
+                 { 4, 0, false },
+                 { 4, 1, false } } },
+    HISTORY_OPS (gone_on_both_sides),
+    .conflicts = 0 },
   { "a dry run that meets a copy of its store",
     { .features = FEATURE_COPIES,
       .sites = 3,
