@@ -11,12 +11,10 @@
 
 #include <string.h>
 
+#include "clock-note.h"
 #include "duration.h"
 #include "error.h"
-#include "notejson.h"
-#include "replica.h"
 
-#define CLOCK_NOTE "clock"
 /* The longest span.  The first is a millisecond, and each is twice the one
  * before: what a process does not use is lost, and many short ones would
  * otherwise drive the clock ahead of the wall. */
@@ -30,67 +28,7 @@
 /* Whoever follows a peer that is ahead by all of max_skew gets this far. */
 #define MARGIN_MS 1000
 
-/* ---- the note ----------------------------------------------------------- */
-
-struct clock_note {
-  struct buf bytes;
-  bool found;
-  uint64_t until_ms;
-  uint64_t client; /* above HLC_CLIENT_MAX: it does not say */
-};
-
-static bool
-parse_note (struct clock_note *note)
-{
-  struct tally_slice text = buf_slice (&note->bytes), ms = text;
-  const char *space = memchr (text.data, ' ', text.size);
-
-  note->client = UINT64_MAX;
-  if (!space)
-    return note_number (text, &note->until_ms);
-  ms.size = (size_t) (space - text.data);
-  text.data += ms.size + 1;
-  text.size -= ms.size + 1;
-  return note_number (ms, &note->until_ms)
-         && note_number (text, &note->client);
-}
-
-static int
-load_note (struct clock_note *note, struct replica *replica,
-           struct tally_error *err)
-{
-  int status;
-
-  note->until_ms = 0;
-  note->client = UINT64_MAX;
-  status =
-      replica_note_get (replica, CLOCK_NOTE, &note->bytes, &note->found, err);
-  if (status == TALLY_OK && note->found && !parse_note (note))
-    return error_set (err, TALLY_CORRUPT, "%s: its clock note is damaged",
-                      replica->name);
-  return status;
-}
-
-/* TALLY_CONFLICT: another process was first. */
-static int
-save_note (const struct clock_note *note, struct replica *replica,
-           uint64_t until_ms, struct tally_error *err)
-{
-  struct tally_slice before = slice_make (NULL, 0), after;
-  struct buf next = BUF_INIT;
-  int status;
-
-  buf_addf (&next, "%llu %lu", (unsigned long long) until_ms,
-            (unsigned long) replica->clock.client);
-  if (note->found)
-    before = buf_slice (&note->bytes);
-  after = buf_slice (&next);
-  status = next.failed
-               ? error_nomem (err)
-               : replica_note_put (replica, CLOCK_NOTE, &before, &after, err);
-  buf_free (&next);
-  return status;
-}
+/* ---- the client --------------------------------------------------------- */
 
 bool
 clock_witness (struct replica *replica, uint64_t until_ms)
@@ -187,7 +125,7 @@ reserve_span (struct replica *replica, uint64_t wall, struct tally_error *err)
   int status;
 
   do {
-    status = load_note (&note, replica, err);
+    status = clock_note_load (&note, replica, err);
     if (status == TALLY_OK)
       status = follow_client (replica, &note, err);
     if (status != TALLY_OK)
@@ -198,7 +136,7 @@ reserve_span (struct replica *replica, uint64_t wall, struct tally_error *err)
     /* A wall clock that is wrong for once must not be saved. */
     status = from + span > HLC_MS_MAX
                  ? clock_ends (replica, err)
-                 : save_note (&note, replica, from + span, err);
+                 : clock_note_save (&note, replica, from + span, err);
   } while (status == TALLY_CONFLICT);
   if (status == TALLY_OK) {
     if (replica->clock.ms < from) {
@@ -222,7 +160,7 @@ check_client (struct replica *replica, uint64_t wall, struct tally_error *err)
 
   if (replica->clock.ms <= wall + replica->max_skew_ms)
     return TALLY_OK;
-  status = load_note (&note, replica, err);
+  status = clock_note_load (&note, replica, err);
   if (status == TALLY_OK)
     status = follow_client (replica, &note, err);
   if (status == TALLY_OK)
@@ -365,7 +303,7 @@ clock_was_rolled_back (struct replica *replica, bool *rolled_back,
   }
   if (witness.client != replica->clock.client)
     return TALLY_OK;
-  status = load_note (&note, replica, err);
+  status = clock_note_load (&note, replica, err);
   *rolled_back = status == TALLY_OK && witness.until_ms > note.until_ms;
   buf_free (&note.bytes);
   return status;
@@ -416,7 +354,7 @@ replica_mark (struct replica *replica, uint64_t wall, struct tally_error *err)
   pthread_mutex_lock (&replica->identity_lock);
   noted = replica->clock_noted_ms;
   if (wall > noted + MARK_MS || noted > wall + MARK_MS) {
-    status = load_note (&note, replica, err);
+    status = clock_note_load (&note, replica, err);
     if (status == TALLY_OK && wall > note.until_ms + MARK_MS)
       status = reserve_span (replica, wall, err);
     else if (status == TALLY_OK)
@@ -436,7 +374,7 @@ replica_is_ahead (struct replica *replica, bool *ahead,
       replica_note_get (replica, REPAIR_NOTE, &note.bytes, ahead, err);
 
   if (status == TALLY_OK && !*ahead) {
-    status = load_note (&note, replica, err);
+    status = clock_note_load (&note, replica, err);
     *ahead = status == TALLY_OK
              && is_beyond (replica, note.until_ms, replica_wall_ms (replica));
   }
@@ -458,10 +396,10 @@ turn_back (struct replica *replica, struct tally_error *err)
   replica->clock_until_ms = replica->clock_span_ms = 0;
   replica->clock_noted_ms = wall;
   do {
-    status = load_note (&note, replica, err);
+    status = clock_note_load (&note, replica, err);
     until = is_beyond (replica, note.until_ms, wall) ? wall : note.until_ms;
     if (status == TALLY_OK)
-      status = save_note (&note, replica, until, err);
+      status = clock_note_save (&note, replica, until, err);
   } while (status == TALLY_CONFLICT);
   if (status == TALLY_OK)
     clock_witness (replica, until);
@@ -476,7 +414,7 @@ clock_restart (struct replica *replica, struct tally_error *err)
   struct tally_slice start = slice_text (" 0");
   struct clock_note note = { BUF_INIT, false, 0, 0 };
   bool found;
-  int status = load_note (&note, replica, err);
+  int status = clock_note_load (&note, replica, err);
   bool beyond = is_beyond (replica, note.until_ms, replica_wall_ms (replica));
 
   if (status == TALLY_OK)
