@@ -18,7 +18,8 @@
 #define POLL_MS 50 /* how long cancelled may go unasked */
 
 /* What a failure of libcurl means.  Retry: nothing was answered, and a
- * moment later it may be. */
+ * moment later it may be.  Who was silent for the whole of a time-out is not
+ * waited for several times as long as was asked for. */
 static const struct reason {
   CURLcode code;
   int status;
@@ -26,7 +27,7 @@ static const struct reason {
   const char *text;
 } reasons[] = {
   { CURLE_COULDNT_CONNECT, TALLY_AGAIN, true, "no connection" },
-  { CURLE_OPERATION_TIMEDOUT, TALLY_AGAIN, true, "timed out" },
+  { CURLE_OPERATION_TIMEDOUT, TALLY_AGAIN, false, "timed out" },
   { CURLE_COULDNT_RESOLVE_HOST, TALLY_AGAIN, false, "host is not known" },
   { CURLE_COULDNT_RESOLVE_PROXY, TALLY_AGAIN, false, "proxy is not known" },
   { CURLE_GOT_NOTHING, TALLY_AGAIN, true, "connection was closed" },
@@ -73,7 +74,7 @@ retry_random (const struct http_client *client)
 /* Whether to send again, and after how long. */
 static bool
 retry_again (const struct http_client *client, CURL *curl, CURLcode code,
-             const struct attempt *attempt, unsigned n, uint64_t *wait_ms)
+             unsigned n, uint64_t *wait_ms)
 {
   uint64_t ceiling = BACKOFF_MS;
   curl_off_t after = 0;
@@ -87,7 +88,7 @@ retry_again (const struct http_client *client, CURL *curl, CURLcode code,
   curl_easy_getinfo (curl, CURLINFO_RESPONSE_CODE, &reply);
   if (code == CURLE_OK)
     again = reply == 429 || (reply >= 502 && reply <= 504);
-  else if (code != CURLE_OPERATION_TIMEDOUT || attempt->head == 0)
+  else
     for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
       again = again || (reasons[i].code == code && reasons[i].retry);
 
@@ -167,7 +168,7 @@ http_perform (const struct http_client *client, CURL *curl,
     attempt->head = 0;
     attempt->trouble = NULL;
     code = curl_easy_perform (curl);
-    if (!retry_again (client, curl, code, attempt, n, &wait_ms))
+    if (!retry_again (client, curl, code, n, &wait_ms))
       break;
     if (!retry_wait (client, wait_ms)) {
       code = CURLE_ABORTED_BY_CALLBACK;

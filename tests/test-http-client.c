@@ -272,11 +272,11 @@ test_timeout (void **state)
   kit_open_server (&server);
   kit_prepare (&client);
   kit_set_number (&client, "timeout", 300);
-  kit_set_number (&client, "retries", 0);
   kit_open_client (&client, server.url);
   kit_ask (&client, &a, "/hold", "hello", 5);
   assert_int_equal (a.status, TALLY_AGAIN);
   assert_non_null (strstr (a.err.text, ": timed out"));
+  assert_int_equal (atomic_load (&server.requests), 1);
   kit_hold_wait (&server);
   kit_hold_release (&server);
   kit_close_pair (&server, &client);
