@@ -127,6 +127,31 @@ cli_usage (struct cli *cli, const char *reason)
   cli_failf (cli, TALLY_USAGE, "%s: %s", cli->args->command->name, reason);
 }
 
+int
+cli_choose (struct cli *cli, const char *of, const char *word,
+            const char *const *words)
+{
+  struct nearest nearest = { .word = word };
+  char all[256] = "";
+
+  for (int i = 0; words[i]; i++) {
+    size_t size = strlen (all);
+
+    if (strcmp (words[i], word) == 0)
+      return i;
+    nearest_offer (&nearest, words[i]);
+    snprintf (all + size, sizeof all - size, "%s%s", i > 0 ? ", " : "",
+              words[i]);
+  }
+  if (nearest.best)
+    cli_failf (cli, TALLY_USAGE, "%s: unknown \"%s\"; did you mean \"%s\"?",
+               of, word, nearest.best);
+  else
+    cli_failf (cli, TALLY_USAGE, "%s: unknown \"%s\"; one of %s", of, word,
+               all);
+  return -1;
+}
+
 bool
 cli_count (struct cli *cli, enum option_key key, const char *name,
            uint64_t *number)

@@ -61,6 +61,12 @@ void cli_failf (struct cli *cli, int status, const char *format, ...)
 /* The same line for what may still heal: no exit code. */
 void cli_warn (struct cli *cli, const char *text, const char *more);
 
+/* The place of the word among the words, which NULL ends; -1: it is none, and
+ * which of them it was meant to be was said, exit 2.  `of` is what takes it.
+ */
+int cli_choose (struct cli *cli, const char *of, const char *word,
+                const char *const *words);
+
 /* "tally: COMMAND: reason", exit 2. */
 void cli_usage (struct cli *cli, const char *reason);
 

@@ -189,51 +189,34 @@ drop (struct cli *cli, struct tally_replica *replica, const char *const *ids,
 
 /* ---- the command -------------------------------------------------------- */
 
+static const char *const words[] = { "list", "show", "restore", "drop", NULL };
+
+/* In the order of the words. */
 static const struct action {
-  const char *name;
   bool takes_ids;
   unsigned flags; /* of the store */
   void (*run) (struct cli *cli, struct tally_replica *replica,
                const char *const *ids, size_t n);
 } actions[] = {
-  { "list", false, TALLY_OPEN_READONLY, list },
-  { "show", true, TALLY_OPEN_READONLY, list },
-  { "restore", true, 0, restore },
-  { "drop", true, 0, drop },
+  { false, TALLY_OPEN_READONLY, list },
+  { true, TALLY_OPEN_READONLY, list },
+  { true, 0, restore },
+  { true, 0, drop },
 };
-
-static const struct action *
-find_action (struct cli *cli, const char *word)
-{
-  struct nearest nearest = { .word = word };
-
-  for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-    if (strcmp (actions[i].name, word) == 0)
-      return &actions[i];
-    nearest_offer (&nearest, actions[i].name);
-  }
-  if (nearest.best)
-    cli_failf (cli, TALLY_USAGE,
-               "conflicts: unknown \"%s\"; did you mean \"%s\"?", word,
-               nearest.best);
-  else
-    cli_failf (cli, TALLY_USAGE,
-               "conflicts: unknown \"%s\"; one of list, show, restore, drop",
-               word);
-  return NULL;
-}
 
 void
 command_conflicts (struct cli *cli)
 {
   const struct args *args = cli->args;
-  const struct action *action = &actions[0];
+  const struct action *action;
   struct tally_replica *replica;
+  int choice = 0;
 
   if (args->n > 1)
-    action = find_action (cli, args->operands[1]);
-  if (!action)
+    choice = cli_choose (cli, "conflicts", args->operands[1], words);
+  if (choice < 0)
     return;
+  action = &actions[choice];
   if (action->takes_ids ? args->n < 3 : args->n > 2) {
     cli_usage (cli, action->takes_ids ? "needs the ids of conflicts"
                                       : "list takes no ids");

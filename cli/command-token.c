@@ -111,11 +111,12 @@ revoke (struct tokens *tokens, struct tally_error *err)
 void
 command_token (struct cli *cli)
 {
+  static const char *const words[] = { "add", "list", "revoke", NULL };
+  enum { ADD, LIST, REVOKE };
   const struct args *args = cli->args;
-  const char *what = args->operands[0];
   struct tokens tokens = { .cli = cli };
   struct tally_error err = { .status = 0 };
-  int status;
+  int choice, status;
 
   tokens.server = args->value[OPTION_SERVE];
   tokens.file = args->value[OPTION_TOKENS];
@@ -123,13 +124,16 @@ command_token (struct cli *cli)
     cli_usage (cli, "takes --serve or --tokens, not both");
     return;
   }
-  if (strcmp (what, "add") == 0 && args->n <= 2)
+  choice = cli_choose (cli, "token", args->operands[0], words);
+  if (choice < 0)
+    return;
+  if (choice == ADD && args->n <= 2)
     status = tally_token_add (cli->tally, tokens.server, tokens.file,
                               args->n > 1 ? args->operands[1] : NULL, on_added,
                               &tokens, &err);
-  else if (strcmp (what, "list") == 0 && args->n == 1)
+  else if (choice == LIST && args->n == 1)
     status = list (&tokens, &err);
-  else if (strcmp (what, "revoke") == 0 && args->n > 1)
+  else if (choice == REVOKE && args->n > 1)
     status = revoke (&tokens, &err);
   else {
     cli_usage (cli, "use: token add [ACCOUNT], token list, or token revoke "

@@ -14,33 +14,14 @@
 static bool
 fill_direction (struct cli *cli, struct tally_sync_options *options)
 {
-  static const char *const words[] = { "both", "push", "pull" };
+  static const char *const words[] = { "both", "push", "pull", NULL };
   static const int directions[] = { TALLY_BOTH, TALLY_PUSH, TALLY_PULL };
   const char *word = cli->args->value[OPTION_DIRECTION];
-  struct nearest nearest = { .word = word };
-  int i;
+  int choice = word ? cli_choose (cli, "--direction", word, words) : 0;
 
-  options->direction = TALLY_AS_CONFIGURED;
-  if (!word)
-    return true;
-  for (i = 0; i < 3; i++) {
-    if (strcmp (word, words[i]) == 0) {
-      options->direction = directions[i];
-      return true;
-    }
-    nearest_offer (&nearest, words[i]);
-  }
-  if (nearest.best)
-    cli_failf (cli, TALLY_USAGE,
-               "--direction: unknown \"%s\"; did you mean "
-               "\"%s\"?",
-               word, nearest.best);
-  else
-    cli_failf (cli, TALLY_USAGE,
-               "--direction: unknown \"%s\"; one of both, "
-               "push, pull",
-               word);
-  return false;
+  options->direction =
+      word && choice >= 0 ? directions[choice] : TALLY_AS_CONFIGURED;
+  return choice >= 0;
 }
 
 /* A plan is of one link, and is made or applied. */

@@ -98,6 +98,22 @@ config_nearest_link (const struct config *config, const char *name)
 }
 
 int
+config_no_server (const struct config *config, const char *name,
+                  struct tally_error *err)
+{
+  const char **names = calloc (config->n_servers + 1, sizeof *names);
+  const char *near;
+
+  for (size_t i = 0; names && i < config->n_servers; i++)
+    names[i] = config->servers[i].name;
+  near = names ? nearest (name, names) : NULL;
+  free (names);
+  return error_set (err, TALLY_CONFIG, "%s: no such [serve] section%s%s%s",
+                    name, near ? "; did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
+}
+
+int
 config_options (const struct config *config,
                 const struct config_endpoint *endpoint,
                 const struct tally_option *rows, struct option_set *out,

@@ -132,6 +132,10 @@ const char *config_nearest (const struct config *config, const char *name);
 const char *config_nearest_link (const struct config *config,
                                  const char *name);
 
+/* TALLY_CONFIG: there is no [serve] section of this name. */
+int config_no_server (const struct config *config, const char *name,
+                      struct tally_error *err);
+
 /* Checks the endpoint's keys against the driver's table and makes its
  * values. */
 int config_options (const struct config *config,

@@ -199,7 +199,7 @@ prepare_section (struct server *server, const char *name,
   int status;
 
   if (!section)
-    return error_set (err, TALLY_CONFIG, "%s: no such [serve] section", name);
+    return config_no_server (server->tally->config, name, err);
   server->name = section->name;
   status = open_accounts (server, section->tokens, section->open, err);
   if (status == TALLY_OK)

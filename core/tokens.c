@@ -67,7 +67,7 @@ find_server (const struct config_server **out, struct tally *tally,
   if (*out)
     return TALLY_OK;
   if (name)
-    return error_set (err, TALLY_CONFIG, "%s: no such [serve] section", name);
+    return config_no_server (config, name, err);
   return error_set (err, TALLY_USAGE,
                     config->n_servers > 0
                         ? "token: there are several [serve] sections; name "

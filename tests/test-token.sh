@@ -106,6 +106,9 @@ run token list --tokens missing
 check "no file: exit" 4 $code
 run token add 'a b' --tokens t
 check "no account: exit" 6 $code
+run token ad --tokens t
+check "a word that is nearly one" 'tally: token: unknown "ad"; did you mean "add"?' \
+  "$(cat err)"
 for words in "" "add a b" "list x" "revoke" "remove x"; do
   # shellcheck disable=SC2086
   run token $words --tokens t
@@ -146,6 +149,8 @@ chmod 600 ./*.token
 check "and of one that is named" 2 "$(grep -c '^[^#]' hub.tokens)"
 run token list --serve hup --config hub.ini
 check "no such section: exit" 3 $code
+check "and which was meant" 'tally: hup: no such [serve] section; did you mean "hub"?' \
+  "$(cat err)"
 "$TALLY" serve hub --config hub.ini >served 2>serve.err &
 server=$!
 i=0
