@@ -15,22 +15,17 @@ struct told {
 
 /* A store that was put back in its own place goes on under its name until it
  * meets somebody who knows better.  Nothing that it has says so, and who gets
- * what it writes meanwhile cannot tell either: it passes for knowing all that
- * was written to the document under that name before, as a later write of one
- * store does. */
+ * what it writes meanwhile cannot tell either: of what that name wrote to the
+ * document before and after, the later by the clock passes for knowing the
+ * other, as with any store.  If its clock is behind now, that may be what it
+ * wrote before. */
 static bool
 has_namesake (const struct doc_history *history, unsigned at)
 {
-  const struct event *event = &history->events[at];
-
-  for (unsigned i = at + 1; i < history->n && event->rewound; i++) {
-    const struct event *other = &history->events[i];
-
-    if (other->site == event->site && !(other->past >> at & 1)
-        && stamp_client (&other->stamp) == stamp_client (&event->stamp)
-        && stamp_cmp (&other->stamp, &event->stamp) > 0)
+  for (unsigned i = 0; i < history->n; i++)
+    if (!(history->events[i].past >> at & 1)
+        && fate_passes_for_knowing (&history->events[i], &history->events[at]))
       return true;
-  }
   return false;
 }
 
