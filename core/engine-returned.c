@@ -44,6 +44,18 @@ is_old (const struct sync *sync, const struct tally_doc *doc)
                 < replica_wall_ms (replica);
 }
 
+/* It was deleted on that side, and the tombstone held back on this one.  When
+ * both it and its grave are forgotten nothing there stands in the way. */
+static bool
+was_held (const struct sync *sync, const struct tally_doc *doc, bool there)
+{
+  const struct held *held =
+      held_find (&sync->run->pair.held, there ? HELD_THEIRS : HELD_OURS,
+                 sync->collection, doc->id);
+
+  return held && held->deleted;
+}
+
 int
 sync_may_return (const struct sync *sync, const struct tally_doc *doc,
                  bool there, bool *may, struct tally_error *err)
@@ -51,7 +63,7 @@ sync_may_return (const struct sync *sync, const struct tally_doc *doc,
   *may = false;
   if (doc->flags & TALLY_DOC_DELETED)
     return TALLY_OK;
-  if (sync_strict (sync))
+  if (sync_strict (sync) || was_held (sync, doc, there))
     *may = true;
   else if (sync->rejoins && (there ? sync->gone_there : sync->gone_here))
     return was_there (sync, doc, may, err);

@@ -150,6 +150,45 @@ static const struct op held_and_forgotten[] = {
   { OP_SYNC, .site = 0, .wait_ms = UINT64_C (129) * SIM_DAY_MS },
 };
 
+/* The same, with the change made only then: it was pushed as if it were new.
+ * This one, too, takes the small windows, as the next does. */
+static const struct op held_and_changed_later[] = {
+  { OP_CLOCK, .site = 3, .stops = true },
+  { OP_PUT, .site = 2, .doc = 2, .fields = 1 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_SYNC, .site = 2, .seed = 2, .wait_ms = SIM_DAY_MS / 24 },
+  { OP_PUT, .site = 2, .doc = 5, .fields = 1 },
+  { OP_DELETE, .site = 0, .doc = 2 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_SYNC, .site = 0, .seed = 2 },
+  { OP_DELETE, .site = 0, .doc = 5 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_SYNC, .site = 2, .seed = 2 },
+  { OP_SYNC, .site = 0, .seed = 2 },
+  { OP_SYNC, .site = 0, .seed = 2, .wait_ms = UINT64_C (139) * SIM_DAY_MS },
+  { OP_PUT, .site = 3, .doc = 2, .fields = 4 },
+  { OP_SYNC, .site = 2, .seed = 2 },
+};
+
+/* The same of a delete that the hub refused: the change was pulled. */
+static const struct op held_there_and_changed_later[] = {
+  { OP_PUT, .site = 0, .doc = 3, .fields = 2 },
+  { OP_SYNC, .site = 0, .seed = 2 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_REPLACE, .site = 0, .doc = 2, .fields = 8 },
+  { OP_CLOCK, .site = 2, .ms = -240 * SIM_DAY_MS },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 4 },
+  { OP_DELETE, .site = 0, .doc = 3 },
+  { OP_DELETE, .site = 0, .doc = 2 },
+  { OP_SYNC, .site = 0, .seed = 2 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+  { OP_PUT, .site = 1, .doc = 4, .fields = 2 },
+  { OP_SYNC, .site = 0, .seed = 2 },
+  { OP_SYNC, .site = 0, .seed = 2, .wait_ms = UINT64_C (109) * SIM_DAY_MS },
+  { OP_PUT, .site = 2, .doc = 3, .fields = 1 },
+  { OP_SYNC, .site = 1, .seed = 2 },
+};
+
 /* What was held back was never here; but when a pair had been away for longer
  * than tombstones are kept it passed for deleted here, and was deleted
  * there. */
@@ -254,6 +293,18 @@ const struct history_case away_histories[] = {
   { "a delete that is held back until nobody remembers it",
     { HUB_OF_THREE },
     HISTORY_OPS (held_and_forgotten),
+    .conflicts = -1 },
+  { "a delete that is held back until nobody remembers it, and a later change",
+    { HUB_OF_THREE },
+    HISTORY_OPS (held_and_changed_later),
+    .conflicts = -1 },
+  { "a delete that is held back there until nobody remembers it",
+    { .features = FEATURE_AWAY,
+      .sites = 3,
+      .docs = 6,
+      .n_links = 2,
+      .links = { { 0, 1, false }, { 1, 2, false } } },
+    HISTORY_OPS (held_there_and_changed_later),
     .conflicts = -1 },
   { "a document made anew by a clock behind, and an old copy that comes back",
     { HUB_OF_THREE },
