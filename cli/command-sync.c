@@ -235,6 +235,7 @@ show_plan (struct cli *cli, const char *const *operands,
   struct tally_error ignored;
 
   options.dry_run = 1;
+  options.plan = NULL;
   if (tally_pair (cli->tally, operands[0], operands[1], &options, add_totals,
                   &sum, &ignored)
       != TALLY_OK)

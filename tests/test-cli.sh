@@ -702,6 +702,11 @@ if script --version >/dev/null 2>&1; then
   script -qec "$TALLY pair sqlite:tty.db linvo:tty" /dev/null >out 2>err
   is "on a terminal it is said what will move" 1 \
     "$(grep -c '0 to pull, 1 to push, 0 to merge, 0 of them deletes' out)"
+  is "in numbers, not document by document" 0 "$(grep -c ': push seen' out)"
+  script -qec "$TALLY pair sqlite:tty.db linvo:tty2 --json >lines" /dev/null \
+    >out 2>err
+  is "and on the standard output is the report alone" "1 0" \
+    "$(grep -c '"strategy"' lines) $(grep -cv '"strategy"' lines)"
   run pair sqlite:tty.db linvo:tty
   is "and not elsewhere" 0 "$(grep -c 'to push' err)"
 fi
