@@ -135,10 +135,18 @@ on_string (void *ctx, cbor_data data, size_t size)
   item->found = true;
 }
 
+/* Nothing else is called: the head was looked at. */
+static const struct cbor_callbacks callbacks = { .uint8 = on_uint8,
+                                                 .uint16 = on_uint16,
+                                                 .uint32 = on_uint32,
+                                                 .uint64 = on_number,
+                                                 .byte_string = on_string,
+                                                 .string = on_string,
+                                                 .array_start = on_size };
+
 static bool
 take_item (struct tally_slice *in, enum major major, struct item *item)
 {
-  struct cbor_callbacks callbacks = cbor_empty_callbacks;
   struct cbor_decoder_result result;
   uint64_t argument;
 
@@ -147,13 +155,6 @@ take_item (struct tally_slice *in, enum major major, struct item *item)
     return false;
   if (major != MAJOR_UINT && argument > in->size)
     return false;
-  callbacks.uint8 = on_uint8;
-  callbacks.uint16 = on_uint16;
-  callbacks.uint32 = on_uint32;
-  callbacks.uint64 = on_number;
-  callbacks.byte_string = on_string;
-  callbacks.string = on_string;
-  callbacks.array_start = on_size;
   result =
       cbor_stream_decode ((cbor_data) in->data, in->size, &callbacks, item);
   if (result.status != CBOR_DECODER_FINISHED || !item->found)

@@ -293,12 +293,15 @@ void
 wire_add_state (struct buf *out, struct wire_states *states,
                 struct tally_slice meta)
 {
-  struct wire_states before = *states;
+  struct stamp whole = states->whole, other = states->other;
+  size_t n_clients = states->n_clients, n_fields = states->n_fields;
 
   buf_clear (&states->scratch);
   if (meta.size > 0 && !squeeze (&states->scratch, states, meta)) {
-    before.scratch = states->scratch;
-    *states = before;
+    states->whole = whole;
+    states->other = other;
+    states->n_clients = n_clients;
+    states->n_fields = n_fields;
     buf_clear (&states->scratch);
     buf_add_byte (&states->scratch, 0);
     buf_add_slice (&states->scratch, meta);
