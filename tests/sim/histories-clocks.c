@@ -245,7 +245,7 @@ static const struct op refused_over_theirs[] = {
   { OP_CLONE, .site = 4, .wait_ms = 499 },
   { OP_DELETE, .site = 5, .doc = 2, .fields = 1, .wait_ms = 1283 },
   { OP_SYNC, .site = 1, .wait_ms = 810 },
-  { OP_SYNC },
+  { .kind = OP_SYNC },
   { OP_REPLACE, .site = 5, .doc = 3, .fields = 4 },
   { OP_PUT, .doc = 3, .fields = 2 },
   { OP_SYNC, .site = 4 },

@@ -246,6 +246,10 @@ struct site {
   uint64_t backup_knows[SIM_DOCS];
 };
 
+/* Fills site->ops, in front of site->inner_ops and without what it lacks
+ * (gate.c). */
+void site_gate (struct site *site, unsigned lacks);
+
 void site_start (struct site *site, struct world *world, unsigned index);
 void site_free (struct site *site);
 /* Opens the replica; a failure is a violation. */
