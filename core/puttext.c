@@ -106,22 +106,27 @@ add_array (struct puttext *input, struct tally_slice array,
   return status;
 }
 
+/* The value lies with the documents from then on, which lie in it. */
 static int
 add_member (struct puttext *input, struct tally_slice text, const char *at,
             struct tally_error *err)
 {
   struct buf canonical = BUF_INIT, key = BUF_INIT;
-  struct tally_slice value;
+  struct tally_slice object = { 0 }, value;
   int status = json_canonical (&canonical, text.data, text.size, err);
 
   json_encode_string (&key, slice_text (at));
-  if (status == TALLY_OK && (key.failed || canonical.failed))
+  if (status == TALLY_OK && !canonical.failed)
+    object = slice_make (
+        arena_add (&input->docs.arena, canonical.data, canonical.size),
+        canonical.size);
+  if (status == TALLY_OK && (key.failed || !object.data))
     status = error_nomem (err);
   if (status != TALLY_OK)
     goto out;
-  if (json_type (buf_slice (&canonical)) != JSON_OBJECT
-      || !json_find_member (buf_slice (&canonical),
-                            slice_make (key.data + 1, key.size - 2), &value))
+  if (json_type (object) != JSON_OBJECT
+      || !json_find_member (object, slice_make (key.data + 1, key.size - 2),
+                            &value))
     status = error_set (err, TALLY_INVALID, "\"%s\": no such member", at);
   else if (json_type (value) != JSON_ARRAY)
     status = error_set (err, TALLY_INVALID, "\"%s\": is not an array", at);

@@ -311,6 +311,15 @@ expect "documents under the new ids" 0 get $s nested AT 7
 is "get in the order asked" '{"_id":"AT","code":"AT","v":1}
 {"_id":"7","code":7,"v":2}'
 
+printf '{"list":[{"_id":"at1","v":1},{"_id":"at2"}]}{"list":[{"_id":"at3"}]}' \
+  >members
+expect "put --at of documents as they are kept" 0 \
+  put $s nested members --at list
+expect "which are read again" 0 get $s nested at1 at2 at3
+is "and are what they were" '{"_id":"at1","v":1}
+{"_id":"at2"}
+{"_id":"at3"}'
+
 expect "get" 0 get $s docs c a
 is "get prints canonical documents" '{"_id":"c","n":30,"t":"x"}
 {"_id":"a","n":1.0,"t":"y"}'
