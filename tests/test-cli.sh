@@ -4,51 +4,10 @@
 # --json, every exit code, and that bad input changes nothing.  TALLY is the
 # program (absolute, or found from here); drivers are found as it finds them.
 
-TALLY=${TALLY:-tally}
-srcdir=${srcdir:-$(dirname "$0")/..}
-srcdir=$(cd "$srcdir" && pwd) || exit 99
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-cli-XXXXXX") || exit 99
-servers=
-clean_up ()
-{
-  for p in $servers; do
-    kill "$p" 2>/dev/null
-  done
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-# Nothing of the user's own must be read.
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
-ok ()
-{
-  echo "ok $*"
-}
-
-not_ok ()
-{
-  echo "not ok $*"
-  failures=$((failures + 1))
-}
-
-# run ARGUMENT...: leaves $code, and the files out and err.  Standard input
-# is whatever the caller's is.
-run ()
-{
-  "$TALLY" "$@" >out 2>err
-  code=$?
-}
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+enter cli
 
 show ()
 {
@@ -85,19 +44,6 @@ refuses ()
   else
     not_ok "$name (exit $code, not $want, or not one line with $pattern)"
     show "$@"
-  fi
-}
-
-# is NAME WANTED [GOT]: without GOT, stdout.
-is ()
-{
-  got=${3-$(cat out)}
-  if [ "$got" = "$2" ]; then
-    ok "$1"
-  else
-    not_ok "$1"
-    printf '%s\n' "$2" | sed 's/^/#   want: /'
-    printf '%s\n' "$got" | sed 's/^/#   got:  /'
   fi
 }
 
@@ -138,7 +84,7 @@ serve ()
   mkfifo ready
   "$TALLY" serve "$@" >ready 2>serve.err &
   server=$!
-  servers="$servers $server"
+  children="$children $server"
   line=$(timeout 30 head -n 1 ready)
 }
 

@@ -4,53 +4,14 @@
 # its own terminal and in the hub's log, its other documents sync, and once
 # the clock is right one run brings everything over.
 
-TALLY=${TALLY:-tally}
-srcdir=${srcdir:-$(dirname "$0")/..}
-srcdir=$(cd "$srcdir" && pwd) || exit 99
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-# Libtool's script would be shifted, too.
-bin=$(dirname "$TALLY")
-if [ -x "$bin/.libs/tally" ]; then
-  TALLY=$bin/.libs/tally
-  LD_LIBRARY_PATH=$(dirname "$bin")/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  export LD_LIBRARY_PATH
-fi
-for driver in sqlite http; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-clocks-XXXXXX") || exit 99
-server=
-clean_up ()
-{
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+past_libtool
+needs jq
+needs_drivers sqlite http
+enter clocks
 ${CC:-cc} -shared -fPIC -o shift.so "$srcdir/tests/kit/clock-shift.c" \
   2>shift.log || { echo "skip: no clock to turn"; cat shift.log; exit 77; }
-
-failures=0
-# is WHAT EXPECTED FOUND
-is ()
-{
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: $3, not $2"
-    failures=$((failures + 1))
-  fi
-}
 
 # has WHAT FILE TEXT
 has ()

@@ -4,29 +4,16 @@
 # the same documents and never met.  DOCUMENTS=100000 and 1000000 in targets
 # of their own (make check-compare, make check-compare-large).
 
-TALLY=${TALLY:-tally}
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-for driver in linvo sqlite; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+needs_drivers linvo sqlite
 documents=${DOCUMENTS:-3000}
 many=10000
 [ "$documents" -ge 50000 ] || many=$((documents / 10))
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-compare-XXXXXX") || exit 99
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+enter compare
 
-failures=0
 check ()
 {
   if [ "$2" "$3" "$4" ]; then

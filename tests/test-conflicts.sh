@@ -5,30 +5,11 @@
 # everywhere when it is restored, is explained with names that travelled
 # through the hub, and goes when it is old or there are too many.
 
-TALLY=${TALLY:-tally}
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+enter conflicts
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-conflicts-XXXXXX") || exit 99
-servers=
-clean_up ()
-{
-  for p in $servers; do
-    kill "$p" 2>/dev/null
-  done
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
 show ()
 {
   sed 's/^/#   out: /' out | head -n 20
@@ -48,20 +29,6 @@ expect ()
     echo "not ok $name (tally $*: exit $code, not $want)"
     failures=$((failures + 1))
     show
-  fi
-}
-
-# is NAME WANTED [GOT]: without GOT, stdout.
-is ()
-{
-  got=${3-$(cat out)}
-  if [ "$got" = "$2" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1"
-    failures=$((failures + 1))
-    printf '%s\n' "$2" | sed 's/^/#   want: /'
-    printf '%s\n' "$got" | sed 's/^/#   got:  /'
   fi
 }
 
@@ -111,7 +78,7 @@ serve ()
   rm -f ready
   mkfifo ready
   "$TALLY" -c "$1.ini" serve --json >ready 2>serve.err &
-  servers="$servers $!"
+  children="$children $!"
   url=$(timeout 30 head -n 1 ready | jq -r .url)
 }
 

@@ -3,41 +3,11 @@
 # tally as a client of its own server's dialect, beside one that speaks to it
 # natively.  test-linvodb3.sh does the same with LinvoDB.
 
-TALLY=${TALLY:-tally}
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-for driver in sqlite linvo http; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-dialect-XXXXXX") || exit 99
-server=
-clean_up ()
-{
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
-# is WHAT EXPECTED FOUND
-is ()
-{
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: $3, not $2"
-    failures=$((failures + 1))
-  fi
-}
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+needs_drivers sqlite linvo http
+enter dialect
 
 # tally ARGUMENT...: its exit is in $code
 tally ()

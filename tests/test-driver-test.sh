@@ -4,67 +4,36 @@
 # of a good one with a single fault, is caught at the slot and by the rule that
 # it breaks.  TALLY is the program; srcdir the source; CC a compiler.
 
-TALLY=${TALLY:-tally}
-CC=${CC:-cc}
-srcdir=${srcdir:-$(dirname "$0")/..}
-srcdir=$(cd "$srcdir" && pwd) || exit 99
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-driver-test-XXXXXX") || exit 99
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+enter driver-test
 mkdir tmp
 TMPDIR=$tmp/tmp
-HOME=$tmp
-export TMPDIR HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
-# check NAME WANTED FOUND
-check ()
-{
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-    return
-  fi
-  echo "not ok $1"
-  failures=$((failures + 1))
-  printf 'wanted: %s\nfound: %s\n' "$2" "$3" | sed 's/^/#   /'
-  sed 's/^/#   err: /' err | head -n 5
-}
-
-run ()
-{
-  "$TALLY" "$@" >out 2>err
-  code=$?
-}
+export TMPDIR
 
 # ---- those that were built --------------------------------------------------
 
 for d in memory sqlite linvo loopback file http; do
   "$TALLY" drivers $d >/dev/null 2>&1 || continue
   run driver-test $d
-  check "$d passes" 0 $code
-  check "$d: nothing is not ok" 0 "$(grep -c '^not ok' out)"
-  check "$d: most of it applies" yes \
+  is "$d passes" 0 $code
+  is "$d: nothing is not ok" 0 "$(grep -c '^not ok' out)"
+  is "$d: most of it applies" yes \
     "$([ "$(grep -c '^ok' out)" -gt 8 ] && echo yes || echo no)"
   run driver-test $d --json
-  check "$d: with --json" 0 \
+  is "$d: with --json" 0 \
     "$(jq -s 'map (select (.ok and .error == null
        and (.slot | type) == "string" and (.rule | length) > 10 | not))
        | length' out)"
 done
-check "nothing is left behind" "" "$(ls tmp)"
+is "nothing is left behind" "" "$(ls tmp)"
 run driver-test nothing
-check "no such driver: exit" 3 $code
+is "no such driver: exit" 3 $code
 run driver-test sqlite --option nothing=1
-check "no such option: exit" 3 $code
+is "no such option: exit" 3 $code
 run driver-test sqlite --option nothing
-check "an option without a value: exit" 2 $code
+is "an option without a value: exit" 2 $code
 
 # ---- those with a fault -----------------------------------------------------
 
@@ -79,17 +48,17 @@ faulty ()
     -DFAULT="$number" -I"$srcdir/include" -o faulty.so \
     "$srcdir/tests/faulty/$kind.c" "$@" -lpthread 2>cc.err; then
     sed 's/^/# /' cc.err
-    check "$kind $number builds" yes no
+    is "$kind $number builds" yes no
     return
   fi
   run driver-test ./faulty.so --json
-  check "$kind $number is caught: exit" 3 $code
-  check "$kind $number is caught by $which" "$slot" \
+  is "$kind $number is caught: exit" 3 $code
+  is "$kind $number is caught by $which" "$slot" \
     "$(jq -r "select (.check == \"$which\" and (.ok | not)) | .slot" out)"
-  check "$kind $number: it is said how" 1 \
+  is "$kind $number: it is said how" 1 \
     "$(jq -r "select (.check == \"$which\") | .error" out | grep -c "$pattern")"
   run driver-test ./faulty.so
-  check "$kind $number: for people" 1 \
+  is "$kind $number: for people" 1 \
     "$(grep "^not ok $slot: " out | grep -c "$pattern" | sed 's/^[1-9].*/1/')"
 }
 
@@ -131,5 +100,5 @@ faulty exchange 3 traffic_counts exchange 'traffic.sent'
 faulty exchange 4 nobody_there exchange 'is -1, not -4'
 faulty exchange 5 ready_once serve 'is 2, not 1'
 
-check "nothing of them is left behind" "" "$(ls tmp)"
+is "nothing of them is left behind" "" "$(ls tmp)"
 [ $failures -eq 0 ]

@@ -4,36 +4,11 @@
 # folder: a dry run changes no byte and says what the run then does; a plan is
 # done or refused; a run that would delete too much does nothing.
 
-TALLY=${TALLY:-tally}
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-for driver in linvo sqlite http file; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-plans-XXXXXX") || exit 99
-server=""
-clean_up ()
-{
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
-ok ()
-{
-  echo "ok $*"
-}
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs jq
+needs_drivers linvo sqlite http file
+enter plans
 
 not_ok ()
 {
@@ -52,16 +27,6 @@ expect ()
   code=$?
   if [ "$code" = "$want" ]; then ok "$name"; else
     not_ok "$name (exit $code, not $want): $*"
-  fi
-}
-
-# is NAME WANTED GOT
-is ()
-{
-  if [ "$2" = "$3" ]; then ok "$1"; else
-    not_ok "$1"
-    echo "#   want: $2"
-    echo "#   got:  $3"
   fi
 }
 

@@ -4,47 +4,13 @@
 # killed watcher forgets nothing, a hub that went away is found again, and
 # what does not heal ends it.  TALLY is the program.
 
-TALLY=${TALLY:-tally}
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-# Libtool's script would take a part of each kill for itself.
-bin=$(dirname "$TALLY")
-if [ -x "$bin/.libs/tally" ]; then
-  TALLY=$bin/.libs/tally
-  LD_LIBRARY_PATH=$(dirname "$bin")/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  export LD_LIBRARY_PATH
-fi
-"$TALLY" --version >/dev/null || exit 99
-command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
-for driver in linvo sqlite http file; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-watch-XXXXXX") || exit 99
-children=
-clean_up ()
-{
-  for p in $children; do
-    kill -9 "$p" 2>/dev/null
-  done
-  rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 99' HUP INT TERM PIPE
-cd "$tmp" || exit 99
-exec </dev/null
-HOME=$tmp
-export HOME
-unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+past_libtool
+needs jq
+needs_drivers linvo sqlite http file
+enter watch
 umask 077
-
-failures=0
-ok ()
-{
-  echo "ok $*"
-}
 
 not_ok ()
 {
