@@ -17,27 +17,6 @@
 
 #include "sync-world.h"
 
-static int
-set_up (void **state)
-{
-  struct world *world = calloc (1, sizeof *world);
-
-  assert_non_null (world);
-  *state = world;
-  return 0;
-}
-
-static int
-tear_down (void **state)
-{
-  struct world *world = *state;
-
-  if (world->folder[0])
-    world_remove (world);
-  free (world);
-  return 0;
-}
-
 /* ---- stores on disk ----------------------------------------------------- */
 
 static const char *const beside[] = { "", "-wal", "-shm" };
@@ -82,22 +61,6 @@ restore (struct world *w, const char *store)
 {
   world_close (w);
   copy_store (w, "saved", store);
-  world_open (w);
-}
-
-/* Opens the world over this driver, or skips. */
-static void
-start (struct world *w, const char *driver)
-{
-  struct tally *tally = kit_context (NULL, "[tally]\ndevice = test\n");
-  bool found = kit_has_driver (tally, driver, "store");
-
-  tally_free (tally);
-  if (!found) {
-    print_message ("there is no driver %s\n", driver);
-    skip ();
-  }
-  world_make (w, driver);
   world_open (w);
 }
 
@@ -197,7 +160,7 @@ expect_rolled_back_device (struct world *w)
 static void
 test_device_restored (struct world *w, const char *driver)
 {
-  start (w, driver);
+  world_start (w, driver);
   roll_back_device (w);
   expect_rolled_back_device (w);
 }
@@ -223,7 +186,7 @@ test_loss_is_told (struct world *w, const char *driver)
   struct kit_run run;
   const struct tally_report *report;
 
-  start (w, driver);
+  world_start (w, driver);
   lose_one (w);
   kit_sync (&run, w->tally, "l1");
   report = kit_report (&run, "notes");
@@ -282,7 +245,7 @@ expect_rolled_back_hub (struct world *w)
 static void
 test_hub_restored (struct world *w, const char *driver)
 {
-  start (w, driver);
+  world_start (w, driver);
   roll_back_hub (w);
   expect_rolled_back_hub (w);
 }
@@ -305,7 +268,7 @@ test_two_far_sides (void **state)
   struct world *w = *state;
   struct kit_run run;
 
-  start (w, "sqlite");
+  world_start (w, "sqlite");
   fill (w);
   pair_devices (w, &run);
   save (w, "d1");
@@ -362,7 +325,7 @@ test_device_cloned (struct world *w, const char *driver)
 {
   struct kit_run run;
 
-  start (w, driver);
+  world_start (w, driver);
   clone_device (w);
   kit_sync (&run, w->tally, "l2");
   add_field (w->d1, "n4", "one");
@@ -388,7 +351,7 @@ cut_story (struct world *w, const char *driver, const struct story *story,
   for (;; at++) {
     struct kit_run run;
 
-    start (w, driver);
+    world_start (w, driver);
     story->tell (w);
     shim_fault_at (fault, at, 0);
     kit_try_sync (&run, w->tally, "l2", TALLY_AS_CONFIGURED);
@@ -415,7 +378,7 @@ test_loss_is_told_late (void **state)
     struct kit_run run;
     uint64_t told;
 
-    start (w, "sqlite");
+    world_start (w, "sqlite");
     lose_one (w);
     shim_fault_at (SHIM_LOSE, at, 0);
     kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
@@ -481,7 +444,8 @@ sqlite_reply_lost (void **state)
   test_cut (*state, "sqlite", SHIM_LOSE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, world_set_up_empty, world_tear_down)
 #define TESTS(driver)                                            \
   TEST (driver##_device_restored), TEST (driver##_loss_is_told), \
       TEST (driver##_hub_restored), TEST (driver##_device_cloned)

@@ -15,16 +15,6 @@
 
 #include "sync-world.h"
 
-static int
-set_up (void **state)
-{
-  struct world *world = calloc (1, sizeof *world);
-
-  assert_non_null (world);
-  *state = world;
-  return 0;
-}
-
 /* ---- looking ------------------------------------------------------------ */
 
 static int
@@ -507,7 +497,7 @@ test_a_first_sync_takes_no_tombstones (void **state)
 }
 
 #define TEST(name) \
-  cmocka_unit_test_setup_teardown (name, set_up, world_tear_down)
+  cmocka_unit_test_setup_teardown (name, world_set_up_empty, world_tear_down)
 
 int
 main (void)

@@ -16,44 +16,6 @@
 
 #include "sync-world.h"
 
-static int
-set_up (void **state)
-{
-  struct world *world = calloc (1, sizeof *world);
-
-  assert_non_null (world);
-  *state = world;
-  return 0;
-}
-
-static int
-tear_down (void **state)
-{
-  struct world *world = *state;
-
-  if (world->folder[0])
-    world_remove (world);
-  free (world);
-  return 0;
-}
-
-/* Opens the world over this driver, or skips. */
-static void
-start (struct world *w, const char *driver)
-{
-  struct tally *tally = kit_context (NULL, "[tally]\ndevice = test\n");
-  bool found =
-      strcmp (driver, "held") == 0 || kit_has_driver (tally, driver, "store");
-
-  tally_free (tally);
-  if (!found) {
-    print_message ("there is no driver %s\n", driver);
-    skip ();
-  }
-  world_make (w, driver);
-  world_open (w);
-}
-
 /* ---- a store and itself ------------------------------------------------- */
 
 static int
@@ -83,7 +45,7 @@ test_links (struct world *w, const char *driver)
   char a[3 * KIT_PATH], b[4 * KIT_PATH];
   struct tally_error err;
 
-  start (w, driver);
+  world_start (w, driver);
   kit_put (w->d1, "notes", "{\"_id\":\"1\"}");
   world_path (w, "d1", path);
   snprintf (link, sizeof link, "%s-link", path);
@@ -118,7 +80,7 @@ test_own_server (void **state)
   struct tally_error err;
   unsigned peers = 0;
 
-  start (w, "held");
+  world_start (w, "held");
   kit_put (w->hub, "notes", "{\"_id\":\"1\"}");
   refused (w, "hub", "wire");
   assert_int_equal (tally_status (w->tally, "hub", count_peer, &peers, &err),
@@ -137,7 +99,7 @@ test_own_server_by_a_link (void **state)
   char path[2 * KIT_PATH], link[2 * KIT_PATH + 8], name[3 * KIT_PATH];
   struct kit_run run;
 
-  start (w, "sqlite");
+  world_start (w, "sqlite");
   kit_put (w->hub, "notes", "{\"_id\":\"1\"}");
   world_path (w, "hub", path);
   snprintf (link, sizeof link, "%s-link", path);
@@ -175,7 +137,7 @@ test_copies_meet (void **state)
   struct world *w = *state;
   struct kit_run run;
 
-  start (w, "sqlite");
+  world_start (w, "sqlite");
   world_fill (w->d1, 'n', 5);
   world_close (w);
   copy_d1 (w, "d2");
@@ -221,7 +183,7 @@ test_another_store_behind_a_mended_route (void **state)
   char d1[2 * KIT_PATH], saved[2 * KIT_PATH], hub[2 * KIT_PATH];
   struct kit_run run;
 
-  start (w, "sqlite");
+  world_start (w, "sqlite");
   world_path (w, "d1", d1);
   world_path (w, "hub", hub);
   world_path (w, "saved", saved);
@@ -251,7 +213,8 @@ test_another_store_behind_a_mended_route (void **state)
 int
 main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, world_set_up_empty, world_tear_down)
   static const struct CMUnitTest tests[] = {
     TEST (sqlite_links),     TEST (linvo_links),
     TEST (test_own_server),  TEST (test_own_server_by_a_link),

@@ -44,11 +44,38 @@ world_set_up (void **state)
 }
 
 int
+world_set_up_empty (void **state)
+{
+  *state = calloc (1, sizeof (struct world));
+  assert_non_null (*state);
+  return 0;
+}
+
+int
 world_tear_down (void **state)
 {
-  world_remove (*state);
-  free (*state);
+  struct world *world = *state;
+
+  if (world->folder[0])
+    world_remove (world);
+  free (world);
   return 0;
+}
+
+void
+world_start (struct world *world, const char *driver)
+{
+  struct tally *tally = kit_context (NULL, "[tally]\ndevice = test\n");
+  bool found =
+      strcmp (driver, "held") == 0 || kit_has_driver (tally, driver, "store");
+
+  tally_free (tally);
+  if (!found) {
+    print_message ("there is no driver %s\n", driver);
+    skip ();
+  }
+  world_make (world, driver);
+  world_open (world);
 }
 
 void

@@ -25,8 +25,13 @@ void world_remove (struct world *world);
 void world_open (struct world *world);
 void world_close (struct world *world);
 
-/* For cmocka: a world that is open, and the end of one. */
+/* Makes and opens it over this driver, or skips the test. */
+void world_start (struct world *world, const char *driver);
+
+/* For cmocka: a world that is open, one that is yet to be made, and the end
+ * of one. */
 int world_set_up (void **state);
+int world_set_up_empty (void **state);
 int world_tear_down (void **state);
 
 /* Where a store of a closed world is kept. */
