@@ -10,7 +10,7 @@
 /* An entry and what is stored under its id now. */
 struct linvo_item {
   const struct tally_entry *entry;
-  uint64_t start;  /* of its id, as a number, see linvo-put.c */
+  uint64_t start;  /* of its id, see entry-order.h */
   uint32_t number; /* of its collection; 0: none yet */
   bool forget;
   bool absent; /* known without a look */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entry-order.h"
 #include "linvo-batch.h"
 #include "linvo-put.h"
 
@@ -13,40 +14,13 @@ static const unsigned char nothing[TALLY_REV_SIZE];
 
 /* ---- checking ---------------------------------------------------------- */
 
-/* The first bytes of an id as a number of the same order, short ones with
- * zeros. */
-static uint64_t
-start_of (const struct tally_slice *id)
-{
-  uint64_t start = 0;
-
-  for (size_t i = 0; i < sizeof start; i++)
-    start = start << 8
-            | (i < id->size ? (unsigned char) id->data[i] : (unsigned char) 0);
-  return start;
-}
-
-/* What begins differently, as nearly all does, is not looked at further. */
 static int
 compare_items (const void *a, const void *b)
 {
   const struct linvo_item *p = *(struct linvo_item *const *) a;
   const struct linvo_item *q = *(struct linvo_item *const *) b;
-  const struct tally_entry *x = p->entry, *y = q->entry;
-  size_t size;
-  int r = x->collection == y->collection
-              ? 0
-              : strcmp (x->collection, y->collection);
 
-  if (r != 0)
-    return r;
-  if (p->start != q->start)
-    return p->start < q->start ? -1 : 1;
-  size = x->doc.id.size < y->doc.id.size ? x->doc.id.size : y->doc.id.size;
-  r = memcmp (x->doc.id.data, y->doc.id.data, size);
-  if (r != 0)
-    return r;
-  return x->doc.id.size < y->doc.id.size ? -1 : x->doc.id.size > size;
+  return entry_compare (p->entry, p->start, q->entry, q->start);
 }
 
 static int
@@ -92,7 +66,7 @@ sort_items (struct linvo_batch *b, const struct tally_entry *entries,
     if (r != TALLY_OK)
       return r;
     b->items[i].entry = &entries[i];
-    b->items[i].start = start_of (&entries[i].doc.id);
+    b->items[i].start = entry_start (&entries[i].doc.id);
     b->items[i].forget = (entries[i].flags & TALLY_ENTRY_FORGET) != 0;
     b->sorted[i] = &b->items[i];
   }

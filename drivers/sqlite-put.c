@@ -6,6 +6,7 @@
 
 #include <tally/digest.h>
 
+#include "entry-order.h"
 #include "sqlite-file.h"
 
 /* So many that are to be new are inserted at once. */
@@ -29,33 +30,12 @@ struct sqlite_batch {
   bool wrote;
 };
 
-static uint64_t
-start_of (const struct tally_slice *id)
-{
-  uint64_t start = 0;
-
-  for (size_t i = 0; i < sizeof start; i++)
-    start = start << 8
-            | (i < id->size ? (unsigned char) id->data[i] : (unsigned char) 0);
-  return start;
-}
-
 static int
 place_compare (const void *left, const void *right)
 {
   const struct sqlite_place *p = left, *q = right;
-  const struct tally_entry *a = p->entry, *b = q->entry;
-  size_t a_size = a->doc.id.size, b_size = b->doc.id.size;
-  int order = a->collection == b->collection
-                  ? 0
-                  : strcmp (a->collection, b->collection);
 
-  if (!order && p->start != q->start)
-    return p->start < q->start ? -1 : 1;
-  if (!order)
-    order = memcmp (a->doc.id.data, b->doc.id.data,
-                    a_size < b_size ? a_size : b_size);
-  return order ? order : (a_size > b_size) - (a_size < b_size);
+  return entry_compare (p->entry, p->start, q->entry, q->start);
 }
 
 /* In order, and none is there twice. */
@@ -77,7 +57,7 @@ batch_sort (struct sqlite_batch *b, struct tally_error *err)
     return sqlite_fail (b->s, err, TALLY_FAILED, "out of memory");
   for (size_t i = 0; i < b->n; i++) {
     b->order[i].entry = &b->entries[i];
-    b->order[i].start = start_of (&b->entries[i].doc.id);
+    b->order[i].start = entry_start (&b->entries[i].doc.id);
     if (!(b->entries[i].flags & TALLY_ENTRY_FORGET))
       b->order[i].number = ++b->numbers;
     else if (!b->entries[i].expected)
