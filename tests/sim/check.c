@@ -157,6 +157,16 @@ was_told (struct world *world, unsigned doc, struct told *told)
   return true;
 }
 
+/* What every store had forgotten that anybody knew of, a copy of a store or a
+ * request that was long on its way brings back as new, once its grave is
+ * dropped, too. */
+static bool
+was_past_knowing (const struct world *world)
+{
+  return world->graves_dropped
+         && (world->happened & (FEATURE_COPIES | FEATURE_NETWORK));
+}
+
 /* Of all writes of a field the one with the greatest stamp stands; once a
  * tombstone is forgotten a new document need not know of it, but nothing that
  * was replaced comes back.  What a tombstone hides is no more there than where
@@ -190,7 +200,8 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
         continue;
       if (((other->past >> at & 1) && !stood_aside (journals, doc, i, at, f))
           || comes_after (world, doc, i, at, f)) {
-        if (other->forgotten && was_told (world, doc, told))
+        if (other->forgotten
+            && (was_told (world, doc, told) || was_past_knowing (world)))
           continue;
         violate (world, VIOLATION_RETURNED,
                  "field %u of %s has event %u, where event %u should stand", f,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/graves.h"
 #include "../../core/journal.h"
 #include "oracle.h"
 
@@ -232,8 +233,11 @@ tell_note (struct site *site, struct tally_slice key, struct tally_slice value)
 static void
 tell_entry (struct site *site, const struct tally_entry *entry)
 {
-  if (entry->flags & TALLY_ENTRY_FORGET)
+  if (entry->flags & TALLY_ENTRY_FORGET) {
+    if (strcmp (entry->collection, GRAVES_COLLECTION) == 0)
+      site->world->graves_dropped = true;
     return;
+  }
   if (!is_local (entry->collection))
     oracle_wrote (site, entry->doc.id);
   else if (strcmp (entry->collection, NOTES_COLLECTION) == 0)

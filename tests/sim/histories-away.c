@@ -6,6 +6,7 @@
 
 #include <tally/tally.h>
 
+#include "../../core/graves.h"
 #include "histories.h"
 
 /* What was deleted and forgotten came back, by a way that was new, from one
@@ -222,6 +223,8 @@ static const struct op beat_what_was_made_anew[] = {
   { OP_SYNC, .site = 1 },
 };
 
+/* A third store that has a grave tells of it as well. */
+#define TOLD_TWICE (GRAVES_MAX > 1 ? 2 : 1)
 #define TWO_HUBS                       \
   .sites = 3, .docs = 6, .n_links = 2, \
   .links = { { 1, 0, false }, { 1, 2, false } }
@@ -293,11 +296,13 @@ const struct history_case away_histories[] = {
   { "a delete that is held back until nobody remembers it",
     { HUB_OF_THREE },
     HISTORY_OPS (held_and_forgotten),
-    .conflicts = -1 },
+    .conflicts = -1,
+    .returned = 1 },
   { "a delete that is held back until nobody remembers it, and a later change",
     { HUB_OF_THREE },
     HISTORY_OPS (held_and_changed_later),
-    .conflicts = -1 },
+    .conflicts = -1,
+    .returned = TOLD_TWICE },
   { "a delete that is held back there until nobody remembers it",
     { .features = FEATURE_AWAY,
       .sites = 3,
@@ -305,7 +310,8 @@ const struct history_case away_histories[] = {
       .n_links = 2,
       .links = { { 0, 1, false }, { 1, 2, false } } },
     HISTORY_OPS (held_there_and_changed_later),
-    .conflicts = -1 },
+    .conflicts = -1,
+    .returned = TOLD_TWICE },
   { "a document made anew by a clock behind, and an old copy that comes back",
     { HUB_OF_THREE },
     HISTORY_OPS (beat_what_was_made_anew),

@@ -410,7 +410,8 @@ struct world {
   bool broke;            /* a pair, and what it knew is not trusted any more */
   unsigned copies_found; /* runs in which a store learned of a copy */
   uint64_t operations, repairs;
-  uint64_t forgotten; /* documents and tombstones removed for good */
+  uint64_t forgotten;  /* documents and tombstones removed for good */
+  bool graves_dropped; /* there were too many of them somewhere */
 
   enum violation violation;
   char why[400];
