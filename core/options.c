@@ -128,21 +128,23 @@ read_secret (struct buf *out, const char *path, struct tally_error *err)
   return status;
 }
 
-/* Cuts what ends the line off, and refuses what is not one line of text. */
+/* Leaves the first line, without the blanks at its end. */
 static int
 check_secret (struct buf *b, const char *path, struct tally_error *err)
 {
+  const char *end = b->size > 0 ? memchr (b->data, '\n', b->size) : NULL;
+
   if (b->size > OPTION_SECRET_FILE_MAX)
     return error_set (err, TALLY_CONFIG, "%s: larger than %zu bytes", path,
                       OPTION_SECRET_FILE_MAX);
-  if (b->size > 0 && b->data[b->size - 1] == '\n')
-    b->size--;
-  if (b->size > 0 && b->data[b->size - 1] == '\r')
+  if (end)
+    b->size = (size_t) (end - b->data);
+  while (b->size > 0 && memchr (" \t\r", b->data[b->size - 1], 3))
     b->size--;
   if (b->size == 0)
     return error_set (err, TALLY_CONFIG, "%s: is empty", path);
-  if (memchr (b->data, '\n', b->size) || memchr (b->data, 0, b->size))
-    return error_set (err, TALLY_CONFIG, "%s: is not one line of text", path);
+  if (memchr (b->data, 0, b->size))
+    return error_set (err, TALLY_CONFIG, "%s: is not a line of text", path);
   return TALLY_OK;
 }
 

@@ -331,13 +331,16 @@ secret_fails (const void *data, size_t size, bool named, const char *why)
 static void
 test_secret_from_a_file (void **state)
 {
-  static const char *const texts[] = { "s3cret", "s3cret\n", "s3cret\r\n" };
+  static const char *const texts[] = { "s3cret",     "s3cret\n",
+                                       "s3cret\r\n", "s3cret \t\n",
+                                       "s3cret\n\n", "s3cret\r\nthe hub's",
+                                       "s3cret\n\0x" };
   struct tally_error err;
   struct option_set set;
   size_t i;
 
   (void) state;
-  for (i = 0; i < 3; i++) {
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) {
     write_file ("secret", texts[i], strlen (texts[i]));
     assert_int_equal (load (&set, &err), TALLY_OK);
     assert_string_equal (set.values[1].text, "s3cret");
@@ -373,8 +376,8 @@ test_secret_file_errors (void **state)
   (void) state;
   secret_fails ("", 0, true, "is empty");
   secret_fails ("\n", 1, true, "is empty");
-  secret_fails ("a\nb\n", 4, true, "is not one line of text");
-  secret_fails ("a\0b", 3, true, "is not one line of text");
+  secret_fails (" \r\nb\n", 5, true, "is empty");
+  secret_fails ("a\0b", 3, true, "is not a line of text");
   secret_fails ("a\tb", 3, false, "holds a control character");
   snprintf (path, sizeof path, "%s/secret", folder);
   unlink (path);
