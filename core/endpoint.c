@@ -253,7 +253,8 @@ tally_replica_close (struct tally_replica *replica)
 
 /* ---- transports --------------------------------------------------------- */
 
-/* What a driver will not open with is a bad value in the ini. */
+/* What a driver will not open with is a bad value, in the ini or in what was
+ * given in place of one. */
 static int
 blame_section (const struct tally *tally, const struct endpoint *endpoint,
                struct tally_error *err)
@@ -263,7 +264,7 @@ blame_section (const struct tally *tally, const struct endpoint *endpoint,
   struct tally_error why = *err;
 
   if (!section)
-    return err->status;
+    return err->status = TALLY_CONFIG;
   return error_set (err, TALLY_CONFIG, "%s: %s: %s", section->where,
                     section->title, why.text);
 }

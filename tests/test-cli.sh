@@ -955,7 +955,7 @@ is "is an error each" "s: its driver cannot serve" \
   "$(jq -r 'select (.section == "serve s") | .error' out | sed 's/^f:/s:/')"
 refuses "serve says so, too" 3 '^tally: h: has no listen' -c d.ini serve t
 refuses "an unknown link, the nearest link" 3 'did you mean "xf"' -c d.ini sync xg
-refuses "serve at no address" 6 'listen must be' \
+refuses "serve at no address" 3 'listen must be' \
   serve sqlite:none.db --listen garbage
 is "which makes no store" "" "$(ls none.db x.db 2>/dev/null)"
 
