@@ -384,15 +384,15 @@ ini_read (struct ini *out, const char *file, const char *text, size_t size,
           struct tally_error *err)
 {
   struct reader r = { .out = out, .file = file, .err = err };
+  size_t mark;
   int result;
 
   memset (out, 0, sizeof *out);
   if (size > INI_SIZE_MAX)
     return error_set (err, TALLY_CONFIG, "%s: larger than %zu bytes", file,
                       INI_SIZE_MAX);
-  r.rest = slice_make (text, size);
-  if (size >= 3 && memcmp (text, "\xef\xbb\xbf", 3) == 0)
-    r.rest = slice_make (text + 3, size - 3);
+  mark = utf8_mark (text, size);
+  r.rest = slice_make (text + mark, size - mark);
 
   result = ini_parse_stream (read_line, &r, take_entry, &r);
   if (r.status == TALLY_OK && result < 0)

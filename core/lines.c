@@ -15,9 +15,10 @@
 #include "error.h"
 #include "lines.h"
 #include "reason.h"
+#include "slice.h"
+#include "utf8.h"
 
 #define BLOCK ((size_t) 256 << 10)
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 static int
 fail_errno (const struct lines *lines, int number, struct tally_error *err)
@@ -183,10 +184,10 @@ lines_next (struct lines *lines, struct tally_slice *line,
   if (end)
     line->size = (size_t) (end - line->data);
   lines->at += line->size + (end != NULL);
-  if (lines->number++ == 0 && line->size >= 3
-      && memcmp (line->data, BYTE_ORDER_MARK, 3) == 0) {
-    line->data += 3;
-    line->size -= 3;
+  if (lines->number++ == 0) {
+    size_t mark = utf8_mark (line->data, line->size);
+
+    *line = slice_make (line->data + mark, line->size - mark);
   }
   return TALLY_OK;
 }

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "json.h"
 #include "puttext.h"
+#include "utf8.h"
 
 static int
 add_document (struct puttext *input, struct tally_slice text,
@@ -143,7 +144,7 @@ puttext_read (struct puttext *input, const char *json, size_t size,
               const char *at, struct tally_error *err)
 {
   struct tally_slice value, text = slice_make (json, size);
-  size_t offset = 0;
+  size_t offset = utf8_mark (json, size);
   bool first = true, taken;
   int status;
 

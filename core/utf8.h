@@ -7,6 +7,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+/* How many bytes at the start of a text are a byte order mark, with which
+ * editors on Windows begin a file: 3 or 0. */
+static inline size_t
+utf8_mark (const char *text, size_t size)
+{
+  return size >= 3 && memcmp (text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
 
 /* The length of the character at p, of which `left` bytes are there; 0 when
  * they are not the beginning of valid UTF-8. */

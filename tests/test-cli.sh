@@ -259,6 +259,8 @@ is "get in the order asked" '{"_id":"AT","code":"AT","v":1}
 
 printf '{"list":[{"_id":"at1","v":1},{"_id":"at2"}]}{"list":[{"_id":"at3"}]}' \
   >members
+printf '\357\273\277{"_id":"bom"}' >bom
+expect "put of a file with a byte order mark" 0 put $s nested bom
 expect "put --at of documents as they are kept" 0 \
   put $s nested members --at list
 expect "which are read again" 0 get $s nested at1 at2 at3
