@@ -94,6 +94,24 @@ comes_after (const struct world *world, unsigned doc, unsigned at,
          && !fate_may_lose_to (history, at, standing, field);
 }
 
+/* That a field of it lost, or what replaced that. */
+static bool
+is_field_told (const struct journals *journals, unsigned doc, unsigned at,
+               unsigned field)
+{
+  const struct doc_history *history = &journals->world->docs[doc];
+  unsigned told = journals->fields[doc][at] | history->events[at].read;
+
+  if (told >> field & 1)
+    return true;
+  for (unsigned i = at + 1; i < history->n; i++)
+    if (fate_assigns (&history->events[i], field)
+        && history->events[i].prior[field] == at + 1
+        && is_field_told (journals, doc, i, field))
+      return true;
+  return false;
+}
+
 /* That it lost is told of, or there is nothing to tell; of a whole write, by
  * any of its fields. */
 static bool
@@ -108,8 +126,11 @@ is_told (const struct journals *journals, unsigned doc, unsigned at,
     return told;
   if (field < SIM_WHOLE)
     return told >> field & 1 || !fate_matters (event, field);
-  for (unsigned f = 0; f < SIM_FIELDS; f++)
+  for (unsigned f = 0; f < SIM_FIELDS; f++) {
+    if (fate_matters (event, f) && is_field_told (journals, doc, at, f))
+      return true;
     matters |= fate_matters (event, f);
+  }
   return told || !matters;
 }
 

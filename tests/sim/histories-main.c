@@ -147,6 +147,7 @@ main (void)
   n = add_cases (tests, n, found_histories);
   n = add_cases (tests, n, cut_histories);
   n = add_cases (tests, n, clock_histories);
+  n = add_cases (tests, n, repair_histories);
   n = add_cases (tests, n, away_histories);
   n = add_cases (tests, n, looked_histories);
   /* Those that are not used have no function, and would be run. */

@@ -30,6 +30,7 @@ extern const struct history_case found_histories[];   /* histories-found.c */
 extern const struct history_case cut_histories[];     /* histories-cut.c */
 extern const struct history_case looked_histories[];  /* histories-looks.c */
 extern const struct history_case clock_histories[];   /* histories-clocks.c */
+extern const struct history_case repair_histories[];  /* histories-repairs.c */
 extern const struct history_case away_histories[];    /* histories-away.c */
 
 #define HISTORY_OPS(list) .ops = (list), .n = sizeof (list) / sizeof (list)[0]
