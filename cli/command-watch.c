@@ -10,7 +10,6 @@
 
 #include "cli.h"
 #include "output.h"
-#include "signals.h"
 #include "sync.h"
 
 /* A report with what it points to. */

@@ -9,7 +9,6 @@
 
 #include "answer-internal.h"
 #include "devices.h"
-#include "error.h"
 
 static bool
 is_ours (const uint32_t *ours, size_t n, uint32_t client)

@@ -6,8 +6,6 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include "answer-internal.h"
 #include "error.h"
 #include "namelist.h"

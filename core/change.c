@@ -11,7 +11,6 @@
 #include "context.h"
 #include "document.h"
 #include "finder.h"
-#include "json.h"
 #include "public.h"
 #include "rev.h"
 #include "update.h"

@@ -9,8 +9,6 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include "clock-note.h"
 #include "duration.h"
 #include "error.h"

@@ -13,7 +13,6 @@
 #include "document.h"
 #include "hooks.h"
 #include "idmap.h"
-#include "json.h"
 #include "public.h"
 #include "puttext.h"
 #include "rev.h"

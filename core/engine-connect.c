@@ -12,7 +12,6 @@
 
 #include <sodium.h>
 
-#include "document.h"
 #include "engine-compare.h"
 #include "engine-connect.h"
 #include "engine-names.h"

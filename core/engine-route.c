@@ -16,7 +16,6 @@
 #include <sodium.h>
 
 #include "engine-connect.h"
-#include "error.h"
 
 #define KEY_SIZE (6 + 32 + 1)
 

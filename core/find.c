@@ -12,7 +12,6 @@
 #include "error.h"
 #include "finder.h"
 #include "indexes.h"
-#include "json.h"
 #include "public.h"
 #include "rev.h"
 

@@ -9,7 +9,6 @@
 
 #include <sodium.h>
 
-#include "error.h"
 #include "folder-internal.h"
 
 /* What a run looks at. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "indexplan-range.h"
-#include "json.h"
 #include "value.h"
 
 /* What a query says of one field. */

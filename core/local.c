@@ -3,7 +3,6 @@
 
 #include <config.h>
 
-#include "error.h"
 #include "local.h"
 #include "wire.h"
 

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#include "error.h"
 #include "json.h"
 #include "query-tree.h"
 #include "value.h"

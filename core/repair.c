@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "doclist.h"
-#include "document.h"
 #include "error.h"
 #include "namelist.h"
 #include "notejson.h"

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "context.h"
-#include "document.h"
 #include "engine.h"
 #include "indexes.h"
 #include "journal.h"

@@ -9,7 +9,6 @@
 
 #include <sodium.h>
 
-#include "doclist.h"
 #include "error.h"
 #include "unique.h"
 

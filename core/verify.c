@@ -11,7 +11,6 @@
 
 #include "compare.h"
 #include "doclist.h"
-#include "document.h"
 #include "link.h"
 #include "namelist.h"
 #include "peer.h"
