@@ -12,23 +12,11 @@
 #include <cmocka.h>
 
 #include "../core/decimal.h"
-#include "../core/json.h"
 #include "../core/update.h"
+#include "query-kit.h"
 #include "rng.h"
 
 #define NOW UINT64_C (1700000000000)
-
-/* JSON with ' for ", to be readable. */
-static const char *
-quoted (const char *text, char out[512])
-{
-  size_t i;
-
-  for (i = 0; text[i] && i < 511; i++)
-    out[i] = (char) (text[i] == '\'' ? '"' : text[i]);
-  out[i] = '\0';
-  return out;
-}
 
 struct row {
   const char *update;
