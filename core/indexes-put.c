@@ -2,9 +2,7 @@
 /* Rows follow the documents.  A put reads what is stored first, since the rows
  * of that must go; the revisions that were read become what the put expects,
  * all of it is one transaction, and when somebody was faster it is done again.
- * What indexes there are may have changed since that was read, also by another
- * process: so the put checks that none was made, by a record that would be
- * there then, and else begins again. */
+ * So it is when an index was made meanwhile, see indexes-lists.h. */
 
 #include <config.h>
 
@@ -14,6 +12,7 @@
 #include "doclist.h"
 #include "error.h"
 #include "indexes-internal.h"
+#include "indexes-lists.h"
 
 /* Documents of one transaction, with their rows. */
 #define PUT_DOCUMENTS 256
@@ -24,15 +23,6 @@
 
 static const unsigned char absent_rev[TALLY_REV_SIZE];
 
-/* One collection of a put. */
-struct indexed {
-  const char *collection;
-  char rows[COLLECTION_TEXT_MAX];
-  struct index_list list;
-  bool checks;               /* whether the list is an old one */
-  char made[INDEX_MADE_MAX]; /* the record that is then there */
-};
-
 struct indexing {
   struct replica *replica;
   const struct tally_entry *entries;
@@ -42,8 +32,7 @@ struct indexing {
   bool stale;  /* an old list was met */
   struct tally_outcome *outcomes;
 
-  struct indexed *indexed; /* by collection */
-  size_t n_indexed;
+  struct index_lists lists;
   size_t *of;            /* which of them an entry belongs to */
   bool *settled;         /* its outcome is known */
   struct doclist stored; /* of the round */
@@ -55,63 +44,6 @@ struct indexing {
   size_t n_checks, room;
   unsigned to_tell; /* so many lines of unique indexes that are broken */
 };
-
-static int
-recall (struct indexing *x, struct indexed *indexed, struct tally_error *err)
-{
-  int status =
-      indexes_recall (x->replica, indexed->collection, &indexed->list, err);
-
-  indexed->checks =
-      indexes_possible (x->replica) && indexes_concern (indexed->collection);
-  indexes_made_id (indexed->made,
-                   indexed->list.next > 0 ? indexed->list.next : 1);
-  return status;
-}
-
-/* Reads anew what was old.  *any: there was such a one. */
-static int
-recall_stale (struct indexing *x, const struct tally_outcome *got, bool *any,
-              struct tally_error *err)
-{
-  int status = TALLY_OK;
-
-  *any = false;
-  for (size_t k = 0; k < x->n_indexed && status == TALLY_OK; k++) {
-    struct indexed *indexed = &x->indexed[k];
-
-    if (!indexed->checks || (got++)->status == TALLY_OK)
-      continue;
-    *any = x->stale = true;
-    index_list_free (&indexed->list);
-    indexes_unlearn (x->replica, indexed->collection);
-    status = recall (x, indexed, err);
-  }
-  return status;
-}
-
-static int
-find_indexed (struct indexing *x, size_t i, struct tally_error *err)
-{
-  const char *collection = x->entries[i].collection;
-  struct indexed *indexed;
-
-  for (size_t k = x->n_indexed; k-- > 0;)
-    if (strcmp (x->indexed[k].collection, collection) == 0) {
-      x->of[i] = k;
-      return TALLY_OK;
-    }
-  indexed = realloc (x->indexed, (x->n_indexed + 1) * sizeof *indexed);
-  if (!indexed)
-    return error_nomem (err);
-  x->indexed = indexed;
-  indexed = &x->indexed[x->n_indexed];
-  memset (indexed, 0, sizeof *indexed);
-  indexed->collection = collection;
-  indexes_rows_name (indexed->rows, collection);
-  x->of[i] = x->n_indexed++;
-  return recall (x, indexed, err);
-}
 
 static int
 read_stored (struct indexing *x, size_t from, size_t to, size_t k,
@@ -127,7 +59,7 @@ read_stored (struct indexing *x, size_t from, size_t to, size_t k,
     if (wanted)
       ids[n++] = x->entries[i].doc.id;
     if (n == PUT_DOCUMENTS || (i == to && n > 0)) {
-      status = replica_get (x->replica, x->indexed[k].collection, ids, n,
+      status = replica_get (x->replica, x->lists.all[k].collection, ids, n,
                             TALLY_GET_BODY, doclist_emit, &x->stored, err);
       n = 0;
     }
@@ -174,7 +106,7 @@ add_documents (struct indexing *x, size_t from, size_t to, size_t k,
                size_t *n_put, struct rows *rows, bool *refused,
                struct tally_error *err)
 {
-  struct indexed *indexed = &x->indexed[k];
+  struct indexed *indexed = &x->lists.all[k];
   size_t at = 0;
   int status = TALLY_OK;
 
@@ -231,33 +163,12 @@ is_guarded (const struct indexing *x, const struct indexed *indexed)
 static void
 tell_broken (struct indexing *x, const struct rows *rows)
 {
-  for (size_t k = 0; k < x->n_indexed && rows->n > 0; k++) {
-    const struct indexed *indexed = &x->indexed[k];
+  for (size_t k = 0; k < x->lists.n && rows->n > 0; k++) {
+    const struct indexed *indexed = &x->lists.all[k];
 
     if (!is_guarded (x, indexed))
       indexes_tell_broken (x->replica, indexed->collection, &indexed->list,
                            rows, indexed->rows, &x->to_tell);
-  }
-}
-
-/* Checks that no index was made: what is to go must not be there, and nothing
- * becomes of it. */
-static void
-add_checks (struct indexing *x)
-{
-  x->n_checks = 0;
-  for (size_t k = 0; k < x->n_indexed; k++) {
-    const struct indexed *indexed = &x->indexed[k];
-    struct tally_entry *entry = &x->put[x->n_checks];
-
-    if (!indexed->checks)
-      continue;
-    x->n_checks++;
-    memset (entry, 0, sizeof *entry);
-    entry->collection = indexed->rows;
-    entry->flags = TALLY_ENTRY_FORGET;
-    entry->expected = absent_rev;
-    entry->doc.id = slice_text (indexed->made);
   }
 }
 
@@ -296,9 +207,11 @@ put_together (struct indexing *x, size_t n_put, const struct rows *rows,
   status =
       replica_put_plain (x->replica, x->put, all, TALLY_PUT_ALL, x->got, err);
   if (status == TALLY_OK)
-    status = recall_stale (x, x->got, &stale, err);
-  if (status == TALLY_OK && stale)
+    status = index_lists_renew (&x->lists, x->got, &stale, err);
+  if (status == TALLY_OK && stale) {
+    x->stale = true;
     return TALLY_OK;
+  }
   for (size_t i = x->n_checks; i < all && status == TALLY_OK; i++)
     if (x->got[i].status != TALLY_OK)
       return TALLY_OK;
@@ -319,7 +232,7 @@ settle_lost (struct indexing *x, size_t n_put, bool *refused)
     size_t entry = x->put_of[i];
 
     if (x->settled[entry] || x->got[i].status == TALLY_OK
-        || x->indexed[x->of[entry]].list.n > 0)
+        || x->lists.all[x->of[entry]].list.n > 0)
       continue;
     x->outcomes[entry] = x->got[i];
     x->settled[entry] = true;
@@ -335,9 +248,9 @@ put_round (struct indexing *x, size_t from, size_t to, bool *refused,
   size_t n_put;
   int status = TALLY_OK;
 
-  add_checks (x);
+  x->n_checks = index_lists_check (&x->lists, x->put);
   n_put = x->n_checks;
-  for (size_t k = 0; k < x->n_indexed && status == TALLY_OK; k++)
+  for (size_t k = 0; k < x->lists.n && status == TALLY_OK; k++)
     status = add_documents (x, from, to, k, &n_put, &rows, refused, err);
   if (status == TALLY_OK && !*refused)
     status = rows_settle (&rows, x->replica, err);
@@ -382,13 +295,13 @@ chunk (const struct indexing *x, size_t from)
 
   if (x->all)
     return x->n;
-  for (size_t k = 0; k < x->n_indexed; k++)
-    any = any || x->indexed[k].list.n > 0;
+  for (size_t k = 0; k < x->lists.n; k++)
+    any = any || x->lists.all[k].list.n > 0;
   if (!any) {
     to =
         from + replica_batch_size (x->replica, x->entries + from, x->n - from);
-    return to - from > TALLY_BATCH_ENTRIES - x->n_indexed
-               ? from + TALLY_BATCH_ENTRIES - x->n_indexed
+    return to - from > TALLY_BATCH_ENTRIES - x->lists.n
+               ? from + TALLY_BATCH_ENTRIES - x->lists.n
                : to;
   }
   for (to = from; to < x->n && to - from < PUT_DOCUMENTS; to++) {
@@ -414,8 +327,9 @@ run (struct indexing *x, struct tally_error *err)
   int status = TALLY_OK;
 
   for (size_t i = 0; i < x->n && status == TALLY_OK; i++)
-    status = find_indexed (x, i, err);
-  if (status == TALLY_OK && !make_room (x, x->n_indexed + x->n))
+    status =
+        index_lists_find (&x->lists, x->entries[i].collection, &x->of[i], err);
+  if (status == TALLY_OK && !make_room (x, x->lists.n + x->n))
     status = error_nomem (err);
   for (size_t from = 0, to; from < x->n && status == TALLY_OK; from = to) {
     to = chunk (x, from);
@@ -432,6 +346,7 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
              struct tally_error *err)
 {
   struct indexing x = { .replica = replica,
+                        .lists = { .replica = replica },
                         .entries = entries,
                         .n = n,
                         .all = flags & TALLY_PUT_ALL,
@@ -447,10 +362,8 @@ indexes_put (struct replica *replica, const struct tally_entry *entries,
     status = error_nomem (err);
   else
     status = run (&x, err);
-  for (size_t k = 0; k < x.n_indexed; k++)
-    index_list_free (&x.indexed[k].list);
+  index_lists_free (&x.lists);
   doclist_free (&x.stored);
-  free (x.indexed);
   free (x.put_of);
   free (x.got);
   free (x.put);
