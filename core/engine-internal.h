@@ -360,6 +360,13 @@ int push_remote (struct sync *sync, struct idlist *both,
 int pull_local (struct sync *sync, struct idlist *both,
                 struct tally_error *err);
 
+/* engine-give.c: push_remote ahead of the first window, if the far side has
+ * nothing and all of ours may go there as it lies here.  Windows then begin
+ * behind that. */
+bool push_may_give (const struct sync *sync);
+int push_given (struct sync *sync, struct idlist *both,
+                struct tally_error *err);
+
 /* engine-returned.c: whether a document that is kept, and that the far side
  * (there) or we do not have, may have been deleted there, or here; and what
  * the log says of them. */

@@ -6,26 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine-internal.h"
+#include "engine-pushing.h"
 #include "errand.h"
 #include "error.h"
 
 /* A batch that is read while the one before it is pushed. */
 struct reading {
   struct push *push;
-  size_t from, to; /* which of the ids */
+  size_t from, to;  /* which of the ids */
+  struct buf after; /* of all: the id of the last document before */
   struct doclist docs;
   bool full;
-};
-
-struct push {
-  struct sync *sync;
-  struct idlist *both;
-  struct tally_slice *ids;
-  size_t n;
-  /* What came there, by seq: in the order of ids it would make holes. */
-  uint64_t *settled;
-  size_t n_settled;
 };
 
 /* The other side makes revisions itself.  A plan that was saved names them,
@@ -70,21 +61,52 @@ count_read (const struct reading *reading)
 }
 
 static int
+collect_behind (void *ctx, const struct tally_doc *doc)
+{
+  struct reading *reading = ctx;
+
+  return slice_equal (doc->id, buf_slice (&reading->after))
+             ? 0
+             : collect_doc (reading, doc);
+}
+
+static int
 read_batch (void *ctx, struct tally_error *err)
 {
   struct reading *reading = ctx;
   const struct push *push = reading->push;
+  struct tally_slice after = buf_slice (&reading->after);
+  struct replica *replica = push->sync->run->replica;
   int status;
 
   doclist_clear (&reading->docs);
   reading->full = false;
-  status = replica_get (push->sync->run->replica, push->sync->collection,
-                        push->ids + reading->from, push->n - reading->from,
-                        wanted (push), collect_doc, reading, err);
-  if (status == TALLY_OK && reading->docs.failed)
+  status =
+      push->all
+          ? replica_find (replica, push->sync->collection, &after, NULL,
+                          wanted (push), collect_behind, reading, err)
+          : replica_get (replica, push->sync->collection,
+                         push->ids + reading->from, push->n - reading->from,
+                         wanted (push), collect_doc, reading, err);
+  if (status == TALLY_OK && (reading->docs.failed || reading->after.failed))
     status = error_nomem (err);
-  reading->to = count_read (reading);
+  reading->to = push->all ? 0 : count_read (reading);
   return status;
+}
+
+/* Where the next batch begins; false: there is none. */
+static bool
+begin_next (const struct reading *reading, struct reading *next)
+{
+  const struct push *push = reading->push;
+  const struct doclist *docs = &reading->docs;
+
+  if (push->all && reading->full) {
+    buf_clear (&next->after);
+    buf_add_slice (&next->after, docs->docs[docs->count - 1].id);
+  }
+  next->from = reading->to;
+  return push->all ? reading->full : next->from < push->n;
 }
 
 /* What ours is to stand in place of was not listed, and the cursor goes past
@@ -101,9 +123,9 @@ keep_back (struct push *push, const struct tally_doc *doc, int outcome,
 }
 
 /* Under its whole revision; if it is damaged, under what was read of that. */
-static int
-refused (struct push *push, const struct tally_doc *doc, int outcome,
-         struct tally_error *err)
+int
+pushing_refused (struct push *push, const struct tally_doc *doc, int outcome,
+                 struct tally_error *err)
 {
   struct tally_doc whole = *doc;
   struct tally_error ignored;
@@ -120,7 +142,10 @@ take_outcome (struct push *push, const struct tally_doc *doc,
 
   switch (outcome->status) {
   case TALLY_OK:
-    push->settled[push->n_settled++] = doc->seq;
+    if (!push->all)
+      push->settled[push->n_settled++] = doc->seq;
+    else if (doc->seq > push->head && !seqset_add (&sync->settled, doc->seq))
+      return error_nomem (err);
     sync_stop_holding (sync, doc->id);
     if (outcome->stored)
       sync_count_pushed (sync, doc->id, doc->flags & TALLY_DOC_DELETED);
@@ -130,7 +155,7 @@ take_outcome (struct push *push, const struct tally_doc *doc,
   case TALLY_CONFLICT:
     return idlist_add (push->both, doc->id) ? TALLY_OK : error_nomem (err);
   default:
-    return refused (push, doc, outcome->status, err);
+    return pushing_refused (push, doc, outcome->status, err);
   }
 }
 
@@ -168,21 +193,23 @@ push_batch (struct push *push, const struct doclist *docs,
   return status;
 }
 
-/* Pushes what was read, and meanwhile reads the next batch. */
+/* Pushes what was read, and meanwhile reads the next batch, if there is one.
+ */
 static int
-push_and_read (struct push *push, const struct reading *reading,
-               struct reading *next, struct tally_error *err)
+push_and_read (struct push *push, struct reading *reading,
+               struct reading *next, bool *more, struct tally_error *err)
 {
   bool threads = push->sync->run->peer.threads;
   struct errand errand = { .run = NULL };
   struct tally_error reason;
   int status = TALLY_OK, read;
 
-  next->from = reading->to;
-  next->to = push->n;
-  if (next->from < push->n)
+  *more = begin_next (reading, next);
+  if (*more)
     errand_start (&errand, threads, read_batch, next);
-  if (reading->docs.count > 0)
+  if (push->all)
+    status = given_leave_kept (push, &reading->docs, err);
+  if (status == TALLY_OK && reading->docs.count > 0)
     status = push_batch (push, &reading->docs, err);
   read = errand_wait (&errand, &reason);
   if (status == TALLY_OK && read != TALLY_OK) {
@@ -192,22 +219,26 @@ push_and_read (struct push *push, const struct reading *reading,
   return status;
 }
 
-static int
-push_all (struct push *push, struct tally_error *err)
+int
+pushing_run (struct push *push, struct tally_error *err)
 {
   struct reading readings[2] = { { .push = push }, { .push = push } };
   unsigned now = 0;
-  int status = push->n > 0 ? read_batch (&readings[0], err) : TALLY_OK;
+  bool more = push->all || push->n > 0;
+  int status = more ? read_batch (&readings[0], err) : TALLY_OK;
 
-  while (status == TALLY_OK && readings[now].from < push->n) {
+  while (status == TALLY_OK && more && !given_is_beyond (push)) {
     if (sync_cancelled (push->sync))
       status = error_set (err, TALLY_CANCELLED, "cancelled");
     else
-      status = push_and_read (push, &readings[now], &readings[!now], err);
+      status =
+          push_and_read (push, &readings[now], &readings[!now], &more, err);
     now = !now;
   }
-  doclist_free (&readings[0].docs);
-  doclist_free (&readings[1].docs);
+  for (unsigned i = 0; i < 2; i++) {
+    doclist_free (&readings[i].docs);
+    buf_free (&readings[i].after);
+  }
   return status;
 }
 
@@ -267,7 +298,7 @@ push_remote (struct sync *sync, struct idlist *both, struct tally_error *err)
       status = add_item (&push, &sync->plan.items[i], err);
   if (status == TALLY_OK) {
     qsort (push.ids, push.n, sizeof *push.ids, by_id);
-    status = push_all (&push, err);
+    status = pushing_run (&push, err);
   }
   if (status == TALLY_OK)
     status = settle (&push, err);

@@ -54,6 +54,19 @@ sync_window (struct sync *sync, struct idlist *both, bool merges,
   return status;
 }
 
+/* Before the first window, to who has nothing. */
+static int
+sync_given (struct sync *sync, struct tally_error *err)
+{
+  struct idlist both = { 0 };
+  int status = push_given (sync, &both, err);
+
+  if (status == TALLY_OK)
+    status = merge_both (sync, &both, err);
+  idlist_free (&both);
+  return status;
+}
+
 static int
 sync_pending (struct sync *sync, struct tally_error *err)
 {
@@ -66,6 +79,8 @@ sync_pending (struct sync *sync, struct tally_error *err)
     if (status == TALLY_OK && !sync->at_hand)
       status = retrieve_remote_meta (sync, err);
     sync->at_hand = false;
+    if (status == TALLY_OK && push_may_give (sync))
+      status = sync_given (sync, err);
     if (status == TALLY_OK)
       status = sync_window (sync, &both, true, err);
     idlist_free (&both);

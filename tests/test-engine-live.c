@@ -108,50 +108,6 @@ expect_meeting (struct world *w)
   world_settled (w, 5 + 5 + 5 + 2 + 1);
 }
 
-/* What is there, was there or comes, before and behind where a page ends. */
-static void
-edit_around (void *ctx)
-{
-  struct tally_replica *replica = ctx;
-
-  kit_put (replica, "notes", "{\"_id\":\"a\"}");
-  kit_put (replica, "notes", "{\"_id\":\"m0\",\"v\":1}");
-  kit_put (replica, "notes", "{\"_id\":\"m5\",\"v\":1}");
-  kit_remove (replica, "notes", "m1");
-  kit_remove (replica, "notes", "m4");
-  kit_put (replica, "notes", "{\"_id\":\"z\"}");
-}
-
-/* Who has nothing is given documents in the order of their ids, two of these
- * on a page. */
-static void
-test_hub_changes_while_all_is_taken (void **state)
-{
-  struct world *w = *state;
-  static char pad[900001];
-
-  memset (pad, 'x', sizeof pad - 1);
-  for (unsigned at = 1; at <= 5; at++) {
-    struct kit_run run;
-
-    for (unsigned i = 0; i < 6; i++)
-      kit_put (w->hub, "notes", "{\"_id\":\"m%u\",\"pad\":\"%s\",\"v\":0}", i,
-               pad);
-    shim_fault_at (SHIM_NONE, 0, 0);
-    shim_before_exchange (at, edit_around, w->hub);
-    kit_sync (&run, w->tally, "l1");
-    assert_true (shim_exchanges () >= at);
-    world_sync (w);
-    world_expect (w, "notes", "m0", "\"v\":1");
-    world_expect (w, "notes", "m1", NULL);
-    world_expect (w, "notes", "m4", NULL);
-    world_settled (w, 6);
-    world_remove (w);
-    world_make (w, NULL);
-    world_open (w);
-  }
-}
-
 /* Another field of what both changed, one of us, the other and nobody. */
 static void
 edit_all (void *ctx)
@@ -496,7 +452,6 @@ main (void)
   const struct CMUnitTest tests[] = {
     TEST (test_refused_push),
     TEST (test_new_on_both_sides),
-    TEST (test_hub_changes_while_all_is_taken),
     TEST (test_hub_changes_at_every_exchange),
     TEST (test_device_changes_at_every_call),
     TEST (test_hub_changes_at_every_call),
