@@ -22,6 +22,8 @@ function run (args, input = '') {
       { encoding: 'utf8' }, (error, stdout, stderr) => resolve ({
         code: error ? error.code : 0, stdout, stderr }));
 
+    // Who does not read it may be gone before it is written.
+    child.stdin.on ('error', () => {});
     child.stdin.end (input);
   });
 }
