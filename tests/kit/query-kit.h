@@ -4,6 +4,14 @@
 #ifndef TALLY_TESTS_QUERY_KIT_H
 #define TALLY_TESTS_QUERY_KIT_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "../../core/json.h"
 #include "../../core/query.h"
 
