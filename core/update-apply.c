@@ -328,6 +328,30 @@ add_equalities (const struct query_node *node, struct applying *applying)
   return status;
 }
 
+/* Where a field is to equal two values the later one stands, and no document
+ * would do. */
+static int
+check_equalities (const struct query_node *node,
+                  const struct applying *applying)
+{
+  struct tally_slice document = buf_slice (&applying->document);
+  int status = TALLY_OK;
+
+  for (size_t i = 0; i < node->n && status == TALLY_OK; i++) {
+    const struct query_node *child = &node->children[i];
+
+    if (child->op == QUERY_AND)
+      status = check_equalities (child, applying);
+    else if (child->op == QUERY_EQ
+             && value_cmp (value_at (&child->path, document), child->value)
+                    != 0)
+      status = error_set (applying->err, TALLY_INVALID,
+                          "upsert: the query asks for two values of \"%.*s\"",
+                          (int) child->path.text.size, child->path.text.data);
+  }
+  return status;
+}
+
 int
 update_base (const struct query *query, struct buf *out,
              struct tally_error *err)
@@ -337,6 +361,8 @@ update_base (const struct query *query, struct buf *out,
 
   buf_add (&applying.document, "{}", 2);
   status = add_equalities (&query->root, &applying);
+  if (status == TALLY_OK)
+    status = check_equalities (&query->root, &applying);
   if (status == TALLY_OK)
     buf_add_slice (out, buf_slice (&applying.document));
   if (status == TALLY_OK && (out->failed || applying.document.failed))

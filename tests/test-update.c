@@ -284,6 +284,7 @@ test_upsert_base (void **state)
     { "{'a.b':1,'c':{'$eq':2},'d':{'$gt':3}}", "", "{'a':{'b':1},'c':2}" },
     { "{'$and':[{'a':1},{'b':2}],'$or':[{'c':3}]}", "", "{'a':1,'b':2}" },
     { "{'_id':'x','a':{'$ne':1},'b':{'$in':[1]}}", "", "{'_id':'x'}" },
+    { "{'a':1,'$and':[{'a':1.0},{'b':null}]}", "", "{'a':1,'b':null}" },
     { "{}", "", "{}" },
   };
   char text[512], after[512];
@@ -300,6 +301,31 @@ test_upsert_base (void **state)
     if (!slice_equal (buf_slice (&out),
                       slice_text (quoted (rows[i].after, after))))
       fail_msg ("%s: %.*s", text, (int) out.size, out.data);
+    buf_free (&out);
+    query_free (query);
+  }
+}
+
+static void
+test_upsert_base_that_cannot_be (void **state)
+{
+  static const char *const queries[] = {
+    "{'$and':[{'a':1},{'a':2}]}",
+    "{'a':1,'$and':[{'a':{'$eq':2}}]}",
+    "{'a.b':1,'$and':[{'a':{'c':2}}]}",
+    "{'a':1,'$and':[{'a.b':2}]}",
+  };
+  char text[512];
+
+  (void) state;
+  for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+    struct tally_error err = { 0, "" };
+    struct buf out = BUF_INIT;
+    struct query *query;
+
+    assert_int_equal (query_parse (&query, quoted (queries[i], text), &err),
+                      TALLY_OK);
+    assert_int_equal (update_base (query, &out, &err), TALLY_INVALID);
     buf_free (&out);
     query_free (query);
   }
@@ -340,9 +366,13 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_fields),     cmocka_unit_test (test_numbers),
-    cmocka_unit_test (test_arrays),     cmocka_unit_test (test_refused),
-    cmocka_unit_test (test_depth),      cmocka_unit_test (test_upsert_base),
+    cmocka_unit_test (test_fields),
+    cmocka_unit_test (test_numbers),
+    cmocka_unit_test (test_arrays),
+    cmocka_unit_test (test_refused),
+    cmocka_unit_test (test_depth),
+    cmocka_unit_test (test_upsert_base),
+    cmocka_unit_test (test_upsert_base_that_cannot_be),
     cmocka_unit_test (test_arithmetic),
   };
 
