@@ -83,10 +83,11 @@ sync_tell_returned (const struct sync *sync)
   if (sync->returned == 0 || !host || !host->log)
     return;
   snprintf (text, sizeof text,
-            "%s: %s: %llu document%s that only one side still had were kept; "
+            "%s: %s: %llu document%s that only one side still had %s kept; "
             "some may have been deleted on the other",
             sync->run->link->channel->name, sync->collection,
             (unsigned long long) sync->returned,
-            sync->returned == 1 ? "" : "s");
+            sync->returned == 1 ? "" : "s",
+            sync->returned == 1 ? "was" : "were");
   host->log (host->ctx, 1, text);
 }
