@@ -271,7 +271,7 @@ run (struct changing *changing, struct tally_replica *handle,
      const char *collection, const char *query, bool upsert,
      struct tally_error *err)
 {
-  int status = collection_check (collection, err);
+  int status = write_check (collection, err);
 
   changing->finder.collection = collection;
   if (status == TALLY_OK)

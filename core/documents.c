@@ -179,7 +179,7 @@ tally_put (struct tally_replica *replica, const char *collection,
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
   input.id_field = options.id_field;
-  status = collection_check (collection, err);
+  status = write_check (collection, err);
   if (status == TALLY_OK && options.rev) {
     putting.has_rev = true;
     if (!rev_from_text (putting.rev, options.rev))
@@ -231,7 +231,9 @@ tally_remove (struct tally_replica *replica, const char *collection,
   int status;
 
   err = PUBLIC_ERROR (err);
-  status = check_ids (collection, ids, n, err);
+  status = write_check (collection, err);
+  if (status == TALLY_OK)
+    status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
     status = context_replica (&putting.replica, replica, err);
   if (status == TALLY_OK)

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "moment.h"
 #include "rev.h"
+#include "write.h"
 
 /* ---- writing ------------------------------------------------------------ */
 
@@ -152,7 +153,7 @@ find_collection (const struct importing *importing, const char **collection,
     *collection =
         importing->collection ? importing->collection : importing->by_default;
   if (**collection)
-    return collection_check (*collection, err);
+    return write_check (*collection, err);
   return error_set (err, TALLY_INVALID,
                     "is for no collection; name one behind the store");
 }

@@ -14,6 +14,7 @@
 #include "nearest.h"
 #include "public.h"
 #include "source.h"
+#include "write.h"
 
 #define BAD_TOLD 20
 
@@ -396,7 +397,7 @@ tally_import (struct tally_replica *replica, const char *format,
   importing->ctx = ctx;
   name_after (importing);
   if (collection)
-    status = collection_check (collection, err);
+    status = write_check (collection, err);
   if (status == TALLY_OK)
     status = context_rules (&importing->rules, replica, err);
   if (status == TALLY_OK)

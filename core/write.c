@@ -9,12 +9,27 @@
 #include <tally/tally.h>
 
 #include "doclist.h"
+#include "document.h"
 #include "edit.h"
 #include "error.h"
 #include "graves.h"
 #include "hooks.h"
+#include "journal.h"
 #include "unique.h"
 #include "write.h"
+
+int
+write_check (const char *collection, struct tally_error *err)
+{
+  static const char *const own[] = { NOTES_COLLECTION, JOURNAL_COLLECTION,
+                                     GRAVES_COLLECTION };
+
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (strcmp (collection, own[i]) == 0)
+      return error_set (err, TALLY_INVALID,
+                        "collection \"%s\": is the store's own", collection);
+  return collection_check (collection, err);
+}
 
 /* Each lost round is somebody else's success; who loses so many is starved. */
 #define ROUNDS_MAX 1000

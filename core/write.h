@@ -27,6 +27,10 @@ struct write_result {
   uint64_t seq; /* of what was written; 0: nothing was */
 };
 
+/* TALLY_INVALID: an application cannot write there, since it is no name, or
+ * stands for what the store itself keeps. */
+int write_check (const char *collection, struct tally_error *err);
+
 /* A stamp for a write of this store over a state (NULL: over nothing), which
  * does not know it. */
 int write_stamp (struct replica *replica, const struct state *old,

@@ -259,6 +259,13 @@ is "get in the order asked" '{"_id":"AT","code":"AT","v":1}
 
 printf '{"list":[{"_id":"at1","v":1},{"_id":"at2"}]}{"list":[{"_id":"at3"}]}' \
   >members
+for own in _conflicts _graves _notes; do
+  refuses "put to $own" 6 "own" put $s $own nested
+  refuses "rm from $own" 6 "own" rm $s $own --query '{}'
+  refuses "import to $own" 6 "own" import ndjson nested $s $own
+done
+expect "put to a local collection of the user's" 0 put $s _mine nested -q
+
 printf '\357\273\277{"_id":"bom"}' >bom
 expect "put of a file with a byte order mark" 0 put $s nested bom
 expect "put --at of documents as they are kept" 0 \
