@@ -9,24 +9,12 @@
 #   ROUND  runs this round alone
 # What a failed round leaves is kept.
 
-TALLY=${TALLY:-tally}
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+past_libtool
+needs_drivers linvo sqlite http
 KILLS=${KILLS:-4}
 SEED=${SEED:-$(($(date +%s) % 1000000))}
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-# Libtool's script would take a part of each kill for itself.
-bin=$(dirname "$TALLY")
-if [ -x "$bin/.libs/tally" ]; then
-  TALLY=$bin/.libs/tally
-  LD_LIBRARY_PATH=$(dirname "$bin")/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  export LD_LIBRARY_PATH
-fi
-"$TALLY" --version >/dev/null || exit 99
-for driver in linvo sqlite http; do
-  "$TALLY" drivers $driver >/dev/null 2>&1 \
-    || { echo "skip: no driver $driver"; exit 77; }
-done
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tally-kill-XXXXXX") || exit 99
 server="" writer="" watchdog="" kept="" failures=0 checks=0 inside=0

@@ -3,12 +3,9 @@
 # A sqlite store where nothing can be written: a snapshot, an image, a medium
 # that is read-only.
 
-TALLY=${TALLY:-tally}
-case $TALLY in
-*/*) TALLY=$(cd "$(dirname "$TALLY")" && pwd)/$(basename "$TALLY") ;;
-esac
-"$TALLY" drivers sqlite >/dev/null 2>&1 \
-  || { echo "skip: no driver sqlite"; exit 77; }
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/program.sh"
+needs_drivers sqlite
 if [ "$1" != mounted ]; then
   unshare -m true 2>/dev/null \
     || { echo "skip: cannot mount, which takes root"; exit 77; }
@@ -24,18 +21,6 @@ cd "$tmp" || exit 99
 HOME=$tmp
 export HOME
 unset TALLY_CONFIG TALLY_TOKEN_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
-
-failures=0
-# is WHAT EXPECTED FOUND
-is ()
-{
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: $3, not $2"
-    failures=$((failures + 1))
-  fi
-}
 
 mkdir 'a ?#%b'
 for store in plain.db 'a ?#%b/odd.db' behind.db; do
