@@ -136,7 +136,9 @@ answer_hello (struct asked *asked, const struct wire_hello *hello,
                               &welcome->n_clients, err);
   if (status == TALLY_OK) {
     welcome->verdict = verdict;
-    welcome->flags = WIRE_WELCOME_COMPARES | (ahead ? WIRE_WELCOME_AHEAD : 0);
+    welcome->flags =
+        WIRE_WELCOME_COMPARES | (ahead ? WIRE_WELCOME_AHEAD : 0)
+        | (replica_lies_by_id (asked->replica) ? WIRE_WELCOME_BY_ID : 0);
     welcome->wall_ms = replica_wall_ms (asked->replica);
     welcome->client = replica_client (asked->replica);
     welcome->device = slice_text (asked->device);

@@ -204,15 +204,11 @@ add_bodies (struct asked *asked, const char *collection, struct window *window,
  * them in it: page after page, whatever holds them is read once.  Then all of
  * them can be counted, too. */
 static bool
-is_by_id (const struct asked *asked, const char *collection,
-          const struct wire_meta *meta)
+is_by_id (const struct asked *asked, const struct wire_meta *meta)
 {
-  const struct replica *replica = asked->replica;
-
   return (meta->flags & WIRE_META_BY_ID) && !(meta->flags & WIRE_META_GRAVES)
          && meta->bytes > 0 && meta->since == 0 && meta->until == 0
-         && replica_can_find (replica) && !replica_can_search (replica)
-         && replica_counts (replica, collection);
+         && replica_lies_by_id (asked->replica);
 }
 
 static int
@@ -333,7 +329,7 @@ answer_meta (struct asked *asked, const struct wire_meta *meta,
   if (status == TALLY_OK && (meta->flags & WIRE_META_SAVED))
     status = asked_acknowledge (asked, collection, meta->since, err);
   if (status == TALLY_OK)
-    status = is_by_id (asked, collection, meta)
+    status = is_by_id (asked, meta)
                  ? read_by_id (asked, collection, &window, headers, err)
                  : read_by_arrival (asked, collection, meta->since, &window,
                                     headers, err);

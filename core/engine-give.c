@@ -37,8 +37,8 @@ given_is_beyond (const struct push *push)
   return push->all && push->both->count > ENGINE_WINDOW;
 }
 
-/* Nothing was listed there, and here documents lie in the order of their ids.
- */
+/* Nothing was listed there, and on both sides documents lie in the order of
+ * their ids. */
 bool
 push_may_give (const struct sync *sync)
 {
@@ -48,9 +48,7 @@ push_may_give (const struct sync *sync)
          && sync->pushes && sync->asked && sync->remote_done && !sync->looked
          && sync->local_position == 0 && !sync_strict (sync)
          && !run->link->plan && !peer_is_passive (&run->peer)
-         && replica_can_find (run->replica)
-         && !replica_can_search (run->replica)
-         && replica_counts (run->replica, sync->collection);
+         && run->welcome.by_id && replica_lies_by_id (run->replica);
 }
 
 static int

@@ -78,13 +78,13 @@ wants_whole (const struct sync *sync)
   return sync->was_empty ? WIRE_BYTES_MAX : 0;
 }
 
-/* Where nothing is here documents may come in any order; but after a broken
- * pair tombstones must come, too. */
+/* Where nothing is here documents may come in any order, but not after a
+ * broken pair, when tombstones must come, too. */
 static bool
 wants_by_id (const struct sync *sync)
 {
   return sync->was_empty && sync->far_cursor.data[0] == '\0'
-         && !sync_strict (sync);
+         && !sync_strict (sync) && replica_lies_by_id (sync->run->replica);
 }
 
 /* Who gives whole documents looks at as many headers first: not at more than

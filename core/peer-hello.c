@@ -48,6 +48,7 @@ take_welcome (struct peer_welcome *out, struct wire_welcome *welcome,
   out->verdict = (enum wire_verdict) welcome->verdict;
   out->ahead = welcome->flags & WIRE_WELCOME_AHEAD;
   out->compares = welcome->flags & WIRE_WELCOME_COMPARES;
+  out->by_id = welcome->flags & WIRE_WELCOME_BY_ID;
   out->client = welcome->client;
   out->device = copy_text (welcome->device);
   out->collections =

@@ -68,6 +68,7 @@ struct peer_welcome {
   int64_t skew_ms;    /* the far clock less ours, half the way back off */
   bool ahead;         /* it may hold stamps that are beyond its clock */
   bool compares;      /* it answers compare */
+  bool by_id;         /* its documents lie so: see replica_lies_by_id */
   uint32_t client;    /* that it writes under */
   char *device;       /* its name, or NULL: nobody answered */
   char **collections; /* n names that sync */

@@ -261,6 +261,13 @@ replica_can_search (const struct replica *replica)
   return replica->ops->search != NULL;
 }
 
+bool
+replica_lies_by_id (const struct replica *replica)
+{
+  return replica_can_find (replica) && !replica_can_search (replica)
+         && replica_keeps_digest (replica);
+}
+
 struct searching {
   struct replica_emit whole; /* first: it is what replica_emit_whole sees */
   tally_wants *wants;

@@ -246,6 +246,13 @@ int replica_find (struct replica *replica, const char *collection,
 
 /* False: all are looked at by id. */
 bool replica_can_search (const struct replica *replica);
+
+/* Documents lie in the order of their ids, and can be walked through and
+ * counted: so to read all of them, or to write new ones, in that order is what
+ * costs least.  Where they lie as they arrived the order of stamps is kept as
+ * an index beside: written in another order, each batch would write all of
+ * that anew. */
+bool replica_lies_by_id (const struct replica *replica);
 int replica_search (struct replica *replica, const char *collection,
                     uint64_t since, tally_wants *wants, tally_emit_doc *emit,
                     void *ctx, struct tally_error *err);

@@ -68,8 +68,9 @@ enum {
 };
 
 enum {
-  WIRE_WELCOME_AHEAD = 1,   /* as WIRE_HELLO_AHEAD */
-  WIRE_WELCOME_COMPARES = 2 /* answers compare and fetch */
+  WIRE_WELCOME_AHEAD = 1,    /* as WIRE_HELLO_AHEAD */
+  WIRE_WELCOME_COMPARES = 2, /* answers compare and fetch */
+  WIRE_WELCOME_BY_ID = 4     /* see replica_lies_by_id */
 };
 
 enum {
