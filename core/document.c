@@ -20,21 +20,37 @@ is_word (char c)
          || (c >= '0' && c <= '9') || c == '_';
 }
 
+static bool
+is_name (const char *text, size_t size)
+{
+  bool good = size > 0 && size <= COLLECTION_NAME_MAX && is_word (text[0]);
+
+  for (size_t i = 1; good && i < size; i++)
+    good = is_word (text[i]) || text[i] == '.' || text[i] == '-';
+  return good;
+}
+
 int
 collection_check (const char *name, struct tally_error *err)
 {
-  size_t size = strlen (name);
-  bool good = size > 0 && size <= COLLECTION_NAME_MAX && is_word (name[0]);
-
-  for (size_t i = 1; good && i < size; i++)
-    good = is_word (name[i]) || name[i] == '.' || name[i] == '-';
-  if (good)
+  if (is_name (name, strlen (name)))
     return TALLY_OK;
   return error_set (err, TALLY_INVALID,
                     "collection \"%.140s\": a name is 1 to 128 letters, "
                     "digits, \"_\", \".\" or \"-\", and begins with none of "
                     "the last two",
                     name);
+}
+
+int
+collection_check_any (const char *name, struct tally_error *err)
+{
+  const char *colon = strchr (name, ':');
+
+  if (colon && is_name (name, (size_t) (colon - name))
+      && !collection_is_local (name))
+    name = colon + 1;
+  return collection_check (name, err);
 }
 
 bool

@@ -18,6 +18,10 @@
 /* [A-Za-z0-9_][A-Za-z0-9._-]{0,127}; TALLY_INVALID names the reason. */
 int collection_check (const char *name, struct tally_error *err);
 
+/* The same, or one of an account, ACCOUNT:NAME: for who has the store itself,
+ * and only reads.  A peer never says whose a collection is. */
+int collection_check_any (const char *name, struct tally_error *err);
+
 /* A name that starts with '_' never leaves its store. */
 bool collection_is_local (const char *name);
 

@@ -212,7 +212,7 @@ static int
 check_ids (const char *collection, const char *const *ids, size_t n,
            struct tally_error *err)
 {
-  int status = collection_check (collection, err);
+  int status = collection_check_any (collection, err);
 
   for (size_t i = 0; i < n && status == TALLY_OK; i++)
     status = document_check_id (slice_text (ids[i]), err);

@@ -319,7 +319,7 @@ tally_explain (struct tally_replica *handle, const char *collection,
   err = PUBLIC_ERROR (err);
   explainer.emit = emit;
   explainer.ctx = ctx;
-  status = collection_check (collection, err);
+  status = collection_check_any (collection, err);
   if (status == TALLY_OK)
     status = document_check_id (slice_text (id), err);
   if (status == TALLY_OK)

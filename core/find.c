@@ -128,7 +128,7 @@ find (struct finding *finding, struct tally_replica *handle, const char *query,
       const struct tally_find_options *given, struct tally_error *err)
 {
   struct tally_find_options *options = &finding->options;
-  int status = collection_check (finding->finder.collection, err);
+  int status = collection_check_any (finding->finder.collection, err);
 
   public_copy (options, sizeof *options, given, given ? given->size : 0);
   if (status == TALLY_OK)

@@ -142,6 +142,23 @@ kill $server
 wait $server
 is 'the server ends well' 0 $?
 server=
+
+# Who has the store sees whose what is, and who has a token only their own.
+tally get sqlite:hub.db ann:todo x
+is "an account's document" "$("$TALLY" get a todo x)" "$(cat out)"
+tally find sqlite:hub.db ann:todo '{"_id":"x"}' --count
+is "an account's documents are found" 1 "$(cat out)"
+tally export sqlite:hub.db ann:todo
+is 'and exported' 1 "$(grep -c '"_id":"x"' out)"
+tally get sqlite:hub.db todo x
+is 'they are in no other collection' 4 $code
+for collection in _mtime:todo ann:a:b :todo ann:; do
+  tally get sqlite:hub.db $collection x
+  is "$collection is no name" 6 $code
+done
+tally rm sqlite:hub.db ann:todo x
+is "an account's documents are not written here" 6 $code
+
 tally sync a-ann --json
 is 'nobody answers' 5 $code
 is 'nobody was reached' null "$(jq .collection out)"
