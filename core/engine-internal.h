@@ -271,6 +271,15 @@ int sync_hold_back (struct sync *sync, struct idlist *both,
 bool sync_is_too_new (const struct sync *sync,
                       const unsigned char rev[TALLY_REV_SIZE]);
 
+/* A document of either side, with its meta and body; free it. */
+int sync_decode (const struct sync *sync, struct state *out,
+                 const struct tally_doc *doc, struct tally_error *err);
+
+/* Whether ours, which may be NULL, knows the newest stamp of this revision. */
+int sync_knows_newest (const struct sync *sync, const struct tally_doc *ours,
+                       const unsigned char rev[TALLY_REV_SIZE], bool *knows,
+                       struct tally_error *err);
+
 /* True when theirs brings stamps beyond our clock that ours does not know;
  * ours may be NULL. */
 int sync_refuses (const struct sync *sync, const struct tally_doc *ours,

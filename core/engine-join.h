@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Documents that are being brought together: merged in engine-merge.c, kept
- * here in engine-join-store.c, pushed in engine-join-push.c. */
+/* Documents that are being brought together: what becomes of each is settled
+ * in engine-merge.c, merged in engine-join-merge.c, kept here in
+ * engine-join-store.c, pushed in engine-join-push.c. */
 
 #ifndef TALLY_ENGINE_JOIN_H
 #define TALLY_ENGINE_JOIN_H
+
+#include <string.h>
 
 #include "engine-internal.h"
 #include "journal.h"
@@ -57,6 +60,17 @@ struct joiner {
   join_look_fn *look;
   void *look_ctx;
 };
+
+static inline bool
+join_same_rev (const struct tally_doc *doc, const struct tally_doc *other)
+{
+  return memcmp (doc->rev, other->rev, TALLY_REV_SIZE) == 0;
+}
+
+/* Merges ours and theirs into the result, which may be one of the two; what
+ * loses unseen goes to the joiner's journal. */
+int join_merge (struct joiner *joiner, struct joined *joined,
+                struct tally_error *err);
 
 /* What bringing a document together counts as. */
 enum plan_step join_step (const struct joiner *joiner,
