@@ -91,14 +91,20 @@ void
 report_conflicts (struct cli *cli, const char *store,
                   const struct tally_report *report)
 {
-  cli_talk (cli,
-            "tally: %s: %" PRIu64 " conflict%s in %s; see what lost with "
+  char text[1024];
+
+  snprintf (text, sizeof text,
+            "%s: %" PRIu64 " conflict%s in %s; see what lost with "
             "\"tally conflicts %s\"",
             report->link ? report->link : "-", report->conflicts,
             plural (report->conflicts),
             report->collection ? report->collection : "-", store);
-  if (cli->args->value[OPTION_FAIL_ON_CONFLICT])
-    cli_exit (cli, EXIT_CONFLICTS);
+  if (!cli->args->value[OPTION_FAIL_ON_CONFLICT]) {
+    cli_talk (cli, "tally: %s", text);
+    return;
+  }
+  cli_warn (cli, text, "");
+  cli_exit (cli, EXIT_CONFLICTS);
 }
 
 static int

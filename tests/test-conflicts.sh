@@ -322,6 +322,8 @@ expect "and a copy" 0 pair sqlite:fat.db linvo:fatcopy -q
 expect "edits" 0 put sqlite:fat.db notes fat1
 expect "and others" 0 put linvo:fatcopy notes fat2
 expect "lose" 10 pair sqlite:fat.db linvo:fatcopy -q --fail-on-conflict
+is "what makes it fail is said, quiet or not" 1 \
+  "$(grep -c '^tally: .* conflict.*; see what lost with ' err)"
 expect "all are listed" 0 conflicts sqlite:fat.db --json
 is "once each" "fat1 fat2 fat3 fat4" \
   "$(jq -r ._id out | sort | tr '\n' ' ' | sed 's/ $//')"
