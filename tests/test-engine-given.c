@@ -123,6 +123,23 @@ test_hub_changes_while_all_is_given (void **state)
   }
 }
 
+/* Who gives does not take what it sees for all that there is. */
+static void
+test_what_is_hidden_is_missed (void **state)
+{
+  struct world *w = *state;
+  struct kit_run run;
+
+  world_fill (w->d1, 'a', 9);
+  shim_hide ("held/d1", "a003");
+  kit_try_sync (&run, w->tally, "l1", TALLY_AS_CONFIGURED);
+  assert_int_equal (run.status, TALLY_CORRUPT);
+  assert_non_null (strstr (run.err.text, "of the 9 documents of \"notes\" 8"));
+  shim_spoil ("held/d1", NULL);
+  world_sync (w);
+  world_settled (w, 9);
+}
+
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, world_set_up, world_tear_down)
 
@@ -133,6 +150,7 @@ main (void)
     TEST (test_hub_changes_while_all_is_taken),
     TEST (test_device_changes_while_all_is_given),
     TEST (test_hub_changes_while_all_is_given),
+    TEST (test_what_is_hidden_is_missed),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

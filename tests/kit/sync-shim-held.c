@@ -38,6 +38,7 @@ static struct {
   char die_after[64];
   unsigned die_at, dead_calls;
   char spoil_store[64], spoil_id[64];
+  bool hides; /* what is spoilt is not shown at all, by find */
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void
@@ -100,6 +101,16 @@ shim_spoil (const char *store, const char *id)
   pthread_mutex_lock (&shim.lock);
   snprintf (shim.spoil_store, sizeof shim.spoil_store, "%s", store);
   snprintf (shim.spoil_id, sizeof shim.spoil_id, "%s", id ? id : "");
+  shim.hides = false;
+  pthread_mutex_unlock (&shim.lock);
+}
+
+void
+shim_hide (const char *store, const char *id)
+{
+  shim_spoil (store, id);
+  pthread_mutex_lock (&shim.lock);
+  shim.hides = true;
   pthread_mutex_unlock (&shim.lock);
 }
 
@@ -211,6 +222,7 @@ struct spoiling {
   tally_emit_doc *emit;
   void *ctx;
   char id[64];
+  bool hides;
 };
 
 static int
@@ -229,11 +241,12 @@ spoil (void *ctx, const struct tally_doc *doc)
 static struct spoiling
 spoiling_of (const struct held *held, tally_emit_doc *emit, void *ctx)
 {
-  struct spoiling spoiling = { emit, ctx, "" };
+  struct spoiling spoiling = { emit, ctx, "", false };
 
   pthread_mutex_lock (&shim.lock);
   if (strcmp (shim.spoil_store, held->name) == 0)
     memcpy (spoiling.id, shim.spoil_id, sizeof spoiling.id);
+  spoiling.hides = shim.hides;
   pthread_mutex_unlock (&shim.lock);
   return spoiling;
 }
@@ -306,6 +319,18 @@ held_scan (void *handle, const char *collection,
   return status;
 }
 
+/* As a damaged file does. */
+static int
+hide (void *ctx, const struct tally_doc *doc)
+{
+  const struct spoiling *spoiling = ctx;
+
+  if (doc->id.size == strlen (spoiling->id)
+      && memcmp (doc->id.data, spoiling->id, doc->id.size) == 0)
+    return 0;
+  return spoiling->emit (spoiling->ctx, doc);
+}
+
 static int
 held_find (void *handle, const char *collection,
            const struct tally_slice *from, const struct tally_slice *to,
@@ -320,7 +345,8 @@ held_find (void *handle, const char *collection,
   if (is_dead (held, err))
     return leave (held, TALLY_FAILED);
   return leave (held, memory ()->find (held->inner, collection, from, to,
-                                       flags, spoil, &spoiling, err));
+                                       flags, spoiling.hides ? hide : spoil,
+                                       &spoiling, err));
 }
 
 static int

@@ -63,6 +63,10 @@ void shim_die_after (const char *store, const char *collection);
  * id; NULL: no more. */
 void shim_spoil (const char *store, const char *id);
 
+/* Or does not show it to who walks through all of them, as where a file is
+ * damaged. */
+void shim_hide (const char *store, const char *id);
+
 /* Makes the drivers known to a context. */
 void shim_register (struct tally *tally);
 
