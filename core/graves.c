@@ -198,10 +198,10 @@ put_in_order (struct doclist *docs, size_t n_docs,
   return true;
 }
 
-int
-graves_fill (struct doclist *docs, struct replica *replica,
-             const char *collection, const struct tally_slice *ids, size_t n,
-             unsigned flags, struct tally_error *err)
+static int
+fill (struct doclist *docs, struct replica *replica, const char *collection,
+      const struct tally_slice *ids, size_t n, unsigned flags,
+      uint64_t limit_ms, struct tally_error *err)
 {
   struct doclist found = DOCLIST_INIT;
   size_t n_docs = docs->count;
@@ -216,14 +216,30 @@ graves_fill (struct doclist *docs, struct replica *replica,
     status = replica_get (replica, GRAVES_COLLECTION, missing.graves,
                           missing.n, flags, doclist_emit, &found, err);
   if (status == TALLY_OK && found.count > 0) {
-    name_found (docs, &found, &missing,
-                replica_wall_ms (replica) + replica->max_skew_ms);
+    name_found (docs, &found, &missing, limit_ms);
     if (found.failed || docs->failed || !put_in_order (docs, n_docs, ids, n))
       status = error_nomem (err);
   }
   doclist_free (&found);
   missing_free (&missing);
   return status;
+}
+
+int
+graves_fill (struct doclist *docs, struct replica *replica,
+             const char *collection, const struct tally_slice *ids, size_t n,
+             unsigned flags, struct tally_error *err)
+{
+  return fill (docs, replica, collection, ids, n, flags,
+               replica_wall_ms (replica) + replica->max_skew_ms, err);
+}
+
+int
+graves_fill_all (struct doclist *docs, struct replica *replica,
+                 const char *collection, const struct tally_slice *ids,
+                 size_t n, unsigned flags, struct tally_error *err)
+{
+  return fill (docs, replica, collection, ids, n, flags, UINT64_MAX, err);
 }
 
 static int

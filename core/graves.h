@@ -42,6 +42,11 @@ int graves_fill (struct doclist *docs, struct replica *replica,
                  const char *collection, const struct tally_slice *ids,
                  size_t n, unsigned flags, struct tally_error *err);
 
+/* The same with those beyond our clock. */
+int graves_fill_all (struct doclist *docs, struct replica *replica,
+                     const char *collection, const struct tally_slice *ids,
+                     size_t n, unsigned flags, struct tally_error *err);
+
 /* Whether there is any.  Cheaper than a look for one. */
 int graves_are_there (struct replica *replica, bool *any,
                       struct tally_error *err);

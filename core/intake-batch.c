@@ -180,6 +180,21 @@ decide_over (struct losing *losing, const struct dated *doc,
   return lose (losing, incoming, old);
 }
 
+/* One beyond our clock, which must have been wrong, says nothing of what
+ * comes; but to whoever else has it what came under this client earlier than
+ * what it deleted would pass for known. */
+static bool
+says_nothing (const struct intake *intake, const struct tally_doc *grave,
+              const struct state *dead, const struct state *incoming)
+{
+  struct stamp newest;
+
+  memcpy (newest.bytes, grave->rev, STAMP_SIZE);
+  return stamp_ms (&newest)
+             > replica_wall_ms (intake->replica) + intake->replica->max_skew_ms
+         && !state_knows (dead, &incoming->whole, NULL);
+}
+
 static int
 decide (struct round *round, size_t i, const struct tally_doc *stored,
         const struct tally_doc *record, struct tally_error *err)
@@ -199,7 +214,10 @@ decide (struct round *round, size_t i, const struct tally_doc *stored,
     return status == TALLY_OK ? write_state (&losing, &incoming) : status;
   status = state_decode (&old, stored->flags & TALLY_DOC_DELETED, stored->meta,
                          stored->body, err);
-  if (status == TALLY_OK)
+  if (status == TALLY_OK && is_grave (stored)
+      && says_nothing (round->intake, stored, &old, &incoming))
+    status = write_state (&losing, &incoming);
+  else if (status == TALLY_OK)
     status = decide_over (&losing, doc, &incoming, &old, stored, record);
   state_free (&old);
   return status;
@@ -227,8 +245,9 @@ read_stored (struct round *round, struct tally_error *err)
     status = error_nomem (err);
   /* A time before a delete is no later for that being forgotten. */
   if (status == TALLY_OK)
-    status = graves_fill (&round->stored, intake->replica, intake->collection,
-                          ids, round->n, TALLY_GET_BODY, err);
+    status =
+        graves_fill_all (&round->stored, intake->replica, intake->collection,
+                         ids, round->n, TALLY_GET_BODY, err);
   free (ids);
   return status;
 }

@@ -703,6 +703,34 @@ test_older_than_a_forgotten_delete (void **state)
                         "'blind':true");
 }
 
+/* Also where it is beyond a clock that was set back since: others still have
+ * that delete, and what they know of our clients is what came last. */
+static void
+test_older_than_what_a_later_delete_hides (void **state)
+{
+  const uint64_t day = 86400000;
+  struct tally_error err = { 0, "" };
+
+  (void) state;
+  kit.replica->keep_deleted_ms = day;
+  put_well ("{'_id':'a','title':'x','_mtime':2000},"
+            "{'_id':'b','title':'x','_mtime':2000}");
+  write_here ("a", NULL);
+  write_here ("b", NULL);
+  kit.shared.wall_ms += 2 * day;
+  write_here ("c", "{\"_id\":\"c\"}");
+  kit.shared.wall_ms += 2 * day;
+  assert_int_equal (forget_tombstones (kit.replica, "todo", true, &err),
+                    TALLY_OK);
+  kit.shared.wall_ms -= 5 * day;
+  put_well ("{'_id':'a','title':'old','_mtime':1000},"
+            "{'_id':'b','title':'new','_mtime':3000}");
+  dialect_expect_entry (&kit, JOURNAL_BLIND_COLLECTION, "'title':'old'",
+                        "'blind':true");
+  dialect_ask (&kit, "datastoreMeta", "{'collection':'todo'}");
+  dialect_expect (&kit, "{'result':[['b',3000],['c',1700172800000]]}");
+}
+
 int
 main (void)
 {
@@ -733,6 +761,7 @@ main (void)
     TEST (test_accounts),
     TEST (test_tombstones_stay),
     TEST (test_older_than_a_forgotten_delete),
+    TEST (test_older_than_what_a_later_delete_hides),
   };
 
   int failed = cmocka_run_group_tests_name ("all slots", tests, NULL, NULL);

@@ -306,8 +306,8 @@ lies_below_a_grave (struct world *world, struct site *site,
   struct stamp newest = { { 0 } };
   struct tally_error err;
 
-  graves_fill (&graves, site->replica, doc_collection (world, op->doc), &id, 1,
-               0, &err);
+  graves_fill_all (&graves, site->replica, doc_collection (world, op->doc),
+                   &id, 1, 0, &err);
   if (graves.count > 0)
     memcpy (newest.bytes, graves.docs[0].rev, STAMP_SIZE);
   doclist_free (&graves);
