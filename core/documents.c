@@ -12,7 +12,6 @@
 #include "doclist.h"
 #include "document.h"
 #include "hooks.h"
-#include "idmap.h"
 #include "public.h"
 #include "puttext.h"
 #include "rev.h"
@@ -34,7 +33,6 @@ struct putting {
   struct write_result *results;
   bool *made;
   size_t n;
-  struct idmap ids;
   bool stop;
 };
 
@@ -73,7 +71,6 @@ flush (struct putting *putting, struct tally_error *err)
     status = emit_written (putting, &putting->items[i], &putting->results[i],
                            putting->made[i], err);
   putting->n = 0;
-  idmap_clear (&putting->ids);
   return status;
 }
 
@@ -94,30 +91,23 @@ putting_start (struct putting *putting, size_t n, struct tally_error *err)
 static void
 putting_end (struct putting *putting)
 {
-  idmap_free (&putting->ids);
   free (putting->made);
   free (putting->results);
   free (putting->items);
 }
 
-/* An id that comes again is written after the one before. */
 static int
 add_item (struct putting *putting, const struct write_item *item, bool made,
           struct tally_error *err)
 {
-  size_t at;
-  int status = TALLY_OK;
+  int status = putting->n == WRITE_BATCH ? flush (putting, err) : TALLY_OK;
 
-  if (putting->n == WRITE_BATCH
-      || idmap_find (&putting->ids, item->id) != IDMAP_NONE)
-    status = flush (putting, err);
-  if (status != TALLY_OK)
+  /* Whoever was told may have said stop. */
+  if (status != TALLY_OK || putting->stop)
     return status;
-  at = putting->n++;
-  putting->items[at] = *item;
-  putting->made[at] = made;
-  return idmap_add (&putting->ids, item->id, at, NULL) ? TALLY_OK
-                                                       : error_nomem (err);
+  putting->items[putting->n] = *item;
+  putting->made[putting->n++] = made;
+  return TALLY_OK;
 }
 
 static int

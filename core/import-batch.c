@@ -99,12 +99,14 @@ import_flush (struct importing *importing, struct tally_error *err)
 /* An id that comes again is written after the one before. */
 static bool
 must_flush (const struct importing *importing, const char *collection,
-            struct tally_slice id, size_t size)
+            const struct tally_doc *doc, bool timed)
 {
+  size_t before = idmap_find (&importing->ids, doc->id);
+
   return importing->docs.count == WRITE_BATCH
-         || importing->docs.bytes + size > WRITE_BATCH_BYTES
+         || importing->docs.bytes + doc->body.size > WRITE_BATCH_BYTES
          || strcmp (importing->current, collection) != 0
-         || idmap_find (&importing->ids, id) != IDMAP_NONE;
+         || (before != IDMAP_NONE && (timed || importing->timed[before]));
 }
 
 static int
@@ -114,7 +116,7 @@ add (struct importing *importing, const char *collection,
   size_t at;
   const struct tally_doc *copy;
 
-  if (must_flush (importing, collection, doc->id, doc->body.size)) {
+  if (must_flush (importing, collection, doc, ms != NULL)) {
     int status = import_flush (importing, err);
 
     if (status != TALLY_OK)

@@ -8,15 +8,11 @@
 
 #include <tally/tally.h>
 
-#include "doclist.h"
 #include "document.h"
-#include "edit.h"
 #include "error.h"
 #include "graves.h"
-#include "hooks.h"
 #include "journal.h"
-#include "unique.h"
-#include "write.h"
+#include "write-internal.h"
 
 int
 write_check (const char *collection, struct tally_error *err)
@@ -34,142 +30,44 @@ write_check (const char *collection, struct tally_error *err)
 /* Each lost round is somebody else's success; who loses so many is starved. */
 #define ROUNDS_MAX 1000
 
-static const unsigned char absent_rev[TALLY_REV_SIZE];
-
-struct writer {
-  struct replica *replica;
-  const char *collection;
-  const struct write_item *items;
-  struct write_result *results;
-
-  size_t *todo; /* items of this round */
-  size_t n_todo;
-  struct doclist stored;
-  struct tally_entry *entries;
-  struct tally_outcome *outcomes;
-  size_t *entry_item; /* which item an entry belongs to */
-  size_t n_entries;
-  struct buf *metas; /* of the entries */
-  struct unique unique;
-};
-
-static void
-set_result (struct writer *writer, size_t item, int outcome,
-            const unsigned char *rev)
-{
-  struct write_result *result = &writer->results[item];
-
-  result->status = TALLY_OK;
-  result->outcome = outcome;
-  memcpy (result->rev, rev, TALLY_REV_SIZE);
-}
-
-static void
-add_entry (struct writer *writer, size_t item, const struct state *state,
-           const struct tally_doc *stored)
-{
-  size_t at = writer->n_entries++;
-  struct tally_entry *entry = &writer->entries[at];
-  const struct write_item *write = &writer->items[item];
-
-  memset (entry, 0, sizeof *entry);
-  entry->collection = writer->collection;
-  entry->expected = stored ? stored->rev : absent_rev;
-  entry->doc.id = write->id;
-  entry->doc.flags = state->deleted ? TALLY_DOC_DELETED : 0;
-  buf_clear (&writer->metas[at]);
-  state_encode (state, &writer->metas[at]);
-  entry->doc.meta = buf_slice (&writer->metas[at]);
-  entry->doc.body = state->body;
-  state_rev (state, write->id, entry->doc.rev);
-  writer->entry_item[at] = item;
-}
-
+/* Finds the targets, and puts their ids into ids. */
 static bool
-is_expected (const struct write_item *item, const struct tally_doc *stored)
+find_targets (struct writer *writer, struct tally_slice *ids)
 {
-  if (!item->expected)
-    return true;
-  return memcmp (item->expected, stored ? stored->rev : absent_rev,
-                 TALLY_REV_SIZE)
-         == 0;
+  idmap_clear (&writer->ids);
+  for (size_t i = 0; i < writer->n_todo; i++) {
+    size_t item = writer->todo[i], n = writer->ids.count;
+
+    if (!idmap_add (&writer->ids, writer->items[item].id, n,
+                    &writer->target_of[item]))
+      return false;
+    ids[writer->target_of[item]] = writer->items[item].id;
+  }
+  return true;
 }
 
-/* After a repair, or where a copy of this store went on, a document may have
- * seen later stamps of our client than any that we give now: a write under it
- * would count as known there. */
-int
-write_stamp (struct replica *replica, const struct state *old,
-             struct stamp *stamp, struct tally_error *err)
+static int
+read_targets (struct writer *writer, const struct tally_slice *ids,
+              struct tally_error *err)
 {
-  struct stamp newest;
+  size_t n = writer->ids.count, at = 0;
+  bool graves = false;
   int status;
 
-  if (!old)
-    return replica_stamp (replica, NULL, stamp, err);
-  newest = state_newest (old);
-  status = replica_stamp (replica, &newest, stamp, err);
-  while (status == TALLY_OK && state_knows (old, stamp, NULL)) {
-    status = identity_renew (replica, err);
-    if (status == TALLY_OK)
-      status = replica_stamp (replica, &newest, stamp, err);
+  doclist_clear (&writer->stored);
+  status = replica_get (writer->replica, writer->collection, ids, n,
+                        TALLY_GET_BODY, doclist_emit, &writer->stored, err);
+  if (status == TALLY_OK && writer->stored.failed)
+    status = error_nomem (err);
+  if (status == TALLY_OK && writer->stored.count < n)
+    status = graves_are_there (writer->replica, &graves, err);
+  if (status == TALLY_OK && graves)
+    status = graves_fill (&writer->stored, writer->replica, writer->collection,
+                          ids, n, TALLY_GET_BODY, err);
+  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+    writer->targets[i].stored = doclist_next_if (&writer->stored, &at, ids[i]);
+    writer->targets[i].entry = NULL;
   }
-  return status;
-}
-
-/* Decides one item against what is stored (NULL: nothing), or a grave: who
- * makes a document anew knows what was deleted, and goes on from there. */
-static int
-decide (struct writer *writer, size_t at, const struct tally_doc *stored,
-        struct tally_error *err)
-{
-  const struct write_item *item = &writer->items[at];
-  struct state old = { 0 }, new = { 0 };
-  struct stamp stamp;
-  struct tally_slice body = item->body;
-  bool alive = stored && !(stored->flags & TALLY_DOC_DELETED);
-  const struct tally_doc *here = stored && is_grave (stored) ? NULL : stored;
-  bool changed = true;
-  int status = TALLY_OK;
-
-  if (!is_expected (item, here)) {
-    writer->results[at].status = TALLY_CONFLICT;
-    memcpy (writer->results[at].rev, here ? here->rev : absent_rev,
-            TALLY_REV_SIZE);
-    return TALLY_OK;
-  }
-  if (!item->body.data && !alive) {
-    set_result (writer, at, TALLY_MISSING, absent_rev);
-    return TALLY_OK;
-  }
-  status =
-      hooks_before (writer->replica->hooks, writer->collection, item->id,
-                    alive ? stored : NULL, &body, &writer->stored.arena, err);
-  if (status != TALLY_OK)
-    return status;
-  if (stored) {
-    status = state_decode (&old, !alive, stored->meta, stored->body, err);
-    if (status != TALLY_OK)
-      return error_set (err, status, "%s: document \"%.*s\": %s",
-                        writer->replica->name, (int) item->id.size,
-                        item->id.data, err->text);
-  }
-  status = write_stamp (writer->replica, stored ? &old : NULL, &stamp, err);
-  if (status == TALLY_OK && body.data)
-    status = edit_put (&new, &changed, stored ? &old : NULL, body,
-                       item->replace, &stamp, err);
-  else if (status == TALLY_OK)
-    status = edit_delete (&new, &old, &stamp, err);
-  if (status == TALLY_OK && changed)
-    add_entry (writer, at, &new, here);
-  else if (status == TALLY_OK)
-    set_result (writer, at, TALLY_UNCHANGED, stored->rev);
-  if (status == TALLY_OK && changed)
-    writer->results[at].outcome = !item->body.data ? TALLY_DELETED
-                                  : alive          ? TALLY_UPDATED
-                                                   : TALLY_INSERTED;
-  state_free (&new);
-  state_free (&old);
   return status;
 }
 
@@ -177,24 +75,10 @@ static int
 read_stored (struct writer *writer, struct tally_error *err)
 {
   struct tally_slice *ids = calloc (writer->n_todo, sizeof *ids);
-  bool graves = false;
-  int status;
+  int status = ids && find_targets (writer, ids)
+                   ? read_targets (writer, ids, err)
+                   : error_nomem (err);
 
-  if (!ids)
-    return error_nomem (err);
-  for (size_t i = 0; i < writer->n_todo; i++)
-    ids[i] = writer->items[writer->todo[i]].id;
-  doclist_clear (&writer->stored);
-  status =
-      replica_get (writer->replica, writer->collection, ids, writer->n_todo,
-                   TALLY_GET_BODY, doclist_emit, &writer->stored, err);
-  if (status == TALLY_OK && writer->stored.failed)
-    status = error_nomem (err);
-  if (status == TALLY_OK && writer->stored.count < writer->n_todo)
-    status = graves_are_there (writer->replica, &graves, err);
-  if (status == TALLY_OK && graves)
-    status = graves_fill (&writer->stored, writer->replica, writer->collection,
-                          ids, writer->n_todo, TALLY_GET_BODY, err);
   free (ids);
   return status;
 }
@@ -202,20 +86,11 @@ read_stored (struct writer *writer, struct tally_error *err)
 static int
 decide_all (struct writer *writer, struct tally_error *err)
 {
-  size_t at = 0;
   int status = TALLY_OK;
 
   writer->n_entries = 0;
-  for (size_t i = 0; i < writer->n_todo && status == TALLY_OK; i++) {
-    size_t item = writer->todo[i];
-    const struct tally_doc *stored =
-        doclist_next_if (&writer->stored, &at, writer->items[item].id);
-
-    status = decide (writer, item, stored, err);
-  }
-  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++)
-    if (writer->metas[i].failed)
-      status = error_nomem (err);
+  for (size_t i = 0; i < writer->n_todo && status == TALLY_OK; i++)
+    status = write_decide (writer, writer->todo[i], err);
   return status;
 }
 
@@ -227,6 +102,31 @@ unknown_outcome (const struct writer *writer, int status,
                     "%s: its driver gave an outcome with the unknown status "
                     "%d",
                     writer->replica->name, status);
+}
+
+/* Leaves in todo what another writer was faster at; lost: all of it. */
+static int
+settle (struct writer *writer, bool lost, struct tally_error *err)
+{
+  size_t n = writer->n_todo;
+
+  writer->n_todo = 0;
+  for (size_t i = 0; i < n; i++) {
+    size_t item = writer->todo[i];
+    const struct tally_entry *entry = target_of (writer, item)->entry;
+    const struct tally_outcome *outcome;
+
+    if (!entry)
+      continue;
+    outcome = &writer->outcomes[entry - writer->entries];
+    if (lost || outcome->status == TALLY_CONFLICT)
+      writer->todo[writer->n_todo++] = item;
+    else if (outcome->status != TALLY_OK)
+      return unknown_outcome (writer, outcome->status, err);
+    else if (writer->results[item].outcome != TALLY_UNCHANGED)
+      writer->results[item].seq = outcome->seq;
+  }
+  return TALLY_OK;
 }
 
 /* All of them go again when one lost, or the record of unique indexes did. */
@@ -242,24 +142,11 @@ put_unique (struct writer *writer, struct tally_error *err)
     status =
         replica_put (writer->replica, writer->entries, n + 1,
                      TALLY_PUT_ALL | INDEXES_LOOKED, writer->outcomes, err);
-  writer->n_todo = 0;
   for (size_t i = 0; i <= n && status == TALLY_OK; i++)
     lost = lost || writer->outcomes[i].status != TALLY_OK;
-  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
-    size_t item = writer->entry_item[i];
-
-    if (lost) {
-      writer->todo[writer->n_todo++] = item;
-      continue;
-    }
-    set_result (writer, item, writer->results[item].outcome,
-                writer->entries[i].doc.rev);
-    writer->results[item].seq = writer->outcomes[i].seq;
-  }
-  return status;
+  return status == TALLY_OK ? settle (writer, lost, err) : status;
 }
 
-/* Leaves in todo what another writer was faster at. */
 static int
 put_all (struct writer *writer, unsigned flags, struct tally_error *err)
 {
@@ -269,20 +156,7 @@ put_all (struct writer *writer, unsigned flags, struct tally_error *err)
     return put_unique (writer, err);
   status = replica_put (writer->replica, writer->entries, writer->n_entries,
                         flags | INDEXES_LOOKED, writer->outcomes, err);
-  writer->n_todo = 0;
-  for (size_t i = 0; i < writer->n_entries && status == TALLY_OK; i++) {
-    size_t item = writer->entry_item[i];
-
-    if (writer->outcomes[i].status == TALLY_OK) {
-      set_result (writer, item, writer->results[item].outcome,
-                  writer->entries[i].doc.rev);
-      writer->results[item].seq = writer->outcomes[i].seq;
-    } else if (writer->outcomes[i].status == TALLY_CONFLICT)
-      writer->todo[writer->n_todo++] = item;
-    else
-      status = unknown_outcome (writer, writer->outcomes[i].status, err);
-  }
-  return status;
+  return status == TALLY_OK ? settle (writer, false, err) : status;
 }
 
 static int
@@ -340,12 +214,13 @@ run_writer (struct writer *writer, size_t n, bool together, bool *written,
   writer->todo = calloc (n, sizeof *writer->todo);
   writer->entries = calloc (n + 1, sizeof *writer->entries);
   writer->outcomes = calloc (n + 1, sizeof *writer->outcomes);
-  writer->entry_item = calloc (n, sizeof *writer->entry_item);
+  writer->targets = calloc (n, sizeof *writer->targets);
+  writer->target_of = calloc (n, sizeof *writer->target_of);
   writer->metas = calloc (n, sizeof *writer->metas);
   writer->n_todo = n;
   memset (writer->results, 0, n * sizeof *writer->results);
   if (!writer->todo || !writer->entries || !writer->outcomes
-      || !writer->entry_item || !writer->metas)
+      || !writer->targets || !writer->target_of || !writer->metas)
     status = error_nomem (err);
   else {
     for (size_t i = 0; i < n; i++)
@@ -357,7 +232,9 @@ run_writer (struct writer *writer, size_t n, bool together, bool *written,
   for (size_t i = 0; writer->metas && i < n; i++)
     buf_free (&writer->metas[i]);
   free (writer->metas);
-  free (writer->entry_item);
+  idmap_free (&writer->ids);
+  free (writer->target_of);
+  free (writer->targets);
   free (writer->outcomes);
   free (writer->entries);
   free (writer->todo);

@@ -36,7 +36,8 @@ int write_check (const char *collection, struct tally_error *err);
 int write_stamp (struct replica *replica, const struct state *old,
                  struct stamp *stamp, struct tally_error *err);
 
-/* Writes items with different ids, each on its own; durable on return. */
+/* Writes items, each document on its own; durable on return.  Of several with
+ * one id, each goes by the one before it, and all of them are one write. */
 int write_batch (struct replica *replica, const char *collection,
                  const struct write_item *items, size_t n,
                  struct write_result *results, struct tally_error *err);

@@ -374,6 +374,70 @@ test_large (void **state)
   free_items (2);
 }
 
+/* ---- one document several times ----------------------------------------- */
+
+#define ONE_ID 5
+
+static const char *const in_turn[ONE_ID] = {
+  "{\"_id\":\"x\",\"a\":1}", "{\"_id\":\"x\",\"a\":2}",
+  "{\"_id\":\"x\",\"a\":2}", NULL,
+  "{\"_id\":\"x\",\"b\":3}",
+};
+
+static void
+write_in_turn (const int *outcomes)
+{
+  unsigned char rev[TALLY_REV_SIZE];
+  struct tally_error err = { 0, "" };
+
+  for (size_t i = 0; i < ONE_ID; i++) {
+    items[i] = (struct write_item){ .id = { "x", 1 } };
+    if (in_turn[i])
+      items[i].body = slice_text (in_turn[i]);
+  }
+  assert_int_equal (write_batch (ours, "notes", items, ONE_ID, results, &err),
+                    TALLY_OK);
+  for (size_t i = 0; i < ONE_ID; i++) {
+    assert_int_equal (results[i].status, TALLY_OK);
+    assert_int_equal (results[i].outcome, outcomes[i]);
+  }
+  assert_memory_equal (results[1].rev, results[2].rev, TALLY_REV_SIZE);
+  for (size_t i = 1; i < ONE_ID; i++)
+    if (i != 2)
+      assert_true (memcmp (results[i - 1].rev, results[i].rev, STAMP_SIZE)
+                   < 0);
+  assert_stored ("{\"_id\":\"x\",\"b\":3}", rev);
+  assert_memory_equal (rev, results[ONE_ID - 1].rev, sizeof rev);
+}
+
+/* Each goes by the one before it; what the last one leaves is put, once. */
+static void
+test_of_one_id (void **state)
+{
+  static const int outcomes[ONE_ID] = { TALLY_INSERTED, TALLY_UPDATED,
+                                        TALLY_UNCHANGED, TALLY_DELETED,
+                                        TALLY_INSERTED };
+
+  (void) state;
+  write_in_turn (outcomes);
+  assert_int_equal (results[0].seq, results[ONE_ID - 1].seq);
+  assert_int_equal (results[2].seq, 0);
+}
+
+static void
+test_of_one_id_and_a_faster_writer (void **state)
+{
+  static const int outcomes[ONE_ID] = { TALLY_UNCHANGED, TALLY_UPDATED,
+                                        TALLY_UNCHANGED, TALLY_DELETED,
+                                        TALLY_INSERTED };
+  struct meddler meddler;
+
+  (void) state;
+  meddle_with (&meddler, in_turn[0], 1);
+  write_in_turn (outcomes);
+  assert_int_equal (meddler.times, 0);
+}
+
 static void
 test_none (void **state)
 {
@@ -404,6 +468,8 @@ main (void)
     ON_BOTH (test_starved),
     ON_BOTH (test_many),
     ON_BOTH (test_large),
+    ON_BOTH (test_of_one_id),
+    ON_BOTH (test_of_one_id_and_a_faster_writer),
     ON_BOTH (test_none),
   };
 

@@ -238,6 +238,8 @@ struct tally_put_options {
 
 /* Puts documents: json is one object, an array of objects, or objects one
  * after the other (NDJSON).  All of it is checked before the first write.
+ * Of several with one _id each goes by the one before it, and what the last
+ * one makes may be all that is stored, and that tally_hook_after tells of.
  * emit (may be NULL) is told of each document once it is durable. */
 TALLY_API int tally_put (struct tally_replica *replica, const char *collection,
                          const char *json, size_t json_size,
