@@ -156,6 +156,28 @@ static const struct op deleted_while_taken[] = {
     .meddle_doc = 0 },
 };
 
+/* The same in the order of ids, as between two stores that keep documents so:
+ * what is written meanwhile, here or there, is behind the head of before. */
+static const struct op written_while_taken_by_id[] = {
+  { OP_PUT, .site = 0, .doc = 1, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 2, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 0, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_PUT, .meddle_site = 0,
+    .meddle_doc = 0, .meddle_fields = 1 },
+};
+
+static const struct op written_while_given_by_id[] = {
+  { OP_PUT, .site = 1, .doc = 1, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 2, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 3, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 4, .fields = 1 },
+  { OP_PUT, .site = 1, .doc = 5, .fields = 1 },
+  { OP_SYNC, .site = TO_S0, .meddle = OP_PUT, .meddle_site = 1,
+    .meddle_doc = 0, .meddle_fields = 1 },
+};
+
 const struct history_case cut_histories[] = {
   { "tombstones that are forgotten since they are old, cut anywhere",
     { .features = FEATURE_AWAY, TWO_HUBS },
@@ -202,6 +224,16 @@ const struct history_case cut_histories[] = {
     { TWO_HUBS },
     HISTORY_OPS (deleted_while_taken),
     .conflicts = -1,
+    .cut = 6 },
+  { "a first run that takes by id, and what is written anywhere in it",
+    { TWO_HUBS, .site[0].memory = true, .site[1].memory = true },
+    HISTORY_OPS (written_while_taken_by_id),
+    .conflicts = 0,
+    .cut = 6 },
+  { "a first run that gives by id, and what is written anywhere in it",
+    { TWO_HUBS, .site[0].memory = true, .site[1].memory = true },
+    HISTORY_OPS (written_while_given_by_id),
+    .conflicts = 0,
     .cut = 6 },
   { .name = NULL },
 };
