@@ -10,14 +10,13 @@
 #include "hooks-call.h"
 #include "replica.h"
 #include "rev.h"
+#include "write.h"
 
-/* What core keeps for itself is nobody's business. */
 static bool
 is_told (const struct tally_entry *entry)
 {
   return !(entry->flags & TALLY_ENTRY_FORGET)
-         && strcmp (entry->collection, NOTES_COLLECTION) != 0
-         && strncmp (entry->collection, "_conflicts", 10) != 0;
+         && !write_is_own (entry->collection);
 }
 
 struct looking {

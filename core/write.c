@@ -14,17 +14,27 @@
 #include "journal.h"
 #include "write-internal.h"
 
-int
-write_check (const char *collection, struct tally_error *err)
+bool
+write_is_own (const char *collection)
 {
   static const char *const own[] = { NOTES_COLLECTION, JOURNAL_COLLECTION,
+                                     JOURNAL_BLIND_COLLECTION,
                                      GRAVES_COLLECTION };
 
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     if (strcmp (collection, own[i]) == 0)
-      return error_set (err, TALLY_INVALID,
-                        "collection \"%s\": is the store's own", collection);
-  return collection_check (collection, err);
+      return true;
+  /* No account's name begins so; those of indexes do, say. */
+  return collection_is_local (collection) && strchr (collection, ':');
+}
+
+int
+write_check (const char *collection, struct tally_error *err)
+{
+  return write_is_own (collection)
+             ? error_set (err, TALLY_INVALID,
+                          "collection \"%s\": is the store's own", collection)
+             : collection_check (collection, err);
 }
 
 /* Each lost round is somebody else's success; who loses so many is starved. */

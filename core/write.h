@@ -27,6 +27,10 @@ struct write_result {
   uint64_t seq; /* of what was written; 0: nothing was */
 };
 
+/* Whether the store itself keeps something there, which no application writes
+ * or is told of. */
+bool write_is_own (const char *collection);
+
 /* TALLY_INVALID: an application cannot write there, since it is no name, or
  * stands for what the store itself keeps. */
 int write_check (const char *collection, struct tally_error *err);

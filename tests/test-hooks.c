@@ -238,6 +238,38 @@ after_tells (void **state)
   tally_hook_remove (hook);
 }
 
+/* The record of a unique index, say. */
+static void
+after_tells_nothing_of_what_the_store_keeps (void **state)
+{
+  struct fixture *f = *state;
+  struct tally_index_options unique = { .size = sizeof unique, .unique = 1 };
+  char told[1024] = "";
+  struct tally_hook *hook;
+
+  assert_int_equal (tally_index (f->a, "things", "n", &unique, &f->err),
+                    TALLY_OK);
+  assert_int_equal (
+      tally_hook_after (&hook, f->a, NULL, on_change, told, &f->err),
+      TALLY_OK);
+  put_well (f, f->a, "{\"_id\":\"x\",\"n\":1}");
+  assert_string_equal (told, "1 x {\"_id\":\"x\",\"n\":1} from 1 -; ");
+  tally_hook_remove (hook);
+}
+
+static void
+nobody_writes_what_the_store_keeps (void **state)
+{
+  static const char *const own[] = { "_notes", "_conflicts",
+                                     "_conflicts_blind", "_graves" };
+  struct fixture *f = *state;
+
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    assert_int_equal (
+        tally_put (f->a, own[i], "{}", 2, NULL, NULL, NULL, &f->err),
+        TALLY_INVALID);
+}
+
 static void
 after_tells_of_a_sync (void **state)
 {
@@ -552,11 +584,18 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-    TEST (before_sees_writes),    TEST (before_changes),
-    TEST (before_vetoes),         TEST (after_tells),
-    TEST (after_tells_of_a_sync), TEST (schema_binds),
-    TEST (schema_is_checked),     TEST (schema_lets_syncs_in),
-    TEST (live_follows),          TEST (live_fails),
+    TEST (before_sees_writes),
+    TEST (before_changes),
+    TEST (before_vetoes),
+    TEST (after_tells),
+    TEST (after_tells_nothing_of_what_the_store_keeps),
+    TEST (nobody_writes_what_the_store_keeps),
+    TEST (after_tells_of_a_sync),
+    TEST (schema_binds),
+    TEST (schema_is_checked),
+    TEST (schema_lets_syncs_in),
+    TEST (live_follows),
+    TEST (live_fails),
     TEST (live_hears_of_others),
   };
 
