@@ -228,7 +228,7 @@ tally_remove (struct tally_replica *replica, const char *collection,
     status = context_replica (&putting.replica, replica, err);
   if (status == TALLY_OK)
     status = putting_start (&putting, n, err);
-  for (size_t i = 0; i < n && status == TALLY_OK; i++) {
+  for (size_t i = 0; i < n && status == TALLY_OK && !putting.stop; i++) {
     struct write_item item = { .id = slice_text (ids[i]) };
 
     status = add_item (&putting, &item, false, err);

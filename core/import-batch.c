@@ -119,7 +119,7 @@ add (struct importing *importing, const char *collection,
   if (must_flush (importing, collection, doc, ms != NULL)) {
     int status = import_flush (importing, err);
 
-    if (status != TALLY_OK)
+    if (status != TALLY_OK || importing->stop)
       return status;
     snprintf (importing->current, sizeof importing->current, "%s", collection);
   }

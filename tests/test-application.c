@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* What an application may rely on, through tally.h: callbacks that say stop.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <tally/tally.h>
+
+#include "../core/write.h"
+#include "place.h"
+
+struct fixture {
+  struct tally *tally;
+  struct tally_replica *store;
+  struct tally_error err;
+};
+
+static int
+setup (void **state)
+{
+  struct fixture *f = calloc (1, sizeof *f);
+
+  *state = f;
+  return !f || tally_new (&f->tally, NULL, &f->err) != TALLY_OK
+         || tally_registry_add (f->tally, tally_driver_1 (), &f->err)
+         || tally_replica_open (&f->store, f->tally, "memory:a",
+                                TALLY_OPEN_CREATE, &f->err);
+}
+
+static int
+teardown (void **state)
+{
+  struct fixture *f = *state;
+
+  tally_replica_close (f->store);
+  tally_free (f->tally);
+  free (f);
+  return 0;
+}
+
+static uint64_t
+count (struct fixture *f)
+{
+  uint64_t n = 0;
+
+  assert_int_equal (tally_count (f->store, "c", NULL, NULL, &n, &f->err),
+                    TALLY_OK);
+  return n;
+}
+
+/* ---- stop --------------------------------------------------------------- */
+
+/* More than are written at a time. */
+#define MANY 2500
+
+static char lines[MANY * 32];
+static char texts[MANY][8];
+static const char *ids[MANY];
+
+static void
+make_lines (void)
+{
+  size_t used = 0;
+
+  for (size_t i = 0; i < MANY; i++) {
+    snprintf (texts[i], sizeof texts[i], "d%zu", i);
+    ids[i] = texts[i];
+    used += (size_t) snprintf (lines + used, sizeof lines - used,
+                               "{\"_id\":\"%s\"}\n", ids[i]);
+  }
+}
+
+static int
+stop_at_once (void *ctx, const struct tally_written *written)
+{
+  (void) written;
+  ++*(unsigned *) ctx;
+  return 1;
+}
+
+/* What was written together with the document that was told of is there;
+ * nothing is written after it. */
+static void
+put_stops (void **state)
+{
+  struct fixture *f = *state;
+  unsigned told = 0;
+
+  make_lines ();
+  assert_int_equal (tally_put (f->store, "c", lines, strlen (lines), NULL,
+                               stop_at_once, &told, &f->err),
+                    TALLY_OK);
+  assert_int_equal (told, 1);
+  assert_int_equal (count (f), WRITE_BATCH);
+}
+
+static void
+remove_stops (void **state)
+{
+  struct fixture *f = *state;
+  unsigned told = 0;
+
+  make_lines ();
+  assert_int_equal (tally_put (f->store, "c", lines, strlen (lines), NULL,
+                               NULL, NULL, &f->err),
+                    TALLY_OK);
+  assert_int_equal (
+      tally_remove (f->store, "c", ids, MANY, stop_at_once, &told, &f->err),
+      TALLY_OK);
+  assert_int_equal (told, 1);
+  assert_int_equal (count (f), MANY - WRITE_BATCH);
+}
+
+static void
+import_stops (void **state)
+{
+  struct fixture *f = *state;
+  char folder[PLACE_SIZE], path[PLACE_SIZE + 8];
+  unsigned told = 0;
+  FILE *file;
+
+  make_lines ();
+  assert_true (place_make (folder, "application"));
+  snprintf (path, sizeof path, "%s/lines", folder);
+  file = fopen (path, "w");
+  assert_non_null (file);
+  fputs (lines, file);
+  assert_int_equal (fclose (file), 0);
+  assert_int_equal (tally_import (f->store, "ndjson", path, "c", stop_at_once,
+                                  &told, &f->err),
+                    TALLY_OK);
+  unlink (path);
+  rmdir (folder);
+  assert_int_equal (told, 1);
+  assert_int_equal (count (f), WRITE_BATCH);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+
+int
+main (void)
+{
+  static const struct CMUnitTest tests[] = {
+    TEST (put_stops),
+    TEST (remove_stops),
+    TEST (import_stops),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
