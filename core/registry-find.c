@@ -344,6 +344,20 @@ find_instead (struct registry *registry, const struct registry_entry *entry)
   return instead;
 }
 
+/* Without the mutex, since fn may look for a driver; entries stay where they
+ * are. */
+static int
+tell (struct registry *registry, const struct registry_item *item,
+      registry_each_fn *fn, void *ctx)
+{
+  int result;
+
+  pthread_mutex_unlock (&registry->mutex);
+  result = fn (ctx, item) != 0;
+  pthread_mutex_lock (&registry->mutex);
+  return result;
+}
+
 /* Tells of one file; fn's result, or a negative status. */
 static int
 tell_file (struct registry *registry, const char *dir, const char *file,
@@ -366,7 +380,7 @@ tell_file (struct registry *registry, const char *dir, const char *file,
     item.error = why.text;
   item.name = name;
   item.path = path;
-  result = fn (ctx, &item) != 0;
+  result = tell (registry, &item, fn, ctx);
   free (path);
   return result;
 }
@@ -416,7 +430,7 @@ registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
     if (!entry->path) {
       item.name = entry->driver.name;
       item.driver = &entry->driver;
-      result = fn (ctx, &item) != 0;
+      result = tell (registry, &item, fn, ctx);
     }
   for (i = 0; result == 0 && registry->dirs[i]; i++)
     if (!is_repeated (registry, i))

@@ -77,8 +77,7 @@ typedef int registry_each_fn (void *ctx, const struct registry_item *item);
 
 /* Every registered driver, then every driver file of every folder in name
  * order, also those that cannot be loaded; a folder that is named twice only
- * once.  fn returns 0 for "go on".  It
- * must not call into this registry. */
+ * once.  fn returns 0 for "go on", and may call into this registry. */
 int registry_each (struct registry *registry, registry_each_fn *fn, void *ctx,
                    struct tally_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an application may rely on, through tally.h: callbacks that say stop.
- */
+/* What an application may rely on, through tally.h: what its callbacks may do,
+ * and what it is told. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,6 +143,40 @@ import_stops (void **state)
   assert_int_equal (count (f), WRITE_BATCH);
 }
 
+/* ---- the API, from a callback --------------------------------------------
+ */
+
+struct asking {
+  struct fixture *f;
+  unsigned told;
+};
+
+static int
+ask_for_an_endpoint (void *ctx, const struct tally_driver_info *info)
+{
+  struct asking *asking = ctx;
+  enum tally_endpoint_kind kind;
+
+  (void) info;
+  asking->told++;
+  assert_int_equal (
+      tally_endpoint (asking->f->tally, "memory:b", &kind, &asking->f->err),
+      TALLY_OK);
+  assert_int_equal (kind, TALLY_ENDPOINT_STORE);
+  return 0;
+}
+
+static void
+who_is_told_of_drivers_may_use_them (void **state)
+{
+  struct asking asking = { *state, 0 };
+
+  assert_int_equal (tally_drivers (asking.f->tally, NULL, ask_for_an_endpoint,
+                                   &asking, &asking.f->err),
+                    TALLY_OK);
+  assert_true (asking.told > 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -152,6 +186,7 @@ main (void)
     TEST (put_stops),
     TEST (remove_stops),
     TEST (import_stops),
+    TEST (who_is_told_of_drivers_may_use_them),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
