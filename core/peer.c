@@ -46,12 +46,30 @@ peer_strange (const struct peer *peer, struct tally_error *err)
 }
 
 /* An error that the far side reports is about it, unless it says whom. */
+/* A store on this machine is called sqlite:/x.db here, and names itself by the
+ * same path. */
+static bool
+names_the_end_of (const char *name, struct tally_slice text)
+{
+  size_t size = strlen (name), n = 0;
+
+  while (n + 1 < text.size && memcmp (text.data + n, ": ", 2) != 0)
+    n++;
+  return n > 0 && n + 1 < text.size && n <= size
+         && memcmp (name + size - n, text.data, n) == 0;
+}
+
 static int
 far_failure (const struct peer *peer, const struct wire_failure *failure,
              struct tally_error *err)
 {
+  struct tally_slice text = failure->text;
+
+  if (names_the_end_of (peer->channel->name, text))
+    return error_set (err, failure->status, "%.*s", (int) text.size,
+                      text.data);
   return error_set (err, failure->status, "%s: %.*s", peer->channel->name,
-                    (int) failure->text.size, failure->text.data);
+                    (int) text.size, text.data);
 }
 
 static void

@@ -177,6 +177,48 @@ who_is_told_of_drivers_may_use_them (void **state)
   assert_true (asking.told > 0);
 }
 
+/* ---- errors --------------------------------------------------------------
+ */
+
+static int
+full_put (void *handle, const struct tally_entry *entries, size_t n,
+          unsigned flags, struct tally_outcome *outcomes,
+          struct tally_error *err)
+{
+  for (size_t i = 0; i < n; i++)
+    if (strcmp (entries[i].collection, "c") == 0) {
+      snprintf (err->text, sizeof err->text, "b: disk is full");
+      return err->status = TALLY_FAILED;
+    }
+  return tally_driver_1 ()->store->put (handle, entries, n, flags, outcomes,
+                                        err);
+}
+
+/* A far side on this machine says which it is, as it does when it is the
+ * application that writes there. */
+static void
+a_store_is_named_once (void **state)
+{
+  struct fixture *f = *state;
+  static struct tally_store ops;
+  static struct tally_driver driver;
+
+  ops = *tally_driver_1 ()->store;
+  driver = *tally_driver_1 ();
+  ops.put = full_put;
+  driver.name = "full";
+  driver.store = &ops;
+  assert_int_equal (tally_registry_add (f->tally, &driver, &f->err), TALLY_OK);
+  make_lines ();
+  assert_int_equal (tally_put (f->store, "c", lines, strlen (lines), NULL,
+                               NULL, NULL, &f->err),
+                    TALLY_OK);
+  assert_int_equal (
+      tally_pair (f->tally, "memory:a", "full:b", NULL, NULL, NULL, &f->err),
+      TALLY_FAILED);
+  assert_string_equal (f->err.text, "b: disk is full");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -187,6 +229,7 @@ main (void)
     TEST (remove_stops),
     TEST (import_stops),
     TEST (who_is_told_of_drivers_may_use_them),
+    TEST (a_store_is_named_once),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
