@@ -277,7 +277,7 @@ run (struct changing *changing, struct tally_replica *handle,
   if (status == TALLY_OK)
     status = query_parse (&changing->query, query, err);
   if (status == TALLY_OK)
-    status = context_replica (&changing->finder.replica, handle, err);
+    status = context_use (&changing->finder.replica, handle, err);
   changing->finder.query = changing->query;
   changing->finder.headers = !changing->update;
   if (status == TALLY_OK)

@@ -170,7 +170,7 @@ tally_conflict_restore (struct tally_replica *handle, const char *const *ids,
   err = PUBLIC_ERROR (err);
   if (n == 0)
     return TALLY_OK;
-  status = context_replica (&restorer.replica, handle, err);
+  status = context_use (&restorer.replica, handle, err);
   if (status == TALLY_OK)
     status = conflicts_each (handle, restorer.replica, ids, n, restore_entry,
                              &restorer, err);

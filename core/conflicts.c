@@ -62,7 +62,7 @@ tally_conflicts (struct tally_replica *handle, const char *const *ids,
   int status;
 
   err = PUBLIC_ERROR (err);
-  status = context_replica (&replica, handle, err);
+  status = context_use (&replica, handle, err);
   if (status != TALLY_OK)
     return status;
   return conflicts_each (handle, replica, ids, n, list_entry, &listing, err);
@@ -77,7 +77,7 @@ tally_conflicts_dropped (struct tally_replica *handle, uint64_t *dropped,
 
   err = PUBLIC_ERROR (err);
   *dropped = *recent = 0;
-  status = context_replica (&replica, handle, err);
+  status = context_use (&replica, handle, err);
   if (status != TALLY_OK)
     return status;
   return journal_dropped (replica, dropped, recent, err);
@@ -115,7 +115,7 @@ tally_conflict_drop (struct tally_replica *handle, const char *const *ids,
   err = PUBLIC_ERROR (err);
   if (n == 0)
     return TALLY_OK;
-  status = context_replica (&replica, handle, err);
+  status = context_use (&replica, handle, err);
   if (status == TALLY_OK)
     status =
         conflicts_each (handle, replica, ids, n, drop_entry, replica, err);

@@ -107,6 +107,11 @@ int context_open_replica (struct tally_replica **out, struct tally *tally,
 int context_replica (struct replica **out, struct tally_replica *replica,
                      struct tally_error *err);
 
+/* The same for a call that reads or writes documents, which is TALLY_CANCELLED
+ * once the context is. */
+int context_use (struct replica **out, struct tally_replica *replica,
+                 struct tally_error *err);
+
 /* The replica if it has schemas, or may have: made now if it was yet to be and
  * the ini has some; NULL: there are none. */
 int context_rules (struct replica **out, struct tally_replica *replica,

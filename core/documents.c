@@ -184,7 +184,7 @@ tally_put (struct tally_replica *replica, const char *collection,
                         "not %zu",
                         input.docs.count);
   if (status == TALLY_OK)
-    status = context_replica (&putting.replica, replica, err);
+    status = context_use (&putting.replica, replica, err);
   if (status == TALLY_OK)
     status = check_schema (&putting, &input.docs, err);
   if (status == TALLY_OK)
@@ -225,7 +225,7 @@ tally_remove (struct tally_replica *replica, const char *collection,
   if (status == TALLY_OK)
     status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
-    status = context_replica (&putting.replica, replica, err);
+    status = context_use (&putting.replica, replica, err);
   if (status == TALLY_OK)
     status = putting_start (&putting, n, err);
   for (size_t i = 0; i < n && status == TALLY_OK && !putting.stop; i++) {
@@ -301,7 +301,7 @@ tally_get (struct tally_replica *handle, const char *collection,
   err = PUBLIC_ERROR (err);
   status = check_ids (collection, ids, n, err);
   if (status == TALLY_OK)
-    status = context_replica (&replica, handle, err);
+    status = context_use (&replica, handle, err);
   for (size_t at = 0; at < n && status == TALLY_OK && !getting.stop;) {
     size_t batch = n - at < GET_BATCH ? n - at : GET_BATCH;
 
@@ -339,7 +339,7 @@ tally_collections (struct tally_replica *handle, tally_emit_name *emit,
   int status;
 
   err = PUBLIC_ERROR (err);
-  status = context_replica (&replica, handle, err);
+  status = context_use (&replica, handle, err);
   if (status == TALLY_OK)
     status = replica_collections (replica, emit_syncing, &listing, err);
   return status;

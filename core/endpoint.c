@@ -163,6 +163,15 @@ context_replica (struct replica **out, struct tally_replica *replica,
 }
 
 int
+context_use (struct replica **out, struct tally_replica *replica,
+             struct tally_error *err)
+{
+  return atomic_load (&replica->tally->cancelled)
+             ? error_set (err, TALLY_CANCELLED, "cancelled")
+             : context_replica (out, replica, err);
+}
+
+int
 context_rules (struct replica **out, struct tally_replica *replica,
                struct tally_error *err)
 {

@@ -323,7 +323,7 @@ tally_explain (struct tally_replica *handle, const char *collection,
   if (status == TALLY_OK)
     status = document_check_id (slice_text (id), err);
   if (status == TALLY_OK)
-    status = context_replica (&explainer.replica, handle, err);
+    status = context_use (&explainer.replica, handle, err);
   if (status != TALLY_OK)
     return status;
   explainer.book.replica = explainer.replica;

@@ -103,7 +103,7 @@ run (struct finding *finding, struct tally_replica *handle,
 {
   struct finder *finder = &finding->finder;
   const struct tally_find_options *options = &finding->options;
-  int status = context_replica (&finder->replica, handle, err);
+  int status = context_use (&finder->replica, handle, err);
 
   if (options->limit > 0 && options->limit < UINT64_MAX - options->skip)
     finder->most = options->skip + options->limit;
@@ -207,7 +207,7 @@ tally_index_drop (struct tally_replica *handle, const char *collection,
   err = PUBLIC_ERROR (err);
   status = collection_check (collection, err);
   if (status == TALLY_OK)
-    status = context_replica (&replica, handle, err);
+    status = context_use (&replica, handle, err);
   if (status == TALLY_OK)
     status = indexes_drop (replica, collection, fields, err);
   return status;
@@ -229,7 +229,7 @@ tally_index (struct tally_replica *handle, const char *collection,
     status = error_set (err, TALLY_INVALID,
                         "%s: a local collection has no indexes", collection);
   if (status == TALLY_OK)
-    status = context_replica (&replica, handle, err);
+    status = context_use (&replica, handle, err);
   if (status == TALLY_OK)
     status =
         indexes_ensure (replica, collection, fields, options.unique,

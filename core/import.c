@@ -164,7 +164,7 @@ begin_writing (struct importing *importing, struct tally_error *err)
   int status = all_good (importing, err);
 
   if (status == TALLY_OK)
-    status = context_replica (&importing->replica, importing->handle, err);
+    status = context_use (&importing->replica, importing->handle, err);
   if (status == TALLY_OK)
     importing->newest_ms =
         replica_wall_ms (importing->replica) + importing->replica->max_skew_ms;

@@ -274,7 +274,7 @@ live_main (void *ctx)
       first = false;
       again_ms = AGAIN_MS;
       status = await_change (live, &watch, &err);
-    } else {
+    } else if (status != TALLY_CANCELLED) {
       struct tally_live_event failed = { .type = TALLY_LIVE_FAILED };
 
       failed.status = status;
@@ -335,7 +335,7 @@ tally_live_start (struct tally_live **out, struct tally_replica *replica,
           || !copy_text (&live->sort, options.sort)))
     status = error_nomem (err);
   if (status == TALLY_OK)
-    status = context_replica (&live->replica, replica, err);
+    status = context_use (&live->replica, replica, err);
   if (status == TALLY_OK) {
     failed = pthread_create (&live->thread, NULL, live_main, live);
     if (failed)

@@ -177,6 +177,47 @@ who_is_told_of_drivers_may_use_them (void **state)
   assert_true (asking.told > 0);
 }
 
+/* ---- cancelling ----------------------------------------------------------
+ */
+
+static int
+no_document (void *ctx, const struct tally_document *document)
+{
+  (void) ctx;
+  (void) document;
+  fail_msg ("told of a document");
+  return 1;
+}
+
+static void
+nothing_goes_on_after_a_cancel (void **state)
+{
+  struct fixture *f = *state;
+  struct tally_error *err = &f->err;
+  const char *id = "d0";
+  uint64_t n;
+
+  assert_int_equal (
+      tally_put (f->store, "c", "{\"_id\":\"d0\"}", 12, NULL, NULL, NULL, err),
+      TALLY_OK);
+  tally_cancel (f->tally);
+  assert_int_equal (tally_put (f->store, "c", "{}", 2, NULL, NULL, NULL, err),
+                    TALLY_CANCELLED);
+  assert_int_equal (err->status, TALLY_CANCELLED);
+  assert_int_equal (tally_remove (f->store, "c", &id, 1, NULL, NULL, err),
+                    TALLY_CANCELLED);
+  assert_int_equal (tally_get (f->store, "c", &id, 1, no_document, NULL, err),
+                    TALLY_CANCELLED);
+  assert_int_equal (
+      tally_find (f->store, "c", NULL, NULL, no_document, NULL, err),
+      TALLY_CANCELLED);
+  assert_int_equal (tally_count (f->store, "c", NULL, NULL, &n, err),
+                    TALLY_CANCELLED);
+  assert_int_equal (
+      tally_pair (f->tally, "memory:a", "memory:b", NULL, NULL, NULL, err),
+      TALLY_CANCELLED);
+}
+
 /* ---- errors --------------------------------------------------------------
  */
 
@@ -229,6 +270,7 @@ main (void)
     TEST (remove_stops),
     TEST (import_stops),
     TEST (who_is_told_of_drivers_may_use_them),
+    TEST (nothing_goes_on_after_a_cancel),
     TEST (a_store_is_named_once),
   };
 

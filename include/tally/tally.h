@@ -129,8 +129,10 @@ TALLY_API int tally_new (struct tally **out, const struct tally_setup *setup,
  * still run are stopped. */
 TALLY_API void tally_free (struct tally *tally);
 
-/* Makes every call under way, and every later one, return TALLY_CANCELLED,
- * and tally_serve return TALLY_OK.  Any thread; also a signal handler. */
+/* Makes every call under way, and every later one, that reads or writes
+ * documents or syncs return TALLY_CANCELLED, and tally_serve and tally_watch
+ * return TALLY_OK; live queries fall silent.  Any thread; also a signal
+ * handler. */
 TALLY_API void tally_cancel (struct tally *tally);
 
 /* The ini that was read, or NULL. */
