@@ -8,7 +8,8 @@
 
 #include <tally/driver.h>
 
-#define ACCOUNT_NAME_MAX 64
+#include "document.h"
+
 #define ACCOUNTS_LINE_MAX 1024
 #define ACCOUNTS_FINGERPRINT 17 /* 16 hex digits and a NUL */
 

@@ -47,7 +47,8 @@ collection_check_any (const char *name, struct tally_error *err)
 {
   const char *colon = strchr (name, ':');
 
-  if (colon && is_name (name, (size_t) (colon - name))
+  if (colon && colon - name <= ACCOUNT_NAME_MAX
+      && is_name (name, (size_t) (colon - name))
       && !collection_is_local (name))
     name = colon + 1;
   return collection_check (name, err);

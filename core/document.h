@@ -14,12 +14,14 @@
 #define DOCUMENT_ID_MADE 22
 
 #define COLLECTION_NAME_MAX 128
+#define ACCOUNT_NAME_MAX 64
 
 /* [A-Za-z0-9_][A-Za-z0-9._-]{0,127}; TALLY_INVALID names the reason. */
 int collection_check (const char *name, struct tally_error *err);
 
 /* The same, or one of an account, ACCOUNT:NAME: for who has the store itself,
- * and only reads.  A peer never says whose a collection is. */
+ * and reads, or takes back what was read.  A peer never says whose a
+ * collection is. */
 int collection_check_any (const char *name, struct tally_error *err);
 
 /* A name that starts with '_' never leaves its store. */

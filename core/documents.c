@@ -12,6 +12,7 @@
 #include "doclist.h"
 #include "document.h"
 #include "hooks.h"
+#include "mirror.h"
 #include "public.h"
 #include "puttext.h"
 #include "rev.h"
@@ -321,11 +322,11 @@ struct listing {
 };
 
 static int
-emit_syncing (void *ctx, const char *name)
+emit_shared (void *ctx, const char *name)
 {
   struct listing *listing = ctx;
 
-  if (collection_is_local (name) || strchr (name, ':'))
+  if (collection_is_local (name) || mirror_has (name))
     return 0;
   return listing->emit (listing->ctx, name);
 }
@@ -341,6 +342,6 @@ tally_collections (struct tally_replica *handle, tally_emit_name *emit,
   err = PUBLIC_ERROR (err);
   status = context_use (&replica, handle, err);
   if (status == TALLY_OK)
-    status = replica_collections (replica, emit_syncing, &listing, err);
+    status = replica_collections (replica, emit_shared, &listing, err);
   return status;
 }

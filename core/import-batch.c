@@ -155,7 +155,7 @@ find_collection (const struct importing *importing, const char **collection,
     *collection =
         importing->collection ? importing->collection : importing->by_default;
   if (**collection)
-    return write_check (*collection, err);
+    return write_check_any (*collection, err);
   return error_set (err, TALLY_INVALID,
                     "is for no collection; name one behind the store");
 }

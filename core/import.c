@@ -397,7 +397,7 @@ tally_import (struct tally_replica *replica, const char *format,
   importing->ctx = ctx;
   name_after (importing);
   if (collection)
-    status = write_check (collection, err);
+    status = write_check_any (collection, err);
   if (status == TALLY_OK)
     status = context_rules (&importing->rules, replica, err);
   if (status == TALLY_OK)

@@ -41,7 +41,7 @@ struct importing {
   struct tally_error first_bad;
 
   /* The second pass: a batch, all of one collection. */
-  char current[COLLECTION_NAME_MAX + 1];
+  char current[COLLECTION_TEXT_MAX];
   struct doclist docs; /* flag 1: the id was made */
   uint64_t times[WRITE_BATCH];
   bool timed[WRITE_BATCH];

@@ -23,6 +23,19 @@
 /* Ids that are looked up, and asked for, at once. */
 #define PAGE 512
 
+#define ACCOUNT_PREFIX "mirror-"
+#define ACCOUNT_DIGITS 16
+
+bool
+mirror_has (const char *collection)
+{
+  const char *digits = collection + strlen (ACCOUNT_PREFIX);
+
+  return strncmp (collection, ACCOUNT_PREFIX, strlen (ACCOUNT_PREFIX)) == 0
+         && strspn (digits, "0123456789abcdef") == ACCOUNT_DIGITS
+         && digits[ACCOUNT_DIGITS] == ':';
+}
+
 /* One server with two keys is two. */
 static void
 name_account (struct mirror *mirror)
@@ -40,7 +53,8 @@ name_account (struct mirror *mirror)
                                strlen (mirror->key));
   crypto_generichash_final (&hash, digest, sizeof digest);
   sodium_bin2hex (text, sizeof text, digest, sizeof digest);
-  snprintf (mirror->account, sizeof mirror->account, "mirror-%.16s", text);
+  snprintf (mirror->account, sizeof mirror->account, ACCOUNT_PREFIX "%.*s",
+            ACCOUNT_DIGITS, text);
 }
 
 int

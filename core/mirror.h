@@ -15,6 +15,9 @@
 
 #define MIRROR_ACCOUNT_MAX 32
 
+/* Whether a collection is such a copy. */
+bool mirror_has (const char *collection);
+
 struct mirror {
   struct channel *far;
   struct replica *replica;

@@ -28,13 +28,25 @@ write_is_own (const char *collection)
   return collection_is_local (collection) && strchr (collection, ':');
 }
 
+static int
+refuse_own (const char *collection, struct tally_error *err)
+{
+  return error_set (err, TALLY_INVALID,
+                    "collection \"%s\": is the store's own", collection);
+}
+
 int
 write_check (const char *collection, struct tally_error *err)
 {
-  return write_is_own (collection)
-             ? error_set (err, TALLY_INVALID,
-                          "collection \"%s\": is the store's own", collection)
-             : collection_check (collection, err);
+  return write_is_own (collection) ? refuse_own (collection, err)
+                                   : collection_check (collection, err);
+}
+
+int
+write_check_any (const char *collection, struct tally_error *err)
+{
+  return write_is_own (collection) ? refuse_own (collection, err)
+                                   : collection_check_any (collection, err);
 }
 
 /* Each lost round is somebody else's success; who loses so many is starved. */

@@ -35,6 +35,10 @@ bool write_is_own (const char *collection);
  * stands for what the store itself keeps. */
 int write_check (const char *collection, struct tally_error *err);
 
+/* The same, but what an account has is written, too: for an import, which
+ * takes back what was exported. */
+int write_check_any (const char *collection, struct tally_error *err);
+
 /* A stamp for a write of this store over a state (NULL: over nothing), which
  * does not know it. */
 int write_stamp (struct replica *replica, const struct state *old,

@@ -152,7 +152,19 @@ tally export sqlite:hub.db ann:todo
 is 'and exported' 1 "$(grep -c '"_id":"x"' out)"
 tally get sqlite:hub.db todo x
 is 'they are in no other collection' 4 $code
-for collection in _mtime:todo ann:a:b :todo ann:; do
+tally export sqlite:hub.db
+mv out hub.ndjson
+is 'all of a server is what accounts have, too' 1 \
+  "$(jq -r .collection hub.ndjson | sort -u | grep -c '^ann:todo$')"
+tally import ndjson hub.ndjson sqlite:again.db
+is 'it is taken back' 0 $code
+tally export sqlite:again.db
+is 'all of it' "$(cat hub.ndjson)" "$(cat out)"
+tally export a
+is 'the copy of what a server has is no collection of ours' todo \
+  "$(jq -r .collection out | sort -u)"
+long=$(printf '%065d' 0)
+for collection in _mtime:todo ann:a:b :todo ann: "$long:todo"; do
   tally get sqlite:hub.db $collection x
   is "$collection is no name" 6 $code
 done

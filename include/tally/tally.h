@@ -382,7 +382,8 @@ TALLY_API int tally_remove_found (struct tally_replica *replica,
                                   tally_written_fn *emit, void *ctx,
                                   struct tally_error *err);
 
-/* Emits the names of the collections that sync, in bytewise order. */
+/* Emits the names of the collections that sync, in bytewise order; where a
+ * server keeps those of accounts, they are named ACCOUNT:NAME. */
 TALLY_API int tally_collections (struct tally_replica *replica,
                                  tally_emit_name *emit, void *ctx,
                                  struct tally_error *err);
