@@ -53,6 +53,7 @@ struct search {
   size_t n, self;
   struct buf found; /* the id of another document */
   bool is_found;
+  bool is_held; /* it has the key already */
 };
 
 /* Others of the same write count as what they become, see check_batch. */
@@ -70,12 +71,16 @@ look (void *ctx, const struct tally_doc *doc)
 {
   struct search *search = ctx;
 
-  if (is_written (search, doc->id))
+  if (slice_equal (search->entries[search->self].doc.id, doc->id)) {
+    search->is_held = true;
+    return 1;
+  }
+  if (search->is_found || is_written (search, doc->id))
     return 0;
   buf_clear (&search->found);
   buf_add_slice (&search->found, doc->id);
   search->is_found = true;
-  return 1;
+  return 0;
 }
 
 static int
@@ -92,6 +97,8 @@ taken (const struct unique *unique, const struct index_def *def,
                     other.data);
 }
 
+/* A key that the document has already, as it may by a sync, is not given by
+ * this write: it stays writable in all else. */
 static int
 check_key (const struct unique *unique, const struct index_def *def,
            struct tally_slice key, struct search *search,
@@ -100,6 +107,7 @@ check_key (const struct unique *unique, const struct index_def *def,
   struct buf from = BUF_INIT, to = BUF_INIT;
   int status;
 
+  search->is_found = search->is_held = false;
   index_place (&from, def->number, key, false);
   index_place (&to, def->number, key, true);
   if (from.failed || to.failed)
@@ -110,7 +118,7 @@ check_key (const struct unique *unique, const struct index_def *def,
                       buf_slice (&to), look, search, err);
   if (status == TALLY_OK && search->found.failed)
     status = error_nomem (err);
-  if (status == TALLY_OK && search->is_found)
+  if (status == TALLY_OK && search->is_found && !search->is_held)
     status = taken (unique, def, search->entries[search->self].doc.id,
                     buf_slice (&search->found), err);
   buf_free (&from);
@@ -122,6 +130,7 @@ check_key (const struct unique *unique, const struct index_def *def,
 struct owned {
   struct tally_slice key;
   size_t entry;
+  bool is_held;
 };
 
 static int
@@ -148,7 +157,8 @@ check_batch (const struct unique *unique, const struct index_def *def,
     qsort (owned, n, sizeof *owned, by_key);
   for (size_t i = 1; i < n; i++)
     if (slice_equal (owned[i - 1].key, owned[i].key)
-        && index_key_is_value (owned[i].key))
+        && index_key_is_value (owned[i].key)
+        && !(owned[i - 1].is_held && owned[i].is_held))
       return taken (unique, def, entries[owned[i].entry].doc.id,
                     entries[owned[i - 1].entry].doc.id, err);
   return TALLY_OK;
@@ -177,9 +187,10 @@ check_def (const struct unique *unique, const struct index_def *def,
     search.self = i;
     for (size_t k = 0; k < keys[i].n && status == TALLY_OK; k++) {
       owned[at].key = keys[i].keys[k];
-      owned[at++].entry = i;
+      owned[at].entry = i;
       if (index_key_is_value (keys[i].keys[k]))
         status = check_key (unique, def, keys[i].keys[k], &search, err);
+      owned[at++].is_held = search.is_held;
     }
   }
   if (status == TALLY_OK)

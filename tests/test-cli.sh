@@ -403,6 +403,21 @@ expect "which a sparse one leaves out" 0 \
   index linvo:up up none.at.all --unique --sparse
 refuses "two documents with one unique value" 6 'has the same' \
   update linvo:up up '{}' '{"$set":{"n":1}}'
+# What a sync brought may have the same, and stays writable in all else.
+printf '{"_id":"a","mail":"x"}' >mine.json
+printf '{"_id":"b","mail":"x"}{"_id":"c","mail":"x"}' >theirs.json
+expect "put mine" 0 put linvo:up twice mine.json
+expect "index of mine" 0 index linvo:up twice mail --unique
+expect "put theirs" 0 put sqlite:theirs twice theirs.json
+expect "the same is brought" 0 pair linvo:up sqlite:theirs --collections twice
+expect "other fields are written" 0 \
+  update linvo:up twice '{}' '{"$set":{"n":1}}'
+expect "one has another" 0 \
+  update linvo:up twice '{"_id":"b"}' '{"$set":{"mail":"y"}}'
+refuses "it is not given back" 6 '"b": mail is unique, and "a" has the same' \
+  update linvo:up twice '{"_id":"b"}' '{"$set":{"mail":"x"}}'
+refuses "nor given to all" 6 'has the same' \
+  update linvo:up twice '{}' '{"$set":{"mail":"x","n":2}}'
 expect "index --drop" 0 index linvo:up up none.at.all --drop
 refuses "no such index" 4 'there is no index on none.at.all; there is n, same' \
   index linvo:up up none.at.all --drop
