@@ -53,10 +53,11 @@ veto (const char *collection, const char *id, int status,
 {
   if (status > 0 || status < TALLY_USAGE)
     status = TALLY_DENIED;
-  if (err->status == status && err->text[0])
-    return status;
-  return error_set (err, status, "%s/%s: refused by the application",
-                    collection, id);
+  if (!err->text[0])
+    return error_set (err, status, "%s/%s: refused by the application",
+                      collection, id);
+  err->status = status;
+  return status;
 }
 
 static int

@@ -191,6 +191,11 @@ before_vetoes (void **state)
   guard.veto = 1;
   assert_int_equal (put (f, f->a, "{\"_id\":\"x\",\"n\":2}"), TALLY_DENIED);
   assert_string_equal (f->err.text, "things/x: refused by the application");
+  /* The reason counts, also beside a status that is none. */
+  guard.reason = "x: never";
+  assert_int_equal (put (f, f->a, "{\"_id\":\"x\",\"n\":2}"), TALLY_DENIED);
+  assert_string_equal (f->err.text, "x: never");
+  assert_int_equal (f->err.status, TALLY_DENIED);
   {
     const char *id = "x";
 
