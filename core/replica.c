@@ -31,6 +31,15 @@ checked (const struct replica *replica, int status, struct tally_error *err)
   return drivercall_status (replica->name, status, err);
 }
 
+/* Drivers are promised that nothing is written through such a handle. */
+static int
+check_writable (const struct replica *replica, struct tally_error *err)
+{
+  return replica->flags & TALLY_OPEN_READONLY ? error_set (
+             err, TALLY_DENIED, "%s: is open for reading only", replica->name)
+                                              : TALLY_OK;
+}
+
 /* ---- opening ------------------------------------------------------------ */
 
 static int
@@ -347,8 +356,10 @@ replica_put_slot (struct replica *replica, const struct tally_entry *entries,
                   size_t n, unsigned flags, struct tally_outcome *outcomes,
                   struct tally_error *err)
 {
-  int status;
+  int status = check_writable (replica, err);
 
+  if (status != TALLY_OK)
+    return status;
   enter (replica);
   status =
       replica->ops->put (replica->handle, entries, n, flags, outcomes, err);
@@ -436,8 +447,10 @@ replica_note_put (struct replica *replica, const char *key,
                   const struct tally_slice *expected,
                   const struct tally_slice *value, struct tally_error *err)
 {
-  int status;
+  int status = check_writable (replica, err);
 
+  if (status != TALLY_OK)
+    return status;
   if (!replica->ops->note_put)
     return notes_fallback_put (replica, key, expected, value, err);
   enter (replica);

@@ -235,12 +235,9 @@ full_put (void *handle, const struct tally_entry *entries, size_t n,
                                         err);
 }
 
-/* A far side on this machine says which it is, as it does when it is the
- * application that writes there. */
 static void
-a_store_is_named_once (void **state)
+add_full_driver (struct fixture *f)
 {
-  struct fixture *f = *state;
   static struct tally_store ops;
   static struct tally_driver driver;
 
@@ -250,6 +247,16 @@ a_store_is_named_once (void **state)
   driver.name = "full";
   driver.store = &ops;
   assert_int_equal (tally_registry_add (f->tally, &driver, &f->err), TALLY_OK);
+}
+
+/* A far side on this machine says which it is, as it does when it is the
+ * application that writes there. */
+static void
+a_store_is_named_once (void **state)
+{
+  struct fixture *f = *state;
+
+  add_full_driver (f);
   make_lines ();
   assert_int_equal (tally_put (f->store, "c", lines, strlen (lines), NULL,
                                NULL, NULL, &f->err),
@@ -258,6 +265,24 @@ a_store_is_named_once (void **state)
       tally_pair (f->tally, "memory:a", "full:b", NULL, NULL, NULL, &f->err),
       TALLY_FAILED);
   assert_string_equal (f->err.text, "b: disk is full");
+}
+
+/* Its driver, whose disk is full, is not asked. */
+static void
+a_store_that_is_read_is_not_written (void **state)
+{
+  struct fixture *f = *state;
+  struct tally_replica *replica;
+
+  add_full_driver (f);
+  assert_int_equal (tally_replica_open (&replica, f->tally, "full:b",
+                                        TALLY_OPEN_READONLY, &f->err),
+                    TALLY_OK);
+  assert_int_equal (
+      tally_put (replica, "c", "{}", 2, NULL, NULL, NULL, &f->err),
+      TALLY_DENIED);
+  assert_string_equal (f->err.text, "full:b: is open for reading only");
+  tally_replica_close (replica);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
@@ -272,6 +297,7 @@ main (void)
     TEST (who_is_told_of_drivers_may_use_them),
     TEST (nothing_goes_on_after_a_cancel),
     TEST (a_store_is_named_once),
+    TEST (a_store_that_is_read_is_not_written),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -201,8 +201,9 @@ TALLY_API int tally_endpoint (struct tally *tally, const char *endpoint,
 /* ---- documents ---------------------------------------------------------- */
 
 /* Opens a store.  flags: TALLY_OPEN_CREATE, TALLY_OPEN_READONLY.  A store
- * that is open in this context already is shared.  TALLY_NOTFOUND when it is
- * not there and CREATE is not set. */
+ * that is open in this context already is shared, with READONLY also one that
+ * is open for writing; else what writes through READONLY is TALLY_DENIED.
+ * TALLY_NOTFOUND when it is not there and CREATE is not set. */
 TALLY_API int tally_replica_open (struct tally_replica **out,
                                   struct tally *tally, const char *endpoint,
                                   unsigned flags, struct tally_error *err);
