@@ -125,11 +125,14 @@ add_losers (struct explainer *explainer, struct tally_explanation *row,
 
 /* ---- rows --------------------------------------------------------------- */
 
-/* Fills what all rows have, and emits. */
+/* Fills what all rows have, and emits.  A write is known by its name, and was
+ * made at its place: a repair has put that right. */
 static int
 tell (struct explainer *explainer, struct tally_explanation *row,
-      const struct stamp *stamp, struct tally_error *err)
+      const struct stamp *place, const struct stamp *first,
+      struct tally_error *err)
 {
+  const struct stamp *stamp = stamp_name (place, first);
   struct stamped by;
   struct tally_lost *lost = NULL;
   int status = take_stamp (explainer, &by, stamp, err);
@@ -138,7 +141,7 @@ tell (struct explainer *explainer, struct tally_explanation *row,
   row->collection = explainer->collection;
   row->document = explainer->id;
   row->stamp = by.stamp;
-  row->stamp_ms = stamp_ms (stamp);
+  row->stamp_ms = stamp_ms (place);
   row->client = by.client;
   row->device = by.device;
   row->deleted = explainer->state.deleted;
@@ -177,8 +180,7 @@ tell_document (struct explainer *explainer, const struct tally_doc *doc,
   row.seen = seen;
   row.n_seen = state->n_seen;
   if (status == TALLY_OK)
-    status = tell (explainer, &row,
-                   stamp_name (&state->whole, &state->whole_first), err);
+    status = tell (explainer, &row, &state->whole, &state->whole_first, err);
   free (by);
   free (seen);
   return status;
@@ -202,8 +204,7 @@ tell_field (struct explainer *explainer, const struct field *field,
   else {
     row.field = name.data;
     row.value = field->value.data ? value.data : NULL;
-    status =
-        tell (explainer, &row, stamp_name (&field->stamp, &field->first), err);
+    status = tell (explainer, &row, &field->stamp, &field->first, err);
   }
   buf_free (&quoted);
   buf_free (&value);
@@ -223,10 +224,8 @@ tell_others (struct explainer *explainer, struct tally_error *err)
     if (explainer->losing[i].told)
       continue;
     row.field = explainer->losing[i].item.conflict.field;
-    status = tell (
-        explainer, &row,
-        stamp_name (&explainer->state.whole, &explainer->state.whole_first),
-        err);
+    status = tell (explainer, &row, &explainer->state.whole,
+                   &explainer->state.whole_first, err);
   }
   return status;
 }

@@ -137,6 +137,9 @@ for id in old new before theirs; do
   "$TALLY" get sqlite:hub.db things $id >there
   is "$id is the same" "$(cat mine)" "$(cat there)"
 done
+laptop explain notes things new --json
+is "it was written when it was" true \
+  "$(jq -s 'all(.time[:19] + "Z" | fromdate < now + 3600)' out)"
 is "the last word" '{"_id":"old","v":3}' \
   "$("$TALLY" get sqlite:hub.db things old)"
 laptop --json status notes

@@ -641,7 +641,7 @@ struct tally_explanation {
   const char *field;    /* "": the document as a whole */
   const char *value;    /* JSON; NULL: there is none, or the field is "" */
   const char *stamp;
-  uint64_t stamp_ms; /* the wall time in it */
+  uint64_t stamp_ms; /* the wall time in it, or that of a clock put right */
   const char *client;
   const char *device; /* NULL: unknown */
   int whole;          /* it came with the last write of all fields */
