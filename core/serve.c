@@ -226,6 +226,9 @@ prepare_adhoc (struct server *server,
   int status;
 
   server->name = options->store;
+  if (!options->listen)
+    return error_set (err, TALLY_USAGE, "%s: is to be served at no address",
+                      options->store);
   status = open_accounts (server, options->tokens, false, err);
   if (status == TALLY_OK)
     status = endpoint_resolve (&store, server->tally, options->store, err);

@@ -285,6 +285,20 @@ a_store_that_is_read_is_not_written (void **state)
   tally_replica_close (replica);
 }
 
+/* ---- options that are not set ---------------------------------------------
+ */
+
+static void
+an_address_is_needed_to_serve (void **state)
+{
+  struct fixture *f = *state;
+  struct tally_serve_options options = { .size = sizeof options,
+                                         .store = "memory:a" };
+
+  assert_int_equal (tally_serve (f->tally, NULL, 0, &options, &f->err),
+                    TALLY_USAGE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -296,6 +310,7 @@ main (void)
     TEST (import_stops),
     TEST (who_is_told_of_drivers_may_use_them),
     TEST (nothing_goes_on_after_a_cancel),
+    TEST (an_address_is_needed_to_serve),
     TEST (a_store_is_named_once),
     TEST (a_store_that_is_read_is_not_written),
   };
