@@ -72,7 +72,8 @@ compare_ride (struct run *run, bool named, struct tally_error *err)
   int status = TALLY_OK;
 
   run->compare_ahead.collection[0] = '\0';
-  if (link->direction != TALLY_BOTH || channel_is_folder (link->channel))
+  if (link->direction == TALLY_PUSH || link->direction == TALLY_PULL
+      || channel_is_folder (link->channel))
     return TALLY_OK;
   if (!link->collections)
     status =

@@ -29,7 +29,7 @@ struct engine_link {
   struct replica *replica;
   struct channel *channel;
   const char *const *collections; /* ends with NULL; NULL: all */
-  int direction;                  /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
+  int direction;                  /* TALLY_PUSH, TALLY_PULL; else both */
   const char *device;
   const struct journal_limits *limits; /* of the journal; NULL: none */
   bool same_clock;                     /* the far side is in this process */

@@ -189,12 +189,24 @@ link_unknown (struct tally *tally, const char *name, struct tally_error *err)
 }
 
 int
+link_direction (int *out, int asked, enum config_direction configured,
+                struct tally_error *err)
+{
+  if (asked < TALLY_AS_CONFIGURED || asked > TALLY_BOTH)
+    return error_set (err, TALLY_USAGE, "direction: there is no %d", asked);
+  *out = asked == TALLY_AS_CONFIGURED ? (int) configured
+         : asked == TALLY_BOTH        ? CONFIG_BOTH
+                                      : asked;
+  return TALLY_OK;
+}
+
+int
 tally_sync (struct tally *tally, const char *name,
             const struct tally_sync_options *given, tally_report_fn *emit,
             void *ctx, struct tally_error *err)
 {
   const struct config_link *link = config_link (tally->config, name);
-  struct tally_sync_options options = { .direction = TALLY_AS_CONFIGURED };
+  struct tally_sync_options options = { 0 };
   struct run_as as = { .name = name, .keeps = true, .options = &options };
   char **collections = NULL;
   int status;
@@ -203,14 +215,14 @@ tally_sync (struct tally *tally, const char *name,
   public_copy (&options, sizeof options, given, given ? given->size : 0);
   if (!link)
     return link_unknown (tally, name, err);
-  status = collections_parse (&collections, options.collections, err);
+  status =
+      link_direction (&as.direction, options.direction, link->direction, err);
+  if (status == TALLY_OK)
+    status = collections_parse (&collections, options.collections, err);
   if (status != TALLY_OK)
     return status;
   as.collections = options.collections ? (const char *const *) collections
                                        : link->collections;
-  as.direction = options.direction == TALLY_AS_CONFIGURED
-                     ? (int) link->direction
-                     : options.direction;
   status = do_joint (tally, link->store->name, link->transport->name, &as,
                      emit, ctx, err);
   collections_free (collections);
@@ -230,15 +242,15 @@ tally_pair (struct tally *tally, const char *a, const char *b,
 
   err = PUBLIC_ERROR (err);
   public_copy (&options, sizeof options, given, given ? given->size : 0);
-  status = collections_parse (&collections, options.collections, err);
+  status = link_direction (&as.direction, options.direction, CONFIG_BOTH, err);
+  if (status == TALLY_OK)
+    status = collections_parse (&collections, options.collections, err);
   if (status != TALLY_OK)
     return status;
   buf_addf (&name, "%s %s", a, b);
   buf_add_byte (&name, '\0');
   as.name = name.data;
   as.collections = (const char *const *) collections;
-  as.direction = options.direction == TALLY_AS_CONFIGURED ? TALLY_BOTH
-                                                          : options.direction;
   status = name.failed ? error_nomem (err)
                        : do_joint (tally, a, b, &as, emit, ctx, err);
   buf_free (&name);

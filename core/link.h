@@ -42,11 +42,16 @@ void joint_close (struct joint *joint);
 struct run_as {
   const char *name;
   const char *const *collections;
-  int direction;
-  bool keeps; /* the result, for status */
+  int direction; /* 0: both; TALLY_PUSH, TALLY_PULL */
+  bool keeps;    /* the result, for status */
   const struct tally_sync_options *options;
   const struct planfile *plan; /* NULL, or what it is bound to */
 };
+
+/* Of a run, by what was asked and what is configured.  TALLY_USAGE: what was
+ * asked is none. */
+int link_direction (int *out, int asked, enum config_direction configured,
+                    struct tally_error *err);
 
 /* What the engine is to be given. */
 struct engine_link joint_link (const struct joint *joint,

@@ -17,7 +17,7 @@
 /* Whom a plan joins, and how. */
 struct planfile_head {
   char *link;
-  int direction;     /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
+  int direction;     /* 0: both; TALLY_PUSH, TALLY_PULL */
   char *collections; /* "A,B"; NULL: all */
   unsigned char local[PLANFILE_ID_SIZE], far[PLANFILE_ID_SIZE];
 };

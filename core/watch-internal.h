@@ -23,7 +23,7 @@ struct watched {
   bool paired;                    /* by tally_pair */
   const char *const *collections; /* ends with NULL; NULL: all */
   char **own_collections;
-  int direction;
+  int direction;  /* as in struct run_as */
   bool hears_far; /* far changes are to be listened for */
 
   /* Set before the ears start, which is after the first run. */

@@ -92,11 +92,11 @@ add_pair (struct tally_watcher *watcher, const char *a, const char *b,
   buf_add_byte (&name, '\0');
   link->watcher = watcher;
   link->paired = true;
-  link->direction = watcher->sync.direction;
-  if (link->direction == TALLY_AS_CONFIGURED)
-    link->direction = TALLY_BOTH;
-  status =
-      name.failed ? error_nomem (err) : fill_link (link, name.data, a, b, err);
+  status = link_direction (&link->direction, watcher->sync.direction,
+                           CONFIG_BOTH, err);
+  if (status == TALLY_OK)
+    status = name.failed ? error_nomem (err)
+                         : fill_link (link, name.data, a, b, err);
   link->collections = (const char *const *) link->own_collections;
   buf_free (&name);
   return status;
@@ -121,11 +121,11 @@ add_link (struct tally_watcher *watcher, const char *name,
   link = &watcher->links[watcher->n++];
   link->watcher = watcher;
   link->plan.interval_ms = (uint64_t) from->interval_ms;
-  link->direction = watcher->sync.direction == TALLY_AS_CONFIGURED
-                        ? (int) from->direction
-                        : watcher->sync.direction;
-  status = fill_link (link, from->name, from->store->name,
-                      from->transport->name, err);
+  status = link_direction (&link->direction, watcher->sync.direction,
+                           from->direction, err);
+  if (status == TALLY_OK)
+    status = fill_link (link, from->name, from->store->name,
+                        from->transport->name, err);
   link->collections = link->own_collections
                           ? (const char *const *) link->own_collections
                           : (const char *const *) from->collections;
@@ -186,7 +186,6 @@ init (struct tally_watcher *watcher, struct tally *tally,
   watcher->host.log = host_log;
   watcher->host.cancelled = host_cancelled;
   watcher->sync.size = sizeof watcher->sync;
-  watcher->sync.direction = TALLY_AS_CONFIGURED;
   if (options->sync)
     public_copy (&watcher->sync, sizeof watcher->sync, options->sync,
                  options->sync->size);

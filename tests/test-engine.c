@@ -307,6 +307,39 @@ test_pull_only (void **state)
   kit_expect_nothing (&run, 2);
 }
 
+static int
+pulling_set_up (void **state)
+{
+  int status;
+
+  setenv ("TALLY_SYNC_L1_DIRECTION", "pull", 1);
+  status = world_set_up (state);
+  unsetenv ("TALLY_SYNC_L1_DIRECTION");
+  return status;
+}
+
+/* What is zero is not set: other options do not turn a link round. */
+static void
+test_configured_direction (void **state)
+{
+  struct tally_sync_options options = { .size = sizeof options,
+                                        .collections = "notes" };
+  struct world *w = *state;
+  struct tally_error err;
+  struct kit_run run;
+
+  world_fill (w->d1, 'a', 10);
+  world_fill (w->hub, 'h', 5);
+  assert_int_equal (tally_sync (w->tally, "l1", &options, NULL, NULL, &err),
+                    TALLY_OK);
+  assert_int_equal (kit_count (w->d1, "notes"), 15);
+  assert_int_equal (kit_count (w->hub, "notes"), 5);
+  kit_try_sync (&run, w->tally, "l1", TALLY_BOTH + 1);
+  assert_int_equal (run.status, TALLY_USAGE);
+  sync_as (w, &run, TALLY_BOTH);
+  assert_int_equal (kit_count (w->hub, "notes"), 15);
+}
+
 /* Any order of directions, with edits between, and then both. */
 static void
 test_direction_flips (void **state)
@@ -395,6 +428,8 @@ main (void)
     TEST (test_push_only_offers_older),
     TEST (test_push_only_loses),
     TEST (test_pull_only),
+    cmocka_unit_test_setup_teardown (test_configured_direction, pulling_set_up,
+                                     world_tear_down),
     TEST (test_direction_flips),
     TEST (test_bare_store),
   };

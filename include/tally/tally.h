@@ -672,10 +672,10 @@ TALLY_API int tally_explain (struct tally_replica *replica,
 /* ---- sync --------------------------------------------------------------- */
 
 enum tally_direction {
-  TALLY_BOTH = 0,
+  TALLY_AS_CONFIGURED = 0, /* both ways where nothing is configured */
   TALLY_PUSH = 1,
   TALLY_PULL = 2,
-  TALLY_AS_CONFIGURED = 3
+  TALLY_BOTH = 3
 };
 
 enum tally_action {

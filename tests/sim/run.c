@@ -144,7 +144,7 @@ world_sync (struct world *world, const struct op *op, struct totals *totals)
     site->crash_at = op->crash_at;
     site->calls = 0;
   }
-  if (op->direction != TALLY_BOTH)
+  if (op->direction)
     world->happened |= FEATURE_DIRECTIONS;
   if (looks) {
     read_views (world, run.client, before[0]);

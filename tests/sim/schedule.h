@@ -64,7 +64,7 @@ struct op {
   unsigned char site; /* of OP_SYNC the link */
   unsigned char doc;
   unsigned char fields, removed; /* bit sets */
-  unsigned char direction;       /* TALLY_BOTH, TALLY_PUSH, TALLY_PULL */
+  unsigned char direction;       /* 0: both; TALLY_PUSH, TALLY_PULL */
   unsigned char stops;           /* OP_CLOCK */
   int64_t ms;                    /* OP_CLOCK, OP_NATIVE: off the time */
   uint64_t wait_ms;              /* passes before it */
