@@ -140,6 +140,7 @@ refused (const struct channel *channel, const struct reply *reply,
          struct tally_error *err)
 {
   const struct buf *body = reply->body;
+  const char *advice = "";
   size_t size = 0;
   int status;
 
@@ -152,6 +153,7 @@ refused (const struct channel *channel, const struct reply *reply,
     break;
   case 413:
     status = TALLY_INVALID;
+    advice = "; raise the limit there, max_request or a proxy's";
     break;
   case 408:
   case 429:
@@ -168,9 +170,9 @@ refused (const struct channel *channel, const struct reply *reply,
                         channel->name, reply->code);
     status = TALLY_FAILED;
   }
-  return error_set (err, status, "%s: the server answered %u%s%.*s",
+  return error_set (err, status, "%s: the server answered %u%s%.*s%s",
                     channel->name, reply->code, size > 0 ? ", " : "",
-                    (int) size, size > 0 ? body->data : "");
+                    (int) size, size > 0 ? body->data : "", advice);
 }
 
 static int

@@ -108,12 +108,25 @@ test_a_page_is_no_frame (void **state)
   assert_int_equal (ask (&frame, &err), TALLY_OK);
 }
 
+static void
+test_what_is_too_large_has_a_way_out (void **state)
+{
+  struct answer proxy = { 413, "text/html", "<html>\n" };
+  struct tally_error err = { 0 };
+
+  (void) state;
+  assert_int_equal (ask (&proxy, &err), TALLY_INVALID);
+  assert_string_equal (err.text, "hub: the server answered 413, <html>; raise "
+                                 "the limit there, max_request or a proxy's");
+}
+
 int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_codes),
     cmocka_unit_test (test_a_page_is_no_frame),
+    cmocka_unit_test (test_what_is_too_large_has_a_way_out),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
