@@ -63,7 +63,7 @@ struct tally {
   atomic_int cancelled;
   int cancel_pipe[2]; /* written to by tally_cancel */
 
-  /* Guards the lists. */
+  /* Guards the lists.  Recursive: the log is told of things under it. */
   pthread_mutex_t lock;
   struct tally_replica *replicas;
   struct open_channel *channels;

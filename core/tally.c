@@ -111,6 +111,18 @@ start (struct tally *tally, const struct tally_setup *setup,
   return tally->registry ? TALLY_OK : err->status;
 }
 
+/* What is told to the log while a store is opened may be kept in another. */
+static void
+init_lock (pthread_mutex_t *lock)
+{
+  pthread_mutexattr_t attr;
+
+  pthread_mutexattr_init (&attr);
+  pthread_mutexattr_settype (&attr, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init (lock, &attr);
+  pthread_mutexattr_destroy (&attr);
+}
+
 int
 tally_new (struct tally **out, const struct tally_setup *setup,
            struct tally_error *err)
@@ -124,7 +136,7 @@ tally_new (struct tally **out, const struct tally_setup *setup,
   if (!tally)
     return error_nomem (err);
   public_copy (&given, sizeof given, setup, setup ? setup->size : 0);
-  pthread_mutex_init (&tally->lock, NULL);
+  init_lock (&tally->lock);
   tally->cancel_pipe[0] = tally->cancel_pipe[1] = -1;
   tally->log = given.log;
   tally->event = given.event;

@@ -285,6 +285,57 @@ a_store_that_is_read_is_not_written (void **state)
   tally_replica_close (replica);
 }
 
+struct logging {
+  struct tally *tally;
+  unsigned lines;
+};
+
+static void
+keep_line (void *ctx, int level, const char *line)
+{
+  static const char json[] = "{\"_id\":\"line\"}";
+  struct logging *logging = ctx;
+  struct tally_replica *log;
+
+  (void) level;
+  (void) line;
+  assert_int_equal (tally_replica_open (&log, logging->tally, "memory:log",
+                                        TALLY_OPEN_CREATE, NULL),
+                    TALLY_OK);
+  assert_int_equal (
+      tally_put (log, "c", json, strlen (json), NULL, NULL, NULL, NULL),
+      TALLY_OK);
+  tally_replica_close (log);
+  logging->lines++;
+}
+
+static void
+the_log_may_be_kept_in_a_store (void **state)
+{
+  struct logging logging = { NULL, 0 };
+  struct tally_setup options = { .size = sizeof options,
+                                 .config_text = "[store s]\ndriver = memory\n"
+                                                "index.c = n\n",
+                                 .log = keep_line,
+                                 .ctx = &logging };
+  struct fixture *f = *state;
+  struct tally_replica *s;
+
+  /* It would wait for itself for good. */
+  alarm (60);
+  assert_int_equal (tally_new (&logging.tally, &options, &f->err), TALLY_OK);
+  assert_int_equal (
+      tally_registry_add (logging.tally, tally_driver_1 (), &f->err),
+      TALLY_OK);
+  assert_int_equal (
+      tally_replica_open (&s, logging.tally, "s", TALLY_OPEN_CREATE, &f->err),
+      TALLY_OK);
+  assert_true (logging.lines > 0);
+  tally_replica_close (s);
+  tally_free (logging.tally);
+  alarm (0);
+}
+
 /* ---- options that are not set ---------------------------------------------
  */
 
@@ -309,6 +360,7 @@ main (void)
     TEST (remove_stops),
     TEST (import_stops),
     TEST (who_is_told_of_drivers_may_use_them),
+    TEST (the_log_may_be_kept_in_a_store),
     TEST (nothing_goes_on_after_a_cancel),
     TEST (an_address_is_needed_to_serve),
     TEST (a_store_is_named_once),
