@@ -13,18 +13,29 @@ struct told {
   uint64_t docs, n[2];
 };
 
+/* Somebody else was put back, too, so perhaps nobody knows better any more. */
+static bool
+may_all_have_forgotten (const struct world *world)
+{
+  return (world->put_back & (world->put_back - 1)) != 0;
+}
+
 /* A store that was put back in its own place goes on under its name until it
  * meets somebody who knows better.  Nothing that it has says so, and who gets
  * what it writes meanwhile cannot tell either: of what that name wrote to the
  * document before and after, the later by the clock passes for knowing the
- * other, as with any store.  If its clock is behind now, that may be what it
- * wrote before. */
+ * other, as with any store.  If its clock is behind now, and it meets none but
+ * those who were put back as well, that may be what it wrote before. */
 static bool
-has_namesake (const struct doc_history *history, unsigned at)
+has_namesake (const struct world *world, const struct doc_history *history,
+              unsigned at)
 {
+  const struct event *event = &history->events[at];
+
   for (unsigned i = 0; i < history->n; i++)
     if (!(history->events[i].past >> at & 1)
-        && fate_passes_for_knowing (&history->events[i], &history->events[at]))
+        && (event->rewound ? i > at : may_all_have_forgotten (world))
+        && fate_passes_for_knowing (&history->events[i], event))
       return true;
   return false;
 }
@@ -70,7 +81,8 @@ check_kept (struct world *world, unsigned doc, const struct view *view,
 
       if (fate_matters (event, f) && !fate_is_gone (event, f)
           && !stands (view, event, i, f) && !(event->read >> f & 1)
-          && !(journals->fields[doc][i] >> f & 1) && !has_namesake (history, i)
+          && !(journals->fields[doc][i] >> f & 1)
+          && !has_namesake (world, history, i)
           && !fate_was_replaced (history, fate_told_of (journals, doc, f), i,
                                  f))
         violate (world, VIOLATION_LOST,
@@ -215,7 +227,7 @@ check_standing (struct world *world, unsigned doc, const struct view *view,
       const struct event *other = &history->events[i];
 
       if (i == at || !fate_assigns (other, f) || fate_is_gone (other, f)
-          || fate_is_gone (standing, f) || has_namesake (history, i)
+          || fate_is_gone (standing, f) || has_namesake (world, history, i)
           || has_vanished (world, doc, i)
           || (standing->deleted && fate_was_deleted (history, i)))
         continue;

@@ -261,6 +261,7 @@ struct world {
   unsigned char was_journaled[SIM_DOCS][SIM_EVENTS];
   struct unsure unsure;
   unsigned happened; /* features that did occur */
+  unsigned put_back; /* bit set of sites whose disk was */
   /* So many documents somebody was told of that may be back, though they were
    * deleted: of each collection. */
   uint64_t returned[2];

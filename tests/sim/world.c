@@ -179,6 +179,7 @@ do_rollback (struct world *world, const struct op *op)
   if (!site->has_backup)
     return;
   world->happened |= FEATURE_COPIES;
+  world->put_back |= 1u << site->index;
   oracle_forgive_journal (site);
   site_close (site);
   if (op->kind == OP_REVIVE)
