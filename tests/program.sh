@@ -45,12 +45,19 @@ past_libtool ()
   "$TALLY" --version >/dev/null || exit 99
 }
 
+# is_ours PROCESS: one that is over may have left its number to a stranger.
+is_ours ()
+{
+  [ ! -d /proc/self ] \
+    || grep -q "^PPid:[[:space:]]*$$\$" "/proc/$1/status" 2>/dev/null
+}
+
 # What still runs when the script ends is killed.
 children="" server=""
 clean_up ()
 {
   for child in $children $server; do
-    kill -9 "$child" 2>/dev/null
+    is_ours "$child" && kill -9 "$child" 2>/dev/null
   done
   chmod -R u+w "$tmp"
   rm -rf "$tmp"
