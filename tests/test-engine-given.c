@@ -39,6 +39,38 @@ fill_with_large (struct tally_replica *replica)
              pad);
 }
 
+/* Everything goes from one store, and at some exchange one is edited. */
+static void
+sync_and_edit (struct world *w, struct tally_replica *filled, unsigned at,
+               void (*edit) (void *ctx), struct tally_replica *edited)
+{
+  struct kit_run run;
+
+  fill_with_large (filled);
+  shim_fault_at (SHIM_NONE, 0, 0);
+  shim_before_exchange (at, edit, edited);
+  kit_sync (&run, w->tally, "l1");
+  assert_true (shim_exchanges () >= at);
+  world_sync (w);
+}
+
+static void
+make_anew (struct world *w)
+{
+  world_remove (w);
+  world_make (w, NULL);
+  world_open (w);
+}
+
+static void
+expect_edits (struct world *w)
+{
+  world_expect (w, "notes", "m0", "\"v\":1");
+  world_expect (w, "notes", "m1", NULL);
+  world_expect (w, "notes", "m4", NULL);
+  world_settled (w, 6);
+}
+
 /* Who has nothing takes documents in the order of their ids. */
 static void
 test_hub_changes_while_all_is_taken (void **state)
@@ -46,21 +78,9 @@ test_hub_changes_while_all_is_taken (void **state)
   struct world *w = *state;
 
   for (unsigned at = 1; at <= 5; at++) {
-    struct kit_run run;
-
-    fill_with_large (w->hub);
-    shim_fault_at (SHIM_NONE, 0, 0);
-    shim_before_exchange (at, edit_around, w->hub);
-    kit_sync (&run, w->tally, "l1");
-    assert_true (shim_exchanges () >= at);
-    world_sync (w);
-    world_expect (w, "notes", "m0", "\"v\":1");
-    world_expect (w, "notes", "m1", NULL);
-    world_expect (w, "notes", "m4", NULL);
-    world_settled (w, 6);
-    world_remove (w);
-    world_make (w, NULL);
-    world_open (w);
+    sync_and_edit (w, w->hub, at, edit_around, w->hub);
+    expect_edits (w);
+    make_anew (w);
   }
 }
 
@@ -71,21 +91,9 @@ test_device_changes_while_all_is_given (void **state)
   struct world *w = *state;
 
   for (unsigned at = 1; at <= 5; at++) {
-    struct kit_run run;
-
-    fill_with_large (w->d1);
-    shim_fault_at (SHIM_NONE, 0, 0);
-    shim_before_exchange (at, edit_around, w->d1);
-    kit_sync (&run, w->tally, "l1");
-    assert_true (shim_exchanges () >= at);
-    world_sync (w);
-    world_expect (w, "notes", "m0", "\"v\":1");
-    world_expect (w, "notes", "m1", NULL);
-    world_expect (w, "notes", "m4", NULL);
-    world_settled (w, 6);
-    world_remove (w);
-    world_make (w, NULL);
-    world_open (w);
+    sync_and_edit (w, w->d1, at, edit_around, w->d1);
+    expect_edits (w);
+    make_anew (w);
   }
 }
 
@@ -106,20 +114,11 @@ test_hub_changes_while_all_is_given (void **state)
   struct world *w = *state;
 
   for (unsigned at = 3; at <= 5; at++) {
-    struct kit_run run;
-
-    fill_with_large (w->d1);
-    shim_fault_at (SHIM_NONE, 0, 0);
-    shim_before_exchange (at, make_three, w->hub);
-    kit_sync (&run, w->tally, "l1");
-    assert_true (shim_exchanges () >= at);
-    world_sync (w);
+    sync_and_edit (w, w->d1, at, make_three, w->hub);
     world_expect (w, "notes", "m1", "\"hub\":1");
     world_expect (w, "notes", "m4", "\"hub\":1");
     world_settled (w, 7);
-    world_remove (w);
-    world_make (w, NULL);
-    world_open (w);
+    make_anew (w);
   }
 }
 
