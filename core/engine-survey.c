@@ -188,11 +188,9 @@ survey_offer (struct survey *survey, const struct tally_doc *ours,
   int status = TALLY_OK;
 
   if (theirs) {
-    status = state_decode (&mine, ours->flags & TALLY_DOC_DELETED, ours->meta,
-                           ours->body, err);
+    status = sync_decode (survey->sync, &mine, ours, err);
     if (status == TALLY_OK)
-      status = state_decode (&far, theirs->flags & TALLY_DOC_DELETED,
-                             theirs->meta, theirs->body, err);
+      status = sync_decode (survey->sync, &far, theirs, err);
     knows = !sync_strict (survey->sync) && state_replaces (&mine, &far);
     known = knows && same_stamps (&mine, &far);
     state_free (&far);
